@@ -1,0 +1,251 @@
+# Everything is built, checked and run from here; there is no configure step. `make help` lists the
+# goals. A variant (release, debug, asan, tsan, gcc, clang, fuzz) is one set of flags with its own
+# objects under build/VARIANT, so that variants never rebuild each other.
+#
+#   make                     build/proxyd
+#   make V=1                 show the commands
+#   make BUILD=/some/where   build elsewhere
+#   make objects FILES='proxyd/http/*.c'   compile only these (a half-written tree)
+
+BUILD ?= build
+PREFIX ?= /usr/local
+DESTDIR ?=
+JOBS ?= $(shell nproc)
+PYTHON ?= /usr/bin/python3
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+CLANG ?= clang
+Q := $(if $(V),,@)
+say = $(if $(V),@:,@printf '  %-7s %s\n')
+
+VERSION := $(shell cat VERSION 2>/dev/null || echo 0)
+
+# ---------------------------------------------------------------- flags
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+        -Wwrite-strings -Werror
+LANGUAGE := -std=c17 -D_GNU_SOURCE -Iproxyd -I. -DPROXYD_VERSION='"$(VERSION)"'
+HARDEN := -fstack-protector-strong -fPIE
+FORTIFY := -D_FORTIFY_SOURCE=2
+LINK_HARDEN := -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
+
+# pkg-config where it knows the library, the plain name where it does not. OpenSSL and PCRE2 join
+# the list with the first module that calls them.
+lib = $(shell pkg-config --$(1) $(2) 2>/dev/null || echo $(3))
+# Asked when first needed, and once: pkg-config would be a fifth of a `make` that has nothing to do.
+once = $(if $($(1)_known),,$(eval $(1)_found := $($(1)_ask))$(eval $(1)_known := 1))$($(1)_found)
+LIB_CFLAGS_ask = $(call lib,cflags,libcares libmicrohttpd)
+LIBS_ask = $(call lib,libs,libcares,-lcares) $(call lib,libs,libmicrohttpd,-lmicrohttpd) -lpthread
+TEST_LIBS_ask = $(call lib,libs,cmocka,-lcmocka)
+LIB_CFLAGS = $(call once,LIB_CFLAGS)
+LIBS = $(call once,LIBS)
+TEST_LIBS = $(call once,TEST_LIBS)
+
+VARIANTS := release debug asan tsan gcc clang fuzz
+CC_release := $(CC)
+CC_debug := $(CC)
+CC_asan := $(CLANG)
+CC_tsan := $(CLANG)
+CC_gcc := gcc
+CC_clang := clang
+CC_fuzz := $(CLANG)
+CFLAGS_release := -O2 -g $(FORTIFY)
+CFLAGS_debug := -Og -g3 -DPROXYD_DEBUG
+CFLAGS_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
+               -fno-sanitize-recover=undefined -DPROXYD_DEBUG
+CFLAGS_tsan := -O1 -g -fno-omit-frame-pointer -fsanitize=thread -DPROXYD_DEBUG
+CFLAGS_gcc := -O2 -g $(FORTIFY)
+CFLAGS_clang := -O2 -g $(FORTIFY)
+CFLAGS_fuzz := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined \
+               -fno-sanitize-recover=undefined -DPROXYD_DEBUG -DPROXYD_FUZZ
+LDFLAGS_asan := -fsanitize=address,undefined
+LDFLAGS_tsan := -fsanitize=thread
+LDFLAGS_fuzz := -fsanitize=fuzzer,address,undefined
+
+# ---------------------------------------------------------------- sources
+SOURCES := $(sort $(wildcard proxyd/*.c proxyd/*/*.c filters/*.c policy/*.c pac/*.c admin/*.c))
+MAIN := proxyd/main.c
+UNITS := $(sort $(wildcard tests/unit/test_*.c tests/unit/*/test_*.c))
+FUZZERS := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+# Anything else in tests/unit and tests/fuzz is a helper that every test there may call.
+UNIT_HELP := $(filter-out $(UNITS),$(sort $(wildcard tests/unit/*.c tests/unit/*/*.c)))
+FUZZ_HELP := $(filter-out $(FUZZERS),$(sort $(wildcard tests/fuzz/*.c)))
+C_FILES := $(SOURCES) $(UNITS) $(UNIT_HELP) $(FUZZERS) $(FUZZ_HELP) $(wildcard tests/*.c bench/src/*.c bench/micro/*.c)
+H_FILES := $(wildcard proxyd/*.h proxyd/*/*.h filters/*.h policy/*.h pac/*.h admin/*.h tests/*/*.h tests/*/*/*.h)
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SECONDARY:
+.PHONY: all help debug documents objects units check layers style fuzz fuzz-short test e2e bench asan tsan compilers \
+        deps build-tests units-asan units-tsan format format-check lint reference install uninstall clean run objects-gcc objects-clang
+
+all: $(BUILD)/proxyd
+
+# ---------------------------------------------------------------- one variant
+# $(1): its name. Objects depend on the flags file, so a changed flag rebuilds what it touches.
+define variant
+flags_$(1) = $$(LANGUAGE) $$(WARN) $$(HARDEN) $$(LIB_CFLAGS) $$(CFLAGS_$(1)) $$(CFLAGS)
+LIB_OBJ_$(1) := $$(patsubst %.c,$$(BUILD)/$(1)/%.o,$$(filter-out $$(MAIN),$$(SOURCES)))
+
+$$(BUILD)/$(1)/flags: FORCE
+	@mkdir -p $$(@D)
+	@printf '%s\n' '$$(CC_$(1)) $$(subst ','"'"',$$(flags_$(1)))' | cmp -s - $$@ || \
+	    printf '%s\n' '$$(CC_$(1)) $$(subst ','"'"',$$(flags_$(1)))' > $$@
+
+$$(BUILD)/$(1)/%.o: %.c $$(BUILD)/$(1)/flags
+	$$(say) '$$(CC_$(1))' '$$< ($(1))'
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC_$(1)) $$(flags_$(1)) -MMD -MP -c -o $$@ $$<
+
+$$(BUILD)/lib$(1).a: $$(LIB_OBJ_$(1))
+	$$(say) AR $$@
+	$$(Q)rm -f $$@ && ar rcs $$@ $$^
+
+$$(BUILD)/$(1)/bin/proxyd: $$(BUILD)/$(1)/proxyd/main.o $$(BUILD)/lib$(1).a
+	$$(say) LINK $$@
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC_$(1)) $$(filter-out -fsanitize=fuzzer%,$$(LDFLAGS_$(1))) $$(LINK_HARDEN) $$(LDFLAGS) -o $$@ $$^ $$(LIBS)
+
+$$(BUILD)/$(1)/tests/unit/%: $$(BUILD)/$(1)/tests/unit/%.o $$(patsubst %.c,$$(BUILD)/$(1)/%.o,$$(UNIT_HELP)) $$(BUILD)/lib$(1).a
+	$$(Q)$$(CC_$(1)) $$(LDFLAGS_$(1)) $$(LINK_HARDEN) $$(LDFLAGS) -o $$@ $$^ $$(TEST_LIBS) $$(LIBS)
+
+-include $$(patsubst %.c,$$(BUILD)/$(1)/%.d,$$(SOURCES) $$(UNITS) $$(UNIT_HELP) $$(FUZZERS) $$(FUZZ_HELP) $$(wildcard tests/*.c))
+endef
+FORCE:
+# Only the variants that a goal can need: reading the rules of all seven takes 0.2 s.
+small_goals := deps help clean format format-check style run test check e2e documents install
+ifeq ($(filter-out $(small_goals),$(or $(MAKECMDGOALS),all)),)
+VARIANTS_READ := release
+else
+VARIANTS_READ := $(VARIANTS)
+endif
+$(foreach v,$(VARIANTS_READ),$(eval $(call variant,$(v))))
+
+unit_programs = $(patsubst %.c,$(BUILD)/$(1)/%,$(UNITS))
+fuzz_programs := $(patsubst %.c,$(BUILD)/fuzz/%,$(FUZZERS))
+
+$(BUILD)/proxyd: $(BUILD)/release/bin/proxyd
+	$(Q)cp -f $< $@
+
+$(BUILD)/fuzz/tests/fuzz/%: $(BUILD)/fuzz/tests/fuzz/%.o $(patsubst %.c,$(BUILD)/fuzz/%.o,$(FUZZ_HELP)) $(BUILD)/libfuzz.a
+	$(Q)$(CC_fuzz) $(LDFLAGS_fuzz) -pie -o $@ $^ $(LIBS)
+
+# ---------------------------------------------------------------- what people type
+help:
+	@sed -n 's/^## *//p' Makefile
+
+## make                build build/proxyd, optimised
+## make run            install what is missing, build, start with the built-in configuration
+## make test           everything: units, layers, fuzzing, end to end, sanitizers
+## make check          the quick part of it: units and layers
+## make layers         includes point down, the core knows no direction
+## make fuzz           fuzz without end (TARGET=name for one); fuzz-short: 15 s each
+## make bench          the table against the installed peers and the floors
+## make asan, tsan     build with sanitizers and run the end-to-end tests on it
+## make compilers      warnings are errors, gcc and clang
+## make format lint    clang-format; clang-format check, clang-tidy, cppcheck
+## make install        PREFIX=/usr/local DESTDIR=
+## make deps           install the Debian packages that are missing (SECTIONS="build test lint bench")
+## make clean
+
+debug: $(BUILD)/debug/bin/proxyd
+
+objects: $(patsubst %.c,$(BUILD)/release/%.o,$(wildcard $(or $(FILES),$(SOURCES))))
+
+units: $(call unit_programs,release)
+	$(Q)BUILD=$(BUILD) tests/run.sh units release $^
+
+units-asan: $(call unit_programs,asan)
+	$(Q)BUILD=$(BUILD) tests/run.sh units asan $^
+
+units-tsan: $(call unit_programs,tsan)
+	$(Q)BUILD=$(BUILD) tests/run.sh units tsan $^
+
+check:
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) $(call unit_programs,release)
+	$(Q)$(MAKE) --no-print-directory units layers
+
+run:
+	$(Q)$(MAKE) --no-print-directory deps SECTIONS=build
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all
+	$(Q)exec $(BUILD)/proxyd run $(if $(CONFIG),-c $(CONFIG))
+
+# Only base, io, http and core: the engine has to link and work without any direction.
+CORE_OBJ := $(patsubst %.c,$(BUILD)/release/%.o,$(wildcard proxyd/base/*.c proxyd/io/*.c proxyd/http/*.c proxyd/core/*.c))
+$(BUILD)/release/bin/echo_role: $(BUILD)/release/tests/echo_role.o $(CORE_OBJ)
+	$(say) LINK $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LINK_HARDEN) -o $@ $^ $(call lib,libs,libcares,-lcares) -lpthread
+
+layers: $(if $(wildcard tests/echo_role.c),$(BUILD)/release/bin/echo_role)
+	$(Q)BUILD=$(BUILD) tests/run.sh layers $^
+
+# The manual is current, and every key of the schema has a test that fails when it is ignored.
+documents: $(BUILD)/proxyd
+	$(Q)BUILD=$(BUILD) tests/run.sh documents
+
+fuzz-short: $(fuzz_programs)
+	$(Q)BUILD=$(BUILD) tests/run.sh fuzz 15 $^
+
+fuzz: $(if $(TARGET),$(BUILD)/fuzz/tests/fuzz/fuzz_$(TARGET),$(fuzz_programs))
+	$(Q)BUILD=$(BUILD) tests/run.sh fuzz 0 $^
+
+e2e: $(BUILD)/proxyd
+	$(Q)BUILD=$(BUILD) PYTHON=$(PYTHON) tests/run.sh e2e release $(E2E)
+
+asan: $(BUILD)/asan/bin/proxyd
+	$(Q)BUILD=$(BUILD) PYTHON=$(PYTHON) tests/run.sh e2e asan $(E2E)
+
+tsan: $(BUILD)/tsan/bin/proxyd
+	$(Q)BUILD=$(BUILD) PYTHON=$(PYTHON) tests/run.sh e2e tsan $(E2E)
+
+# What `make test` runs, built beforehand in one parallel go.
+build-tests: $(foreach v,release asan tsan,$(call unit_programs,$(v))) $(fuzz_programs) \
+    $(BUILD)/asan/bin/proxyd $(BUILD)/tsan/bin/proxyd $(if $(wildcard tests/echo_role.c),$(BUILD)/release/bin/echo_role)
+
+test:
+	$(Q)$(MAKE) --no-print-directory deps SECTIONS="build test"
+	$(Q)BUILD=$(BUILD) PYTHON=$(PYTHON) JOBS=$(JOBS) MAKE="$(MAKE)" tests/run.sh all
+
+compilers:
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) objects-gcc objects-clang
+	@echo 'compilers: gcc and clang, no warning'
+objects-gcc: $(BUILD)/gcc/bin/proxyd $(patsubst %.c,$(BUILD)/gcc/%.o,$(UNITS) $(UNIT_HELP) $(wildcard tests/*.c))
+objects-clang: $(BUILD)/clang/bin/proxyd $(patsubst %.c,$(BUILD)/clang/%.o,$(UNITS) $(UNIT_HELP) $(FUZZERS) $(FUZZ_HELP) $(wildcard tests/*.c))
+
+bench: $(BUILD)/proxyd
+	$(Q)PROXYD=$(abspath $(BUILD)/proxyd) bench/table $(BENCH)
+
+SECTIONS := build test
+deps:
+	$(Q)tools/deps.sh $(SECTIONS)
+
+# ---------------------------------------------------------------- looks
+format:
+	$(Q)clang-format -i $(C_FILES) $(H_FILES)
+
+format-check:
+	$(Q)clang-format --dry-run -Werror $(C_FILES) $(H_FILES)
+
+style:
+	$(Q)LC_ALL=C awk -f tests/style.awk $(SOURCES) $(H_FILES)
+
+lint: style format-check
+	$(Q)JOBS=$(JOBS) tools/lint.sh $(SOURCES)
+
+reference: $(BUILD)/proxyd
+	$(Q)$(BUILD)/proxyd reference > docs/reference.md
+
+# ---------------------------------------------------------------- putting it in place
+install: $(BUILD)/proxyd
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/doc/proxyd
+	install -m 755 $(BUILD)/proxyd $(DESTDIR)$(PREFIX)/bin/proxyd
+	install -m 644 README.md docs/*.md $(DESTDIR)$(PREFIX)/share/doc/proxyd/
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/proxyd
+	rm -rf $(DESTDIR)$(PREFIX)/share/doc/proxyd
+
+clean:
+	rm -rf $(BUILD)
+	$(Q)$(MAKE) --no-print-directory -s -C bench/src clean

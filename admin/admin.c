@@ -1,0 +1,236 @@
+#include "admin/admin.h"
+
+#include <errno.h>
+#include <microhttpd.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "admin/metrics.h"
+#include "base/must.h"
+#include "base/str.h"
+#include "keeper.h"
+
+#ifndef PROXYD_VERSION
+#define PROXYD_VERSION "0"
+#endif
+
+/* Scrapers and probes come one at a time; what is beyond is somebody holding connections open. */
+enum { CONNECTIONS = 64, CONNECTION_SECONDS = 10, CONNECTION_MEMORY = 8 << 10, BACKLOG = 64 };
+
+#define PLAIN "text/plain; charset=utf-8"
+
+struct admin {
+    struct MHD_Daemon *daemon;
+    admin_ready_fn *ready;
+};
+
+static bool is_ready(struct admin *a, const char **why)
+{
+    bool ready = !a->ready || a->ready(why);
+    if (ready)
+        *why = "ready";
+    return ready;
+}
+
+/* Takes over `response`. */
+static enum MHD_Result send_response(struct MHD_Connection *c, unsigned status, const char *type,
+                                     struct MHD_Response *response)
+{
+    if (!response)
+        return MHD_NO;
+    MHD_add_response_header(response, "Content-Type", type);
+    MHD_add_response_header(response, "Cache-Control", "no-store");
+    MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+    if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
+        MHD_add_response_header(response, "Allow", "GET, HEAD");
+    enum MHD_Result result = MHD_queue_response(c, status, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+static enum MHD_Result say(struct MHD_Connection *c, unsigned status, const char *what)
+{
+    char line[256];
+    int n = snprintf(line, sizeof line, "%s\n", what);
+    size_t size = (size_t)n < sizeof line ? (size_t)n : sizeof line - 1;
+    return send_response(c, status, PLAIN,
+                         MHD_create_response_from_buffer(size, line, MHD_RESPMEM_MUST_COPY));
+}
+
+static enum MHD_Result get_healthz(struct admin *a, struct MHD_Connection *c)
+{
+    (void)a;
+    return say(c, MHD_HTTP_OK, "ok");
+}
+
+static enum MHD_Result get_readyz(struct admin *a, struct MHD_Connection *c)
+{
+    const char *why;
+    bool ready = is_ready(a, &why);
+    return say(c, ready ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE, why);
+}
+
+static enum MHD_Result get_version(struct admin *a, struct MHD_Connection *c)
+{
+    (void)a;
+    return say(c, MHD_HTTP_OK, "proxyd " PROXYD_VERSION);
+}
+
+static enum MHD_Result get_metrics(struct admin *a, struct MHD_Connection *c)
+{
+    const char *why;
+    char *area = malloc(METRICS_MAX);
+    if (!area)
+        return MHD_NO;
+    struct text out = text_in(area, METRICS_MAX);
+    metrics_write(&out, is_ready(a, &why));
+    must(!out.full);
+    struct MHD_Response *r = MHD_create_response_from_buffer(out.n, area, MHD_RESPMEM_MUST_FREE);
+    if (!r)
+        free(area);
+    return send_response(c, MHD_HTTP_OK, METRICS_CONTENT_TYPE, r);
+}
+
+static const struct page {
+    const char *path;
+    enum MHD_Result (*get)(struct admin *a, struct MHD_Connection *c);
+} pages[] = {
+    { "/healthz", get_healthz },
+    { "/readyz", get_readyz },
+    { "/metrics", get_metrics },
+    { "/version", get_version },
+};
+
+/* An address, with or without port, or localhost. */
+static bool host_is_local(struct slice host)
+{
+    struct addr a;
+    struct slice name = host;
+    if (addr_parse_port(host, &a))
+        return true;
+    if (host.n > 2 && host.p[0] == '[' && host.p[host.n - 1] == ']')
+        return addr_parse((struct slice){ host.p + 1, host.n - 2 }, &a);
+    const char *colon = slice_find(host, ':');
+    if (colon) {
+        u64 port;
+        if (!slice_u64(slice_range(colon + 1, host.p + host.n), &port) || port > 65535)
+            return false;
+        name = slice_range(host.p, colon);
+    }
+    return addr_parse(name, &a) || slice_eq_nocase(name, SLICE("localhost"));
+}
+
+struct hosts {
+    unsigned n;
+    bool local;
+};
+
+static enum MHD_Result see_host(void *to, enum MHD_ValueKind kind, const char *key,
+                                const char *value)
+{
+    struct hosts *h = to;
+    (void)kind;
+    if (slice_eq_nocase(slice_of(key), SLICE("Host"))) {
+        h->n++;
+        h->local = host_is_local(slice_of(value));
+    }
+    return MHD_YES;
+}
+
+static enum MHD_Result answer(struct admin *a, struct MHD_Connection *c, const char *url,
+                              const char *method)
+{
+    struct hosts hosts = { 0, true };
+    MHD_get_connection_values(c, MHD_HEADER_KIND, see_host, &hosts);
+    if (hosts.n > 1)
+        return say(c, MHD_HTTP_BAD_REQUEST, "more than one Host");
+    if (!hosts.local)
+        return say(c, MHD_HTTP_FORBIDDEN, "ask by address or as localhost, not by another name");
+    for (size_t i = 0; i < countof(pages); i++) {
+        if (strcmp(url, pages[i].path) != 0)
+            continue;
+        if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
+            return say(c, MHD_HTTP_METHOD_NOT_ALLOWED, "GET or HEAD");
+        return pages[i].get(a, c);
+    }
+    return say(c, MHD_HTTP_NOT_FOUND, "here are /healthz /readyz /metrics /version");
+}
+
+/* Called once when the head is there and again when the body is: the first call of a GET only marks
+ * that it was seen, as answering then would close the connection behind the answer. Anything with a
+ * body is answered at once and closed, unread. */
+static enum MHD_Result on_request(void *self, struct MHD_Connection *c, const char *url,
+                                  const char *method, const char *version, const char *upload,
+                                  size_t *upload_size, void **seen)
+{
+    (void)version;
+    (void)upload;
+    bool first = !*seen;
+    *seen = self;
+    bool reads =
+        strcmp(method, MHD_HTTP_METHOD_GET) == 0 || strcmp(method, MHD_HTTP_METHOD_HEAD) == 0;
+    if (first && reads)
+        return MHD_YES;
+    if (*upload_size) {
+        *upload_size = 0;
+        return MHD_YES;
+    }
+    return answer(self, c, url, method);
+}
+
+/* Signals are main's: the thread that MHD starts inherits a mask that lets none in. */
+static struct MHD_Daemon *start_daemon(int fd, struct admin *a)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    struct MHD_Daemon *d =
+        MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC, 0, NULL, NULL, on_request, a,
+                         MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
+                         (unsigned)CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT,
+                         (unsigned)CONNECTION_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+                         (size_t)CONNECTION_MEMORY, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+                         MHD_OPTION_END);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return d;
+}
+
+struct admin *admin_start_on(int fd, admin_ready_fn *ready, char *error, size_t n)
+{
+    struct admin *a = must_zalloc(sizeof *a);
+    a->ready = ready;
+    a->daemon = start_daemon(fd, a);
+    if (!a->daemon) {
+        snprintf(error, n, "the admin thread does not start: %s", strerror(errno));
+        close(fd);
+        free(a);
+        return NULL;
+    }
+    return a;
+}
+
+struct admin *admin_start(const struct addr *bind, bool both_families, admin_ready_fn *ready,
+                          char *error, size_t n)
+{
+    struct sock_listen how = { .addr = *bind, .both_families = both_families };
+    int fd = keeper_listen(&how, BACKLOG);
+    if (fd < 0) {
+        char area[ADDR_TEXT];
+        struct text t = text_in(area, sizeof area);
+        addr_text_port(&t, bind);
+        snprintf(error, n, "cannot listen on %.*s: %s", SLICE_FMT(text_slice(&t)), strerror(errno));
+        return NULL;
+    }
+    return admin_start_on(fd, ready, error, n);
+}
+
+void admin_stop(struct admin *a)
+{
+    if (!a)
+        return;
+    MHD_stop_daemon(a->daemon); /* closes the listening socket too */
+    free(a);
+}

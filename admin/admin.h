@@ -1,0 +1,39 @@
+/*
+ * The admin listener: health, readiness, metrics and version for machines, on a thread of its own
+ * so that a scrape never waits for the data path nor the other way round. libmicrohttpd speaks the
+ * HTTP. It shares nothing with the workers but the counters (relaxed sums) and the `ready`
+ * callback.
+ *
+ *   GET /healthz   200 "ok" while the process lives
+ *   GET /readyz    200 "ready", or 503 with the reason
+ *   GET /metrics   Prometheus text
+ *   GET /version   the version
+ *
+ * GET and HEAD only. A Host that is a name is refused (403), except localhost: otherwise any web
+ * page could point a name of its own at 127.0.0.1 and read these through the user's browser.
+ *
+ * Lifetime: admin_start … admin_stop, both on the main thread. After admin_stop returns the thread
+ * is gone and `ready` is not called any more.
+ */
+#ifndef ADMIN_ADMIN_H
+#define ADMIN_ADMIN_H
+
+#include "base/addr.h"
+
+struct admin;
+
+/* True: new work is taken. Else *why is one clause for people, a string that outlives the admin.
+ * Called on the admin thread. */
+typedef bool admin_ready_fn(const char **why);
+
+/* Listens (on [::] for IPv4 too, if both_families) and answers from now on. NULL: `error` (of n
+ * bytes) says why, in one clause. */
+struct admin *admin_start(const struct addr *bind, bool both_families, admin_ready_fn *ready,
+                          char *error, size_t n);
+/* The same on a listening socket that somebody else opened; it is closed by admin_stop, and also
+ * when this fails. */
+struct admin *admin_start_on(int fd, admin_ready_fn *ready, char *error, size_t n);
+/* NULL is fine. */
+void admin_stop(struct admin *a);
+
+#endif

@@ -1,0 +1,133 @@
+#include "admin/metrics.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/stat.h"
+
+#ifndef PROXYD_VERSION
+#define PROXYD_VERSION "0"
+#endif
+
+static void family(struct text *out, const char *name, const char *type, const char *help)
+{
+    text_fmt(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void sample(struct text *out, const char *name, u64 value)
+{
+    text_cstr(out, name);
+    text_char(out, ' ');
+    text_u64(out, value);
+    text_char(out, '\n');
+}
+
+static void plain(struct text *out, const char *name, const char *type, const char *help, u64 value)
+{
+    family(out, name, type, help);
+    sample(out, name, value);
+}
+
+static void counters(struct text *out)
+{
+    for (enum stat_id s = 0; s < STAT_COUNT; s++) {
+        const struct stat_info *info = stat_info(s);
+        char name[96];
+        snprintf(name, sizeof name, "proxyd_%s", info->name);
+        plain(out, name, info->type == STAT_COUNTER ? "counter" : "gauge", info->help, stat_sum(s));
+    }
+}
+
+static void faults(struct text *out)
+{
+    family(out, "proxyd_faults_total", "counter", "Exchanges that failed, by cause");
+    for (enum fault f = FAULT_NONE + 1; f < FAULT_COUNT; f++) {
+        text_lit(out, "proxyd_faults_total{cause=\"");
+        text_cstr(out, fault_info(f)->token);
+        text_lit(out, "\"} ");
+        text_u64(out, fault_sum(f));
+        text_char(out, '\n');
+    }
+}
+
+/* The first line of a /proc file that begins with `prefix`, without it; false: there is none. */
+static bool proc_line(const char *path, const char *prefix, char *line, int size)
+{
+    FILE *f = fopen(path, "re");
+    if (!f)
+        return false;
+    bool found = false;
+    size_t n = strlen(prefix);
+    while (!found && fgets(line, size, f))
+        found = strncmp(line, prefix, n) == 0;
+    fclose(f);
+    if (found)
+        memmove(line, line + n, strlen(line + n) + 1);
+    return found;
+}
+
+/* Seconds since the epoch: boot time, and the 22nd field of stat in clock ticks after it. */
+static double start_time(void)
+{
+    char line[1024], boot[256];
+    if (!proc_line("/proc/self/stat", "", line, sizeof line) ||
+        !proc_line("/proc/stat", "btime ", boot, sizeof boot))
+        return 0;
+    char *p = strrchr(line, ')'); /* the name before it may hold blanks */
+    for (int field = 2; p && field < 22; field++)
+        p = strchr(p + 1, ' ');
+    if (!p)
+        return 0;
+    return strtod(boot, NULL) + strtod(p, NULL) / (double)sysconf(_SC_CLK_TCK);
+}
+
+static u64 open_descriptors(void)
+{
+    DIR *d = opendir("/proc/self/fd");
+    if (!d)
+        return 0;
+    u64 n = 0;
+    for (struct dirent *e; (e = readdir(d));)
+        n += e->d_name[0] != '.';
+    closedir(d);
+    return n - 1; /* the one that reads the folder */
+}
+
+static void process(struct text *out)
+{
+    char line[256];
+    u64 page = (u64)sysconf(_SC_PAGESIZE), size = 0, resident = 0;
+    if (proc_line("/proc/self/statm", "", line, sizeof line)) {
+        char *end;
+        size = strtoull(line, &end, 10) * page;
+        resident = strtoull(end, NULL, 10) * page;
+    }
+    struct rusage use = { 0 };
+    getrusage(RUSAGE_SELF, &use);
+    struct rlimit files = { 0 };
+    getrlimit(RLIMIT_NOFILE, &files);
+
+    family(out, "process_cpu_seconds_total", "counter", "User and system CPU time spent");
+    text_fmt(out, "process_cpu_seconds_total %.6f\n",
+             (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) +
+                 (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec) / 1e6);
+    family(out, "process_start_time_seconds", "gauge", "Start of the process since the epoch");
+    text_fmt(out, "process_start_time_seconds %.2f\n", start_time());
+    plain(out, "process_resident_memory_bytes", "gauge", "Resident memory", resident);
+    plain(out, "process_virtual_memory_bytes", "gauge", "Virtual memory", size);
+    plain(out, "process_open_fds", "gauge", "Open file descriptors", open_descriptors());
+    plain(out, "process_max_fds", "gauge", "Limit of open file descriptors", files.rlim_cur);
+}
+
+void metrics_write(struct text *out, bool ready)
+{
+    family(out, "proxyd_build_info", "gauge", "What this binary is; the value is always 1");
+    text_lit(out, "proxyd_build_info{version=\"" PROXYD_VERSION "\"} 1\n");
+    plain(out, "proxyd_ready", "gauge", "1 while new work is taken, as /readyz says", ready);
+    counters(out);
+    faults(out);
+    process(out);
+}

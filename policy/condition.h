@@ -1,0 +1,72 @@
+/*
+ * One condition of a rule, and what it is evaluated against. A kind of condition is a row of
+ * conditions.tbl with two functions, one that makes its data from the configuration and one that
+ * says whether it holds; a new kind is a row and a file, the engine does not change.
+ */
+#ifndef POLICY_CONDITION_H
+#define POLICY_CONDITION_H
+
+#include "base/arena.h"
+#include "config/tree.h"
+#include "filters/addrclass.h"
+#include "filters/hostset.h"
+#include "filters/match.h"
+#include "policy/policy.h"
+
+enum { PATH_LONGEST = 16384 };
+
+/* The two forms of a path (http/uri.h); rules with a path are tried with each. */
+enum path_form { FORM_NORMAL, FORM_FOLDED, FORMS };
+
+/* The state of one decision. What is costly is made when the first condition asks for it and kept
+ * for the rest of the rules. */
+struct evaluation {
+    const struct policy_question *q;
+    const struct addr *address; /* the destination, or the literal host; NULL: not known (yet) */
+    bool address_used;          /* the address has made a difference so far */
+    bool class_known, prints_known, paths_known;
+    bool paths_unsafe; /* too long: no form exists */
+    bool paths_equal;  /* both forms are the same text */
+    bool form_matters; /* set by a condition that may say something else for another form */
+    enum addr_class class;
+    enum path_form form; /* the one under trial */
+    struct slice path[FORMS];
+    struct host_prints prints;
+    char area[FORMS][PATH_LONGEST]; /* never touched unless a rule asks for a path */
+};
+
+/* Each at most once per decision. evaluation_paths is false when there is no form (unsafe). */
+enum addr_class evaluation_class(struct evaluation *e);
+bool evaluation_paths(struct evaluation *e);
+static inline const struct host_prints *evaluation_prints(struct evaluation *e)
+{
+    if (!e->prints_known) {
+        host_prints(&e->prints, (struct slice){ e->q->host->name, e->q->host->len });
+        e->prints_known = true;
+    }
+    return &e->prints;
+}
+
+struct condition_kind {
+    const char *name;
+    /* The condition's data, in the arena. The node is right by the schema. */
+    const void *(*make)(const struct node *n, struct arena *a);
+    enum match (*holds)(const void *data, struct evaluation *e);
+};
+
+enum condition_id {
+#define CONDITION(name) CONDITION_##name,
+#include "policy/conditions.tbl"
+#undef CONDITION
+    CONDITION_COUNT
+};
+
+extern const struct condition_kind condition_kinds[CONDITION_COUNT];
+
+#define CONDITION(name)                                                                            \
+    const void *condition_##name##_make(const struct node *n, struct arena *a);                    \
+    enum match condition_##name##_holds(const void *data, struct evaluation *e);
+#include "policy/conditions.tbl"
+#undef CONDITION
+
+#endif

@@ -1,0 +1,78 @@
+/*
+ * Where a request goes: `to` and `port`. The hard one is `to`: its values are names, which are
+ * known at once, and networks and classes, which wait for the look-up; a name that matches makes
+ * the wait unnecessary.
+ */
+#include "policy/condition.h"
+
+#include "base/must.h"
+#include "config/value.h"
+#include "filters/cidrset.h"
+#include "filters/portset.h"
+
+struct to {
+    bool any;
+    u8 classes; /* CLASS_BIT of each */
+    struct hostset hosts;
+    struct cidrset nets;
+};
+
+const void *condition_to_make(const struct node *n, struct arena *a)
+{
+    struct to *to = arena_zalloc(a, sizeof *to);
+    struct cidr *nets = arena_alloc(a, node_nargs(n) * sizeof *nets);
+    size_t nnets = 0;
+    hostset_init(&to->hosts, a, node_nargs(n));
+    for (u32 i = 0; i < node_nargs(n); i++) {
+        const struct word *w = node_arg(n, i);
+        bool host_bits;
+        if (slice_is(w->text, "class")) {
+            enum addr_class class;
+            must(i + 1 < node_nargs(n) && addr_class_find(node_arg(n, ++i)->text, &class));
+            to->classes |= CLASS_BIT(class);
+        } else if (slice_is(w->text, "*")) {
+            to->any = true;
+        } else if (cidr_parse(w->text, &nets[nnets], &host_bits)) {
+            nnets++;
+        } else {
+            struct slice host = w->text;
+            if (slice_ends(host, SLICE(".")))
+                host.n--;
+            must(hostset_add(&to->hosts, host, 1));
+        }
+    }
+    cidrset_build(&to->nets, a, nets, nnets);
+    return to;
+}
+
+enum match condition_to_holds(const void *data, struct evaluation *e)
+{
+    const struct to *to = data;
+    bool literal = e->q->host->literal;
+    if (to->any)
+        return MATCH_YES;
+    if (to->hosts.entries && !literal && hostset_has(&to->hosts, evaluation_prints(e)))
+        return MATCH_YES;
+    if (to->classes == 0 && to->nets.n4 + to->nets.n6 == 0)
+        return MATCH_NO;
+    if (e->address == NULL)
+        return e->q->address_unknown ? MATCH_UNKNOWN : MATCH_PENDING;
+    e->address_used = true;
+    return match_of(cidrset_has(&to->nets, e->address) ||
+                    (to->classes && (to->classes & CLASS_BIT(evaluation_class(e)))));
+}
+
+const void *condition_port_make(const struct node *n, struct arena *a)
+{
+    struct portset *ports = arena_alloc(a, sizeof *ports);
+    struct port_range *range = arena_alloc(a, node_nargs(n) * sizeof *range);
+    for (u32 i = 0; i < node_nargs(n); i++)
+        must(value_ports(node_arg(n, i)->text, &range[i].first, &range[i].last));
+    portset_build(ports, a, range, node_nargs(n));
+    return ports;
+}
+
+enum match condition_port_holds(const void *data, struct evaluation *e)
+{
+    return match_of(portset_has(data, e->q->port));
+}

@@ -1,0 +1,24 @@
+/* The `policy NAME { … }` block: its part of the schema, its checks, and the way to a policy. */
+#ifndef POLICY_CONF_H
+#define POLICY_CONF_H
+
+#include "config/schema.h"
+#include "policy/policy.h"
+
+/* What may stand in the block; its own row names policy_conf_check as .check. */
+extern const struct schema_row policy_rows[];
+
+/* What types cannot say: values that mean something else than they look like, rules that can never
+ * decide, a deny by path around which CONNECT leads. The node is right by policy_rows. */
+void policy_conf_check(const struct node *policy, struct diags *d);
+
+/* Parts of it, one row each. */
+void policy_to_check(const struct node *n, struct diags *d);
+void policy_method_check(const struct node *n, struct diags *d);
+void policy_default_check(const struct node *n, struct diags *d);
+
+/* The block as rules, in the arena; everything the policy needs is copied or parsed, the tree may
+ * go. Never NULL for a block that was checked without errors. */
+const struct policy *policy_compile(const struct node *policy, struct arena *a, struct diags *d);
+
+#endif

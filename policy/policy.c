@@ -1,0 +1,177 @@
+/*
+ * The rule engine: ports, then rules in order, then the default. The hard thing is what is not
+ * known. A rule with an unknown condition is passed over; a rule that only waits for the address
+ * stops the walk, because whatever stands below it may not be the one that decides.
+ */
+#include "policy/policy.h"
+
+#include "base/must.h"
+#include "policy/rule.h"
+
+const struct condition_kind condition_kinds[CONDITION_COUNT] = {
+#define CONDITION(name)                                                                            \
+    [CONDITION_##name] = { #name, condition_##name##_make, condition_##name##_holds },
+#include "policy/conditions.tbl"
+#undef CONDITION
+};
+
+enum addr_class evaluation_class(struct evaluation *e)
+{
+    if (!e->class_known) {
+        e->class = addr_class(e->address);
+        e->class_known = true;
+    }
+    return e->class;
+}
+
+bool evaluation_paths(struct evaluation *e)
+{
+    if (!e->paths_known) {
+        struct text normal = text_in(e->area[FORM_NORMAL], PATH_LONGEST);
+        struct text folded = text_in(e->area[FORM_FOLDED], PATH_LONGEST);
+        struct slice raw = e->q->path.n ? e->q->path : SLICE("/");
+        e->paths_known = true;
+        e->paths_unsafe =
+            !path_normal(&normal, raw) || normal.full || !path_folded(&folded, raw) || folded.full;
+        e->path[FORM_NORMAL] = text_slice(&normal);
+        e->path[FORM_FOLDED] = text_slice(&folded);
+        e->paths_equal = slice_eq(e->path[FORM_NORMAL], e->path[FORM_FOLDED]);
+    }
+    return !e->paths_unsafe;
+}
+
+/* All conditions of a rule, for one form of the path: NO, YES or PENDING. */
+static inline enum match all_hold(const struct policy_rule *r, struct evaluation *e)
+{
+    enum match all = MATCH_YES;
+    for (u32 i = 0; i < r->conditions; i++) {
+        const struct condition *c = &r->condition[i];
+        enum match m = c->kind->holds(c->data, e);
+        if (c->negated)
+            m = match_not(m);
+        if (m == MATCH_UNSAFE)
+            m = match_of(!r->allow);
+        if (m == MATCH_NO || m == MATCH_UNKNOWN)
+            return MATCH_NO;
+        if (m == MATCH_PENDING)
+            all = MATCH_PENDING;
+    }
+    return all;
+}
+
+/* A deny matches if it does in either form of the path, an allow only if it does in both: what the
+ * origin will make of the path is not known here. */
+static enum match both_forms(const struct policy_rule *r, struct evaluation *e, enum match normal)
+{
+    e->form = FORM_FOLDED;
+    enum match folded = all_hold(r, e);
+    enum match decisive = match_of(!r->allow);
+    if (normal == decisive || folded == decisive)
+        return decisive;
+    return normal == MATCH_PENDING ? normal : folded;
+}
+
+static enum match rule_matches(const struct policy_rule *r, struct evaluation *e)
+{
+    e->form = FORM_NORMAL;
+    e->form_matters = false;
+    enum match m = all_hold(r, e);
+    return likely(!e->form_matters) ? m : both_forms(r, e, m);
+}
+
+static void deny(struct policy_decision *d, enum fault fault)
+{
+    d->action = POLICY_DENY;
+    d->fault = fault;
+}
+
+/* An allow, by a rule or by default, once more limited by the class of the address. */
+static void allow(struct policy_decision *d, struct evaluation *e, u8 reach)
+{
+    d->action = POLICY_ALLOW;
+    d->reach = reach;
+    if (e->address && evaluation_class(e) != CLASS_PUBLIC && !(reach & CLASS_BIT(e->class)))
+        deny(d, addr_class_fault(e->class));
+}
+
+static void by_default(const struct policy *p, struct evaluation *e, struct policy_decision *d)
+{
+    d->rule = NULL;
+    d->rule_name = SLICE("default");
+    if (p->default_allow) {
+        allow(d, e, 0);
+    } else {
+        d->reason = p->default_text;
+        deny(d, FAULT_default_denied);
+    }
+}
+
+static void by_rules(const struct policy *p, struct evaluation *e, struct policy_decision *d)
+{
+    for (const struct policy_rule *r = p->rule; r < p->rule + p->rules; r++) {
+        enum match m = rule_matches(r, e);
+        if (m == MATCH_NO)
+            continue;
+        d->rule = r;
+        d->rule_name = r->name;
+        if (m == MATCH_PENDING)
+            d->action = POLICY_NEEDS_ADDRESS;
+        else if (r->allow)
+            allow(d, e, r->reach);
+        else
+            deny(d, FAULT_rule_denied);
+        return;
+    }
+    by_default(p, e, d);
+}
+
+void policy_decide(const struct policy *p, const struct policy_question *q,
+                   struct policy_decision *d)
+{
+    *d = (struct policy_decision){ .address_free = true };
+    if (q->connect ? !portset_has(&p->connect_ports, q->port)
+                   : !portset_has(&p->http_ports, q->port)) {
+        d->rule_name = q->connect ? SLICE("connect-ports") : SLICE("http-ports");
+        deny(d, q->connect ? FAULT_connect_port_denied : FAULT_http_port_denied);
+        return;
+    }
+    struct evaluation e; /* 33 kB, of which only the small fields are set and usually touched */
+    e.q = q;
+    e.address = q->destination ? q->destination : q->host->literal ? &q->host->addr : NULL;
+    e.address_used = e.class_known = e.prints_known = e.paths_known = false;
+    by_rules(p, &e, d);
+    d->address_free = d->action != POLICY_NEEDS_ADDRESS && (q->host->literal || !e.address_used);
+}
+
+bool policy_client_allowed(const struct policy *p, const struct addr *client)
+{
+    return cidrset_has(&p->clients, client);
+}
+
+bool policy_class_allowed(u8 reach, const struct addr *a, enum fault *why)
+{
+    enum addr_class class = addr_class(a);
+    *why = addr_class_fault(class);
+    return class == CLASS_PUBLIC || (reach & CLASS_BIT(class));
+}
+
+struct slice policy_name(const struct policy *p)
+{
+    return p->name;
+}
+
+unsigned policy_rules(const struct policy *p)
+{
+    return p->rules;
+}
+
+const struct policy_rule *policy_rule_at(const struct policy *p, unsigned i)
+{
+    must(i < p->rules);
+    return &p->rule[i];
+}
+
+struct slice policy_rule_name(const struct policy_rule *r)
+{
+    return r->name;
+}

@@ -1,0 +1,65 @@
+/*
+ * Who may reach what: the rules of one `policy` block, asked once per exchange and again per
+ * address that its name resolves to. The engine sees a question and gives a decision; it knows no
+ * exchange, no socket and no message, so every sentence of the manual about rules is a row of a
+ * unit test.
+ *
+ * How to ask: first without destination. ALLOW with address_free needs only policy_class_allowed
+ * for each address; otherwise, and after NEEDS_ADDRESS, ask again with each address as destination,
+ * as if it were the only one. Only an address that was allowed so may be dialled or taken from a
+ * pool. A literal host is judged at once.
+ *
+ * A policy is immutable and lives in the arena it was compiled into; any thread may ask.
+ */
+#ifndef POLICY_POLICY_H
+#define POLICY_POLICY_H
+
+#include "base/addr.h"
+#include "base/fault.h"
+#include "http/token.h"
+#include "http/uri.h"
+
+struct policy;
+struct policy_rule;
+
+struct policy_question {
+    struct addr client;
+    bool connect;         /* CONNECT: connect_ports instead of http_ports */
+    bool address_unknown; /* no address will ever be known: a parent resolves */
+    enum method method;
+    struct slice method_text; /* for a method without a number */
+    const struct host *host;  /* canonical; never NULL */
+    u16 port;
+    struct slice path;              /* raw, without query; p NULL: not shown (CONNECT) */
+    const struct addr *destination; /* the address under judgement; NULL: not resolved yet */
+};
+
+enum policy_action { POLICY_ALLOW, POLICY_DENY, POLICY_NEEDS_ADDRESS };
+
+struct policy_decision {
+    enum policy_action action;
+    const struct policy_rule *rule; /* that decided; NULL: the default or a port check */
+    enum fault fault;               /* why, for DENY; else FAULT_NONE */
+    u8 reach;                       /* CLASS_BIT of what is allowed beyond public; ALLOW only */
+    bool address_free;              /* every address gets this decision, but for its class */
+    struct slice rule_name; /* for the log: the rule, "default", "connect-ports", "http-ports" */
+    struct slice reason;    /* the text of `default deny`, else empty */
+};
+
+/* `clients`: may this address ask at all? */
+bool policy_client_allowed(const struct policy *p, const struct addr *client);
+
+/* About 200 ns for twenty rules by host that do not match; no allocation, 33 kB of stack. */
+void policy_decide(const struct policy *p, const struct policy_question *q,
+                   struct policy_decision *d);
+
+/* May an allow with this reach lead to the address? On false *why is FAULT_destination_… */
+bool policy_class_allowed(u8 reach, const struct addr *a, enum fault *why);
+
+struct slice policy_name(const struct policy *p);
+/* Rules in order, 0 … policy_rules(p) - 1, for counters and listings. */
+unsigned policy_rules(const struct policy *p);
+const struct policy_rule *policy_rule_at(const struct policy *p, unsigned i);
+struct slice policy_rule_name(const struct policy_rule *r);
+
+#endif

@@ -1,0 +1,33 @@
+/* What a policy is made of, between the compiler (conf.c) and the engine (policy.c). */
+#ifndef POLICY_RULE_H
+#define POLICY_RULE_H
+
+#include "filters/cidrset.h"
+#include "filters/portset.h"
+#include "policy/condition.h"
+
+struct condition {
+    const struct condition_kind *kind;
+    const void *data;
+    bool negated;
+};
+
+struct policy_rule {
+    struct slice name;
+    bool allow;
+    u8 reach; /* CLASS_BIT of each class an allow opens beyond public */
+    u32 conditions;
+    const struct condition *condition; /* in the order of conditions.tbl */
+};
+
+struct policy {
+    struct slice name;
+    struct cidrset clients;
+    struct portset connect_ports, http_ports;
+    bool default_allow;
+    struct slice default_text;
+    u32 rules;
+    const struct policy_rule *rule;
+};
+
+#endif

@@ -1,0 +1,72 @@
+#include "base/arena.h"
+
+#include <stdlib.h>
+
+#include "base/must.h"
+
+struct arena_chunk {
+    struct arena_chunk *older;
+    size_t size;
+    _Alignas(16) char data[];
+};
+
+void arena_init(struct arena *a, size_t chunk_size)
+{
+    *a =
+        (struct arena){ .chunk_size = chunk_size ? chunk_size : 4096 - sizeof(struct arena_chunk) };
+}
+
+static void add_chunk(struct arena *a, size_t size)
+{
+    struct arena_chunk *c = must_alloc(sizeof *c + size);
+    c->older = a->chunk;
+    c->size = size;
+    a->chunk = c;
+    a->used = 0;
+    a->total += size;
+}
+
+void *arena_alloc(struct arena *a, size_t n)
+{
+    n = (n + 15) & ~(size_t)15;
+    if (a->chunk == NULL || a->chunk->size - a->used < n)
+        add_chunk(a, n > a->chunk_size ? n : a->chunk_size);
+    void *p = a->chunk->data + a->used;
+    a->used += n;
+    return p;
+}
+
+void *arena_zalloc(struct arena *a, size_t n)
+{
+    return memset(arena_alloc(a, n), 0, n);
+}
+
+struct slice arena_copy(struct arena *a, struct slice s)
+{
+    char *p = arena_alloc(a, s.n + 1);
+    if (s.n)
+        memcpy(p, s.p, s.n);
+    p[s.n] = 0;
+    return (struct slice){ p, s.n };
+}
+
+void arena_reset(struct arena *a)
+{
+    while (a->chunk && a->chunk->older) {
+        struct arena_chunk *c = a->chunk;
+        a->chunk = c->older;
+        a->total -= c->size;
+        free(c);
+    }
+    a->used = 0;
+}
+
+void arena_free(struct arena *a)
+{
+    while (a->chunk) {
+        struct arena_chunk *c = a->chunk;
+        a->chunk = c->older;
+        free(c);
+    }
+    a->used = a->total = 0;
+}

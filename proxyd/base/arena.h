@@ -1,0 +1,29 @@
+/*
+ * Bump memory with one owner and one end: everything allocated from an arena dies together, at
+ * arena_reset (which keeps the first chunk for the next round) or arena_free. Memory is aligned to
+ * 16 bytes and not zeroed.
+ */
+#ifndef BASE_ARENA_H
+#define BASE_ARENA_H
+
+#include "base/slice.h"
+
+struct arena_chunk;
+struct arena {
+    struct arena_chunk *chunk; /* newest first; NULL until the first allocation */
+    size_t used;               /* bytes taken of the newest chunk */
+    size_t chunk_size;         /* payload of an ordinary chunk; larger requests get their own */
+    size_t total;              /* bytes held in all chunks, for limits and statistics */
+};
+
+/* chunk_size 0 means 4096 - header. */
+void arena_init(struct arena *a, size_t chunk_size);
+void *arena_alloc(struct arena *a, size_t n);
+void *arena_zalloc(struct arena *a, size_t n);
+/* A copy of s; the copy is NUL-terminated (not counted in n) so that it can also serve as a C
+ * string. */
+struct slice arena_copy(struct arena *a, struct slice s);
+void arena_reset(struct arena *a);
+void arena_free(struct arena *a);
+
+#endif

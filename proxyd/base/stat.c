@@ -1,0 +1,45 @@
+#include "base/stat.h"
+
+#include "base/must.h"
+
+static const struct stat_info table[STAT_COUNT] = {
+#define STAT(name, type, help) [STAT_##name] = { #name, STAT_##type, help },
+#include "base/stat.tbl"
+#undef STAT
+};
+
+enum { MOST_BLOCKS = 256 };
+static struct stats *blocks[MOST_BLOCKS];
+static _Atomic unsigned nblocks;
+
+const struct stat_info *stat_info(enum stat_id s)
+{
+    must((unsigned)s < STAT_COUNT);
+    return &table[s];
+}
+
+void stats_register(struct stats *s)
+{
+    unsigned n = atomic_load(&nblocks);
+    must(n < MOST_BLOCKS);
+    blocks[n] = s;
+    atomic_store(&nblocks, n + 1);
+}
+
+u64 stat_sum(enum stat_id which)
+{
+    u64 sum = 0;
+    unsigned n = atomic_load(&nblocks);
+    for (unsigned i = 0; i < n; i++)
+        sum += atomic_load_explicit(&blocks[i]->value[which], memory_order_relaxed);
+    return (i64)sum < 0 ? 0 : sum;
+}
+
+u64 fault_sum(enum fault f)
+{
+    u64 sum = 0;
+    unsigned n = atomic_load(&nblocks);
+    for (unsigned i = 0; i < n; i++)
+        sum += atomic_load_explicit(&blocks[i]->fault[f], memory_order_relaxed);
+    return sum;
+}

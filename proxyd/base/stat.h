@@ -1,0 +1,59 @@
+/*
+ * Counters from stat.tbl and one per fault. Each thread that counts owns a block on cache lines of
+ * its own and increments it without lock; readers sum over the blocks with relaxed loads.
+ */
+#ifndef BASE_STAT_H
+#define BASE_STAT_H
+
+#include <stdatomic.h>
+
+#include "base/fault.h"
+
+enum stat_id {
+#define STAT(name, type, help) STAT_##name,
+#include "base/stat.tbl"
+#undef STAT
+    STAT_COUNT
+};
+
+enum stat_type { STAT_COUNTER, STAT_GAUGE };
+
+struct stat_info {
+    const char *name;
+    enum stat_type type;
+    const char *help;
+};
+
+struct stats {
+    _Alignas(CACHE_LINE) _Atomic u64 value[STAT_COUNT];
+    _Atomic u64 fault[FAULT_COUNT];
+};
+
+const struct stat_info *stat_info(enum stat_id s);
+
+/* Makes a block known to the sums; at most 256, before threads start or under the caller's care. */
+void stats_register(struct stats *s);
+/* Sums over all registered blocks; any thread. A gauge may be negative for an instant: clamped to
+ * 0. */
+u64 stat_sum(enum stat_id s);
+u64 fault_sum(enum fault f);
+
+/* Owner thread only: a plain add, no locked instruction. */
+static inline void stat_add(struct stats *s, enum stat_id which, u64 n)
+{
+    atomic_store_explicit(&s->value[which],
+                          atomic_load_explicit(&s->value[which], memory_order_relaxed) + n,
+                          memory_order_relaxed);
+}
+static inline void stat_sub(struct stats *s, enum stat_id which, u64 n)
+{
+    stat_add(s, which, (u64)0 - n);
+}
+static inline void stat_fault(struct stats *s, enum fault f)
+{
+    atomic_store_explicit(&s->fault[f],
+                          atomic_load_explicit(&s->fault[f], memory_order_relaxed) + 1,
+                          memory_order_relaxed);
+}
+
+#endif

@@ -1,0 +1,103 @@
+#include "base/str.h"
+
+bool slice_eq_nocase(struct slice a, struct slice b)
+{
+    if (a.n != b.n)
+        return false;
+    for (size_t i = 0; i < a.n; i++)
+        if (ascii_lower(a.p[i]) != ascii_lower(b.p[i]))
+            return false;
+    return true;
+}
+
+bool slice_u64(struct slice s, u64 *out)
+{
+    u64 v = 0;
+    if (s.n == 0)
+        return false;
+    for (size_t i = 0; i < s.n; i++) {
+        if (!ascii_digit(s.p[i]))
+            return false;
+        if (__builtin_mul_overflow(v, 10u, &v) ||
+            __builtin_add_overflow(v, (u64)(s.p[i] - '0'), &v))
+            return false;
+    }
+    *out = v;
+    return true;
+}
+
+struct slice slice_trim(struct slice s)
+{
+    while (s.n && (s.p[0] == ' ' || s.p[0] == '\t'))
+        s.p++, s.n--;
+    while (s.n && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
+        s.n--;
+    return s;
+}
+
+bool slice_cut(struct slice *rest, char sep, struct slice *piece)
+{
+    if (rest->p == NULL)
+        return false;
+    const char *at = slice_find(*rest, sep);
+    if (at == NULL) {
+        *piece = *rest;
+        *rest = (struct slice){ NULL, 0 };
+        return true;
+    }
+    *piece = slice_range(rest->p, at);
+    *rest = slice_range(at + 1, rest->p + rest->n);
+    return true;
+}
+
+/* Length of the UTF-8 sequence at s, 0 when malformed (overlong, surrogate, above U+10FFFF). */
+static size_t utf8_sequence(const u8 *s, size_t n)
+{
+    if (s[0] < 0x80)
+        return 1;
+    size_t len = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
+    if (s[0] < 0xc2 || s[0] > 0xf4 || n < len)
+        return 0;
+    for (size_t i = 1; i < len; i++)
+        if ((s[i] & 0xc0) != 0x80)
+            return 0;
+    if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
+        (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
+        return 0;
+    return len;
+}
+
+bool utf8_valid(struct slice s, size_t *bad)
+{
+    for (size_t i = 0; i < s.n;) {
+        size_t len = utf8_sequence((const u8 *)s.p + i, s.n - i);
+        if (len == 0) {
+            if (bad)
+                *bad = i;
+            return false;
+        }
+        i += len;
+    }
+    return true;
+}
+
+unsigned str_distance(struct slice a, struct slice b, unsigned limit)
+{
+    enum { LONGEST = 64 };
+    unsigned row[LONGEST + 1];
+    if (a.n > LONGEST || b.n > LONGEST)
+        return limit + 1;
+    for (unsigned j = 0; j <= b.n; j++)
+        row[j] = j;
+    for (unsigned i = 1; i <= a.n; i++) {
+        unsigned diagonal = row[0];
+        row[0] = i;
+        for (unsigned j = 1; j <= b.n; j++) {
+            unsigned swap = diagonal + (ascii_lower(a.p[i - 1]) != ascii_lower(b.p[j - 1]));
+            unsigned best = row[j] + 1 < row[j - 1] + 1 ? row[j] + 1 : row[j - 1] + 1;
+            diagonal = row[j];
+            row[j] = swap < best ? swap : best;
+        }
+    }
+    return row[b.n] > limit ? limit + 1 : row[b.n];
+}

@@ -1,0 +1,106 @@
+#include "base/text.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+void text_cstr(struct text *t, const char *s)
+{
+    text_add(t, slice_of(s));
+}
+
+/* Lengths, ports and addresses are most of what a head gets written anew. A copy of fixed size is
+ * two moves, one of two bytes would be a call; what it takes too much the next overwrites. */
+void text_u64(struct text *t, u64 v)
+{
+    enum { MOST = 20 };
+    char d[2 * MOST];
+    unsigned i = MOST;
+    do
+        d[--i] = (char)('0' + v % 10);
+    while (v /= 10);
+    if (unlikely(t->cap - t->n < MOST)) {
+        text_put(t, d + i, MOST - i);
+        return;
+    }
+    memcpy(t->p + t->n, d + i, MOST);
+    t->n += MOST - i;
+}
+
+void text_hex(struct text *t, u64 v)
+{
+    char d[16];
+    size_t i = sizeof d;
+    do
+        d[--i] = "0123456789abcdef"[v & 15];
+    while (v >>= 4);
+    text_put(t, d + i, sizeof d - i);
+}
+
+void text_pad(struct text *t, u64 v, unsigned width)
+{
+    char d[20];
+    if (width > sizeof d)
+        width = sizeof d;
+    for (unsigned i = width; i-- > 0; v /= 10)
+        d[i] = (char)('0' + v % 10);
+    text_put(t, d, width);
+}
+
+void text_fmt(struct text *t, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    size_t room = t->cap - t->n;
+    int n = room ? vsnprintf(t->p + t->n, room, fmt, ap) : 0;
+    va_end(ap);
+    if (n < 0 || (size_t)n >= room) { /* vsnprintf wants a byte for its NUL */
+        t->full = true;
+        n = room ? (int)room - 1 : 0;
+    }
+    t->n += (size_t)n;
+}
+
+static inline bool is_plain(u8 c)
+{
+    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
+/* Length of the run at p that needs no escape. Log lines are made of such runs: 16 bytes at a time
+ * they cost a third of what single bytes do. */
+static size_t plain_run(const char *p, size_t n)
+{
+    size_t i = 0;
+#ifdef __SSE2__
+    const __m128i low = _mm_set1_epi8(0x1f), high = _mm_set1_epi8(0x7f);
+    const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\');
+    for (; i + 16 <= n; i += 16) {
+        __m128i c = _mm_loadu_si128((const __m128i *)(const void *)(p + i));
+        /* signed compares: bytes from 0x80 are below 0x1f */
+        __m128i fine = _mm_and_si128(_mm_cmpgt_epi8(c, low), _mm_cmplt_epi8(c, high));
+        __m128i bad = _mm_or_si128(_mm_cmpeq_epi8(c, quote), _mm_cmpeq_epi8(c, backslash));
+        unsigned good = (unsigned)_mm_movemask_epi8(_mm_andnot_si128(bad, fine));
+        if (good != 0xffff)
+            return i + (unsigned)__builtin_ctz(~good);
+    }
+#endif
+    while (i < n && is_plain((u8)p[i]))
+        i++;
+    return i;
+}
+
+void text_escaped(struct text *t, struct slice s)
+{
+    for (size_t i = 0; i < s.n;) {
+        size_t run = plain_run(s.p + i, s.n - i);
+        text_put(t, s.p + i, run);
+        i += run;
+        if (i == s.n)
+            break;
+        u8 c = (u8)s.p[i++];
+        char x[4] = { '\\', 'x', "0123456789ABCDEF"[c >> 4], "0123456789ABCDEF"[c & 15] };
+        text_put(t, x, sizeof x);
+    }
+}

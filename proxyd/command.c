@@ -1,0 +1,361 @@
+/*
+ * The command line. One table of commands, with the help that teaches each of them; options are
+ * few, so they are one table as well.
+ */
+#include "command.h"
+
+#include <stdio.h>
+
+#include "config/load.h"
+
+#ifndef PROXYD_VERSION
+#define PROXYD_VERSION "0"
+#endif
+
+/* What the options of one command line said. */
+struct options {
+    const char *config;
+    bool help, strict, show_default, keys;
+};
+
+enum option_for { FOR_RUN = 1, FOR_CHECK = 2, FOR_CONFIG = 4, FOR_REFERENCE = 8, FOR_ALL = 255 };
+
+static const struct option_row {
+    const char *name, *brief; /* --name, -b */
+    unsigned commands;        /* enum option_for */
+    size_t flag;              /* offset of a bool in struct options */
+    bool value;               /* takes one: .config */
+} options_table[] = {
+    { "--help", "-h", FOR_ALL, offsetof(struct options, help), false },
+    { "--config", "-c", FOR_RUN | FOR_CHECK, 0, true },
+    { "--strict", NULL, FOR_CHECK, offsetof(struct options, strict), false },
+    { "--default", NULL, FOR_CONFIG, offsetof(struct options, show_default), false },
+    { "--keys", NULL, FOR_REFERENCE, offsetof(struct options, keys), false },
+};
+
+static struct command leave(int code)
+{
+    return (struct command){ .what = COMMAND_EXIT, .exit_code = code };
+}
+
+static struct command do_run(struct options o)
+{
+    return (struct command){ .what = COMMAND_RUN, .config_path = o.config };
+}
+
+static struct command do_check(struct options o)
+{
+    struct tree t = { 0 };
+    struct diags d;
+    diags_init(&d);
+    bool fine = config_open(o.config, &t, &d);
+    diags_print(&d, stderr);
+    const char *name = o.config == NULL             ? "the built-in configuration"
+                       : strcmp(o.config, "-") == 0 ? "standard input"
+                                                    : o.config;
+    if (!fine || d.warnings)
+        fprintf(stderr, "%s: %u error%s, %u warning%s\n", name, d.errors, d.errors == 1 ? "" : "s",
+                d.warnings, d.warnings == 1 ? "" : "s");
+    else
+        printf("%s: no errors\n", name);
+    bool refused = !fine || (o.strict && d.warnings);
+    diags_free(&d);
+    config_free(&t);
+    return leave(refused ? EXIT_FAILED : EXIT_FINE);
+}
+
+static struct command do_config(struct options o)
+{
+    if (!o.show_default) {
+        fprintf(stderr,
+                "proxyd config: nothing to do\n"
+                "expected \"proxyd config --default\"; \"proxyd config --help\" tells more\n");
+        return leave(EXIT_USAGE);
+    }
+    fputs(default_conf, stdout);
+    return leave(EXIT_FINE);
+}
+
+static struct command do_reference(struct options o)
+{
+    if (o.keys)
+        schema_keys(root_rows, stdout);
+    else
+        schema_reference(root_rows, stdout);
+    return leave(EXIT_FINE);
+}
+
+static struct command do_version(struct options o)
+{
+    (void)o;
+    puts("proxyd " PROXYD_VERSION);
+    return leave(EXIT_FINE);
+}
+
+static struct command do_help(struct options o);
+
+static const struct command_row {
+    const char *name;
+    unsigned bit; /* enum option_for */
+    struct command (*act)(struct options o);
+    const char *line; /* in the list of commands */
+    const char *help;
+} commands[] = {
+    { "run", FOR_RUN, do_run, "run the proxy in the foreground",
+      "Runs the proxy in the foreground until it gets a signal. Without -c it uses the built-in\n"
+      "configuration: a forward proxy on 127.0.0.1:3128 for the programs of this machine.\n"
+      "\n"
+      "usage: proxyd run [-c FILE]\n"
+      "\n"
+      "  -c, --config FILE   the configuration; \"-\" is standard input\n"
+      "  -h, --help          this text\n"
+      "\n"
+      "signals:\n"
+      "  TERM                stop accepting, finish what runs within \"timeouts drain\", end\n"
+      "  TERM again, INT     end at once\n"
+      "\n"
+      "example:\n"
+      "  proxyd run &\n"
+      "  curl -x http://127.0.0.1:3128 http://example.com/\n"
+      "\n"
+      "exit codes: 0 ended by a signal, 1 could not start or failed, 2 wrong usage, 78 wrong\n"
+      "configuration (starting it again does not help)\n" },
+    { "check", FOR_CHECK, do_check, "tell what is wrong with a configuration",
+      "Reads a configuration as \"run\" would and tells everything that is wrong with it: unknown\n"
+      "keys, wrong values, names that lead nowhere, addresses used twice, and as warnings what is\n"
+      "allowed but hardly meant. It needs no root, no network, no free port, and changes nothing.\n"
+      "\n"
+      "usage: proxyd check [-c FILE] [--strict]\n"
+      "\n"
+      "  -c, --config FILE   the configuration, \"-\" for standard input; without it the built-in\n"
+      "      --strict        warnings count as errors\n"
+      "  -h, --help          this text\n"
+      "\n"
+      "example:\n"
+      "  $ proxyd check -c proxyd.conf\n"
+      "  proxyd.conf:12:11: error: \"30\" is not a duration\n"
+      "      connect 30;\n"
+      "              ^~\n"
+      "      expected a number with a unit (ms, s, m, h, d or w), such as 30s\n"
+      "      did you mean \"30s\"?\n"
+      "  proxyd.conf: 1 error, 0 warnings\n"
+      "\n"
+      "exit codes: 0 no errors, 1 errors (with --strict also warnings), 2 wrong usage\n" },
+    { "config", FOR_CONFIG, do_config, "print the built-in configuration",
+      "Prints the configuration that \"run\" uses when it is given none. It is commented and\n"
+      "meant as the start of your own.\n"
+      "\n"
+      "usage: proxyd config --default\n"
+      "\n"
+      "      --default       print the built-in configuration\n"
+      "  -h, --help          this text\n"
+      "\n"
+      "example:\n"
+      "  proxyd config --default > proxyd.conf\n"
+      "  proxyd run -c proxyd.conf\n"
+      "\n"
+      "exit codes: 0 printed, 2 wrong usage\n" },
+    { "reference", FOR_REFERENCE, do_reference, "print the manual of the configuration",
+      "Prints the manual of the configuration language in Markdown: every block and key with its\n"
+      "values, its default, its meaning and an example.\n"
+      "\n"
+      "usage: proxyd reference [--keys]\n"
+      "\n"
+      "      --keys          only the keys, one path a line, such as \"limits head\"\n"
+      "  -h, --help          this text\n"
+      "\n"
+      "example:\n"
+      "  proxyd reference | less\n"
+      "\n"
+      "exit codes: 0 printed, 2 wrong usage\n" },
+    { "version", 0, do_version, "print the version",
+      "Prints the name and the version of the program in one line.\n"
+      "\n"
+      "usage: proxyd version\n"
+      "\n"
+      "  -h, --help          this text\n"
+      "\n"
+      "example:\n"
+      "  $ proxyd version\n"
+      "  proxyd " PROXYD_VERSION "\n"
+      "\n"
+      "exit codes: 0 printed, 2 wrong usage\n" },
+    { "help", 0, do_help, "this list; \"help COMMAND\" explains one command",
+      "Lists the commands, or explains one of them.\n"
+      "\n"
+      "usage: proxyd help [COMMAND]\n"
+      "\n"
+      "  -h, --help          this text\n"
+      "\n"
+      "example:\n"
+      "  proxyd help check\n"
+      "\n"
+      "exit codes: 0 printed, 2 wrong usage\n" },
+};
+
+static void list_commands(FILE *to)
+{
+    fputs(
+        "proxyd is an HTTP proxy: forward for clients that know it, reverse in front of servers.\n"
+        "\n"
+        "usage: proxyd COMMAND [OPTION...]\n\n",
+        to);
+    for (size_t i = 0; i < countof(commands); i++)
+        fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].line);
+    fputs("\n"
+          "To begin: \"proxyd run\", then in another terminal\n"
+          "  curl -x http://127.0.0.1:3128 http://example.com/\n"
+          "Every command explains itself with --help.\n",
+          to);
+}
+
+static struct command do_help(struct options o)
+{
+    (void)o;
+    list_commands(stdout);
+    return leave(EXIT_FINE);
+}
+
+/* ---- understanding ---- */
+
+static void tell_guess(const struct guess *g)
+{
+    if (g->best.n)
+        fprintf(stderr, "did you mean \"%.*s\"?\n", SLICE_FMT(g->best));
+}
+
+static const struct command_row *find_command(const char *name)
+{
+    for (size_t i = 0; i < countof(commands); i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+static struct command unknown_command(const char *name)
+{
+    struct guess g = guess_for(slice_of(name));
+    fprintf(stderr, "proxyd: there is no command %s\n", slice_shown(slice_of(name)));
+    for (size_t i = 0; i < countof(commands); i++)
+        guess_try(&g, slice_of(commands[i].name));
+    tell_guess(&g);
+    fputs("\"proxyd help\" lists the commands\n", stderr);
+    return leave(EXIT_USAGE);
+}
+
+static struct command wrong_option(const struct command_row *c, const char *arg)
+{
+    struct guess g = guess_for(slice_of(arg));
+    fprintf(stderr, "proxyd %s: %s is not known here\n", c->name, slice_shown(slice_of(arg)));
+    for (size_t i = 0; i < countof(options_table); i++)
+        if (options_table[i].commands & c->bit)
+            guess_try(&g, slice_of(options_table[i].name));
+    tell_guess(&g);
+    fprintf(stderr, "\"proxyd %s --help\" explains it\n", c->name);
+    return leave(EXIT_USAGE);
+}
+
+static struct command wrong_value(const struct command_row *c, const struct option_row *o,
+                                  const char *what)
+{
+    fprintf(stderr, "proxyd %s: %s %s\n\"proxyd %s --help\" explains it\n", c->name, o->name, what,
+            c->name);
+    return leave(EXIT_USAGE);
+}
+
+/* The value of an option, from `--config=F` or the next argument; NULL: there is none. */
+static char *option_value(const struct option_row *o, char ***argv)
+{
+    char *arg = **argv;
+    size_t n = strlen(o->name);
+    if (arg[1] == '-' && arg[n] == '=')
+        return arg + n + 1;
+    if (arg[1] != '-' && arg[2])
+        return arg + 2; /* -cFILE */
+    return *++*argv;
+}
+
+/* Does arg spell this option? */
+static bool option_fits(const struct option_row *o, const char *arg)
+{
+    size_t n = strlen(o->name);
+    if (o->value)
+        return (strncmp(arg, o->name, n) == 0 && (arg[n] == 0 || arg[n] == '=')) ||
+               (o->brief && strncmp(arg, o->brief, 2) == 0);
+    return strcmp(arg, o->name) == 0 || (o->brief && strcmp(arg, o->brief) == 0);
+}
+
+static const struct option_row *find_option(const struct command_row *c, const char *arg)
+{
+    for (size_t i = 0; i < countof(options_table); i++) {
+        const struct option_row *o = &options_table[i];
+        bool here = o->commands == FOR_ALL || (o->commands & c->bit);
+        if (here && option_fits(o, arg))
+            return o;
+    }
+    return NULL;
+}
+
+/* The arguments behind the command; false: complained about, *end says how to leave. */
+static bool parse_options(const struct command_row *c, char **argv, struct options *o,
+                          struct command *end)
+{
+    for (; *argv; argv++) {
+        const struct option_row *row = find_option(c, *argv);
+        if (row == NULL) {
+            *end = wrong_option(c, *argv);
+            return false;
+        }
+        if (!row->value) {
+            *(bool *)((char *)o + row->flag) = true;
+            continue;
+        }
+        char *value = option_value(row, &argv);
+        if (value == NULL || *value == 0) {
+            *end = wrong_value(c, row, "needs the name of a file");
+            return false;
+        }
+        if (o->config) {
+            *end = wrong_value(c, row, "stands there twice");
+            return false;
+        }
+        o->config = value;
+    }
+    return true;
+}
+
+static struct command help_on(const char *name)
+{
+    const struct command_row *c = find_command(name);
+    if (c == NULL)
+        return unknown_command(name);
+    fputs(c->help, stdout);
+    return leave(EXIT_FINE);
+}
+
+struct command command_parse(int argc, char **argv)
+{
+    if (argc < 2) {
+        list_commands(stderr);
+        return leave(EXIT_USAGE);
+    }
+    const char *name = argv[1];
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+        name = "help";
+    else if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0)
+        name = "version";
+    const struct command_row *c = find_command(name);
+    if (c == NULL)
+        return unknown_command(name);
+    if (c->act == do_help && argc == 3 && argv[2][0] != '-')
+        return help_on(argv[2]);
+    struct options o = { 0 };
+    struct command end;
+    if (!parse_options(c, argv + 2, &o, &end))
+        return end;
+    if (o.help) {
+        fputs(c->help, stdout);
+        return leave(EXIT_FINE);
+    }
+    return c->act(o);
+}

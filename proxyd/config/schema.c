@@ -1,0 +1,454 @@
+/*
+ * Tree against table. Every statement finds its row, every word its type; what is unknown, doubled,
+ * missing or unused is told. The hard part is to stay linear: a hostile file may hold hundreds of
+ * thousands of blocks of one name, so names go into one hash table and never through a list.
+ */
+#include "config/schema.h"
+
+#include <stdlib.h>
+
+#include "base/must.h"
+#include "base/str.h"
+#include "config/schema_type.h"
+
+enum { ROWS_MAX = 64 }; /* rows of one table */
+
+/* Named blocks by (parent, space, name). */
+struct name_slot {
+    const struct node *parent;
+    const char *space;
+    struct node *node;
+};
+
+struct checker {
+    struct tree *t;
+    struct diags *d;
+    const struct schema_row *top;
+    struct node *root;
+    bool whole;
+    struct name_slot *slots;
+    size_t nslots; /* a power of two, at most half full */
+    u32 unread;    /* words met whose reading had failed before */
+};
+
+/* ---- names ---- */
+
+static const char *space_of(const struct schema_row *row)
+{
+    return row->space ? row->space : row->key;
+}
+
+static size_t count_nodes(const struct node *n)
+{
+    size_t count = 0;
+    for (const struct node *c = n->children; c; c = c->next)
+        count += 1 + count_nodes(c);
+    return count;
+}
+
+static struct name_slot *slot_of(const struct checker *c, const struct node *parent,
+                                 const char *space, struct slice name)
+{
+    u64 h = 14695981039346656037ull ^ ((uintptr_t)parent >> 4);
+    for (const char *p = space; *p; p++)
+        h = (h ^ (u8)*p) * 1099511628211ull;
+    for (size_t i = 0; i < name.n; i++)
+        h = (h ^ (u8)name.p[i]) * 1099511628211ull;
+    for (size_t i = (h ^ h >> 32) & (c->nslots - 1);; i = (i + 1) & (c->nslots - 1)) {
+        struct name_slot *s = &c->slots[i];
+        if (s->node == NULL || (s->parent == parent && strcmp(s->space, space) == 0 &&
+                                slice_eq(node_name(s->node), name)))
+            return s;
+    }
+}
+
+static void add_name(struct checker *c, struct node *n)
+{
+    const char *space = space_of(n->row);
+    struct name_slot *s = slot_of(c, n->parent, space, node_name(n));
+    if (s->node == NULL) {
+        *s = (struct name_slot){ n->parent, space, n };
+    } else if (s->node != n) {
+        diag_error(c->d, &n->words[1], "the name %s is already taken, at %s",
+                   slice_shown(node_name(n)), position_shown(node_at(s->node)));
+    }
+}
+
+/* ---- rows ---- */
+
+/* Length of the first word of a row's key. */
+static size_t key_head(const char *key)
+{
+    const char *blank = strchr(key, ' ');
+    return blank ? (size_t)(blank - key) : strlen(key);
+}
+
+static bool row_fits(const struct schema_row *row, const struct node *n)
+{
+    size_t head = key_head(row->key);
+    if (!slice_eq(node_key(n), (struct slice){ row->key, head }))
+        return false;
+    return row->key[head] == 0 ||
+           (n->nwords > 1 && slice_is(n->words[1].text, row->key + head + 1));
+}
+
+static const struct schema_row *find_row(const struct schema_row *rows, const struct node *n)
+{
+    for (; rows->key; rows++)
+        if (row_fits(rows, n))
+            return rows;
+    return NULL;
+}
+
+static bool is_key(const struct schema_row *rows, struct slice word)
+{
+    for (; rows->key; rows++)
+        if (slice_eq(word, (struct slice){ rows->key, key_head(rows->key) }))
+            return true;
+    return slice_is(word, "include");
+}
+
+static bool any_negatable(const struct schema_row *rows)
+{
+    for (; rows->key; rows++)
+        if (rows->negatable)
+            return true;
+    return false;
+}
+
+/* The block that knows `key`, looked for in all tables below rows; NULL when none does. */
+static const char *home_of(const struct schema_row *rows, const char *within, struct slice key,
+                           unsigned depth)
+{
+    for (; rows->key && depth < 8; rows++) {
+        if (within && slice_is(key, rows->key))
+            return within;
+        const char *found =
+            rows->children ? home_of(rows->children, rows->key, key, depth + 1) : NULL;
+        if (found)
+            return found;
+    }
+    return NULL;
+}
+
+static void where_text(struct text *t, const struct node *block)
+{
+    if (block->nwords == 0) {
+        text_lit(t, "at the top level");
+        return;
+    }
+    text_lit(t, "in the block \"");
+    for (u32 i = 0; i < block->nwords && i < 2; i++) {
+        text_cstr(t, i ? " " : "");
+        text_add(t, block->words[i].text);
+    }
+    text_lit(t, "\"");
+}
+
+/* `log acess`: the first word of a key of two words, and a second that belongs to none of them. */
+static void unknown_second(struct checker *c, const struct node *n, const struct schema_row *rows,
+                           const char *where)
+{
+    const struct word *second = &n->words[1];
+    struct guess g = guess_for(second->text);
+    char known[200];
+    struct text k = text_in(known, sizeof known - 1);
+    diag_error(c->d, second, "%s is not known behind \"%s\" %s", word_shown(second),
+               n->words[0].text.p, where);
+    for (const struct schema_row *r = rows; r->key; r++) {
+        size_t head = key_head(r->key);
+        if (r->key[head] == 0 || !slice_eq(node_key(n), (struct slice){ r->key, head }))
+            continue;
+        text_cstr(&k, k.n ? ", " : "");
+        text_cstr(&k, r->key);
+        guess_try(&g, slice_of(r->key + head + 1));
+    }
+    known[k.n] = 0;
+    diag_more(c->d, "expected one of: %s", known);
+    guess_tell(&g, c->d);
+}
+
+static void unknown_key(struct checker *c, const struct node *n, const struct schema_row *rows)
+{
+    char where[200], known[700];
+    struct text w = text_in(where, sizeof where - 1), k = text_in(known, sizeof known - 1);
+    struct guess g = guess_for(node_key(n));
+    where_text(&w, n->parent);
+    where[w.n] = 0;
+    if (is_key(rows, node_key(n)) && n->nwords > 1) {
+        unknown_second(c, n, rows, where);
+        return;
+    }
+    for (const struct schema_row *r = rows; r->key; r++) {
+        text_cstr(&k, r == rows ? "" : ", ");
+        text_cstr(&k, r->key);
+        guess_try(&g, (struct slice){ r->key, key_head(r->key) });
+    }
+    known[k.n] = 0;
+    guess_try(&g, SLICE("include"));
+    diag_error(c->d, &n->words[0], "%s is not known %s", slice_shown(node_key(n)), where);
+    if (rows[0].key && rows[1].key)
+        diag_more(c->d, "expected one of: %s", known);
+    else
+        diag_more(c->d, "expected \"%s\"", known);
+    guess_tell(&g, c->d);
+    const char *home = g.best.n ? NULL : home_of(c->top, NULL, node_key(n), 0);
+    if (home)
+        diag_more(c->d, "it is known in the block \"%s\"", home);
+}
+
+/* ---- words ---- */
+
+/* Cuts n before its word i; what follows is a node of its own, to which the block belongs. */
+static struct node *cut_node(struct checker *c, struct node *n, u32 i)
+{
+    const struct word *before = &n->words[i - 1];
+    struct position behind = before->at;
+    behind.column += before->width;
+    diag_error_at(c->d, behind, 1, "a \";\" is missing behind %s", word_shown(before));
+    struct node *rest = arena_alloc(&c->t->arena, sizeof *rest);
+    *rest = *n;
+    rest->words = &n->words[i];
+    rest->nwords = n->nwords - i;
+    n->nwords = i;
+    n->block = false;
+    n->children = n->last = NULL;
+    n->end = behind;
+    n->next = rest;
+    return rest;
+}
+
+/* A word that begins a new line and is a key of this place is taken for the next statement, whose
+ * predecessor was not ended. Tells so and cuts the node there, so that all parts can be checked. */
+static void split_node(struct checker *c, struct node *n, const struct schema_row *rows)
+{
+    struct node *last = n;
+    for (u32 i = 2; i < last->nwords; i++) {
+        const struct word *w = &last->words[i];
+        if (w->at.line == w[-1].at.line || w->kind != WORD_BARE || !is_key(rows, w->text))
+            continue;
+        last = cut_node(c, last, i);
+        i = 1;
+    }
+    if (last == n)
+        return;
+    for (struct node *child = last->children; child; child = child->next)
+        child->parent = last;
+    if (n->parent->last == n)
+        n->parent->last = last;
+}
+
+static void check_ref(struct checker *c, const struct schema_row *row, const struct word *w)
+{
+    struct name_slot *s = slot_of(c, c->root, row->refers, w->text);
+    if (s->node) {
+        s->node->used = true;
+        return;
+    }
+    struct guess g = guess_for(w->text);
+    bool any = false;
+    for (const struct node *b = c->root->children; b; b = b->next)
+        if (slice_is(node_key(b), row->refers)) {
+            guess_try(&g, node_name(b));
+            any = true;
+        }
+    diag_error(c->d, w, "there is no %s %s", row->refers, word_shown(w));
+    diag_more(c->d,
+              any ? "expected the name of a block \"%s NAME { ... }\""
+                  : "expected a block \"%s NAME { ... }\" at the top level",
+              row->refers);
+    guess_tell(&g, c->d);
+}
+
+/* Words bound to the one before, as in `to class private`. */
+static bool check_bound(struct checker *c, const struct node *n, u32 i)
+{
+    const struct schema_row *row = n->row;
+    if (i + 1 >= n->nwords) {
+        diag_error(c->d, &n->words[i], "%s needs a word behind it", word_shown(&n->words[i]));
+    } else if (schema_listed(row->bound, n->words[i + 1].text)) {
+        return true;
+    } else {
+        struct guess g = guess_for(n->words[i + 1].text);
+        guess_try_list(&g, row->bound);
+        diag_error(c->d, &n->words[i + 1], "%s is not a %s", word_shown(&n->words[i + 1]),
+                   n->words[i].text.p);
+        diag_more(c->d, "expected one of: %s", list_shown(row->bound));
+        guess_tell(&g, c->d);
+        return false;
+    }
+    diag_more(c->d, "expected one of: %s", list_shown(row->bound));
+    return false;
+}
+
+/* The example, when there is one, shows what was expected best of all. */
+static void tell_example(struct checker *c, const struct schema_row *row)
+{
+    if (row->example && strchr(row->example, '\n') == NULL)
+        diag_more(c->d, "expected something like: %s", row->example);
+}
+
+static bool check_count(struct checker *c, const struct node *n, u32 first)
+{
+    u32 have = n->nwords - first, least = schema_least_words(n->row),
+        most = schema_most_words(n->row);
+    if (have < least) {
+        const struct word *w = &n->words[n->nwords - 1];
+        const char *what = n->row->kind == ROW_NAMED ? "a name"
+                           : have                    ? "one more word"
+                                                     : "a value";
+        diag_error(c->d, w, "\"%s\" needs %s", n->row->key, what);
+        tell_example(c, n->row);
+        return false;
+    }
+    if (have <= most)
+        return true;
+    if (most == 0)
+        diag_error(c->d, &n->words[first], "\"%s\" takes no name", n->row->key);
+    else
+        diag_error(c->d, &n->words[first + most], "\"%s\" takes only %u word%s", n->row->key, most,
+                   most == 1 ? "" : "s");
+    tell_example(c, n->row);
+    return false;
+}
+
+static void check_words(struct checker *c, const struct node *n)
+{
+    const struct schema_row *row = n->row;
+    u32 first = 1 + (strchr(row->key, ' ') != NULL);
+    if (!check_count(c, n, first))
+        return;
+    for (u32 i = first; i < n->nwords; i++) {
+        const struct word *w = &n->words[i];
+        enum schema_type t = schema_word_type(row, i - first);
+        if (w->told) {
+            c->unread++;
+            continue;
+        }
+        if (w->kind != WORD_REGEX && schema_listed(row->binds, w->text)) {
+            check_bound(c, n, i++);
+            continue;
+        }
+        if (t == TYPE_CUSTOM)
+            continue;
+        if (t == TYPE_REF && w->kind != WORD_REGEX)
+            check_ref(c, row, w);
+        else
+            schema_word_check(row, t, w, c->d);
+    }
+}
+
+/* ---- blocks ---- */
+
+static bool check_kind(struct checker *c, const struct node *n)
+{
+    bool block = n->row->kind != ROW_STATEMENT;
+    if (block == n->block)
+        return true;
+    diag_error(c->d, &n->words[0],
+               block ? "\"%s\" is a block" : "\"%s\" is a statement, not a block", n->row->key);
+    if (block)
+        diag_more(c->d, "expected \"{\" and not \";\" behind it");
+    else
+        diag_more(c->d, "expected \";\" behind its value and not \"{\"");
+    return false;
+}
+
+static void take_not(struct checker *c, struct node *n, const struct schema_row *rows)
+{
+    if (!slice_is(node_key(n), "not") || !any_negatable(rows))
+        return;
+    if (n->nwords < 2) {
+        diag_error(c->d, &n->words[0], "\"not\" needs a condition behind it");
+        return;
+    }
+    n->negated = true;
+    n->words++;
+    n->nwords--;
+    const struct schema_row *row = find_row(rows, n);
+    if (row && !row->negatable)
+        diag_error(c->d, n->words - 1, "\"not\" cannot stand before \"%s\"", row->key);
+}
+
+static void check_block(struct checker *c, struct node *block, const struct schema_row *rows);
+
+static void check_node(struct checker *c, struct node *n, const struct schema_row *rows,
+                       struct node **seen)
+{
+    u32 before = c->d->errors, unread = c->unread;
+    if (n->parent != c->root)
+        split_node(c, n, rows);
+    take_not(c, n, rows);
+    if (n->nwords == 1 && slice_is(node_key(n), "not") && c->d->errors != before)
+        return;
+    const struct schema_row *row = n->row ? n->row : find_row(rows, n);
+    n->row = row;
+    if (row == NULL) {
+        unknown_key(c, n, rows);
+        return;
+    }
+    struct node **first = &seen[row - rows];
+    if (*first && row->kind != ROW_NAMED && !row->repeat) {
+        diag_error(c->d, &n->words[0], "\"%s\" stands here for the second time, first at %s",
+                   row->key, position_shown(node_at(*first)));
+        return;
+    }
+    *first = n;
+    if (!check_kind(c, n))
+        return;
+    check_words(c, n);
+    if (row->kind == ROW_NAMED && n->nwords == 2 && n->parent != c->root)
+        add_name(c, n);
+    if (n->block && row->children)
+        check_block(c, n, row->children);
+    if (row->check && c->d->errors == before && c->unread == unread)
+        row->check(n, c->d);
+}
+
+static void check_block(struct checker *c, struct node *block, const struct schema_row *rows)
+{
+    struct node *seen[ROWS_MAX] = { NULL };
+    size_t nrows = 0;
+    while (rows[nrows].key)
+        nrows++;
+    must(nrows <= ROWS_MAX);
+    for (struct node *n = block->children; n; n = n->next)
+        check_node(c, n, rows, seen);
+    for (const struct schema_row *r = rows; c->whole && r->key; r++) {
+        if (!r->required || seen[r - rows])
+            continue;
+        if (block->nwords)
+            diag_error(c->d, &block->words[0], "\"%s\" is missing in the block %s", r->key,
+                       slice_shown(block->words[block->nwords > 1].text));
+        else
+            diag_error_at(c->d,
+                          (struct position){ c->d->tree->sources ? c->d->tree->sources->file : NULL,
+                                             0, 0 },
+                          1, "\"%s\" is missing", r->key);
+        tell_example(c, r);
+    }
+}
+
+bool schema_check(struct tree *t, const struct schema_row *rows, struct diags *d, bool whole)
+{
+    u32 before = d->errors;
+    struct checker c = { .t = t, .d = d, .top = rows, .root = &t->root, .whole = whole };
+    size_t n = count_nodes(&t->root);
+    for (c.nslots = 64; c.nslots < 2 * n; c.nslots *= 2)
+        ;
+    c.slots = must_zalloc(c.nslots * sizeof *c.slots);
+    /* Forward references are allowed, so the top level's names come first. */
+    for (struct node *b = t->root.children; b; b = b->next) {
+        split_node(&c, b, rows);
+        b->row = find_row(rows, b);
+        if (b->row && b->row->kind == ROW_NAMED && b->nwords == 2 && b->block)
+            add_name(&c, b);
+    }
+    check_block(&c, &t->root, rows);
+    for (const struct node *b = t->root.children; b && whole && d->errors == 0; b = b->next)
+        if (b->row && b->row->warn_unused && !b->used)
+            diag_warning(d, &b->words[0], "nothing uses the %s %s", b->row->key,
+                         slice_shown(node_name(b)));
+    free(c.slots);
+    return d->errors == before;
+}

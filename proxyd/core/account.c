@@ -1,0 +1,188 @@
+#include "core/account.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/must.h"
+#include "core/conf.h"
+
+enum { TELL_AGAIN_MS = 10000 };
+
+static u16 clip(size_t n, size_t most)
+{
+    return (u16)(n < most ? n : most);
+}
+
+static size_t describe(const struct xchg *x, struct slice s[LOG_STRINGS], struct log_head *h)
+{
+    static const size_t most[LOG_STRINGS] = {
+        [STRING_METHOD] = 64,   [STRING_TARGET] = 2048,  [STRING_HOST] = 256,
+        [STRING_RULE] = 128,    [STRING_LISTENER] = 128, [STRING_REASON] = 512,
+        [STRING_PROTOCOL] = 16,
+    };
+    s[STRING_METHOD] = x->req.method_text;
+    s[STRING_TARGET] = x->req.target;
+    s[STRING_HOST] = x->uri.form == TARGET_ORIGIN
+                         ? (struct slice){ x->uri.host.name, x->uri.host.len }
+                         : SLICE("");
+    s[STRING_RULE] = x->rule;
+    s[STRING_LISTENER] = x->listen->name;
+    s[STRING_REASON] = x->reason;
+    s[STRING_PROTOCOL] = x->step == STEP_switched ? SLICE("websocket") : SLICE("");
+    size_t total = 0;
+    for (unsigned i = 0; i < LOG_STRINGS; i++) {
+        h->length[i] = clip(s[i].n, most[i]);
+        total += h->length[i];
+    }
+    return total;
+}
+
+/* Worker and serial in one number; the serial begins at a random place, so ids of two runs
+ * differ. */
+static u64 whole_id(const struct worker *w, u64 serial)
+{
+    return (u64)w->id << 56 | (serial & 0x00ffffffffffffffull);
+}
+
+static void fill(const struct xchg *x, struct access_record *r, const struct slice s[LOG_STRINGS])
+{
+    const struct clock *now = &x->worker->loop.now;
+    r->head.kind = LOG_ACCESS;
+    r->head.level = LEVEL_INFO;
+    r->head.wall_us = now->wall_us;
+    r->id = whole_id(x->worker, x->id);
+    r->bytes_in = x->near.in.total + x->req.text_len;
+    r->bytes_out = x->near.conn->bytes_out - x->near_base;
+    r->total_us = now->mono_us - x->start_us;
+    r->first_us = x->first_us ? x->first_us - x->start_us : 0;
+    r->client = x->near.conn->peer;
+    r->server = x->server;
+    r->status = x->status;
+    r->fault = (u16)x->fault;
+    r->tunnel = false;
+    r->reused = x->via_pool;
+    char *to = (char *)(r + 1);
+    for (unsigned i = 0; i < LOG_STRINGS; i++) {
+        if (r->head.length[i])
+            memcpy(to, s[i].p, r->head.length[i]);
+        to += r->head.length[i];
+    }
+}
+
+/* Room for a record; what finds none is lost, and counted. */
+static void *reserve(struct worker *w, u32 n)
+{
+    void *p = ring_reserve(w->log, n);
+    if (unlikely(p == NULL))
+        stat_add(w->stats, STAT_log_lines_lost_total, 1);
+    return p;
+}
+
+static void publish(struct worker *w, u32 n)
+{
+    ring_commit(w->log, n);
+    w->log_pending = true;
+    if (ring_backlog(w->log) > w->log->size / 2)
+        w->log_urgent = true;
+}
+
+static void count(struct xchg *x)
+{
+    static const enum stat_id by_class[] = { STAT_responses_2xx_total, STAT_responses_3xx_total,
+                                             STAT_responses_4xx_total, STAT_responses_5xx_total };
+    struct stats *s = x->worker->stats;
+    stat_sub(s, STAT_requests_in_flight, 1);
+    stat_add(s, STAT_requests_total, 1);
+    if (x->status >= 200 && x->status < 600)
+        stat_add(s, by_class[x->status / 100 - 2], 1);
+    if (x->fault)
+        stat_fault(s, x->fault);
+}
+
+void account_exchange(struct xchg *x)
+{
+    struct worker *w = x->worker;
+    count(x);
+    if (w->log == NULL || w->engine->conf->access.to == LOG_NONE)
+        return;
+    struct slice s[LOG_STRINGS];
+    struct log_head h;
+    size_t n = sizeof(struct access_record) + describe(x, s, &h);
+    struct access_record *r = reserve(w, (u32)n);
+    if (r == NULL)
+        return;
+    r->head = h;
+    fill(x, r, s);
+    publish(w, (u32)n);
+}
+
+struct access_record *account_detach(struct xchg *x)
+{
+    count(x);
+    struct slice s[LOG_STRINGS];
+    struct log_head h;
+    struct access_record *r = must_alloc(sizeof *r + describe(x, s, &h));
+    r->head = h;
+    fill(x, r, s);
+    r->tunnel = true;
+    r->bytes_in = r->bytes_out = 0; /* the tunnel's own bytes, without the heads that opened it */
+    return r;
+}
+
+void account_tunnel(struct worker *w, struct access_record *r)
+{
+    size_t n = sizeof *r;
+    for (unsigned i = 0; i < LOG_STRINGS; i++)
+        n += r->head.length[i];
+    if (r->fault)
+        stat_fault(w->stats, (enum fault)r->fault);
+    r->head.wall_us = w->loop.now.wall_us;
+    void *p = w->log && w->engine->conf->access.to != LOG_NONE ? reserve(w, (u32)n) : NULL;
+    if (p) {
+        memcpy(p, r, n);
+        publish(w, (u32)n);
+    }
+    free(r);
+}
+
+bool account_again(struct worker *w, enum tell what)
+{
+    u64 now = worker_ms(w);
+    if (w->told_ms[what] && now - w->told_ms[what] < TELL_AGAIN_MS)
+        return false;
+    w->told_ms[what] = now;
+    return true;
+}
+
+void account_error(struct worker *w, enum log_level level, const char *fmt, ...)
+{
+    char line[512];
+    if (w->log == NULL || w->engine->conf->error.to == LOG_NONE ||
+        level > w->engine->conf->error.level)
+        return;
+    va_list ap;
+    va_start(ap, fmt);
+    int n = vsnprintf(line, sizeof line, fmt, ap);
+    va_end(ap);
+    if (n < 0)
+        return;
+    u16 len = clip((size_t)n, sizeof line - 1);
+    struct error_record *r = reserve(w, (u32)sizeof *r + len);
+    if (r == NULL)
+        return;
+    memset(r, 0, sizeof *r);
+    r->head.kind = LOG_ERROR;
+    r->head.level = (u8)level;
+    r->head.length[0] = len;
+    r->head.wall_us = w->loop.now.wall_us;
+    memcpy(r + 1, line, len);
+    publish(w, (u32)sizeof *r + len);
+}
+
+void account_id_text(char out[REQUEST_ID_TEXT], const struct worker *w, u64 id)
+{
+    u64 v = whole_id(w, id);
+    for (unsigned i = REQUEST_ID_TEXT; i-- > 0; v >>= 4)
+        out[i] = "0123456789abcdef"[v & 15];
+}

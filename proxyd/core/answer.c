@@ -1,0 +1,126 @@
+#include "core/answer.h"
+
+#include "base/must.h"
+#include "core/account.h"
+#include "core/page.h"
+#include "http/date.h"
+#include "http/head.h"
+
+void answer_head(struct xchg *x, struct text *t, u16 status, struct slice reason)
+{
+    x->status = status;
+    head_write_status_line(t, status, reason.n ? reason : status_reason(status));
+}
+
+void answer_connection(struct xchg *x, struct text *t)
+{
+    if (!x->near.keep)
+        text_lit(t, "Connection: close\r\n");
+    else if (x->req.minor == 0)
+        text_lit(t, "Connection: keep-alive\r\n");
+}
+
+static void write_date(struct xchg *x, struct text *t)
+{
+    char date[DATE_TEXT];
+    date_text(date, (time_t)(x->worker->loop.now.wall_us / 1000000));
+    text_lit(t, "Date: ");
+    text_put(t, date, sizeof date);
+    text_lit(t, "\r\n");
+}
+
+/* Bytes behind a CONNECT that is refused were meant for the other end, and somebody else may have
+ * chosen them: they must not be taken for a request of this client. */
+static bool was_for_a_tunnel(const struct xchg *x)
+{
+    const struct conn *near = x->near.conn;
+    bool more = (near->in && buf_len(near->in)) || conn_readable(near);
+    return x->req.method == METHOD_CONNECT && more;
+}
+
+/* A body that is still to come cannot be skipped safely: the connection ends with this answer. */
+static void settle_connection(struct xchg *x)
+{
+    if (x->near.in.phase != BODY_DONE || x->worker->draining || was_for_a_tunnel(x))
+        x->near.keep = false;
+}
+
+bool answer_write(struct xchg *x, const struct answer *a)
+{
+    struct text t;
+    bool head_only = x->req.method == METHOD_HEAD;
+    size_t need = 512 + a->reason.n + a->type.n + a->fields.n + a->body.n;
+    if (!conn_room(x->near.conn, need, &t))
+        return false;
+    settle_connection(x);
+    answer_head(x, &t, a->status, a->reason);
+    write_date(x, &t);
+    text_add(&t, a->fields);
+    if (a->type.n) {
+        text_lit(&t, "Content-Type: ");
+        text_add(&t, a->type);
+        text_lit(&t, "\r\n");
+    }
+    if (a->status != 204) {
+        text_lit(&t, "Content-Length: ");
+        text_u64(&t, a->body.n);
+        text_lit(&t, "\r\n");
+    }
+    answer_connection(x, &t);
+    text_lit(&t, "\r\n");
+    if (!head_only)
+        text_add(&t, a->body);
+    must(!t.full);
+    conn_wrote(x->near.conn, &t);
+    x->answered = x->own_answer = true;
+    return true;
+}
+
+static void write_proxy_status(struct text *t, const struct fault_info *f)
+{
+    text_lit(t, "Proxy-Status: proxyd");
+    if (f->proxy_status) {
+        text_lit(t, "; error=");
+        text_cstr(t, f->proxy_status);
+    }
+    text_lit(t, "; details=\"");
+    text_cstr(t, f->token);
+    text_lit(t, "\"\r\nCache-Control: no-store\r\n");
+}
+
+/* A refused CONNECT shows no body in any browser, so its status line carries the reason. */
+static struct slice reason_line(struct xchg *x, const struct fault_info *f, char *area, size_t n)
+{
+    if (x->req.method != METHOD_CONNECT)
+        return (struct slice){ NULL, 0 };
+    struct text t = text_in(area, n);
+    text_add(&t, status_reason(f->status));
+    text_lit(&t, " (");
+    text_cstr(&t, f->token);
+    if (x->rule.n) {
+        text_lit(&t, ", rule ");
+        text_add(&t, x->rule);
+    }
+    text_lit(&t, ")");
+    return text_slice(&t);
+}
+
+bool answer_fault(struct xchg *x)
+{
+    const struct fault_info *f = fault_info(x->fault);
+    char reason[256], fields[1024], body[8192], id[REQUEST_ID_TEXT];
+    account_id_text(id, x->worker, x->id);
+    struct text ft = text_in(fields, sizeof fields), bt = text_in(body, sizeof body);
+    write_proxy_status(&ft, f);
+    if (x->role->refuse)
+        x->role->refuse(x, &ft);
+    enum page_form form = x->req.method == METHOD_CONNECT ? PAGE_TEXT : page_form(&x->req);
+    struct page p = { f, x->req.target, x->rule, x->reason, { id, sizeof id } };
+    page_write(&bt, form, &p);
+    struct answer a = { .status = f->status,
+                        .reason = reason_line(x, f, reason, sizeof reason),
+                        .type = page_type(form),
+                        .body = text_slice(&bt),
+                        .fields = text_slice(&ft) };
+    return answer_write(x, &a);
+}

@@ -1,0 +1,53 @@
+#include "core/diagnostic.h"
+
+#include "core/answer.h"
+#include "http/hop.h"
+
+enum { MORE_THAN_FIELDS = 1024 };
+
+static bool confidential(const struct field *f)
+{
+    return f->id == TOKEN_AUTHORIZATION || f->id == TOKEN_PROXY_AUTHORIZATION ||
+           f->id == TOKEN_COOKIE;
+}
+
+enum verdict answer_trace(struct xchg *x)
+{
+    size_t room = x->req.text_len + x->req.nfields + 64u; /* a blank may be added to each field */
+    struct text t;
+    if (!conn_room(x->near.conn, room + MORE_THAN_FIELDS, &t)) /* before the arena grows */
+        return PARKED;
+    t = text_in(arena_alloc(&x->arena, room), room);
+    for (u32 i = 0; i < x->req.nfields; i++)
+        if (confidential(&x->req.fields[i]))
+            msg_remove_field(&x->req, &x->req.fields[i]);
+    head_write_request_line(&t, x->req.method_text, x->req.target);
+    head_write_fields(&t, &x->req);
+    text_lit(&t, "\r\n");
+    struct answer a = { .status = 200, .type = SLICE("message/http"), .body = text_slice(&t) };
+    return answer_write(x, &a) ? ANSWERED : PARKED;
+}
+
+enum verdict answer_options(struct xchg *x)
+{
+    struct answer a = {
+        .status = 200,
+        .fields =
+            SLICE("Allow: GET, HEAD, POST, PUT, DELETE, CONNECT, OPTIONS, TRACE, PATCH\r\n")
+    };
+    return answer_write(x, &a) ? ANSWERED : PARKED;
+}
+
+enum verdict check_max_forwards(struct xchg *x)
+{
+    u32 value;
+    x->fault = max_forwards(&x->req, &value, &x->has_max_forwards);
+    if (x->fault != FAULT_NONE)
+        return REFUSED;
+    if (!x->has_max_forwards)
+        return PASS;
+    if (value == 0)
+        return x->req.method == METHOD_TRACE ? answer_trace(x) : answer_options(x);
+    x->max_forwards = value - 1;
+    return PASS;
+}

@@ -1,0 +1,17 @@
+/*
+ * TRACE and OPTIONS that end here: Max-Forwards reached 0 (RFC 9110 section 7.6.2), or the proxy
+ * itself was asked.
+ */
+#ifndef CORE_DIAGNOSTIC_H
+#define CORE_DIAGNOSTIC_H
+
+#include "core/xchg.h"
+
+/* Echoes the request as received, but for credentials and cookies. */
+enum verdict answer_trace(struct xchg *x);
+/* What methods can be used through here. */
+enum verdict answer_options(struct xchg *x);
+/* Notes Max-Forwards; ANSWERED when it ends here, REFUSED when it is malformed. */
+enum verdict check_max_forwards(struct xchg *x);
+
+#endif

@@ -1,0 +1,70 @@
+#include "core/internal.h"
+
+#include <stdlib.h>
+
+#include "base/must.h"
+#include "core/near.h"
+
+/* What conn->stream.below points to: the asker takes the place of a lower stream. */
+struct ear {
+    struct stream stream; /* never registered */
+    const struct internal_asker *asker;
+    bool deaf;
+};
+
+static enum sock_result memory_recv(struct stream *s, void *p, size_t n, size_t *got)
+{
+    (void)p;
+    (void)n;
+    (void)got;
+    s->io.ready &= (u8)~IO_IN;
+    return SOCK_AGAIN; /* the request was whole from the start */
+}
+
+static enum sock_result memory_sendv(struct stream *s, const struct iovec *v, unsigned nv,
+                                     size_t *sent)
+{
+    struct ear *e = container_of(s->below, struct ear, stream);
+    *sent = 0;
+    for (unsigned i = 0; i < nv; i++) {
+        if (e->deaf ||
+            !e->asker->bytes(e->asker->self, (struct slice){ v[i].iov_base, v[i].iov_len })) {
+            e->deaf = true;
+            return SOCK_ERROR;
+        }
+        *sent += v[i].iov_len;
+    }
+    return SOCK_OK;
+}
+
+static const struct stream_ops stream_memory = { "memory", memory_recv, memory_sendv, false };
+
+bool conn_is_internal(const struct conn *c)
+{
+    return c->stream.ops == &stream_memory;
+}
+
+bool internal_open(struct worker *w, const struct listener *l, struct slice request,
+                   const struct internal_asker *asker)
+{
+    struct ear *e = calloc(1, sizeof *e);
+    struct conn *c = e ? conn_new_memory(w, &stream_memory, &e->stream, request) : NULL;
+    if (c == NULL) {
+        free(e);
+        return false;
+    }
+    e->asker = asker;
+    c->listen = l;
+    near_ready(c);
+    must(c->serves != CONN_HEAD); /* the request was not whole; c stays until the turn ends */
+    return true;
+}
+
+void internal_end(struct conn *c, bool whole)
+{
+    struct ear *e = container_of(c->stream.below, struct ear, stream);
+    const struct internal_asker *asker = e->asker;
+    free(e);
+    conn_close(c);
+    asker->end(asker->self, whole);
+}

@@ -1,0 +1,172 @@
+/*
+ * Threads: `sleeping` and the eventfd are shared with the workers, everything else is the
+ * writer's own. The writer naps 20 ms between rounds while there is traffic, so a line costs no
+ * wake-up of its own; when a round finds nothing it sleeps until a worker calls.
+ */
+#include "core/log_writer.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/must.h"
+#include "core/log_format.h"
+
+enum { RING = 1 << 20, BATCH = 256 * 1024, NAP_MS = 20, STOP_SECONDS = 2 };
+
+struct output {
+    int fd;
+    struct text text;
+};
+
+struct log_writer {
+    struct ring *ring;
+    u64 *lost; /* per ring: drops already reported */
+    u32 nrings;
+    struct output access, error;
+    struct log_clock clock;
+    int event;
+    pthread_t thread;
+    _Atomic bool sleeping, stop;
+};
+
+struct log_writer *log_writer_new(int access_fd, int error_fd, u32 nrings)
+{
+    struct log_writer *w = must_zalloc(sizeof *w);
+    w->ring = aligned_alloc(CACHE_LINE, nrings * sizeof *w->ring);
+    must(w->ring != NULL);
+    w->lost = must_zalloc(nrings * sizeof *w->lost);
+    w->nrings = nrings;
+    for (u32 i = 0; i < nrings; i++)
+        ring_init(&w->ring[i], RING);
+    w->access = (struct output){ access_fd, text_in(must_alloc(BATCH), BATCH) };
+    w->error = (struct output){ error_fd, text_in(must_alloc(BATCH), BATCH) };
+    w->event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    must(w->event >= 0);
+    return w;
+}
+
+struct ring *log_writer_ring(struct log_writer *w, u32 i)
+{
+    return &w->ring[i];
+}
+
+/* A pipe that is full makes this thread wait and nobody else. What cannot be written is dropped. */
+static void flush(struct output *o)
+{
+    size_t done = 0;
+    while (o->fd >= 0 && done < o->text.n) {
+        ssize_t n = write(o->fd, o->text.p + done, o->text.n - done);
+        if (n > 0) {
+            done += (size_t)n;
+        } else if (errno == EAGAIN) {
+            struct pollfd p = { .fd = o->fd, .events = POLLOUT };
+            poll(&p, 1, 1000);
+        } else if (errno != EINTR) {
+            break;
+        }
+    }
+    o->text.n = 0;
+    o->text.full = false;
+}
+
+static void format(struct log_writer *w, struct slice record)
+{
+    const struct log_head *h = (const void *)record.p;
+    struct output *o = h->kind == LOG_ACCESS ? &w->access : &w->error;
+    if (o->text.cap - o->text.n < LOG_LINE)
+        flush(o);
+    if (h->kind == LOG_ACCESS)
+        log_format_access(&o->text, &w->clock, (const void *)record.p);
+    else
+        log_format_error(&o->text, &w->clock, (const void *)record.p);
+}
+
+static void report_lost(struct log_writer *w, u32 i)
+{
+    u64 dropped = atomic_load_explicit(&w->ring[i].dropped, memory_order_relaxed);
+    if (dropped == w->lost[i])
+        return;
+    text_fmt(&w->error.text, "proxyd: the log writer fell behind: %llu lines lost\n",
+             (unsigned long long)(dropped - w->lost[i]));
+    w->lost[i] = dropped;
+}
+
+static bool drain(struct log_writer *w)
+{
+    bool any = false;
+    for (u32 i = 0; i < w->nrings; i++) {
+        struct slice record;
+        while ((record = ring_peek(&w->ring[i])).p != NULL) {
+            format(w, record);
+            ring_pop(&w->ring[i]);
+            any = true;
+        }
+        report_lost(w, i);
+    }
+    flush(&w->access);
+    flush(&w->error);
+    return any;
+}
+
+static void rest(struct log_writer *w, int ms)
+{
+    struct pollfd p = { .fd = w->event, .events = POLLIN };
+    u64 n;
+    if (poll(&p, 1, ms) > 0)
+        (void)!read(w->event, &n, sizeof n);
+}
+
+static void *run(void *arg)
+{
+    struct log_writer *w = arg;
+    pthread_setname_np(pthread_self(), "log");
+    while (!atomic_load(&w->stop)) {
+        if (drain(w)) {
+            rest(w, NAP_MS);
+            continue;
+        }
+        atomic_store(&w->sleeping, true);
+        if (!drain(w) && !atomic_load(&w->stop))
+            rest(w, -1);
+        atomic_store(&w->sleeping, false);
+    }
+    drain(w);
+    return NULL;
+}
+
+void log_writer_start(struct log_writer *w)
+{
+    must(pthread_create(&w->thread, NULL, run, w) == 0);
+}
+
+void log_writer_wake(struct log_writer *w, bool urgent)
+{
+    u64 one = 1;
+    if (urgent || atomic_load(&w->sleeping))
+        (void)!write(w->event, &one, sizeof one);
+}
+
+void log_writer_stop(struct log_writer *w)
+{
+    u64 one = 1;
+    struct timespec limit;
+    clock_gettime(CLOCK_REALTIME, &limit);
+    limit.tv_sec += STOP_SECONDS;
+    atomic_store(&w->stop, true);
+    (void)!write(w->event, &one, sizeof one);
+    if (pthread_timedjoin_np(w->thread, NULL, &limit) != 0)
+        return; /* it hangs in write(2) on a pipe that nobody reads, and all it has with it */
+    for (u32 i = 0; i < w->nrings; i++)
+        ring_free(&w->ring[i]);
+    close(w->event);
+    free(w->ring);
+    free(w->lost);
+    free(w->access.text.p);
+    free(w->error.text.p);
+    free(w);
+}

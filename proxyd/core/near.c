@@ -1,0 +1,271 @@
+/*
+ * The near side between exchanges: accept, idle, head by pieces, linger. No exchange and no buffer
+ * exist before a byte has arrived, and none but the buffer before the head is whole: that is what
+ * an idle client costs (about 300 bytes) and what a slow one costs (4 kB).
+ */
+#include "core/near.h"
+
+#include <unistd.h>
+
+#include "core/account.h"
+#include "core/conf.h"
+#include "core/listener.h"
+#include "core/peers.h"
+#include "core/role.h"
+#include "core/tunnel.h"
+#include "core/xchg.h"
+
+enum { LINGER_MS = 1000, LINGER_BYTES = 1 << 20 };
+
+static const struct conf *conf(const struct conn *c)
+{
+    return c->worker->engine->conf;
+}
+
+struct head_limits near_head_limits(const struct conn *c)
+{
+    const struct limits_conf *l = &conf(c)->limits;
+    return (struct head_limits){ .head = l->head, .line = l->line, .fields = l->fields };
+}
+
+static struct conn *admit(struct worker *w, const struct listener *l, int fd,
+                          const struct addr *peer)
+{
+    struct conn *c = conn_new(w, fd, peer, CONN_HEAD);
+    if (c == NULL)
+        return NULL;
+    c->listen = l;
+    list_push_back(&w->near_conns, &c->link);
+    atomic_fetch_add_explicit(&w->open, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&w->engine->clients, 1, memory_order_relaxed);
+    stat_add(w->stats, STAT_connections_total, 1);
+    stat_add(w->stats, STAT_connections_open, 1);
+    return c;
+}
+
+void near_close(struct conn *c)
+{
+    struct worker *w = c->worker;
+    peers_leave(w->engine->peers, &c->peer);
+    atomic_fetch_sub_explicit(&w->open, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&w->engine->clients, 1, memory_order_relaxed);
+    stat_sub(w->stats, STAT_connections_open, 1);
+    stat_add(w->stats, STAT_bytes_from_clients_total, c->bytes_in);
+    stat_add(w->stats, STAT_bytes_to_clients_total, c->bytes_out);
+    conn_close(c);
+}
+
+static void tell_crowd(struct worker *w, const struct addr *peer)
+{
+    char area[ADDR_TEXT];
+    struct text t = text_in(area, sizeof area);
+    if (!account_again(w, TELL_ADDRESS))
+        return;
+    addr_text(&t, peer);
+    account_error(w, LEVEL_INFO, "limits clients-per-address is reached by %.*s",
+                  SLICE_FMT(text_slice(&t)));
+}
+
+void near_accept(struct worker *w, const struct listener *l, int fd, const struct addr *peer)
+{
+    const struct conf *cf = w->engine->conf;
+    if (!peers_enter(w->engine->peers, peer, cf->limits.clients_per_address)) {
+        tell_crowd(w, peer);
+        near_turn_away(w, l, fd, peer, FAULT_too_many_from_address);
+        return;
+    }
+    if (!conn_affordable(w)) {
+        peers_leave(w->engine->peers, peer);
+        near_turn_away(w, l, fd, peer, FAULT_out_of_memory);
+        return;
+    }
+    struct conn *c = admit(w, l, fd, peer);
+    if (c == NULL) {
+        peers_leave(w->engine->peers, peer);
+        stat_fault(w->stats, FAULT_out_of_memory);
+        return;
+    }
+    conn_wait(c, WAIT_HEAD, cf->timeouts.head);
+}
+
+/* The address is over its limit, so this connection is counted nowhere: it gets what one send
+ * takes and is closed. Reading first what the client has sent already keeps the kernel from
+ * answering with a reset. */
+void near_turn_away(struct worker *w, const struct listener *l, int fd, const struct addr *peer,
+                    enum fault f)
+{
+    (void)l;
+    (void)peer;
+    char area[512];
+    char sink[4096];
+    struct text t = text_in(area, sizeof area);
+    const struct fault_info *i = fault_info(f);
+    text_lit(&t, "HTTP/1.1 ");
+    text_u64(&t, i->status);
+    text_char(&t, ' ');
+    text_add(&t, status_reason(i->status));
+    text_lit(&t, "\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: ");
+    text_u64(&t, strlen(i->token) + strlen(i->text) + 3);
+    text_lit(&t, "\r\nProxy-Status: proxyd;error=");
+    text_cstr(&t, i->proxy_status);
+    text_lit(&t, ";details=\"");
+    text_cstr(&t, i->token);
+    text_lit(&t, "\"\r\n\r\n");
+    text_cstr(&t, i->token);
+    text_lit(&t, ": ");
+    text_cstr(&t, i->text);
+    text_lit(&t, "\n");
+    stat_fault(w->stats, f);
+    stat_add(w->stats, STAT_connections_refused_total, 1);
+    (void)!recv(fd, sink, sizeof sink, MSG_DONTWAIT);
+    (void)!send(fd, t.p, t.n, MSG_NOSIGNAL | MSG_DONTWAIT);
+    shutdown(fd, SHUT_WR);
+    close(fd);
+}
+
+/* Opens the exchange if the head is whole or hopeless. */
+static bool try_head(struct conn *c)
+{
+    struct buf *b = c->in;
+    struct head_limits limits = near_head_limits(c);
+    enum fault f = FAULT_NONE;
+    if (c->head_scan.scanned == 0) {
+        u32 n;
+        while ((n = head_skip_empty(b->data + b->from, buf_len(b))) > 0)
+            b->from += n;
+        if (buf_len(b) == 0 || (buf_len(b) == 1 && b->data[b->from] == '\r'))
+            return false; /* nothing yet, or half an empty line */
+        f = c->listen->role->greet(c->listen, buf_live(b));
+    }
+    u32 len = 0;
+    if (f == FAULT_NONE)
+        len = head_scan(&c->head_scan, b->data + b->from, buf_len(b), &limits, &f);
+    if (f == FAULT_NONE && len == 0)
+        return false;
+    memset(&c->head_scan, 0, sizeof c->head_scan);
+    if (f == FAULT_NONE)
+        xchg_open(c, len);
+    else
+        xchg_open_fault(c, f);
+    return true;
+}
+
+/* The client's stream has ended while a head was awaited. */
+static void ended(struct conn *c)
+{
+    if (c->in && buf_len(c->in) > 0)
+        xchg_open_fault(c, FAULT_client_closed);
+    else
+        near_close(c);
+}
+
+static void read_head(struct conn *c)
+{
+    for (;;) {
+        if (c->in && buf_len(c->in) && try_head(c))
+            return;
+        if (c->eof || c->broken) {
+            ended(c);
+            return;
+        }
+        if (!conn_readable(c) || conn_fill(c) == SOCK_AGAIN)
+            break;
+    }
+    conn_drop_in(c);
+    if ((c->in || c->starved) && c->wait != WAIT_HEAD)
+        conn_wait(c, WAIT_HEAD, conf(c)->timeouts.head);
+}
+
+static void read_linger(struct conn *c)
+{
+    u64 start = c->bytes_in;
+    while (conn_readable(c) && c->bytes_in - start < LINGER_BYTES) {
+        if (conn_fill(c) == SOCK_AGAIN)
+            break;
+        if (c->in)
+            c->in->from = c->in->to;
+    }
+    conn_drop_in(c);
+    if (c->eof || c->broken)
+        near_close(c);
+    else if (conn_readable(c) && !c->starved)
+        loop_again(&c->worker->loop, &c->stream.io);
+}
+
+void near_ready(struct conn *c)
+{
+    if (c->serves == CONN_LINGER)
+        read_linger(c);
+    else
+        read_head(c);
+}
+
+void near_expired(struct conn *c)
+{
+    bool begun = c->in && buf_len(c->in) > 0;
+    if (c->wait != WAIT_HEAD || !(begun || c->starved)) {
+        near_close(c);
+        return;
+    }
+    memset(&c->head_scan, 0, sizeof c->head_scan);
+    xchg_open_fault(c, c->starved ? FAULT_out_of_memory : FAULT_request_head_timeout);
+}
+
+/* Has something of a request arrived, read or not yet? */
+static bool has_asked(const struct conn *c)
+{
+    char byte;
+    return (c->in && buf_len(c->in) > 0) ||
+           recv(c->stream.io.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+void near_next(struct conn *c)
+{
+    struct worker *w = c->worker;
+    conn_unpin(c);
+    conn_drop_in(c);
+    c->serves = CONN_HEAD;
+    c->in_class = BUF_4K;
+    c->full_reads = 0;
+    if ((c->eof && c->in == NULL) || (w->draining && !has_asked(c))) {
+        near_close(c);
+        return;
+    }
+    if (c->in || conn_readable(c))
+        loop_again(&w->loop, &c->stream.io);
+    conn_wait(c, WAIT_IDLE, conf(c)->timeouts.idle);
+}
+
+void near_linger(struct conn *c)
+{
+    conn_unpin(c);
+    if (c->in)
+        c->in->from = c->in->to;
+    conn_drop_in(c);
+    if (c->eof || c->broken || c->worker->draining == DRAIN_NOW) {
+        near_close(c);
+        return;
+    }
+    shutdown(c->stream.io.fd, SHUT_WR);
+    c->serves = CONN_LINGER;
+    conn_wait(c, WAIT_LINGER, LINGER_MS);
+    if (conn_readable(c))
+        loop_again(&c->worker->loop, &c->stream.io);
+}
+
+void near_drain(struct worker *w)
+{
+    struct list *n = w->near_conns.next;
+    while (n != &w->near_conns) {
+        struct conn *c = container_of(n, struct conn, link);
+        n = n->next;
+        bool now = w->draining == DRAIN_NOW;
+        bool waits = c->serves == CONN_HEAD && !now && !has_asked(c);
+        if (now && c->serves == CONN_EXCHANGE)
+            xchg_cut(c->owner.xchg);
+        else if (now && c->serves == CONN_TUNNEL)
+            tunnel_cut(c->owner.tunnel);
+        else if (now || waits)
+            near_close(c);
+    }
+}

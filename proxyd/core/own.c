@@ -1,0 +1,57 @@
+#include "core/own.h"
+
+#include <stdlib.h>
+
+#include "base/must.h"
+#include "core/conf.h"
+#include "io/sock.h"
+
+/* Every `bind` and the admin listener, twice where it takes both families. */
+enum { MOST = 2 * (CONF_BINDS + 1) };
+
+struct own {
+    struct addr listening[MOST];
+    u32 n;
+};
+
+struct own *own_new(void)
+{
+    return must_zalloc(sizeof(struct own));
+}
+
+void own_free(struct own *o)
+{
+    free(o);
+}
+
+void own_add(struct own *o, const struct addr *listening, bool both_families)
+{
+    must(o->n + 2 <= MOST);
+    o->listening[o->n++] = *listening;
+    if (both_families)
+        o->listening[o->n++] = (struct addr){ .family = AF_INET, .port = listening->port };
+}
+
+static bool is_wildcard(const struct addr *a)
+{
+    static const u8 zero[16];
+    return memcmp(a->ip, zero, sizeof zero) == 0;
+}
+
+/* Whether `a` leads to `l`; the ports are equal. Dialling a wildcard reaches this machine, and a
+ * listener on one is reached by all of its addresses, also those that came after the start: so the
+ * kernel is asked, which costs 2 µs and only dials to a port of ours. */
+static bool leads_to(const struct addr *a, const struct addr *l)
+{
+    if (a->family != l->family)
+        return false;
+    return addr_same_ip(a, l) || is_wildcard(a) || (is_wildcard(l) && sock_is_local(a));
+}
+
+bool own_has(const struct own *o, const struct addr *a)
+{
+    for (u32 i = 0; i < o->n; i++)
+        if (o->listening[i].port == a->port && leads_to(a, &o->listening[i]))
+            return true;
+    return false;
+}

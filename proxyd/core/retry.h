@@ -1,0 +1,15 @@
+/*
+ * May a request be sent once more? Only when the connection was a pooled one that had gone stale:
+ * nothing of an answer was seen, the body can be given again, and either sending twice does no harm
+ * (idempotent method) or the kernel took not one byte. A POST is never sent twice.
+ */
+#ifndef CORE_RETRY_H
+#define CORE_RETRY_H
+
+#include "core/xchg.h"
+
+bool retry_allowed(const struct xchg *x);
+/* Closes the stale far connection and rewinds the body; the caller goes to dial. */
+void retry_rewind(struct xchg *x);
+
+#endif

@@ -1,0 +1,122 @@
+/*
+ * Waiting for the answer's head while the request body still goes out. Interim answers pass
+ * through; a pooled connection that turns out stale is replaced once.
+ */
+#include "core/conf.h"
+#include "core/near.h"
+#include "core/retry.h"
+#include "core/xchg.h"
+
+enum head_result { HEAD_NONE, HEAD_WAIT, HEAD_INTERIM, HEAD_FINAL, HEAD_FAULT };
+
+/* The connection gave up before a head was complete. */
+static enum step_result lost(struct xchg *x)
+{
+    if (retry_allowed(x)) {
+        retry_rewind(x);
+        return xchg_go(x, STEP_dial);
+    }
+    return xchg_fail(x, x->far.conn->broken || x->up_lost ? FAULT_upstream_reset
+                                                          : FAULT_upstream_closed);
+}
+
+/* An interim answer that the client has not taken yet. The next head waits for it: an origin has
+ * many of them, and room is for one. */
+static enum sock_result flush_interim(struct xchg *x)
+{
+    struct conn *near = x->near.conn;
+    enum sock_result r = conn_flush(near);
+    if (r == SOCK_AGAIN)
+        conn_wait_moving(near, WAIT_WRITE, x->worker->engine->conf->timeouts.body);
+    else if (near->wait == WAIT_WRITE)
+        conn_wait_nothing(near);
+    return r;
+}
+
+static enum head_result pass_interim(struct xchg *x)
+{
+    struct text t;
+    if (x->req.minor == 0)
+        return HEAD_INTERIM;
+    if (!conn_room(x->near.conn, x->resp.text_len + x->resp.nfields + 256u, &t))
+        return HEAD_WAIT;
+    x->role->to_near(x, &t);
+    text_lit(&t, "\r\n");
+    if (t.full) {
+        x->fault = FAULT_response_head_too_large;
+        return HEAD_FAULT;
+    }
+    conn_wrote(x->near.conn, &t);
+    if (!x->up_done) /* it may be what the client has waited for */
+        conn_wait(x->near.conn, WAIT_READ, x->worker->engine->conf->timeouts.body);
+    stat_add(x->worker->stats, STAT_responses_1xx_total, 1);
+    return HEAD_INTERIM;
+}
+
+static enum head_result interim(struct xchg *x, u32 len)
+{
+    if (x->resp.status == 101)
+        return x->req.upgrade_websocket && x->resp.upgrade_websocket
+                   ? HEAD_FINAL
+                   : (x->fault = FAULT_response_bad_upgrade, HEAD_FAULT);
+    if (x->interim == MOST_INTERIM) {
+        x->fault = FAULT_response_malformed;
+        return HEAD_FAULT;
+    }
+    enum head_result r = pass_interim(x);
+    if (r != HEAD_INTERIM)
+        return r;
+    x->interim++;
+    x->far.conn->in->from += len;
+    memset(&x->scan, 0, sizeof x->scan);
+    msg_init(&x->resp, &x->arena);
+    return HEAD_INTERIM;
+}
+
+static enum head_result read_head(struct xchg *x)
+{
+    struct buf *in = x->far.conn->in;
+    if (in == NULL || buf_len(in) == 0)
+        return HEAD_NONE;
+    struct head_limits limits = near_head_limits(x->near.conn);
+    const char *p = in->data + in->from;
+    enum fault f = FAULT_NONE;
+    u32 len = head_scan(&x->scan, p, buf_len(in), &limits, &f);
+    if (f != FAULT_NONE) {
+        x->fault = head_fault_far(f);
+        return HEAD_FAULT;
+    }
+    if (len == 0)
+        return HEAD_NONE;
+    if (x->resp.status == 0) /* else it has waited for room and is parsed already */
+        x->fault = response_parse(&x->resp, p, len, &limits, x->req.method);
+    if (x->fault != FAULT_NONE)
+        return HEAD_FAULT;
+    return x->resp.status < 200 ? interim(x, len) : HEAD_FINAL;
+}
+
+enum step_result step_await(struct xchg *x)
+{
+    struct conn *far = x->far.conn;
+    if (!xchg_pump_up(x))
+        return xchg_fail(x, x->fault);
+    for (;;) {
+        enum sock_result r = flush_interim(x);
+        if (r != SOCK_OK)
+            return r == SOCK_AGAIN ? STEP_PARK : xchg_fail(x, FAULT_client_reset);
+        switch (read_head(x)) {
+        case HEAD_FINAL: x->first_us = x->worker->loop.now.mono_us; return xchg_go(x, STEP_judge);
+        case HEAD_FAULT: return xchg_fail(x, x->fault);
+        case HEAD_WAIT: return STEP_PARK;
+        case HEAD_INTERIM: continue;
+        case HEAD_NONE: break;
+        }
+        if (far->eof || far->broken || (x->up_lost && !conn_readable(far)))
+            return lost(x);
+        if (!conn_readable(far))
+            return STEP_PARK;
+        if (conn_fill(far) == SOCK_AGAIN && (!x->up_lost || far->starved))
+            return STEP_PARK;
+        x->far_seen = x->far_seen || far->in != NULL;
+    }
+}

@@ -1,0 +1,35 @@
+/* A far leg: from the drawer, from the shelf, or dialled. */
+#include "core/dial.h"
+#include "core/target.h"
+#include "core/xchg.h"
+
+static enum step_result attach(struct xchg *x, struct conn *c, bool pooled)
+{
+    x->far.conn = c;
+    x->far.reused = x->via_pool = pooled;
+    x->far_base = c->bytes_out;
+    x->server = c->peer;
+    c->owner.xchg = x;
+    c->requests++;
+    conn_wait_nothing(c);
+    pool_busy(x->worker, x->target);
+    return xchg_go(x, x->req.method == METHOD_CONNECT ? STEP_established : STEP_send);
+}
+
+enum step_result step_dial(struct xchg *x)
+{
+    struct conn *c = NULL;
+    enum fault f;
+    if (x->dial == NULL) {
+        if (x->req.method != METHOD_CONNECT && !x->no_pool)
+            c = pool_take(x);
+        if (c)
+            return attach(x, c, true);
+        dial_start(x);
+        if (x->dial == NULL) /* no memory for it: xchg_fail has chosen the next step */
+            return STEP_GO;
+    }
+    if (!dial_poll(x, &c, &f))
+        return STEP_PARK;
+    return c ? attach(x, c, false) : xchg_fail(x, f);
+}

@@ -1,0 +1,74 @@
+/*
+ * The end of an exchange: the far connection goes back to the pool or is closed, the record is
+ * written, and the near connection goes on, lingers or ends. A cut answer never looks whole: where
+ * only the end of the connection marks the end of the body, the client sees a reset.
+ */
+#include "core/account.h"
+#include "core/dial.h"
+#include "core/internal.h"
+#include "core/near.h"
+#include "core/target.h"
+#include "core/xchg.h"
+
+static bool far_reusable(const struct xchg *x)
+{
+    const struct conn *c = x->far.conn;
+    bool quiet = (c->in == NULL || buf_len(c->in) == 0) && !c->eof && !c->broken && !c->deaf;
+    return quiet && x->fault == FAULT_NONE && x->far.keep && x->answered && !x->own_answer &&
+           x->up_done && !x->up_lost && !(c->stream.io.ready & (IO_HUP | IO_ERROR)) &&
+           !(c->stream.io.ready & IO_IN);
+}
+
+static void release_far(struct xchg *x)
+{
+    if (x->dial)
+        dial_cancel(x);
+    if (x->far.conn) {
+        pool_rest(x->target);
+        if (far_reusable(x))
+            pool_give(x->target, x->far.conn);
+        else
+            conn_close(x->far.conn);
+        x->far.conn = NULL;
+    }
+    if (x->target)
+        target_put(x->worker, &x->target);
+}
+
+static void release_near(struct conn *c, bool whole, bool keep, bool until_close)
+{
+    if (conn_is_internal(c)) {
+        internal_end(c, whole && !c->deaf);
+        return;
+    }
+    if (!whole && until_close)
+        sock_abort(c->stream.io.fd);
+    if (c->broken || c->deaf) {
+        near_close(c);
+    } else if (!whole) {
+        (void)conn_flush(c);
+        near_close(c);
+    } else if (keep) {
+        near_next(c);
+    } else {
+        near_linger(c);
+    }
+}
+
+enum step_result step_finish(struct xchg *x)
+{
+    struct conn *near = x->near.conn;
+    bool whole = x->answered && (x->own_answer || x->fault == FAULT_NONE);
+    bool until_close = !x->own_answer && x->near.out.kind == BODY_UNTIL_CLOSE;
+    bool keep = x->near.keep && x->near.in.phase == BODY_DONE;
+    if (x->role->outcome)
+        x->role->outcome(x, x->fault);
+    account_exchange(x);
+    if (x->fault == FAULT_draining)
+        atomic_fetch_add(&x->worker->engine->cut, 1);
+    release_far(x);
+    arena_free(&x->arena);
+    slab_give(&x->worker->xchgs, x);
+    release_near(near, whole, keep, until_close);
+    return STEP_OVER;
+}

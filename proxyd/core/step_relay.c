@@ -1,0 +1,46 @@
+/* The answer's body goes to the near side; the request's may still be going the other way. */
+#include "core/conf.h"
+#include "core/near.h"
+#include "core/xchg.h"
+
+/* A request body that fails once the answer has begun spoils only the connections, not the
+ * answer. */
+static void pump_up(struct xchg *x)
+{
+    if (x->up_done || xchg_pump_up(x))
+        return;
+    x->up_done = x->up_lost = true;
+    x->fault = FAULT_NONE;
+}
+
+static enum fault far_fault(enum fault f)
+{
+    if (f == FAULT_NONE)
+        return FAULT_response_truncated;
+    return f == FAULT_bad_chunk || f == FAULT_bad_trailer ? FAULT_response_bad_chunk : f;
+}
+
+enum step_result step_relay(struct xchg *x)
+{
+    const struct timeouts_conf *limit = &x->worker->engine->conf->timeouts;
+    enum fault f;
+    pump_up(x);
+    struct head_limits limits = near_head_limits(x->near.conn);
+    x->down.rules.limits = &limits;
+    switch (relay_turn(&x->down, &f)) {
+    case RELAY_DONE: return xchg_go(x, STEP_finish);
+    case RELAY_WAIT_SOURCE:
+        conn_wait_moving(x->far.conn, WAIT_READ, limit->body);
+        if (x->up_done)
+            conn_wait_nothing(x->near.conn);
+        return STEP_PARK;
+    case RELAY_WAIT_SINK:
+        conn_wait_moving(x->near.conn, WAIT_WRITE, limit->body);
+        if (x->up_done)
+            conn_wait_nothing(x->far.conn);
+        return STEP_PARK;
+    case RELAY_YIELD: loop_again(&x->worker->loop, &x->far.conn->stream.io); return STEP_PARK;
+    case RELAY_SOURCE_FAULT: return xchg_fail(x, far_fault(f));
+    default: return xchg_fail(x, FAULT_client_reset);
+    }
+}

@@ -1,0 +1,46 @@
+/* May it be asked? First what every intermediary checks, then the stages of the role. */
+#include "core/conf.h"
+#include "core/diagnostic.h"
+#include "core/xchg.h"
+#include "http/hop.h"
+
+static enum verdict check_loop(struct xchg *x)
+{
+    if (!msg_has(&x->req, TOKEN_VIA) || !via_seen(&x->req, slice_of(x->worker->engine->pseudonym)))
+        return PASS;
+    x->fault = FAULT_loop_detected;
+    return REFUSED;
+}
+
+static enum verdict check_body_limit(struct xchg *x)
+{
+    if (x->req.body != BODY_LENGTH || x->req.body_len <= x->worker->engine->conf->limits.body)
+        return PASS;
+    x->fault = FAULT_body_too_large;
+    return REFUSED;
+}
+
+static const struct stage first[] = {
+    { "checking for a loop", check_loop },
+    { "checking Max-Forwards", check_max_forwards },
+    { "checking the size of the body", check_body_limit },
+};
+
+static const struct stage *stage_at(const struct xchg *x, u8 i)
+{
+    return i < countof(first) ? &first[i] : x->role->request_stages[i - countof(first)];
+}
+
+enum step_result step_screen(struct xchg *x)
+{
+    const struct stage *s;
+    for (; (s = stage_at(x, x->stage)) != NULL; x->stage++)
+        switch (s->run(x)) {
+        case PASS: break;
+        case ANSWERED: return xchg_go(x, STEP_reply);
+        case PARKED: return STEP_PARK;
+        case REFUSED: return xchg_fail(x, x->fault);
+        }
+    x->stage = 0;
+    return xchg_go(x, STEP_where);
+}

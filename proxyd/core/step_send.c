@@ -1,0 +1,110 @@
+/* The request head goes to the far side, written anew; its body follows as it comes. */
+#include "core/conf.h"
+#include "core/near.h"
+#include "core/xchg.h"
+
+enum { MORE_THAN_FIELDS = 1024 }; /* start line, Host, Via, framing, Connection */
+
+static void write_framing(struct xchg *x, struct text *t)
+{
+    if (x->req.body == BODY_CHUNKED) {
+        text_lit(t, "Transfer-Encoding: chunked\r\n");
+    } else if (x->req.body == BODY_LENGTH) {
+        text_lit(t, "Content-Length: ");
+        text_u64(t, x->req.body_len);
+        text_lit(t, "\r\n");
+    }
+    if (x->req.upgrade_websocket)
+        text_lit(t, "Connection: Upgrade\r\nUpgrade: websocket\r\n");
+    else if (x->req.te_trailers)
+        text_lit(t, "TE: trailers\r\nConnection: TE\r\n");
+}
+
+static void write_max_forwards(struct xchg *x, struct text *t)
+{
+    if (!x->has_max_forwards)
+        return;
+    text_lit(t, "Max-Forwards: ");
+    text_u64(t, x->max_forwards);
+    text_lit(t, "\r\n");
+}
+
+static void start_body(struct xchg *x)
+{
+    leg_announce_body(&x->far, x->req.body, x->req.body_len);
+    x->replay_in = x->near.in;
+    x->replay_from = x->near.conn->pin->from;
+    struct msg *trailers = NULL;
+    if (x->req.body == BODY_CHUNKED) {
+        trailers = arena_alloc(&x->arena, sizeof *trailers);
+        msg_init(trailers, &x->arena);
+    }
+    x->up = (struct relay){ .from = &x->near,
+                            .to = &x->far,
+                            .most = x->worker->engine->conf->limits.body,
+                            .trailers = true };
+    x->up.rules.trailers = trailers;
+    x->up_done = x->up_lost = false;
+}
+
+enum step_result step_send(struct xchg *x)
+{
+    struct text t;
+    size_t need = x->req.text_len + x->req.extra_len + x->req.nfields + /* perhaps a blank each */
+                  x->uri.host.len + MORE_THAN_FIELDS;
+    if (!conn_room(x->far.conn, need, &t))
+        return STEP_PARK;
+    msg_remove(&x->req, TOKEN_CONTENT_LENGTH);
+    if (x->req.minor == 0) /* 1.0 has no expectations, and what goes out is 1.1 */
+        msg_remove(&x->req, TOKEN_EXPECT);
+    if (x->has_max_forwards)
+        msg_remove(&x->req, TOKEN_MAX_FORWARDS);
+    x->role->to_far(x, &t);
+    write_max_forwards(x, &t);
+    write_framing(x, &t);
+    text_lit(&t, "\r\n");
+    if (t.full) /* the role wrote more than any head may have */
+        return xchg_fail(x, FAULT_head_too_large);
+    conn_wrote(x->far.conn, &t);
+    start_body(x);
+    return xchg_go(x, STEP_await);
+}
+
+/* Where the sender stopped, and whose timer runs. */
+bool xchg_pump_up(struct xchg *x)
+{
+    const struct timeouts_conf *limit = &x->worker->engine->conf->timeouts;
+    enum fault f;
+    if (x->up_done)
+        return true;
+    struct head_limits limits = near_head_limits(x->near.conn);
+    x->up.rules.limits = &limits;
+    switch (relay_turn(&x->up, &f)) {
+    case RELAY_DONE:
+        x->up_done = true;
+        conn_wait_nothing(x->near.conn);
+        conn_wait(x->far.conn, WAIT_RESPONSE, limit->response);
+        return true;
+    case RELAY_WAIT_SOURCE:
+        conn_wait_moving(x->near.conn, WAIT_READ, limit->body);
+        conn_wait_nothing(x->far.conn);
+        return true;
+    case RELAY_WAIT_SINK:
+        conn_wait_moving(x->far.conn, WAIT_WRITE, limit->body);
+        conn_wait_nothing(x->near.conn);
+        return true;
+    case RELAY_YIELD: loop_again(&x->worker->loop, &x->near.conn->stream.io); return true;
+    case RELAY_SINK_BROKEN: /* it may have answered before it closed: await looks */
+        x->up_done = x->up_lost = true;
+        x->near.keep = false;
+        conn_wait_nothing(x->near.conn);
+        conn_wait(x->far.conn, WAIT_RESPONSE, limit->response);
+        return true;
+    case RELAY_SOURCE_FAULT: break;
+    }
+    x->near.keep = false;
+    x->fault = f != FAULT_NONE        ? f
+               : x->near.conn->broken ? FAULT_client_reset
+                                      : FAULT_client_closed;
+    return false;
+}

@@ -1,0 +1,36 @@
+/* Where an exchange ends and a tunnel begins: CONNECT answered with 200, or the origin's 101. */
+#include "core/target.h"
+#include "core/tunnel.h"
+
+static enum step_result become_tunnel(struct xchg *x)
+{
+    struct worker *w = x->worker;
+    if (!tunnel_start(x)) {
+        x->near.keep = false;
+        x->fault = FAULT_out_of_memory; /* what has been promised cannot be kept: both ends close */
+        return xchg_go(x, STEP_finish);
+    }
+    pool_rest(x->target);
+    target_put(w, &x->target);
+    arena_free(&x->arena);
+    slab_give(&w->xchgs, x);
+    return STEP_OVER;
+}
+
+enum step_result step_established(struct xchg *x)
+{
+    struct text t;
+    if (!conn_room(x->near.conn, 64, &t))
+        return STEP_PARK;
+    text_lit(&t, "HTTP/1.1 200 Connection established\r\n\r\n");
+    conn_wrote(x->near.conn, &t);
+    x->status = 200;
+    x->answered = true;
+    x->first_us = x->worker->loop.now.mono_us;
+    return become_tunnel(x);
+}
+
+enum step_result step_switched(struct xchg *x)
+{
+    return become_tunnel(x);
+}

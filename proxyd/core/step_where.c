@@ -1,0 +1,13 @@
+/* Where does it go? The role knows. */
+#include "core/target.h"
+#include "core/xchg.h"
+
+enum step_result step_where(struct xchg *x)
+{
+    switch (x->role->where(x)) {
+    case PASS: return xchg_go(x, STEP_dial);
+    case ANSWERED: return xchg_go(x, STEP_reply);
+    case PARKED: return STEP_PARK;
+    default: return xchg_fail(x, x->fault);
+    }
+}

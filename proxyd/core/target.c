@@ -1,0 +1,243 @@
+#include "core/target.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/must.h"
+#include "core/conf.h"
+#include "core/shelf.h"
+#include "core/xchg.h"
+
+/* Below the idle time-outs that common origins have (nginx and Apache 75 s and 5 s): an idle
+ * connection is watched, so a close by the origin is seen at once and this is only tidiness. */
+enum { IDLE_MS = 60000, PEAK_WINDOW_MS = 10000 };
+
+static struct target *find(struct worker *w, u64 hash, const struct host *host, u16 port)
+{
+    struct list *bucket = &w->targets[hash % TARGET_BUCKETS];
+    for (struct list *n = bucket->next; n != bucket; n = n->next) {
+        struct target *t = container_of(n, struct target, link);
+        if (t->hash == hash && t->port == port && t->len == host->len &&
+            memcmp(t->host, host->name, host->len) == 0)
+            return t;
+    }
+    return NULL;
+}
+
+static struct target *make(struct worker *w, u64 hash, const struct host *host, u16 port)
+{
+    struct target *t = must_zalloc(sizeof *t + host->len + 1u);
+    t->hash = hash;
+    t->port = port;
+    t->len = host->len;
+    t->literal = host->literal;
+    t->addr = host->addr;
+    t->addr.port = port;
+    memcpy(t->host, host->name, host->len);
+    list_init(&t->idle);
+    list_push_front(&w->targets[hash % TARGET_BUCKETS], &t->link);
+    return t;
+}
+
+struct target *target_get(struct worker *w, const struct host *host, u16 port)
+{
+    u64 hash = hash64(hash_process_key(), host->name, host->len) ^ (port * 0x9e3779b97f4a7c15ull);
+    struct target *t = find(w, hash, host, port);
+    if (t == NULL)
+        t = make(w, hash, host, port);
+    t->refs++;
+    return t;
+}
+
+static void free_if_unused(struct target *t)
+{
+    if (t->refs || t->nidle)
+        return;
+    list_remove(&t->link);
+    free(t);
+}
+
+void target_put(struct worker *w, struct target **slot)
+{
+    struct target *t = *slot;
+    (void)w;
+    *slot = NULL;
+    t->refs--;
+    free_if_unused(t);
+}
+
+void target_free_all(struct worker *w)
+{
+    for (unsigned i = 0; i < TARGET_BUCKETS; i++)
+        while (!list_empty(&w->targets[i])) {
+            struct target *t = container_of(w->targets[i].next, struct target, link);
+            list_remove(&t->link);
+            free(t);
+        }
+}
+
+void pool_busy(struct worker *w, struct target *t)
+{
+    u64 now = worker_ms(w);
+    if (now - t->window_ms > PEAK_WINDOW_MS) {
+        t->last_peak = now - t->window_ms > 2 * PEAK_WINDOW_MS ? 0 : t->peak;
+        t->peak = t->busy;
+        t->window_ms = now;
+    }
+    if (++t->busy > t->peak)
+        t->peak = t->busy;
+}
+
+void pool_rest(struct target *t)
+{
+    t->busy--;
+}
+
+/* Out of the drawer, still registered with the loop. */
+static void unpool(struct conn *c)
+{
+    c->owner.target->nidle--;
+    list_remove(&c->link);
+    list_remove(&c->idle_link);
+    stat_sub(c->worker->stats, STAT_upstream_idle, 1);
+}
+
+static void close_idle(struct conn *c)
+{
+    struct target *t = c->owner.target;
+    unpool(c);
+    conn_close(c);
+    free_if_unused(t);
+}
+
+static bool allowed(void *context, const struct addr *a)
+{
+    struct xchg *x = context;
+    return x->role->vet == NULL || x->role->vet(x, a) == FAULT_NONE;
+}
+
+static struct conn *take_from_drawer(struct xchg *x)
+{
+    struct target *t = x->target;
+    for (struct list *n = t->idle.next; n != &t->idle; n = n->next) {
+        struct conn *c = container_of(n, struct conn, link);
+        if (!allowed(x, &c->peer))
+            continue;
+        unpool(c);
+        c->serves = CONN_EXCHANGE;
+        stat_add(x->worker->stats, STAT_upstream_reused_total, 1);
+        return c;
+    }
+    return NULL;
+}
+
+/* What rested on the shelf was watched by nobody: a peek tells whether the origin has closed or
+ * spoken. */
+static bool still_quiet(int fd)
+{
+    char byte;
+    return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+}
+
+static struct conn *take_from_shelf(struct xchg *x)
+{
+    struct worker *w = x->worker;
+    struct slice host = { x->target->host, x->target->len };
+    struct shelf_item item;
+    if (w->engine->nworkers < 2)
+        return NULL;
+    while (
+        shelf_take(w->engine->shelf, x->target->hash, host, x->target->port, allowed, x, &item)) {
+        if (!still_quiet(item.fd)) {
+            close(item.fd);
+            continue;
+        }
+        struct conn *c = conn_new(w, item.fd, &item.peer, CONN_EXCHANGE);
+        if (c == NULL)
+            return NULL;
+        c->requests = item.requests;
+        c->stream.io.ready = IO_OUT;
+        stat_add(w->stats, STAT_upstream_shelf_reused_total, 1);
+        return c;
+    }
+    return NULL;
+}
+
+struct conn *pool_take(struct xchg *x)
+{
+    struct conn *c = take_from_drawer(x);
+    return c ? c : take_from_shelf(x);
+}
+
+static bool drawer_has_room(const struct worker *w, const struct target *t)
+{
+    u32 most = t->peak > t->last_peak ? t->peak : t->last_peak;
+    return w->engine->nworkers < 2 || t->nidle + t->busy < most;
+}
+
+static void put_on_shelf(struct target *t, struct conn *c)
+{
+    struct worker *w = c->worker;
+    struct shelf_item item = { .peer = c->peer, .requests = c->requests, .since_ms = worker_ms(w) };
+    struct slice host = { t->host, t->len };
+    item.fd = conn_release(c);
+    if (!shelf_put(w->engine->shelf, t->hash, host, t->port, &item))
+        close(item.fd);
+}
+
+void pool_give(struct target *t, struct conn *c)
+{
+    struct worker *w = c->worker;
+    conn_drop_in(c);
+    if (w->draining) {
+        conn_close(c);
+        return;
+    }
+    if (!drawer_has_room(w, t)) {
+        put_on_shelf(t, c);
+        return;
+    }
+    list_remove(&c->idle_link); /* it may stand in line for memory that it needs no more */
+    c->starved = false;
+    c->serves = CONN_IDLE;
+    c->owner.target = t;
+    c->full_reads = 0;
+    c->in_class = BUF_16K;
+    t->nidle++;
+    list_push_front(&t->idle, &c->link);
+    list_push_back(&w->idle_far, &c->idle_link);
+    stat_add(w->stats, STAT_upstream_idle, 1);
+    conn_wait(c, WAIT_IDLE, IDLE_MS);
+}
+
+void pool_ready(struct conn *c)
+{
+    if (c->stream.io.ready & (IO_IN | IO_HUP | IO_ERROR))
+        close_idle(c);
+}
+
+void pool_expired(struct conn *c)
+{
+    close_idle(c);
+}
+
+bool pool_evict(struct worker *w)
+{
+    if (list_empty(&w->idle_far))
+        return false;
+    close_idle(container_of(w->idle_far.next, struct conn, idle_link));
+    return true;
+}
+
+void pool_evict_spare(struct worker *w)
+{
+    if (w->idle_far.next != w->idle_far.prev)
+        pool_evict(w);
+}
+
+void pool_drain(struct worker *w)
+{
+    while (pool_evict(w))
+        ;
+}

@@ -1,0 +1,224 @@
+/*
+ * Lifetime: worker_new (control thread) → worker_start → the thread runs turns until it is
+ * drained and its last client connection is gone → worker_join (control thread). Everything in
+ * struct worker but the two atomics belongs to the thread in between.
+ */
+#include "core/thread.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include "base/must.h"
+#include "core/account.h"
+#include "core/conf.h"
+#include "core/dial.h"
+#include "core/dispatch.h"
+#include "core/log_writer.h"
+#include "core/near.h"
+#include "core/shelf.h"
+#include "core/target.h"
+#include "core/tunnel.h"
+#include "core/xchg.h"
+#include "io/dns.h"
+
+enum {
+    STARVED_RETRY_MS = 10,
+    STARVED_A_TURN = 64,
+    LEAST_MEMORY = 1 << 20,
+    SWEEP_MS = 5000,
+    SHELF_IDLE_MS = 30000,
+    DRAIN_LETTERS = 2
+};
+
+/* What the thread needs beyond the core's struct. */
+struct thread {
+    struct worker worker; /* first */
+    pthread_t id;
+    struct drain_letter {
+        struct letter letter;
+        u8 how;
+    } drain[DRAIN_LETTERS]; /* graceful, now: each is posted once */
+    u64 buffers_counted;
+};
+
+static struct thread *thread_of(struct worker *w)
+{
+    return container_of(w, struct thread, worker);
+}
+
+/* Timers that do not belong to an object. */
+static void on_starved_timer(struct timer *t)
+{
+    struct worker *w = container_of(t, struct worker, starved_timer);
+    for (unsigned i = 0; i < STARVED_A_TURN && !list_empty(&w->starved); i++) {
+        struct conn *c = container_of(list_pop(&w->starved), struct conn, starved_link);
+        c->starved = false;
+        loop_again(&w->loop, &c->stream.io);
+    }
+    if (!list_empty(&w->starved))
+        timer_set(&w->loop.wheel, t, worker_ms(w) + STARVED_RETRY_MS);
+}
+
+void worker_starve(struct worker *w, struct conn *c)
+{
+    if (c->starved)
+        return;
+    if (account_again(w, TELL_MEMORY))
+        account_error(w, LEVEL_WARNING, "limits memory is reached: new work waits");
+    c->starved = true;
+    list_remove(&c->starved_link);
+    if (c->serves == CONN_HEAD) /* what has begun is finished before anything begins */
+        list_push_back(&w->starved, &c->starved_link);
+    else
+        list_push_front(&w->starved, &c->starved_link);
+    if (!timer_armed(&w->starved_timer))
+        timer_set(&w->loop.wheel, &w->starved_timer, worker_ms(w) + STARVED_RETRY_MS);
+}
+
+static void on_sweep(struct timer *t)
+{
+    struct worker *w = container_of(t, struct worker, sweep_timer);
+    u64 now = worker_ms(w);
+    shelf_sweep(w->engine->shelf, now > SHELF_IDLE_MS ? now - SHELF_IDLE_MS : 0);
+    timer_set(&w->loop.wheel, &w->sweep_timer, now + SWEEP_MS);
+}
+
+static void count_buffers(struct thread *t)
+{
+    struct worker *w = &t->worker;
+    if (w->bufs.held == t->buffers_counted)
+        return;
+    stat_add(w->stats, STAT_buffer_bytes, w->bufs.held - t->buffers_counted);
+    t->buffers_counted = w->bufs.held;
+}
+
+static void end_of_turn(struct loop *l)
+{
+    struct worker *w = l->context;
+    if (w->log_pending) {
+        log_writer_wake(w->engine->log_writer, w->log_urgent);
+        w->log_pending = w->log_urgent = false;
+    }
+    count_buffers(thread_of(w));
+    if (w->draining && list_empty(&w->near_conns))
+        l->stop = true;
+}
+
+static void open_drain_letter(struct letter *l, void *receiver)
+{
+    struct worker *w = receiver;
+    struct drain_letter *d = container_of(l, struct drain_letter, letter);
+    if (d->how > w->draining)
+        w->draining = d->how;
+    if (w->id == 0)
+        account_error(w, LEVEL_INFO,
+                      d->how == DRAIN_NOW ? "ending at once" : "draining: finishing what runs");
+    w->engine->accepting.stop(w);
+    pool_drain(w);
+    near_drain(w);
+}
+
+void worker_drain(struct worker *w, enum drain_state how)
+{
+    struct drain_letter *d = &thread_of(w)->drain[how - DRAIN_GRACEFUL];
+    d->letter.open = open_drain_letter;
+    d->how = (u8)how;
+    loop_post(&w->loop, &d->letter);
+}
+
+static void init_wheel(struct worker *w)
+{
+    void (**on)(struct timer *) = w->loop.wheel.on_expire;
+    on[TIMER_CONN] = conn_expired;
+    on[TIMER_DIAL] = dial_expired;
+    on[TIMER_TUNNEL] = tunnel_expired;
+    on[TIMER_STARVED] = on_starved_timer;
+    on[TIMER_ACCEPT] = w->engine->accepting.resume;
+    on[TIMER_SWEEP] = on_sweep;
+    timer_init(&w->starved_timer, TIMER_STARVED);
+    timer_init(&w->accept_timer, TIMER_ACCEPT);
+    timer_init(&w->sweep_timer, TIMER_SWEEP);
+}
+
+static void init_memory(struct worker *w)
+{
+    w->memory = w->engine->conf->limits.memory / w->engine->nworkers;
+    if (w->memory < LEAST_MEMORY)
+        w->memory = LEAST_MEMORY;
+    buf_pool_init(&w->bufs, w->memory);
+    slab_init(&w->conns, sizeof(struct conn));
+    slab_init(&w->xchgs, sizeof(struct xchg));
+    slab_init(&w->tunnels, tunnel_size());
+    slab_init(&w->dials, dial_size());
+    for (unsigned i = 0; i < TARGET_BUCKETS; i++)
+        list_init(&w->targets[i]);
+    list_init(&w->idle_far);
+    list_init(&w->near_conns);
+    list_init(&w->starved);
+    w->stats = aligned_alloc(CACHE_LINE, sizeof *w->stats);
+    must(w->stats != NULL);
+    memset(w->stats, 0, sizeof *w->stats);
+    stats_register(w->stats);
+}
+
+struct worker *worker_new(struct engine *e, u32 id)
+{
+    struct thread *t =
+        aligned_alloc(CACHE_LINE, (sizeof *t + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
+    must(t != NULL);
+    memset(t, 0, sizeof *t);
+    struct worker *w = &t->worker;
+    w->id = id;
+    w->engine = e;
+    if (!loop_init(&w->loop, w))
+        return NULL;
+    w->loop.end_of_turn = end_of_turn;
+    init_wheel(w);
+    init_memory(w);
+    if (getrandom(&w->exchange_serial, sizeof w->exchange_serial, 0) < 0)
+        w->exchange_serial = clock_us(CLOCK_REALTIME);
+    w->exchange_serial &= 0x00ffffffffffffffull;
+    w->log = log_writer_ring(e->log_writer, id);
+    w->dns = dns_new(e->dns, &w->loop, w->stats, TIMER_DNS);
+    return w->dns ? w : NULL;
+}
+
+static void *run(void *arg)
+{
+    struct worker *w = arg;
+    char name[16];
+    struct text t = text_in(name, sizeof name - 1);
+    text_lit(&t, "worker-");
+    text_u64(&t, w->id);
+    name[t.n] = 0;
+    pthread_setname_np(pthread_self(), name);
+    clock_read(&w->loop.now);
+    w->engine->accepting.start(w);
+    if (w->id == 0)
+        timer_set(&w->loop.wheel, &w->sweep_timer, worker_ms(w) + SWEEP_MS);
+    loop_run(&w->loop);
+    pool_drain(w);
+    loop_turn(&w->loop, 0); /* buries what the last turn closed */
+    atomic_store(&w->done, true);
+    return NULL;
+}
+
+void worker_start(struct worker *w)
+{
+    must(pthread_create(&thread_of(w)->id, NULL, run, w) == 0);
+}
+
+void worker_join(struct worker *w)
+{
+    pthread_join(thread_of(w)->id, NULL);
+    dns_free(w->dns);
+    target_free_all(w);
+    loop_free(&w->loop);
+    buf_pool_destroy(&w->bufs);
+    slab_destroy(&w->conns);
+    slab_destroy(&w->xchgs);
+    slab_destroy(&w->tunnels);
+    slab_destroy(&w->dials);
+    free(thread_of(w)); /* the counters stay: readers may still sum them */
+}

@@ -1,0 +1,326 @@
+/*
+ * Each direction is a half: it reads from one connection and writes to the other, and knows when
+ * its source has ended, so that a half-close travels through. A half copies through the source's
+ * own buffer (16 kB, promoted to 256 kB while it fills) and, when the flow has proved long, moves
+ * to a 1 MB pipe.
+ *
+ * Lifetime: made when an exchange becomes a tunnel, gone when both directions have ended, one side
+ * broke, or time is up. An idle tunnel holds no buffer: two connections and this struct, about 700
+ * bytes, and its log record.
+ */
+#include "core/tunnel.h"
+
+#include <unistd.h>
+
+#include "core/account.h"
+#include "core/conf.h"
+#include "core/near.h"
+#include "io/pipe.h"
+
+enum { LONG_FLOW = 1 << 20, SHARE_BYTES = 2 << 20, SHARE_READS = 8, PIPE_REST_MS = 2000 };
+
+struct half {
+    u64 moved;
+    struct pipe pipe;
+    bool spliced; /* pipe is open */
+    bool ended;   /* the source's end has been passed on */
+    bool no_pipe; /* none to be had: do not ask on every read */
+};
+
+struct tunnel {
+    struct worker *worker;
+    struct conn *side[2]; /* near, far */
+    struct half half[2];  /* half[i] goes from side[i] to the other */
+    struct access_record *record;
+    struct timer timer;
+    u64 born_ms, active_ms; /* active: last byte moved */
+};
+
+/* The nearest of: idle too long, lived too long, time to look whether a pipe is still worth its
+ * place. */
+static void arm(struct tunnel *t)
+{
+    const struct timeouts_conf *limit = &t->worker->engine->conf->timeouts;
+    u64 now = worker_ms(t->worker), at = TIMER_NEVER;
+    if (limit->tunnel_idle != UINT32_MAX)
+        at = t->active_ms + limit->tunnel_idle;
+    if (limit->tunnel_lifetime != UINT32_MAX && t->born_ms + limit->tunnel_lifetime < at)
+        at = t->born_ms + limit->tunnel_lifetime;
+    if ((t->half[0].spliced || t->half[1].spliced) && now + PIPE_REST_MS < at)
+        at = now + PIPE_REST_MS;
+    timer_set(&t->worker->loop.wheel, &t->timer, at);
+}
+
+static void touch(struct tunnel *t)
+{
+    t->active_ms = worker_ms(t->worker);
+    arm(t);
+}
+
+u32 tunnel_size(void)
+{
+    return sizeof(struct tunnel);
+}
+
+static void close_pipe(struct tunnel *t, struct half *h)
+{
+    if (!h->spliced)
+        return;
+    pipe_close(&h->pipe);
+    h->spliced = false;
+    atomic_fetch_sub(&t->worker->engine->pipes, 1);
+}
+
+static void end(struct tunnel *t, enum fault f)
+{
+    struct worker *w = t->worker;
+    struct access_record *r = t->record;
+    r->bytes_in += t->half[0].moved;
+    r->bytes_out += t->half[1].moved;
+    r->total_us = (worker_ms(w) - t->born_ms) * 1000 + r->first_us;
+    if (f != FAULT_NONE)
+        r->fault = (u16)f;
+    stat_sub(w->stats, STAT_tunnels_open, 1);
+    close_pipe(t, &t->half[0]);
+    close_pipe(t, &t->half[1]);
+    timer_clear(&w->loop.wheel, &t->timer);
+    account_tunnel(w, r);
+    near_close(t->side[0]);
+    conn_close(t->side[1]);
+    slab_give(&w->tunnels, t);
+}
+
+/* A reset on one side is a reset on the other: an abrupt end must not look orderly. */
+static void end_broken(struct tunnel *t, unsigned broken)
+{
+    sock_abort(t->side[1 - broken]->stream.io.fd);
+    end(t, FAULT_NONE);
+}
+
+static void note_moved(struct tunnel *t, struct half *h, size_t n)
+{
+    h->moved += n;
+    stat_add(t->worker->stats, STAT_tunnel_bytes_total, n);
+}
+
+static void promote(struct tunnel *t, unsigned i)
+{
+    struct half *h = &t->half[i];
+    struct conn *from = t->side[i], *to = t->side[1 - i];
+    bool worth_it = h->moved >= LONG_FLOW && from->in_class == BUF_256K && !h->no_pipe;
+    if (!worth_it || h->spliced || !from->stream.ops->whole || !to->stream.ops->whole)
+        return;
+    if (atomic_fetch_add(&t->worker->engine->pipes, 1) >= PIPE_MOST || !pipe_open(&h->pipe)) {
+        atomic_fetch_sub(&t->worker->engine->pipes, 1);
+        h->no_pipe = true;
+        return;
+    }
+    h->spliced = true;
+    stat_add(t->worker->stats, STAT_tunnel_spliced_total, 1);
+    conn_drop_in(from);
+}
+
+/* The source has ended and all of it has been written. When the other direction has ended too,
+ * closing says so. */
+static void pass_end(struct tunnel *t, unsigned i)
+{
+    t->half[i].ended = true;
+    if (!t->half[1 - i].ended)
+        shutdown(t->side[1 - i]->stream.io.fd, SHUT_WR);
+}
+
+enum half_result { HALF_WAIT, HALF_YIELD, HALF_SOURCE_BROKEN, HALF_SINK_BROKEN };
+
+static enum half_result copy_half(struct tunnel *t, unsigned i);
+
+/* The pipe is empty, so nothing is lost by going back to copying, and recv tells whether this is
+ * the end or splice could not go on. */
+static enum half_result leave_pipe(struct tunnel *t, unsigned i)
+{
+    close_pipe(t, &t->half[i]);
+    t->half[i].no_pipe = true;
+    return copy_half(t, i);
+}
+
+static enum half_result splice_half(struct tunnel *t, unsigned i)
+{
+    struct half *h = &t->half[i];
+    struct conn *from = t->side[i], *to = t->side[1 - i];
+    size_t n, share = 0;
+    while (share < SHARE_BYTES) {
+        if (h->pipe.held) {
+            if (!(to->stream.io.ready & IO_OUT))
+                return HALF_WAIT;
+            enum sock_result r = pipe_drain(&h->pipe, &to->stream.io, &n);
+            if (r != SOCK_OK)
+                return r == SOCK_AGAIN ? HALF_WAIT : HALF_SINK_BROKEN;
+            to->bytes_out += n;
+            share += n;
+            note_moved(t, h, n);
+            continue;
+        }
+        if (!conn_readable(from))
+            return HALF_WAIT;
+        switch (pipe_fill(&h->pipe, &from->stream.io, &n)) {
+        case SOCK_OK: from->bytes_in += n; break;
+        case SOCK_AGAIN: return HALF_WAIT;
+        case SOCK_END: return leave_pipe(t, i);
+        case SOCK_ERROR: return HALF_SOURCE_BROKEN;
+        }
+    }
+    return HALF_YIELD;
+}
+
+static enum half_result copy_half(struct tunnel *t, unsigned i)
+{
+    struct half *h = &t->half[i];
+    struct conn *from = t->side[i], *to = t->side[1 - i];
+    for (unsigned reads = 0; reads < SHARE_READS;) {
+        struct slice live = from->in ? buf_live(from->in) : (struct slice){ NULL, 0 };
+        if (live.n || to->out) {
+            size_t taken;
+            enum sock_result r = conn_send(to, live, &taken);
+            if (taken && from->in) {
+                from->in->from += (u32)taken;
+                note_moved(t, h, taken);
+            }
+            if (r != SOCK_OK)
+                return r == SOCK_AGAIN ? HALF_WAIT : HALF_SINK_BROKEN;
+            promote(t, i);
+            if (h->spliced)
+                return splice_half(t, i);
+        }
+        if (from->eof) {
+            pass_end(t, i);
+            return HALF_WAIT;
+        }
+        if (!conn_readable(from))
+            return HALF_WAIT;
+        reads++;
+        switch (conn_fill(from)) {
+        case SOCK_AGAIN: return HALF_WAIT;
+        case SOCK_ERROR: return HALF_SOURCE_BROKEN;
+        default: break;
+        }
+    }
+    return HALF_YIELD;
+}
+
+/* False: the tunnel is gone. */
+static bool turn_half(struct tunnel *t, unsigned i)
+{
+    struct half *h = &t->half[i];
+    if (h->ended)
+        return true;
+    enum half_result r = h->spliced ? splice_half(t, i) : copy_half(t, i);
+    if (r == HALF_SOURCE_BROKEN || r == HALF_SINK_BROKEN) {
+        end_broken(t, r == HALF_SOURCE_BROKEN ? i : 1 - i);
+        return false;
+    }
+    conn_drop_in(t->side[i]);
+    if (r == HALF_YIELD)
+        loop_again(&t->worker->loop, &t->side[i]->stream.io);
+    return true;
+}
+
+/* A side whose end has been passed on is read no more, so a reset of it shows only here. One that
+ * is still read tells it behind its last byte; EPOLLHUP alone says no more than that both
+ * directions have ended. */
+static bool died_after_its_end(struct tunnel *t, unsigned i)
+{
+    struct io *io = &t->side[i]->stream.io;
+    if (!t->half[i].ended || !(io->ready & IO_ERROR))
+        return false;
+    io->ready &= (u8)~IO_ERROR;
+    return sock_connect_error(io->fd) != 0;
+}
+
+static void turn(struct tunnel *t)
+{
+    u64 before = t->half[0].moved + t->half[1].moved;
+    for (unsigned i = 0; i < 2; i++)
+        if (unlikely(died_after_its_end(t, i))) {
+            end_broken(t, i);
+            return;
+        }
+    if (!turn_half(t, 0) || !turn_half(t, 1))
+        return;
+    if (t->half[0].ended && t->half[1].ended) {
+        end(t, FAULT_NONE);
+        return;
+    }
+    if (t->half[0].moved + t->half[1].moved != before)
+        touch(t);
+}
+
+void tunnel_ready(struct conn *c)
+{
+    turn(c->owner.tunnel);
+}
+
+/* Nothing moved for a while: the pipe goes back, and the flow has to prove itself long again. */
+static void rest_pipe(struct tunnel *t, unsigned i)
+{
+    if (!t->half[i].spliced || t->half[i].pipe.held)
+        return;
+    close_pipe(t, &t->half[i]);
+    t->side[i]->in_class = BUF_16K;
+    t->side[i]->full_reads = 0;
+}
+
+void tunnel_expired(struct timer *timer)
+{
+    struct tunnel *t = container_of(timer, struct tunnel, timer);
+    const struct timeouts_conf *limit = &t->worker->engine->conf->timeouts;
+    u64 now = worker_ms(t->worker);
+    if (limit->tunnel_lifetime != UINT32_MAX && now >= t->born_ms + limit->tunnel_lifetime) {
+        end(t, FAULT_tunnel_lifetime);
+        return;
+    }
+    if (limit->tunnel_idle != UINT32_MAX && now >= t->active_ms + limit->tunnel_idle) {
+        end(t, FAULT_tunnel_idle_timeout);
+        return;
+    }
+    for (unsigned i = 0; i < 2; i++)
+        rest_pipe(t, i);
+    arm(t);
+}
+
+void tunnel_cut(struct tunnel *t)
+{
+    atomic_fetch_add(&t->worker->engine->cut, 1);
+    end(t, FAULT_draining);
+}
+
+static void adopt(struct tunnel *t, unsigned i, struct conn *c)
+{
+    t->side[i] = c;
+    c->owner.tunnel = t;
+    c->serves = CONN_TUNNEL;
+    c->full_reads = 0;
+    c->in_class = BUF_16K;
+    conn_wait_nothing(c);
+    conn_unpin(c);
+    conn_drop_in(c);
+}
+
+bool tunnel_start(struct xchg *x)
+{
+    struct worker *w = x->worker;
+    struct tunnel *t = slab_take(&w->tunnels);
+    if (t == NULL)
+        return false;
+    memset(t, 0, sizeof *t);
+    t->worker = w;
+    t->record = account_detach(x);
+    t->born_ms = worker_ms(w);
+    timer_init(&t->timer, TIMER_TUNNEL);
+    adopt(t, 0, x->near.conn);
+    adopt(t, 1, x->far.conn);
+    x->near.conn = x->far.conn = NULL;
+    stat_add(w->stats, STAT_tunnels_total, 1);
+    stat_add(w->stats, STAT_tunnels_open, 1);
+    touch(t);
+    loop_again(&w->loop, &t->side[0]->stream.io);
+    return true;
+}

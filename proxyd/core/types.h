@@ -1,0 +1,21 @@
+/* Forward declarations of the engine's objects, so that headers form a tree. */
+#ifndef CORE_TYPES_H
+#define CORE_TYPES_H
+
+#include "base/types.h"
+
+struct answer;
+struct conf;
+struct conn;
+struct dial;
+struct engine;
+struct leg;
+struct listener;
+struct role;
+struct stage;
+struct target;
+struct tunnel;
+struct worker;
+struct xchg;
+
+#endif

@@ -1,0 +1,101 @@
+/*
+ * What the core needs of a thread (struct worker) and of the process (struct engine).
+ *
+ * A worker's fields belong to its own thread, but for `open` and the mailbox inside its loop. The
+ * engine is written before the workers start and read-only then, but for the atomics and for shelf,
+ * peers and dns, which bring locks of their own. Upper modules keep per-thread state in slot[].
+ */
+#ifndef CORE_WORKER_H
+#define CORE_WORKER_H
+
+#include "base/buf.h"
+#include "base/hash.h"
+#include "base/ring.h"
+#include "base/slab.h"
+#include "base/stat.h"
+#include "core/types.h"
+#include "io/loop.h"
+
+/* Which callback a timer of this worker's wheel means. */
+enum timer_kind {
+    TIMER_CONN,
+    TIMER_DIAL,
+    TIMER_DNS,
+    TIMER_TUNNEL,
+    TIMER_STARVED,
+    TIMER_ACCEPT,
+    TIMER_SWEEP
+};
+
+enum { TARGET_BUCKETS = 1024 };
+
+/* What the error log is told again and again while it lasts: see account_again. */
+enum tell { TELL_DESCRIPTORS, TELL_CLIENTS, TELL_ADDRESS, TELL_MEMORY, TELL_ORIGIN, TELLS };
+
+struct worker {
+    struct loop loop;
+    u32 id;
+    struct engine *engine;
+    u64 memory; /* bytes: this worker's part of limits memory, for connections and buffers */
+    struct buf_pool bufs;
+    struct slab conns, xchgs, tunnels, dials;
+    struct stats *stats;
+    struct ring *log; /* to the log writer */
+    bool log_pending; /* published in this turn: see whether the writer sleeps */
+    bool log_urgent;  /* the ring is half full: wake it in any case */
+    struct dns *dns;
+    struct list targets[TARGET_BUCKETS];
+    struct list idle_far;   /* pooled connections of all targets, oldest first */
+    struct list near_conns; /* all client connections, for drain */
+    struct list starved;    /* connections that wait for a buffer */
+    struct timer starved_timer;
+    struct timer accept_timer; /* accepting is paused until then */
+    struct timer sweep_timer;
+    bool accept_paused;
+    u8 draining; /* enum drain_state */
+    u64 exchange_serial;
+    u64 told_ms[TELLS];
+    void *accept;                          /* the listening sockets: proxyd/listen.c */
+    void *slot[8];                         /* per-thread state of upper modules */
+    _Alignas(CACHE_LINE) _Atomic u32 open; /* client connections, for hand-off between workers */
+    _Atomic bool done;                     /* drained: the thread has left its loop */
+};
+
+enum drain_state { DRAIN_NO, DRAIN_GRACEFUL, DRAIN_NOW };
+
+/* Who opens doors for the workers: the process, on listening sockets. */
+struct accepting {
+    void (*start)(struct worker *w);     /* on the worker's thread, before its first turn */
+    void (*stop)(struct worker *w);      /* on the worker's thread: drain */
+    void (*resume)(struct timer *timer); /* worker->accept_timer */
+};
+
+struct engine {
+    const struct conf *conf;
+    struct listener *listeners;
+    u32 nlisteners;
+    struct worker **workers;
+    u32 nworkers;
+    struct dns_shared *dns;
+    struct shelf *shelf;
+    struct peers *peers;
+    struct own *own;
+    struct log_writer *log_writer;
+    struct accepting accepting;
+    struct offload *offload; /* threads for what may block */
+    const char *pseudonym;   /* received-by of Via: unique per process, how loops are seen */
+    u32 max_clients;         /* limits clients, clamped by the descriptor limit */
+    _Alignas(CACHE_LINE) _Atomic u32 clients; /* open client connections of all workers */
+    _Atomic u32 pipes;                        /* 1 MB splice pipes in use */
+    _Atomic u64 cut; /* exchanges and tunnels ended by the drain deadline */
+};
+
+static inline u64 worker_ms(const struct worker *w)
+{
+    return loop_ms(&w->loop);
+}
+
+/* Over the memory budget: wait in line; conn->stream.io is called again when buffers came back. */
+void worker_starve(struct worker *w, struct conn *c);
+
+#endif

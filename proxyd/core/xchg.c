@@ -1,0 +1,184 @@
+#include "core/xchg.h"
+
+#include "base/must.h"
+#include "core/account.h"
+#include "core/dial.h"
+#include "core/near.h"
+#include "core/target.h"
+
+struct step_row {
+    const char *name;
+    const char *doing;
+    enum step_result (*run)(struct xchg *);
+    u32 next;
+};
+
+#define CAN(name) (1u << STEP_##name)
+static const struct step_row table[STEP_COUNT] = {
+#define STEP(name, doing, next) [STEP_##name] = { #name, doing, step_##name, next },
+#include "core/steps.tbl"
+#undef STEP
+};
+#undef CAN
+
+const char *xchg_doing(const struct xchg *x)
+{
+    return table[x->step].doing;
+}
+
+enum step_result xchg_go(struct xchg *x, enum step step)
+{
+    expect(step == STEP_refuse || step == STEP_finish || (table[x->step].next & (1u << step)));
+    x->step = (u8)step;
+    return STEP_GO;
+}
+
+enum step_result xchg_fail(struct xchg *x, enum fault f)
+{
+    if (x->fault == FAULT_NONE)
+        x->fault = f;
+    bool silent = x->answered || x->near.conn->broken || fault_info(x->fault)->status == 0;
+    return xchg_go(x, silent ? STEP_finish : STEP_refuse);
+}
+
+static void xchg_run(struct xchg *x)
+{
+    enum step_result r;
+    x->running = true;
+    do
+        r = table[x->step].run(x);
+    while (r == STEP_GO);
+    if (r == STEP_PARK)
+        x->running = false;
+}
+
+/* A reset of the client ends everything: nobody is left to serve. An orderly end of its stream does
+ * not: it may only have finished sending. */
+static bool client_gone(struct xchg *x)
+{
+    struct conn *c = x->near.conn;
+    return c->broken || (c->stream.io.ready & IO_ERROR);
+}
+
+void xchg_wake(struct xchg *x)
+{
+    if (x->running)
+        return;
+    if (unlikely(client_gone(x)) && x->step != STEP_finish) {
+        x->near.conn->broken = true;
+        xchg_fail(x, FAULT_client_reset);
+    }
+    xchg_run(x);
+}
+
+static enum fault expired_fault(const struct xchg *x, const struct conn *c)
+{
+    bool near = c == x->near.conn;
+    switch (c->wait) {
+    case WAIT_READ: return near ? FAULT_request_body_timeout : FAULT_response_body_timeout;
+    case WAIT_WRITE: return near ? FAULT_client_write_timeout : FAULT_upstream_write_timeout;
+    case WAIT_RESPONSE: return FAULT_response_head_timeout;
+    case WAIT_MEMORY: return FAULT_out_of_memory;
+    default: return FAULT_internal_error;
+    }
+}
+
+/* A client that sees an answer may stop sending. */
+static bool body_given_up(struct xchg *x, const struct conn *c)
+{
+    if (x->step != STEP_relay || c != x->near.conn || c->wait != WAIT_READ)
+        return false;
+    x->up_done = x->up_lost = true;
+    return true;
+}
+
+void xchg_expired(struct xchg *x, struct conn *c)
+{
+    bool refusing = x->step == STEP_refuse; /* there was no room for the refusal */
+    if (body_given_up(x, c)) {
+        xchg_run(x);
+        return;
+    }
+    xchg_fail(x, expired_fault(x, c));
+    if (refusing)
+        xchg_go(x, STEP_finish);
+    if (c == x->near.conn && c->wait == WAIT_WRITE) /* whatever the fault was: it takes no more */
+        c->deaf = true;
+    xchg_run(x);
+}
+
+void xchg_cut(struct xchg *x)
+{
+    x->near.conn->broken = true;
+    xchg_fail(x, FAULT_draining);
+    xchg_run(x);
+}
+
+static struct xchg *begin(struct conn *c)
+{
+    struct worker *w = c->worker;
+    struct xchg *x = slab_take(&w->xchgs);
+    if (unlikely(x == NULL))
+        return NULL;
+    memset(x, 0, offsetof(struct xchg, said));
+    x->said.host.len = 0;
+    x->uri.host.len = 0;
+    x->uri.port = 0;
+    x->uri.form = TARGET_ORIGIN;
+    x->worker = w;
+    x->listen = c->listen;
+    x->role = c->listen->role;
+    x->near.conn = c;
+    x->near_base = c->bytes_out;
+    x->near.in.phase = x->far.in.phase = BODY_DONE;
+    x->id = ++w->exchange_serial;
+    x->start_us = w->loop.now.mono_us;
+    arena_init(&x->arena, 0);
+    msg_init(&x->req, &x->arena);
+    x->req.said = &x->said;
+    msg_init(&x->resp, &x->arena);
+    c->owner.xchg = x;
+    c->serves = CONN_EXCHANGE;
+    c->requests++;
+    conn_wait_nothing(c);
+    stat_add(w->stats, STAT_requests_in_flight, 1);
+    return x;
+}
+
+void xchg_open(struct conn *c, u32 len)
+{
+    struct xchg *x = begin(c);
+    if (unlikely(x == NULL)) {
+        near_close(c);
+        return;
+    }
+    c->pin = c->in;
+    c->refilled = false;
+    const char *head = c->in->data + c->in->from;
+    c->in->from += len;
+    struct head_limits limits = near_head_limits(c);
+    enum fault f = request_parse(&x->req, head, len, &limits);
+    if (f == FAULT_NONE)
+        f = target_parse(x->req.method, x->req.target, &x->uri);
+    x->step = STEP_screen;
+    x->near.keep = x->req.keep_alive && f == FAULT_NONE;
+    if (f == FAULT_NONE) {
+        leg_expect_body(&x->near, x->req.body, x->req.body_len);
+    } else {
+        x->fault = f;
+        x->step = STEP_refuse;
+    }
+    xchg_run(x);
+}
+
+void xchg_open_fault(struct conn *c, enum fault f)
+{
+    struct xchg *x = begin(c);
+    if (unlikely(x == NULL)) {
+        near_close(c);
+        return;
+    }
+    x->fault = f;
+    x->step = fault_info(f)->status ? STEP_refuse : STEP_finish;
+    xchg_run(x);
+}

@@ -1,0 +1,120 @@
+/*
+ * The exchange: one request and its answer, carried from a near leg to a far leg in named steps
+ * (steps.tbl). The dispatcher calls the current step until it parks or the exchange is over; the
+ * only way back in is xchg_wake.
+ *
+ * Lifetime
+ *   xchg_open   a whole request head is in near->in, or a fault instead of one
+ *   screen …    near.conn->pin keeps the buffer that req's slices point into
+ *   dial … await  far.conn is set; resp is filled by await
+ *   judge       writes the near head; after it resp's slices are gone (far->in is read on)
+ *   finish      gives the far connection back, logs, and the near one goes on to its next request
+ *   tunnels     take both connections at established or switched; the exchange ends there
+ * An exchange belongs to one worker. It owns its arena, its dial and the far connection; the near
+ * connection owns it.
+ */
+#ifndef CORE_XCHG_H
+#define CORE_XCHG_H
+
+#include "base/fault.h"
+#include "core/leg.h"
+#include "core/listener.h"
+#include "core/relay.h"
+#include "core/role.h"
+#include "http/head.h"
+#include "http/uri.h"
+
+enum step {
+#define STEP(name, doing, next) STEP_##name,
+#include "core/steps.tbl"
+#undef STEP
+    STEP_COUNT
+};
+
+enum step_result {
+    STEP_GO,   /* x->step says where */
+    STEP_PARK, /* an event will call xchg_wake */
+    STEP_OVER  /* the exchange is gone: do not touch it */
+};
+
+enum { ROLE_AREA = 160, MOST_INTERIM = 64 };
+
+struct xchg {
+    struct worker *worker;
+    const struct listener *listen;
+    const struct role *role;
+    u8 step;
+    u8 stage;        /* index of the next stage to run */
+    bool running;    /* inside xchg_run: a wake-up from a callback must not nest */
+    bool answered;   /* a final head has been written to the near side */
+    bool up_done;    /* the request body needs no more attention */
+    bool up_lost;    /* … because the far side stopped taking it */
+    bool retried;    /* the one free retry has been used */
+    bool own_answer; /* no far side was asked */
+    u8 interim;      /* 1xx answers seen */
+    bool far_seen;   /* a byte of the answer has been seen */
+    bool via_pool;   /* far.conn came from the pool */
+    bool no_pool;    /* dial anew, whatever the pool holds */
+    struct leg near, far;
+    struct relay up, down;
+    struct head_scan scan;    /* of the answer's head */
+    struct body_in replay_in; /* request body as it stood before the first byte of it was taken */
+    u32 replay_from;
+    u64 far_base;     /* far.conn->bytes_out when this exchange got it */
+    u64 near_base;    /* near.conn->bytes_out when it began, for the log */
+    u32 max_forwards; /* to be sent on; valid with has_max_forwards */
+    bool has_max_forwards;
+    struct target *target;
+    struct dial *dial; /* while connecting */
+    enum fault fault;
+    u16 status;          /* of the final head written to the near side; 0: none */
+    struct slice rule;   /* name of what decided, for the log; lives in the configuration */
+    struct slice reason; /* words of the administrator for a refusal; lives there too */
+    u64 id;
+    u64 start_us, first_us; /* monotonic: request head complete; answer head complete */
+    struct addr server;     /* far address in use or tried last; family 0: none */
+    struct arena arena;
+    struct authority said; /* Host as the client said it; host.len 0: nothing */
+    struct target_uri uri; /* host and port are those of the destination, whatever the form */
+    struct msg req, resp;
+    _Alignas(16) char role_area[ROLE_AREA]; /* the role's own notes about this exchange */
+};
+
+/* Opens an exchange for the head of `len` bytes at the front of c->in and runs it. */
+void xchg_open(struct conn *c, u32 len);
+/* Opens one that only refuses: no readable head. */
+void xchg_open_fault(struct conn *c, enum fault f);
+/* Something happened on one of its connections, or its dial has ended. */
+void xchg_wake(struct xchg *x);
+/* The timer of one of its connections has expired. */
+void xchg_expired(struct xchg *x, struct conn *c);
+/* Ends it at once: drain deadline. */
+void xchg_cut(struct xchg *x);
+
+/* For steps. To `step`, checked against steps.tbl in debug builds. */
+enum step_result xchg_go(struct xchg *x, enum step step);
+/* To refuse, or to finish when the near side has seen a final head. */
+enum step_result xchg_fail(struct xchg *x, enum fault f);
+/* What the current step attempts, for error lines. */
+const char *xchg_doing(const struct xchg *x);
+/* The role's area as T. */
+#define xchg_role_area(x, T)                                                                       \
+    ((void)sizeof(char[sizeof(T) <= ROLE_AREA ? 1 : -1]), (T *)(void *)(x)->role_area)
+
+enum step_result step_screen(struct xchg *x);
+enum step_result step_where(struct xchg *x);
+enum step_result step_dial(struct xchg *x);
+enum step_result step_send(struct xchg *x);
+enum step_result step_await(struct xchg *x);
+enum step_result step_judge(struct xchg *x);
+enum step_result step_relay(struct xchg *x);
+enum step_result step_established(struct xchg *x);
+enum step_result step_switched(struct xchg *x);
+enum step_result step_refuse(struct xchg *x);
+enum step_result step_reply(struct xchg *x);
+enum step_result step_finish(struct xchg *x);
+
+/* Moves the request body while it lasts; shared by await and relay. False: x->fault is set. */
+bool xchg_pump_up(struct xchg *x);
+
+#endif

@@ -1,0 +1,12 @@
+/* What do the heads look like on each side? */
+#ifndef FORWARD_DRESS_H
+#define FORWARD_DRESS_H
+
+#include "base/text.h"
+#include "core/types.h"
+
+void forward_to_far(struct xchg *x, struct text *out);
+void forward_to_near(struct xchg *x, struct text *out);
+void forward_refuse(struct xchg *x, struct text *fields);
+
+#endif

@@ -1,0 +1,27 @@
+/* Which functions and stages make a forward listener, in order. Read it beside reverse/role.c. */
+#include "forward/role.h"
+
+#include "forward/dress.h"
+#include "forward/greet.h"
+#include "forward/where.h"
+#include "forward/who.h"
+
+static const struct stage who = { "checking the client's address", forward_who };
+static const struct stage own = { "answering for the proxy itself", forward_own };
+static const struct stage rules = { "asking the policy's rules", forward_rules };
+
+static const struct stage *const request_stages[] = { &who, &own, &rules, NULL };
+static const struct stage *const response_stages[] = { NULL };
+
+const struct role forward_role = {
+    .name = "forward",
+    .greet = forward_greet,
+    .request_stages = request_stages,
+    .response_stages = response_stages,
+    .where = forward_where,
+    .vet = forward_vet,
+    .to_far = forward_to_far,
+    .to_near = forward_to_near,
+    .outcome = NULL, /* the client chose the destination: its health is the client's business */
+    .refuse = forward_refuse,
+};

@@ -1,0 +1,144 @@
+/*
+ * The client names the destination: absolute-form or CONNECT's authority. The decision is made
+ * twice, once on what the request shows and once per address, because a name says nothing about
+ * where it leads; the second one is the one that counts.
+ */
+#include "forward/where.h"
+
+#include "core/answer.h"
+#include "core/diagnostic.h"
+#include "core/target.h"
+#include "forward/conf.h"
+#include "io/dns.h"
+#include "pac/pac.h"
+
+struct notes {
+    struct policy_decision decision;
+};
+
+static enum verdict answer(struct xchg *x, const struct answer *a)
+{
+    return answer_write(x, a) ? ANSWERED : PARKED;
+}
+
+/* The address under which the client knows this listener: what it is bound to, or, on a wildcard,
+ * what the client itself has called it. */
+static void own_authority(const struct xchg *x, struct text *t)
+{
+    const struct addr *bound = &x->listen->bound;
+    static const u8 wildcard[16];
+    if (memcmp(bound->ip, wildcard, sizeof wildcard) != 0 || x->said.host.len == 0)
+        addr_text_port(t, bound);
+    else
+        host_write(t, &x->said.host, bound->port);
+}
+
+static enum verdict answer_pac(struct xchg *x)
+{
+    char area[PAC_MAX], authority[320];
+    struct text t = text_in(area, sizeof area), own = text_in(authority, sizeof authority);
+    own_authority(x, &own);
+    pac_write(&t, text_slice(&own));
+    struct answer a = { .status = 200,
+                        .type = SLICE(PAC_CONTENT_TYPE),
+                        .body = text_slice(&t),
+                        .fields = SLICE("Cache-Control: max-age=300\r\n") };
+    return answer(x, &a);
+}
+
+static enum verdict answer_nothing_here(struct xchg *x)
+{
+    struct answer a = {
+        .status = 404,
+        .type = SLICE("text/plain; charset=utf-8"),
+        .body = SLICE("not_found: this is a proxy, not a web server.\n"
+                      "Set it as HTTP proxy in your client, for instance: curl -x http://HOST:PORT "
+                      "http://example.com/\n"
+                      "or let the client fetch /proxy.pac from here.\n"),
+        .fields =
+            SLICE("Proxy-Status: proxyd; error=destination_not_found; details=\"not_found\"\r\n"),
+    };
+    x->fault = FAULT_not_found;
+    return answer(x, &a);
+}
+
+enum verdict forward_own(struct xchg *x)
+{
+    if (x->req.minor == 0) /* RFC 9112 section 9.3: a proxy keeps no connection to a 1.0 client */
+        x->near.keep = false;
+    if (x->uri.form == TARGET_ABSOLUTE || x->uri.form == TARGET_AUTHORITY)
+        return PASS;
+    if (x->uri.form == TARGET_ASTERISK)
+        return answer_options(x);
+    if (x->req.method == METHOD_TRACE)
+        return answer_trace(x);
+    if (!slice_is(x->uri.path, "/proxy.pac") && !slice_is(x->uri.path, "/wpad.dat"))
+        return answer_nothing_here(x);
+    if (x->req.method == METHOD_GET || x->req.method == METHOD_HEAD)
+        return answer_pac(x);
+    x->fault = FAULT_method_not_allowed;
+    return REFUSED;
+}
+
+/* `dns { search D; }`: a name without a dot is another name before any rule sees it. */
+static void apply_search(struct xchg *x)
+{
+    struct host *h = &x->uri.host;
+    char area[sizeof h->name];
+    struct text t = text_in(area, sizeof area - 1);
+    if (h->literal || memchr(h->name, '.', h->len) != NULL)
+        return;
+    if (!dns_search(x->worker->engine->dns, (struct slice){ h->name, h->len }, &t) || t.full)
+        return;
+    memcpy(h->name, t.p, t.n);
+    h->name[t.n] = 0;
+    h->len = (u8)t.n;
+}
+
+static struct policy_question question(const struct xchg *x, const struct addr *destination)
+{
+    return (struct policy_question){
+        .client = x->near.conn->peer,
+        .connect = x->req.method == METHOD_CONNECT,
+        .method = x->req.method,
+        .method_text = x->req.method_text,
+        .host = &x->uri.host,
+        .port = x->uri.port,
+        .path = x->req.method == METHOD_CONNECT ? (struct slice){ NULL, 0 } : x->uri.path,
+        .destination = destination,
+    };
+}
+
+static enum fault decide(struct xchg *x, const struct policy_question *q, struct policy_decision *d)
+{
+    policy_decide(forward_part_of(x->listen)->policy, q, d);
+    x->rule = d->rule_name;
+    x->reason = d->reason;
+    return d->action == POLICY_DENY ? d->fault : FAULT_NONE;
+}
+
+enum verdict forward_rules(struct xchg *x)
+{
+    apply_search(x);
+    struct policy_question q = question(x, NULL);
+    x->fault = decide(x, &q, &xchg_role_area(x, struct notes)->decision);
+    return x->fault == FAULT_NONE ? PASS : REFUSED;
+}
+
+enum verdict forward_where(struct xchg *x)
+{
+    x->target = target_get(x->worker, &x->uri.host, x->uri.port);
+    return PASS;
+}
+
+enum fault forward_vet(struct xchg *x, const struct addr *a)
+{
+    const struct policy_decision *first = &xchg_role_area(x, struct notes)->decision;
+    enum fault why;
+    if (first->action == POLICY_ALLOW && first->address_free)
+        return a == NULL || policy_class_allowed(first->reach, a, &why) ? FAULT_NONE : why;
+    struct policy_decision d;
+    struct policy_question q = question(x, a);
+    q.address_unknown = a == NULL;
+    return decide(x, &q, &d);
+}

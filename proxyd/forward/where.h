@@ -1,0 +1,20 @@
+/* Where does it go, and may it go there? */
+#ifndef FORWARD_WHERE_H
+#define FORWARD_WHERE_H
+
+#include "base/addr.h"
+#include "base/fault.h"
+#include "core/stage.h"
+
+/* Stage: requests for the proxy itself (origin-form, asterisk-form): the PAC file, OPTIONS, a
+ * helpful 404. */
+enum verdict forward_own(struct xchg *x);
+/* Stage: the policy's rules, on what the request shows. */
+enum verdict forward_rules(struct xchg *x);
+/* The request's own host and port are the destination. */
+enum verdict forward_where(struct xchg *x);
+/* The policy's word on an address the host has: before it is dialled, before a pooled connection
+ * is used; NULL: on a name that led to none. */
+enum fault forward_vet(struct xchg *x, const struct addr *a);
+
+#endif

@@ -1,0 +1,14 @@
+/* The client's network decides whether it may ask at all: the policy's `clients`. */
+#include "forward/who.h"
+
+#include "core/xchg.h"
+#include "forward/conf.h"
+
+enum verdict forward_who(struct xchg *x)
+{
+    if (policy_client_allowed(forward_part_of(x->listen)->policy, &x->near.conn->peer))
+        return PASS;
+    x->near.keep = false;
+    x->fault = FAULT_client_not_allowed;
+    return REFUSED;
+}

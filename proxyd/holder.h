@@ -1,0 +1,11 @@
+/* Who listens on a port already? For the message when a start is refused. */
+#ifndef PROXYD_HOLDER_H
+#define PROXYD_HOLDER_H
+
+#include "base/addr.h"
+#include "base/text.h"
+
+/* Appends "NAME (process PID)"; false when it cannot be told (no right to look, or gone). */
+bool holder_of(const struct addr *a, struct text *out);
+
+#endif

@@ -1,0 +1,272 @@
+/*
+ * A whole head into struct msg: start line, then fields, one look at each byte. What the fields
+ * mean for the body and the connection is framing.c. The hard thing is speed with strictness: a
+ * name found in the token table needs no check of its characters, a line ends at the first control
+ * character, which must be the CR of a CRLF, so both checks are the search itself.
+ */
+#include "http/framing.h"
+
+#include "base/str.h"
+#include "http/scan.h"
+
+static inline bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+/* A head ends in two line ends, a section without fields is one. Checked first, because then the
+ * search for a line end cannot run out of the head, and a CR is never its last byte. */
+static bool ends_empty(const char *p, const char *end)
+{
+    return (end - p == 2 && memcmp(p, "\r\n", 2) == 0) ||
+           (end - p >= 4 && memcmp(end - 4, "\r\n\r\n", 4) == 0);
+}
+
+/* A line ends properly at the control character p of such a head. */
+static inline bool is_crlf(const char *p)
+{
+    return p[0] == '\r' && p[1] == '\n';
+}
+
+/* Walks over the control characters of a head, of which line ends should be the only ones. The bits
+ * of 64 bytes are found at once, so that one line need not wait for the end of the line before. */
+struct walk {
+    const char *first, *end; /* the head */
+    const char *at;          /* bit 0 of bits; the bits of [at, at + 64) are known */
+    u64 bits;
+};
+
+static struct walk walk_begin(const char *first, const char *end)
+{
+    return (struct walk){ first, end, first, scan_controls(first, first, end) };
+}
+
+/* The first control character from p on, or the end of the head. p never goes back, so it is at
+ * most a CRLF behind the bits at hand, and may be before those that are loaded here. */
+static inline const char *walk_to(struct walk *w, const char *p)
+{
+    u64 bits = p - w->at < SCAN_STEP ? w->bits & ~0ull << (p - w->at) : 0;
+    while (unlikely(!bits)) {
+        if (w->end - w->at <= SCAN_STEP)
+            return w->end;
+        w->at += SCAN_STEP;
+        w->bits = scan_controls(w->first, w->at, w->end);
+        bits = p > w->at ? w->bits & ~0ull << (p - w->at) : w->bits;
+    }
+    return w->at + __builtin_ctzll(bits);
+}
+
+/* Why the control character at p ends no line. */
+static enum fault line_fault(const char *p)
+{
+    return *p == '\r' || *p == '\n' ? FAULT_bad_line_end : FAULT_bad_field_value;
+}
+
+/* Everything up to the colon: a token, no blank before the colon. */
+static enum fault name_fault(const char *p, const char *colon, const char *end)
+{
+    if (is_blank(*p))
+        return FAULT_bad_folding;
+    if (colon == end || !slice_is_token(slice_range(p, colon)))
+        return FAULT_bad_field_name;
+    return colon - p > UINT16_MAX ? FAULT_head_too_large : FAULT_NONE;
+}
+
+/* The line [p, stop) as *f; its only bytes up to 0x20 are blanks and tabs. TOKEN_OTHER comes back
+ * for a bad name as well, and then with *fault. */
+static inline enum token parse_field(struct field *f, const char *base, const char *p,
+                                     const char *stop, const char *end, enum fault *fault)
+{
+    const char *colon = scan_colon(p, stop, end);
+    struct slice name = slice_range(p, colon);
+    enum token t = token_find(name);
+    if (unlikely(t == TOKEN_OTHER || colon == stop)) {
+        *fault = name_fault(p, colon, stop);
+        if (*fault)
+            return TOKEN_OTHER;
+    }
+    const char *value = colon + 1;
+    value += *value == ' '; /* there is at least the CR */
+    if (unlikely((u8)*value <= ' '))
+        while (value < stop && is_blank(*value))
+            value++;
+    if (unlikely((u8)stop[-1] <= ' '))
+        while (stop > value && is_blank(stop[-1]))
+            stop--;
+    f->id = (u16)t;
+    f->nlen = (u16)name.n;
+    f->noff = (u32)(p - base);
+    f->voff = (u32)(value - base);
+    f->vlen = (u32)(stop - value);
+    return t;
+}
+
+/* The entries of m that may still be filled without a question. */
+static struct field *fields_end(struct msg *m, u32 most)
+{
+    return m->fields + (m->cap < most ? m->cap : most);
+}
+
+/* Fields from p to the empty line, which must be the end. `twice` collects the tokens that were
+ * seen more than once. */
+static enum fault parse_fields(struct msg *m, struct walk w, const char *p,
+                               const struct head_limits *limits, u64 twice[2])
+{
+    const char *base = m->text, *stop;
+    u32 most = limits->fields < UINT16_MAX ? limits->fields : UINT16_MAX, longest = limits->line;
+    struct field *f = m->fields, *full = fields_end(m, most);
+    enum fault fault = FAULT_NONE;
+    for (;; p = stop + 2, f++) {
+        stop = walk_to(&w, p);
+        if (unlikely(!is_crlf(stop)))
+            return line_fault(stop);
+        if (stop == p)
+            break;
+        if (unlikely(stop - p > longest))
+            return FAULT_head_too_large;
+        if (unlikely(f == full)) {
+            m->nfields = (u16)(f - m->fields);
+            if (m->nfields == most || m->arena == NULL)
+                return FAULT_too_many_fields;
+            msg_grow(m);
+            f = m->fields + m->nfields;
+            full = fields_end(m, most);
+        }
+        enum token t = parse_field(f, base, p, stop, w.end, &fault);
+        if (unlikely(fault))
+            return fault;
+        u64 bit = 1ull << (t & 63), *present = &m->present[t >> 6];
+        twice[t >> 6] |= *present & bit;
+        *present |= bit;
+    }
+    m->nfields = (u16)(f - m->fields);
+    return w.end - p == 2 ? FAULT_NONE : FAULT_bad_line_end;
+}
+
+/* "HTTP/1.x" at p; *minor. */
+static enum fault parse_version(const char *p, u8 *minor)
+{
+    if (likely(memcmp(p, "HTTP/1.1", 8) == 0)) {
+        *minor = 1;
+        return FAULT_NONE;
+    }
+    if (memcmp(p, "HTTP/", 5) != 0 || !ascii_digit(p[5]) || p[6] != '.' || !ascii_digit(p[7]))
+        return FAULT_bad_request_line;
+    if (p[5] != '1')
+        return FAULT_bad_version;
+    *minor = p[7] != '0';
+    return FAULT_NONE;
+}
+
+/* The first line, without its CRLF. */
+static enum fault first_line(struct msg *m, const char *head, u32 len,
+                             const struct head_limits *limits, struct walk *w, struct slice *line)
+{
+    m->text = head;
+    m->text_len = len;
+    if (len >= FIELD_EXTRA || len > limits->head)
+        return FAULT_head_too_large;
+    if (!ends_empty(head, head + len))
+        return FAULT_bad_line_end;
+    *w = walk_begin(head, head + len);
+    const char *stop = walk_to(w, head);
+    if (!is_crlf(stop))
+        return line_fault(stop) == FAULT_bad_line_end ? FAULT_bad_line_end : FAULT_bad_request_line;
+    if (stop - head > limits->line)
+        return FAULT_target_too_long;
+    *line = slice_range(head, stop);
+    return FAULT_NONE;
+}
+
+/* method SP request-target SP HTTP-version: exactly two blanks (RFC 9112 section 3). */
+static enum fault parse_request_line(struct msg *m, struct slice line)
+{
+    const char *p = line.p, *end = p + line.n;
+    while (p < end && char_is(*p, CHAR_TOKEN))
+        p++;
+    m->method_text = slice_range(line.p, p);
+    if (p == end || *p != ' ' || p == line.p)
+        return FAULT_bad_method;
+    m->method = method_find(m->method_text);
+    const char *target = ++p;
+    p = scan_no_target(line.p, p, end);
+    m->target = slice_range(target, p);
+    if (p == end)
+        return FAULT_bad_request_line;
+    if (*p != ' ' || p == target)
+        return FAULT_bad_target;
+    if (end - ++p == 8)
+        return parse_version(p, &m->minor);
+    return memchr(p, ' ', (size_t)(end - p)) ? FAULT_bad_target : FAULT_bad_request_line;
+}
+
+enum fault request_parse(struct msg *m, const char *head, u32 len, const struct head_limits *limits)
+{
+    struct walk w;
+    struct slice line;
+    u64 twice[2] = { 0, 0 };
+    enum fault f = first_line(m, head, len, limits, &w, &line);
+    if (!f)
+        f = parse_request_line(m, line);
+    if (!f)
+        f = parse_fields(m, w, line.p + line.n + 2, limits, twice);
+    return f ? f : request_framing(m, twice);
+}
+
+/* HTTP-version SP 3DIGIT [SP reason]. That the second SP may be missing without a reason is the one
+ * leniency here: many small servers do so, and nothing can be read in two ways. */
+static enum fault parse_status_line(struct msg *m, struct slice line)
+{
+    const char *p = line.p;
+    if (line.n < 12 || parse_version(p, &m->minor) || p[8] != ' ' || !ascii_digit(p[9]) ||
+        !ascii_digit(p[10]) || !ascii_digit(p[11]) || p[9] == '0')
+        return FAULT_response_malformed;
+    m->status = (u16)((p[9] - '0') * 100 + (p[10] - '0') * 10 + (p[11] - '0'));
+    if (line.n > 12 && p[12] != ' ')
+        return FAULT_response_malformed;
+    m->reason = line.n > 13 ? slice_skip(line, 13) : (struct slice){ NULL, 0 };
+    return FAULT_NONE;
+}
+
+enum fault response_parse(struct msg *m, const char *head, u32 len,
+                          const struct head_limits *limits, enum method request_method)
+{
+    struct walk w;
+    struct slice line;
+    u64 twice[2] = { 0, 0 };
+    m->response = true;
+    m->method = request_method;
+    enum fault f = first_line(m, head, len, limits, &w, &line);
+    if (!f)
+        f = parse_status_line(m, line);
+    if (!f)
+        f = parse_fields(m, w, line.p + line.n + 2, limits, twice);
+    return head_fault_far(f ? f : response_framing(m, twice));
+}
+
+static bool is_forbidden_trailer(const struct msg *m, const struct field *f)
+{
+    struct slice name = msg_name(m, f);
+    if (f->id != TOKEN_OTHER)
+        return token_flags((enum token)f->id) & TOKEN_NO_TRAILER;
+    return name_is_proxy(name);
+}
+
+enum fault trailer_parse(struct msg *m, const char *section, u32 len,
+                         const struct head_limits *limits, bool response)
+{
+    u64 twice[2] = { 0, 0 };
+    m->response = response;
+    m->text = section;
+    m->text_len = len;
+    bool fine = len < FIELD_EXTRA && len <= limits->head && ends_empty(section, section + len);
+    if (fine) {
+        struct walk w = walk_begin(section, section + len);
+        fine = parse_fields(m, w, section, limits, twice) == FAULT_NONE;
+    }
+    for (unsigned i = 0; fine && i < m->nfields; i++)
+        fine = !is_forbidden_trailer(m, &m->fields[i]);
+    if (fine)
+        return FAULT_NONE;
+    return response ? FAULT_response_bad_chunk : FAULT_bad_trailer;
+}

@@ -1,0 +1,108 @@
+/*
+ * Taking out what must not pass a proxy. Connection names further fields, so it is read first; then
+ * one pass over the fields with a bit map decides all known names. Fields with unknown names are
+ * looked for one by one, which is bounded: a head with more than 64 Connection options is refused.
+ */
+#include "http/hop.h"
+
+#include "base/str.h"
+
+/* Filled before main and then only read. */
+static u64 hop_mask[2], keep_mask[2], proxy_mask[2];
+
+__attribute__((constructor)) static void build(void)
+{
+    token_mask(hop_mask, TOKEN_HOP);
+    token_mask(keep_mask, TOKEN_KEEP);
+    token_mask(proxy_mask, TOKEN_PROXY);
+}
+
+static void mark(u64 mask[2], enum token t)
+{
+    mask[t >> 6] |= 1ull << (t & 63);
+}
+
+static void unmark(u64 mask[2], enum token t)
+{
+    mask[t >> 6] &= ~(1ull << (t & 63));
+}
+
+/* Adds what Connection nominates: known names to mask, unknown ones are deleted at once. */
+static void nominated(struct msg *m, u64 mask[2])
+{
+    for (const struct field *f = msg_find(m, TOKEN_CONNECTION); f; f = msg_find_next(m, f)) {
+        struct slice rest = msg_value(m, f), item;
+        while (list_next(&rest, &item)) {
+            enum token t = token_find(item);
+            if (t != TOKEN_OTHER)
+                mark(mask, t);
+            else if (msg_has(m, TOKEN_OTHER))
+                msg_remove_name(m, item);
+        }
+    }
+}
+
+void hop_strip(struct msg *m)
+{
+    u64 mask[2] = { 0, 0 };
+    if (msg_has(m, TOKEN_CONNECTION))
+        nominated(m, mask);
+    for (unsigned i = 0; i < 2; i++)
+        mask[i] = (mask[i] & ~keep_mask[i]) | hop_mask[i] | proxy_mask[i];
+    if (m->response)
+        unmark(mask, TOKEN_PROXY_STATUS);
+    if (m->body == BODY_CHUNKED)
+        unmark(mask, TOKEN_TRAILER);
+    bool others = msg_has(m, TOKEN_OTHER);
+    if (!others && !(m->present[0] & mask[0]) && !(m->present[1] & mask[1]))
+        return;
+    bool other_left = false;
+    for (struct field *f = m->fields, *end = f + m->nfields; f < end; f++) {
+        if (f->id == FIELD_DELETED)
+            continue;
+        bool other = f->id == TOKEN_OTHER;
+        bool gone = other ? name_is_proxy(msg_name(m, f)) : mask[f->id >> 6] >> (f->id & 63) & 1;
+        if (gone)
+            f->id = FIELD_DELETED;
+        other_left |= other && !gone;
+    }
+    m->present[0] &= ~mask[0];
+    m->present[1] &= ~mask[1];
+    if (!other_left)
+        unmark(m->present, TOKEN_OTHER);
+}
+
+/* An entry is received-protocol, blanks, received-by, and perhaps a comment. Commas in comments cut
+ * entries in pieces here, which can only find more: nobody can hide our name in a comment. */
+bool via_seen(const struct msg *m, struct slice pseudonym)
+{
+    for (const struct field *f = msg_find(m, TOKEN_VIA); f; f = msg_find_next(m, f)) {
+        struct slice rest = msg_value(m, f), item;
+        while (list_next(&rest, &item)) {
+            size_t i = 0, from;
+            while (i < item.n && item.p[i] != ' ' && item.p[i] != '\t')
+                i++;
+            struct slice by = slice_trim(slice_skip(item, i));
+            for (from = 0; from < by.n && by.p[from] != ' ' && by.p[from] != '\t';)
+                from++;
+            by.n = from;
+            if (slice_eq_nocase(by, pseudonym))
+                return true;
+        }
+    }
+    return false;
+}
+
+enum fault max_forwards(const struct msg *m, u32 *value, bool *has)
+{
+    *has = false;
+    if (!msg_has(m, TOKEN_MAX_FORWARDS) ||
+        (m->method != METHOD_TRACE && m->method != METHOD_OPTIONS))
+        return FAULT_NONE;
+    u64 v;
+    if (msg_count(m, TOKEN_MAX_FORWARDS) != 1 || !slice_u64(msg_get(m, TOKEN_MAX_FORWARDS), &v))
+        return FAULT_bad_max_forwards;
+    *has = true;
+    *value = v > UINT32_MAX ? UINT32_MAX : (u32)v;
+    return FAULT_NONE;
+}

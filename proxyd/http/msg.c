@@ -1,0 +1,158 @@
+/* Finding and changing fields of a parsed head: see msg.h for where their text lives. */
+#include "http/msg.h"
+
+#include "base/must.h"
+#include "base/str.h"
+#include "http/chars.h"
+
+void msg_init(struct msg *m, struct arena *arena)
+{
+    memset(m, 0, offsetof(struct msg, inline_fields));
+    m->fields = m->inline_fields;
+    m->cap = MSG_INLINE_FIELDS;
+    m->arena = arena;
+}
+
+const struct field *msg_find(const struct msg *m, enum token t)
+{
+    if (!msg_has(m, t))
+        return NULL;
+    for (const struct field *f = m->fields, *end = f + m->nfields; f < end; f++)
+        if (f->id == t)
+            return f;
+    return NULL;
+}
+
+const struct field *msg_find_next(const struct msg *m, const struct field *f)
+{
+    const struct field *first = f, *end = m->fields + m->nfields;
+    while (++f < end)
+        if (f->id == first->id &&
+            (f->id != TOKEN_OTHER || slice_eq_nocase(msg_name(m, f), msg_name(m, first))))
+            return f;
+    return NULL;
+}
+
+const struct field *msg_find_name(const struct msg *m, struct slice name)
+{
+    enum token t = token_find(name);
+    if (t != TOKEN_OTHER || !msg_has(m, TOKEN_OTHER))
+        return msg_find(m, t);
+    for (const struct field *f = m->fields, *end = f + m->nfields; f < end; f++)
+        if (f->id == TOKEN_OTHER && slice_eq_nocase(msg_name(m, f), name))
+            return f;
+    return NULL;
+}
+
+unsigned msg_count(const struct msg *m, enum token t)
+{
+    unsigned n = 0;
+    if (msg_has(m, t))
+        for (unsigned i = 0; i < m->nfields; i++)
+            n += m->fields[i].id == t;
+    return n;
+}
+
+struct slice msg_get(const struct msg *m, enum token t)
+{
+    const struct field *f = msg_find(m, t);
+    return f ? msg_value(m, f) : (struct slice){ NULL, 0 };
+}
+
+static void forget(struct msg *m, enum token t)
+{
+    m->present[t >> 6] &= ~(1ull << (t & 63));
+}
+
+void msg_remove(struct msg *m, enum token t)
+{
+    if (!msg_has(m, t))
+        return;
+    for (unsigned i = 0; i < m->nfields; i++)
+        if (m->fields[i].id == t)
+            m->fields[i].id = FIELD_DELETED;
+    forget(m, t);
+}
+
+void msg_remove_name(struct msg *m, struct slice name)
+{
+    const struct field *f;
+    while ((f = msg_find_name(m, name)) != NULL)
+        msg_remove_field(m, &m->fields[f - m->fields]);
+}
+
+void msg_remove_field(struct msg *m, struct field *f)
+{
+    u16 id = f->id;
+    f->id = FIELD_DELETED;
+    if (id != FIELD_DELETED && msg_count(m, (enum token)id) == 0)
+        forget(m, (enum token)id);
+}
+
+void msg_grow(struct msg *m)
+{
+    unsigned cap = m->cap < 0x8000 ? m->cap * 2u : 0xFFFF;
+    must(m->arena != NULL && m->nfields < cap);
+    struct field *more = arena_alloc(m->arena, cap * sizeof *more);
+    memcpy(more, m->fields, m->nfields * sizeof *more);
+    m->fields = more;
+    m->cap = (u16)cap;
+}
+
+/* Room for n more bytes of extra; what it held before stays readable in the arena. */
+static void extra_room(struct msg *m, size_t n)
+{
+    if (likely(n <= m->extra_cap - m->extra_len))
+        return;
+    size_t cap = m->extra_cap ? m->extra_cap * 2u : 256;
+    while (cap < m->extra_len + n)
+        cap *= 2;
+    must(m->arena != NULL && cap < FIELD_EXTRA);
+    char *more = arena_alloc(m->arena, cap);
+    if (m->extra_len)
+        memcpy(more, m->extra, m->extra_len);
+    m->extra = more;
+    m->extra_cap = (u32)cap;
+}
+
+void msg_add(struct msg *m, struct slice name, struct slice value)
+{
+    must(name.n <= UINT16_MAX && slice_is_token(name));
+    value = slice_trim(value);
+    extra_room(m, name.n + value.n + 4);
+    char *p = m->extra + m->extra_len, *v = p + name.n + 2;
+    memcpy(p, name.p, name.n);
+    memcpy(p + name.n, ": ", 2);
+    for (size_t i = 0; i < value.n; i++)
+        v[i] = char_is(value.p[i], CHAR_CONTROL) ? ' ' : value.p[i];
+    memcpy(v + value.n, "\r\n", 2);
+
+    enum token t = token_find(name);
+    if (m->nfields == m->cap)
+        msg_grow(m);
+    m->fields[m->nfields++] = (struct field){
+        .id = (u16)t,
+        .nlen = (u16)name.n,
+        .noff = m->extra_len | FIELD_EXTRA,
+        .voff = (u32)(m->extra_len + name.n + 2) | FIELD_EXTRA,
+        .vlen = (u32)value.n,
+    };
+    m->present[t >> 6] |= 1ull << (t & 63);
+    m->extra_len += (u32)(name.n + value.n + 4);
+}
+
+void msg_set(struct msg *m, enum token t, struct slice value)
+{
+    msg_remove(m, t);
+    msg_add(m, token_name(t), value);
+}
+
+bool list_next(struct slice *rest, struct slice *item)
+{
+    while (slice_cut(rest, ',', item)) {
+        *item = slice_trim(*item);
+        if (item->n)
+            return true;
+    }
+    return false;
+}

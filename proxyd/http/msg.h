@@ -1,0 +1,109 @@
+/*
+ * One message head, parsed: start line, fields, and what they say about the body. Names and values
+ * are offsets, not pointers: into `text`, the head as it was received, or into `extra`, what was
+ * added since. So a head costs 16 bytes per field and deleting one costs a store.
+ *
+ * Lifetime: text belongs to the caller and must stay where it is as long as the message is used
+ * (method_text, target and reason point into it). More fields than fit inline and `extra` come from
+ * the arena. A struct msg must not be copied: `fields` may point into itself.
+ */
+#ifndef HTTP_MSG_H
+#define HTTP_MSG_H
+
+#include "base/arena.h"
+#include "http/token.h"
+
+enum { FIELD_DELETED = 0xFFFF, MSG_INLINE_FIELDS = 32 };
+#define FIELD_EXTRA 0x80000000u /* in an offset: counts from `extra`, not from `text` */
+
+struct field {
+    u16 id; /* enum token, or FIELD_DELETED */
+    u16 nlen;
+    u32 noff, voff, vlen; /* the value is without blanks around it */
+};
+
+enum body_kind {
+    BODY_NONE,       /* nothing follows the head */
+    BODY_LENGTH,     /* body_len bytes; 0 only for an explicit Content-Length: 0 */
+    BODY_CHUNKED,    /* http/chunk.h */
+    BODY_UNTIL_CLOSE /* answers only */
+};
+
+struct authority;
+
+struct msg {
+    bool response;
+    u8 minor;                 /* HTTP/1.minor: 0 or 1 */
+    enum method method;       /* of a request; for an answer, of the request it answers */
+    struct slice method_text; /* requests */
+    struct slice target;      /* requests */
+    u16 status;               /* answers: 100–999 */
+    struct slice reason;      /* answers; may be empty */
+    const char *text;         /* the head as received, with the final empty line */
+    u32 text_len;
+    char *extra;
+    u32 extra_len, extra_cap;
+    struct field *fields;
+    u16 nfields, cap;
+    u64 present[2]; /* bit per enum token; bit 0: some field with an unknown name */
+    struct arena *arena;
+    struct authority
+        *said; /* set by the caller: request_parse leaves the parsed Host there; or NULL */
+    enum body_kind body;
+    u64 body_len;    /* BODY_LENGTH; for an answer to HEAD and a 304 what Content-Length says */
+    bool keep_alive; /* what version, Connection and framing say about persistence */
+    bool expect_continue;   /* request 1.1 with Expect: 100-continue and a body to come */
+    bool upgrade_websocket; /* Connection nominates Upgrade, which is one token: websocket */
+    bool te_trailers;       /* TE: trailers */
+    struct field inline_fields[MSG_INLINE_FIELDS];
+};
+
+/* An empty message. Cheap: the inline fields stay as they are. The arena is first touched when
+ * more than MSG_INLINE_FIELDS fields or an added field come; NULL is fine until then. */
+void msg_init(struct msg *m, struct arena *arena);
+
+static inline const char *msg_at(const struct msg *m, u32 off)
+{
+    return off & FIELD_EXTRA ? m->extra + (off & ~FIELD_EXTRA) : m->text + off;
+}
+static inline struct slice msg_name(const struct msg *m, const struct field *f)
+{
+    return (struct slice){ msg_at(m, f->noff), f->nlen };
+}
+static inline struct slice msg_value(const struct msg *m, const struct field *f)
+{
+    return (struct slice){ msg_at(m, f->voff), f->vlen };
+}
+static inline bool msg_has(const struct msg *m, enum token t)
+{
+    return m->present[t >> 6] >> (t & 63) & 1;
+}
+
+/* The first such field or NULL. */
+const struct field *msg_find(const struct msg *m, enum token t);
+/* The next field after f with the same name as f (by id; unknown names by text), or NULL. */
+const struct field *msg_find_next(const struct msg *m, const struct field *f);
+/* By name in any case, known or not. */
+const struct field *msg_find_name(const struct msg *m, struct slice name);
+unsigned msg_count(const struct msg *m, enum token t);
+/* The value of the first such field; p == NULL when there is none. */
+struct slice msg_get(const struct msg *m, enum token t);
+
+/* Every field of that name. */
+void msg_remove(struct msg *m, enum token t);
+void msg_remove_name(struct msg *m, struct slice name);
+void msg_remove_field(struct msg *m, struct field *f);
+/* Appends a field; name and value are copied. The name must be a token. Controls in the value (an
+ * error of the caller, never of the peer) become blanks, so that no line can be smuggled in here.
+ * name and value may lie in this very message. */
+void msg_add(struct msg *m, struct slice name, struct slice value);
+/* msg_remove, then msg_add. */
+void msg_set(struct msg *m, enum token t, struct slice value);
+/* Room for more entries than m->cap; entries may move. Used by the parsers. */
+void msg_grow(struct msg *m);
+
+/* Cuts the next non-empty element, without blanks around it, off a comma list (RFC 9110 section
+ * 5.6.1; not for lists whose elements may hold quoted commas). False at the end. */
+bool list_next(struct slice *rest, struct slice *item);
+
+#endif

@@ -1,0 +1,218 @@
+/*
+ * Request targets and hosts. A host leaves here in one spelling or not at all: what looks like an
+ * IPv4 address in any way a libc would take is that address, and a name whose last label is a
+ * number but is none is refused, because some resolver would make an address of it.
+ */
+#include "http/uri.h"
+
+#include "base/str.h"
+#include "http/chars.h"
+#include "http/scan.h"
+
+enum { NAME_MAX_LEN = 253, LABEL_MAX_LEN = 63 };
+
+static void set_literal(struct host *out)
+{
+    struct text t = text_in(out->name, sizeof out->name - 1);
+    out->addr.port = 0;
+    out->literal = true;
+    addr_text(&t, &out->addr);
+    out->name[t.n] = 0;
+    out->len = (u8)t.n;
+}
+
+static enum fault parse_bracketed(struct slice text, struct host *out)
+{
+    struct slice inner = { text.p + 1, text.n - 2 };
+    if (text.n < 4 || text.p[text.n - 1] != ']' || !slice_find(inner, ':') ||
+        slice_find(inner, '%') || !addr_parse(inner, &out->addr))
+        return FAULT_bad_host;
+    set_literal(out);
+    return FAULT_NONE;
+}
+
+/* Copies in lower case and checks characters and labels; *last is where the last label begins. */
+static bool copy_name(struct slice text, struct host *out, size_t *last)
+{
+    size_t label = 0;
+    for (size_t i = 0; i < text.n; i++) {
+        char c = char_host_lower[(u8)text.p[i]];
+        out->name[i] = c;
+        if (likely(c))
+            continue;
+        if (text.p[i] != '.' || i == label || i - label > LABEL_MAX_LEN)
+            return false;
+        out->name[i] = '.';
+        label = i + 1;
+    }
+    *last = label;
+    out->name[text.n] = 0;
+    out->len = (u8)text.n;
+    return text.n > label && text.n - label <= LABEL_MAX_LEN;
+}
+
+enum fault host_parse(struct slice text, struct host *out)
+{
+    size_t last;
+    out->name[0] = 0;
+    out->len = 0;
+    out->literal = false;
+    memset(&out->addr, 0, sizeof out->addr);
+    if (text.n && text.p[0] == '[')
+        return parse_bracketed(text, out);
+    if (text.n && text.p[text.n - 1] == '.')
+        text.n--;
+    if (text.n == 0 || text.n > NAME_MAX_LEN || !copy_name(text, out, &last))
+        return FAULT_bad_host;
+    if (likely(!ascii_digit(text.p[last])))
+        return FAULT_NONE;
+    if (addr_parse4(text, &out->addr)) { /* spelled as we would: the copied name stands */
+        out->literal = true;
+        return FAULT_NONE;
+    }
+    bool bad = false;
+    if (addr_parse_loose4(text, &out->addr, &bad))
+        set_literal(out);
+    return bad ? FAULT_bad_host : FAULT_NONE;
+}
+
+/* 1 to 5 digits, 1–65535. */
+static bool parse_port(struct slice text, u16 *port)
+{
+    unsigned v = 0;
+    if (text.n == 0 || text.n > 5)
+        return false;
+    for (size_t i = 0; i < text.n; i++) {
+        if (!ascii_digit(text.p[i]))
+            return false;
+        v = v * 10 + (unsigned)(text.p[i] - '0');
+    }
+    *port = (u16)v;
+    return v >= 1 && v <= UINT16_MAX;
+}
+
+enum fault authority_parse(struct slice text, struct host *out, u16 *port, bool *has_port)
+{
+    const char *end = text.p + text.n, *colon;
+    *port = 0;
+    if (text.n && text.p[0] == '[') {
+        const char *close = slice_find(text, ']');
+        colon = close ? close + 1 : end;
+        if (colon < end && *colon != ':')
+            return FAULT_bad_host;
+    } else {
+        colon = slice_find(text, ':');
+        colon = colon ? colon : end;
+    }
+    *has_port = text.n && colon < end;
+    if (*has_port && !parse_port(slice_range(colon + 1, end), port))
+        return FAULT_bad_host;
+    return text.n ? host_parse(slice_range(text.p, colon), out) : FAULT_bad_host;
+}
+
+void host_write(struct text *out, const struct host *h, u16 port)
+{
+    bool v6 = h->literal && h->addr.family == AF_INET6;
+    if (v6)
+        text_char(out, '[');
+    text_put(out, h->name, h->len);
+    if (v6)
+        text_char(out, ']');
+    if (port) {
+        text_char(out, ':');
+        text_u64(out, port);
+    }
+}
+
+static void split_path(struct target_uri *out)
+{
+    const char *mark = slice_find(out->path_query, '?'), *p = out->path_query.p;
+    const char *end = p + out->path_query.n;
+    out->path = slice_range(p, mark ? mark : end);
+    if (mark)
+        out->query = slice_range(mark + 1, end);
+    if (out->path.n == 0) {
+        out->no_path = true;
+        out->path = SLICE("/");
+    }
+    if (out->path_query.n == 0)
+        out->path_query = SLICE("/");
+}
+
+static bool is_scheme(struct slice s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (!ascii_alnum(s.p[i]) && s.p[i] != '+' && s.p[i] != '-' && s.p[i] != '.')
+            return false;
+    return s.n && ascii_alpha(s.p[0]);
+}
+
+/* scheme "://" authority [path] ["?" query] */
+static enum fault parse_absolute(struct slice target, struct target_uri *out)
+{
+    const char *colon = slice_find(target, ':'), *end = target.p + target.n;
+    if (!colon || end - colon < 3 || colon[1] != '/' || colon[2] != '/')
+        return FAULT_bad_target;
+    out->scheme = slice_range(target.p, colon);
+    if (!is_scheme(out->scheme))
+        return FAULT_bad_target;
+    if (!slice_eq_nocase(out->scheme, SLICE("http")))
+        return FAULT_bad_scheme;
+    const char *from = colon + 3, *to = from;
+    while (to < end && *to != '/' && *to != '?')
+        to++;
+    out->form = TARGET_ABSOLUTE;
+    out->authority = slice_range(from, to);
+    out->path_query = slice_range(to, end);
+    if (authority_parse(out->authority, &out->host, &out->port, &out->has_port))
+        return FAULT_bad_target;
+    if (!out->has_port)
+        out->port = 80;
+    split_path(out);
+    return FAULT_NONE;
+}
+
+/* host ":" port, nothing more and nothing less (RFC 9112 section 3.2.3) */
+static enum fault parse_connect(struct slice target, struct target_uri *out)
+{
+    out->form = TARGET_AUTHORITY;
+    out->authority = target;
+    if (authority_parse(target, &out->host, &out->port, &out->has_port) || !out->has_port)
+        return FAULT_bad_connect_target;
+    return FAULT_NONE;
+}
+
+enum fault target_parse(enum method method, struct slice target, struct target_uri *out)
+{
+    const struct slice none = { NULL, 0 };
+    out->scheme = out->authority = out->path_query = out->path = out->query = none;
+    out->no_path = out->has_port = out->host.literal = false;
+    out->port = 0;
+    out->host.len = 0;
+    out->host.name[0] = 0;
+    memset(&out->host.addr, 0, sizeof out->host.addr);
+    if (method == METHOD_CONNECT)
+        return parse_connect(target, out);
+    const char *end = target.p + target.n;
+    if (target.n == 0 || scan_no_target(target.p, target.p, end) != end)
+        return FAULT_bad_target;
+    if (target.p[0] == '/') {
+        out->form = TARGET_ORIGIN;
+        out->path_query = target;
+        split_path(out);
+        return FAULT_NONE;
+    }
+    if (method == METHOD_OPTIONS && slice_is(target, "*")) {
+        out->form = TARGET_ASTERISK;
+        out->path = out->path_query = target;
+        return FAULT_NONE;
+    }
+    return parse_absolute(target, out);
+}
+
+void target_write(struct text *out, const struct target_uri *t)
+{
+    if (t->path_query.n && t->path_query.p[0] == '?')
+        text_char(out, '/');
+    text_add(out, t->path_query);
+}

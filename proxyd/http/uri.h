@@ -1,0 +1,70 @@
+/*
+ * Request targets, hosts and paths (RFC 9112 section 3.2, RFC 3986). The one hard thing is that
+ * policy and dialling must see the same host however it was spelled: everything is brought to one
+ * canonical form here, and what has no such form is refused.
+ */
+#ifndef HTTP_URI_H
+#define HTTP_URI_H
+
+#include "base/addr.h"
+#include "base/fault.h"
+#include "http/token.h"
+
+struct host {
+    char name
+        [256]; /* lower case, no final dot, NUL-terminated; of a literal addr_text, no brackets */
+    u8 len;
+    bool literal;
+    struct addr addr; /* of a literal, port 0; else family 0 */
+};
+
+/* HOST or HOST:PORT; port 0 without one. */
+struct authority {
+    struct host host;
+    u16 port;
+    bool has_port;
+};
+
+enum target_form { TARGET_ORIGIN, TARGET_ABSOLUTE, TARGET_AUTHORITY, TARGET_ASTERISK };
+
+/* Slices point into the target that was parsed, but for a missing path, which is "/". */
+struct target_uri {
+    enum target_form form;
+    struct slice scheme, authority; /* absolute-form; CONNECT has the authority */
+    struct slice path_query;        /* see target_write */
+    struct slice path;              /* without query; "/" when missing, "*" for asterisk-form */
+    struct slice query;             /* without '?'; p == NULL when there is none */
+    bool no_path;                   /* absolute-form had an empty path (OPTIONS: send "*") */
+    struct host host;               /* absolute-form and CONNECT; else len 0 */
+    u16 port;                       /* 80 for absolute-form without one; 0 for origin-form, "*" */
+    bool has_port;
+};
+
+/* Which form is allowed depends on the method: CONNECT takes authority-form only and nothing else
+ * takes it; "*" is for OPTIONS. FAULT_NONE, bad_target, bad_scheme (absolute-form, scheme not http)
+ * or bad_connect_target. Userinfo, an empty host, port 0 and an empty port are refused. */
+enum fault target_parse(enum method method, struct slice target, struct target_uri *out);
+
+/* Path and query in origin-form. Not always the same as path_query: an absolute-form with a query
+ * but no path ("http://h?q") has path_query "?q" and is written "/?q". */
+void target_write(struct text *out, const struct target_uri *t);
+
+/* A reg-name (letters, digits, '-', '_', labels of 1–63, 253 in all, one final dot dropped), an
+ * IPv4 address in any spelling, or [IPv6] without zone. FAULT_NONE or bad_host. */
+enum fault host_parse(struct slice text, struct host *out);
+
+/* HOST or HOST:PORT as in Host and in authorities; *port is 0 without one. Fault as host_parse. */
+enum fault authority_parse(struct slice text, struct host *out, u16 *port, bool *has_port);
+
+/* "name", "1.2.3.4", "[v6]"; with ":port" unless port is 0. */
+void host_write(struct text *out, const struct host *h, u16 port);
+
+/* RFC 3986 section 6.2.2: %XX in upper case, unreserved characters decoded, dot segments removed.
+ * Both never make a path longer. A '%' without two hex digits stays as it is. An empty path is "/".
+ * False only when out had no room: the caller must then refuse, not skip, its check. */
+bool path_normal(struct text *out, struct slice path);
+/* The path as a careless origin may see it: every %XX decoded once, %2F included, then // merged,
+ * then dot segments removed. It may hold any byte. */
+bool path_folded(struct text *out, struct slice path);
+
+#endif

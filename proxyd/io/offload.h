@@ -1,0 +1,29 @@
+/*
+ * The one pool of threads for what may block: files, and later password hashes, directory
+ * look-ups and disk reads of the cache. A job is intrusive memory of the asker's; it runs on some
+ * thread of the pool and comes back as a letter to the loop that asked, or ends there.
+ */
+#ifndef IO_OFFLOAD_H
+#define IO_OFFLOAD_H
+
+#include "io/loop.h"
+
+struct offload;
+
+struct offload_job {
+    struct offload_job *next;
+    void (*run)(struct offload_job *);  /* on a thread of the pool */
+    void (*done)(struct offload_job *); /* on the loop's thread; NULL with loop NULL */
+    struct loop *loop;                  /* who asked; NULL: nobody waits for the end */
+    struct letter letter;
+};
+
+/* Starts `threads` threads; jobs beyond `most` waiting are refused. */
+struct offload *offload_new(u32 threads, u32 most);
+/* Runs what is queued, then ends the threads. No loop may be gone that a queued job comes back
+ * to. */
+void offload_free(struct offload *o);
+/* Any thread. False: the queue is full, the job is the caller's again. */
+bool offload_post(struct offload *o, struct offload_job *job);
+
+#endif

@@ -1,0 +1,60 @@
+#include "io/pipe.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+bool pipe_open(struct pipe *p)
+{
+    int fd[2];
+    if (pipe2(fd, O_NONBLOCK | O_CLOEXEC) < 0)
+        return false;
+    if (fcntl(fd[1], F_SETPIPE_SZ, PIPE_SIZE) < PIPE_SIZE) {
+        close(fd[0]);
+        close(fd[1]);
+        return false;
+    }
+    *p = (struct pipe){ .in = fd[1], .out = fd[0] };
+    return true;
+}
+
+void pipe_close(struct pipe *p)
+{
+    close(p->in);
+    close(p->out);
+}
+
+/* EAGAIN cannot tell an empty socket from a full pipe, so only an empty pipe's EAGAIN speaks for
+ * the socket. */
+enum sock_result pipe_fill(struct pipe *p, struct io *from, size_t *moved)
+{
+    ssize_t n = splice(from->fd, NULL, p->in, NULL, PIPE_SIZE, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+    if (n > 0) {
+        p->held += (u32)n;
+        *moved = (size_t)n;
+        return SOCK_OK;
+    }
+    /* Also when it gets no page, or meets bytes that it cannot move. */
+    if (n == 0 || errno == ENOMEM || errno == ENOBUFS || errno == EINVAL)
+        return SOCK_END;
+    if (errno != EAGAIN && errno != EINTR)
+        return SOCK_ERROR;
+    if (p->held == 0 && errno == EAGAIN)
+        from->ready &= (u8)~IO_IN;
+    return SOCK_AGAIN;
+}
+
+enum sock_result pipe_drain(struct pipe *p, struct io *to, size_t *moved)
+{
+    ssize_t n = splice(p->out, NULL, to->fd, NULL, p->held, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+    if (n > 0) {
+        p->held -= (u32)n;
+        *moved = (size_t)n;
+        return SOCK_OK;
+    }
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+        to->ready &= (u8)~IO_OUT;
+        return SOCK_AGAIN;
+    }
+    return SOCK_ERROR;
+}

@@ -1,0 +1,49 @@
+/*
+ * Non-blocking socket calls as the rest of proxyd wants them: results as one small enum,
+ * interrupted calls repeated, ready bits kept exact.
+ */
+#ifndef IO_SOCK_H
+#define IO_SOCK_H
+
+#include <sys/uio.h>
+
+#include "base/addr.h"
+#include "io/loop.h"
+
+enum sock_result {
+    SOCK_OK,    /* some bytes moved */
+    SOCK_AGAIN, /* nothing now; the ready bit is cleared */
+    SOCK_END,   /* recv: orderly end of stream */
+    SOCK_ERROR  /* errno tells; the connection is dead */
+};
+
+/* Reads up to n bytes. A short read clears IO_IN, unless the peer hung up or failed, when there is
+ * an end to read, or sent urgent data, at which a read stops: with edge triggering the next byte
+ * raises a new event, and the probing second recv that would meet EAGAIN is saved. */
+enum sock_result sock_recv(struct io *io, void *p, size_t n, size_t *got);
+/* Writes up to n bytes or the vector's; a short write clears IO_OUT. `more` sets MSG_MORE. */
+enum sock_result sock_send(struct io *io, const void *p, size_t n, size_t *sent);
+enum sock_result sock_sendv(struct io *io, const struct iovec *v, unsigned nv, size_t *sent);
+
+/* A connecting TCP socket with TCP_NODELAY, or -1 with errno (EINPROGRESS is not an error). */
+int sock_connect(const struct addr *to);
+/* 0 when a connect has succeeded, else its errno. */
+int sock_connect_error(int fd);
+
+/* Does the kernel deliver to this machine what is sent there? No packet leaves; true when it cannot
+ * be told for want of a descriptor. */
+bool sock_is_local(const struct addr *a);
+
+struct sock_listen {
+    struct addr addr;
+    bool both_families; /* [::] without IPV6_V6ONLY */
+    bool reuse_port;
+};
+/* A listening socket, TCP_NODELAY inherited by what it accepts, or -1 with errno. */
+int sock_listen(const struct sock_listen *how, int backlog);
+/* Accepts one connection, non-blocking; -1 with errno. */
+int sock_accept(int fd, struct addr *peer);
+/* So that close() sends RST: for a truncated answer that must not look whole. */
+void sock_abort(int fd);
+
+#endif

@@ -1,0 +1,15 @@
+/*
+ * Every open of a configured path and every bind goes through here: direct calls today, requests
+ * to a privileged keeper process when the daemon learns to drop its rights.
+ */
+#ifndef PROXYD_KEEPER_H
+#define PROXYD_KEEPER_H
+
+#include "io/sock.h"
+
+/* For appending log lines, mode 0640; -1 with errno. */
+int keeper_open_log(const char *path);
+/* As sock_listen. */
+int keeper_listen(const struct sock_listen *how, int backlog);
+
+#endif

@@ -1,0 +1,342 @@
+/*
+ * The process: from the command line to running workers, and the control thread's loop of signals.
+ *
+ * Order of the start: understand the configuration, claim addresses and files, then threads.
+ * Whatever fails before the threads run ends the process with a message; nothing fails after it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "admin/admin.h"
+#include "base/must.h"
+#include "command.h"
+#include "config/load.h"
+#include "core/log_writer.h"
+#include "core/own.h"
+#include "core/peers.h"
+#include "core/role.h"
+#include "core/shelf.h"
+#include "core/thread.h"
+#include "filters/addrclass.h"
+#include "io/dns.h"
+#include "io/offload.h"
+#include "keeper.h"
+#include "listen.h"
+#include "snapshot.h"
+
+enum { OFFLOAD_THREADS = 2, OFFLOAD_MOST = 4096 };
+enum { CONTROL_MS = 2000, DESCRIPTORS_KEPT = 256, MOST_WORKERS = 128 };
+
+struct process {
+    struct tree tree;
+    struct snapshot snapshot;
+    struct engine engine;
+    struct admin *admin;
+    int access_fd, error_fd;
+    char pseudonym[32];
+};
+
+static _Atomic bool is_draining;
+
+static void say(const char *fmt, ...) PRINTF_LIKE(1, 2);
+static void say(const char *fmt, ...)
+{
+    struct pollfd p = { .fd = STDERR_FILENO, .events = POLLOUT };
+    if (poll(&p, 1, 1000) == 0) /* a pipe that nobody reads must not keep us */
+        return;
+    va_list ap;
+    va_start(ap, fmt);
+    fputs("proxyd: ", stderr);
+    vfprintf(stderr, fmt, ap);
+    fputc('\n', stderr);
+    va_end(ap);
+}
+
+static u32 cpus(void)
+{
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) < 0)
+        return 1;
+    u32 n = (u32)CPU_COUNT(&set);
+    return n < 1 ? 1 : n > MOST_WORKERS ? MOST_WORKERS : n;
+}
+
+/* A number that the administrator gave is bounded by the descriptors there are; the default
+ * leaves every client one for its origin. Too many wanted is no reason not to start. */
+static u32 clamp_clients(const struct limits_conf *limits)
+{
+    struct rlimit l;
+    u32 wanted = limits->clients;
+    if (getrlimit(RLIMIT_NOFILE, &l) < 0)
+        return wanted;
+    l.rlim_cur = l.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &l);
+    u64 room =
+        l.rlim_cur > 2 * DESCRIPTORS_KEPT ? l.rlim_cur - DESCRIPTORS_KEPT : l.rlim_cur / 2 + 1;
+    if (!limits->clients_given)
+        return wanted < room / 2 ? wanted : (u32)(room / 2);
+    if (wanted <= room)
+        return wanted;
+    say("warning: limits clients %u is more than the limit of %llu open files allows: %llu it is",
+        wanted, (unsigned long long)l.rlim_cur, (unsigned long long)room);
+    return (u32)room;
+}
+
+static int open_log(const struct log_conf *c)
+{
+    switch (c->to) {
+    case LOG_STDOUT: return STDOUT_FILENO;
+    case LOG_STDERR: return STDERR_FILENO;
+    case LOG_PATH: return keeper_open_log(c->path);
+    default: return -1;
+    }
+}
+
+static bool open_logs(struct process *p)
+{
+    const struct log_conf *logs[2] = { &p->snapshot.conf.access, &p->snapshot.conf.error };
+    int *fds[2] = { &p->access_fd, &p->error_fd };
+    for (unsigned i = 0; i < 2; i++) {
+        *fds[i] = open_log(logs[i]);
+        if (*fds[i] < 0 && logs[i]->to == LOG_PATH) {
+            say("error: cannot open the log %s: %s", logs[i]->path, strerror(errno));
+            return false;
+        }
+    }
+    return true;
+}
+
+static struct dns_shared *start_dns(const struct dns_conf *c)
+{
+    struct dns_conf_io io = { .nservers = c->nservers,
+                              .timeout_ms = c->timeout,
+                              .search = c->search,
+                              .hosts_path = c->hosts };
+    memcpy(io.servers, c->servers, c->nservers * sizeof io.servers[0]);
+    return dns_shared_new(&io);
+}
+
+static void name_ourselves(struct process *p)
+{
+    u32 number = 0;
+    (void)!getrandom(&number, sizeof number, 0);
+    snprintf(p->pseudonym, sizeof p->pseudonym, "proxyd-%06x", number & 0xffffff);
+    p->engine.pseudonym = p->pseudonym;
+}
+
+static void note_own_addresses(struct process *p)
+{
+    p->engine.own = own_new();
+    for (u32 i = 0; i < p->engine.nlisteners; i++)
+        own_add(p->engine.own, &p->engine.listeners[i].bound, p->engine.listeners[i].both_families);
+    if (p->snapshot.admin.on)
+        own_add(p->engine.own, &p->snapshot.admin.bind, p->snapshot.admin.both_families);
+}
+
+static bool make_engine(struct process *p)
+{
+    struct engine *e = &p->engine;
+    const struct conf *c = &p->snapshot.conf;
+    e->conf = c;
+    e->listeners = p->snapshot.listeners;
+    e->nlisteners = p->snapshot.nlisteners;
+    e->nworkers = c->workers ? c->workers : cpus();
+    e->max_clients = clamp_clients(&c->limits);
+    name_ourselves(p);
+    note_own_addresses(p);
+    addrclass_refresh_local();
+    e->accepting = (struct accepting){ listen_start, listen_stop, listen_resume };
+    e->shelf = shelf_new();
+    e->peers = peers_new();
+    e->dns = start_dns(&c->dns);
+    e->log_writer = log_writer_new(p->access_fd, p->error_fd, e->nworkers);
+    e->workers = must_zalloc(e->nworkers * sizeof(struct worker *));
+    for (u32 i = 0; i < e->nworkers; i++)
+        if (e->dns == NULL || (e->workers[i] = worker_new(e, i)) == NULL) {
+            say("error: cannot start worker %u: %s", i, strerror(errno));
+            return false;
+        }
+    return true;
+}
+
+static bool is_ready(const char **why)
+{
+    *why = "draining";
+    return !atomic_load(&is_draining);
+}
+
+static bool start_admin(struct process *p)
+{
+    char error[256];
+    const struct admin_conf *c = &p->snapshot.admin;
+    if (!c->on)
+        return true;
+    p->admin = admin_start(&c->bind, c->both_families, is_ready, error, sizeof error);
+    if (p->admin == NULL)
+        say("error: admin: %s", error);
+    return p->admin != NULL;
+}
+
+static void announce(const struct process *p)
+{
+    const struct listener *first = NULL;
+    for (u32 i = 0; i < p->engine.nlisteners; i++) {
+        const struct listener *l = &p->engine.listeners[i];
+        say("listener %.*s: %s on %.*s", SLICE_FMT(l->name), l->role->name, SLICE_FMT(l->text));
+        if (first == NULL)
+            first = l;
+    }
+    if (p->snapshot.admin.on)
+        say("admin on %.*s: /healthz /readyz /metrics", SLICE_FMT(p->snapshot.admin.text));
+    if (first && strcmp(first->role->name, "forward") == 0)
+        say("%u workers; try: curl -x http://%.*s http://example.com/", p->engine.nworkers,
+            SLICE_FMT(first->text));
+    else if (first)
+        say("%u workers; try: curl http://%.*s/", p->engine.nworkers, SLICE_FMT(first->text));
+}
+
+static void block_signals(sigset_t *set)
+{
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    signal(SIGUSR1, SIG_IGN);
+    signal(SIGUSR2, SIG_IGN);
+    sigemptyset(set);
+    sigaddset(set, SIGTERM);
+    sigaddset(set, SIGINT);
+    sigaddset(set, SIGQUIT);
+    pthread_sigmask(SIG_BLOCK, set, NULL);
+}
+
+static int wait_signal(const sigset_t *set, u32 ms)
+{
+    struct timespec t = { .tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000 };
+    return sigtimedwait(set, NULL, &t);
+}
+
+static void drain(struct process *p, enum drain_state how)
+{
+    atomic_store(&is_draining, true);
+    for (u32 i = 0; i < p->engine.nworkers; i++)
+        worker_drain(p->engine.workers[i], how);
+}
+
+static bool all_done(const struct process *p)
+{
+    for (u32 i = 0; i < p->engine.nworkers; i++)
+        if (!atomic_load(&p->engine.workers[i]->done))
+            return false;
+    return true;
+}
+
+/* After the first signal: until all is finished, time is up, or a second one comes. */
+static void finish(struct process *p, const sigset_t *set, int signal_number)
+{
+    u64 limit = p->snapshot.conf.timeouts.drain, start = clock_us(CLOCK_MONOTONIC) / 1000;
+    bool now = signal_number == SIGINT;
+    drain(p, now ? DRAIN_NOW : DRAIN_GRACEFUL);
+    while (!all_done(p)) {
+        bool again = wait_signal(set, 20) > 0;
+        bool late = limit != UINT32_MAX && clock_us(CLOCK_MONOTONIC) / 1000 - start >= limit;
+        if ((again || late) && !now) {
+            now = true;
+            drain(p, DRAIN_NOW);
+        }
+    }
+}
+
+/* Looks at what changes outside: the hosts file, this machine's addresses. On a thread of the
+ * pool, because a file may stand on a disk that has gone away, and signals must be heard all the
+ * same. */
+struct look_around {
+    struct offload_job job;
+    struct dns_shared *dns;
+    _Atomic bool busy;
+};
+
+static void look_around(struct offload_job *job)
+{
+    struct look_around *l = container_of(job, struct look_around, job);
+    dns_shared_refresh_hosts(l->dns);
+    addrclass_refresh_local();
+    atomic_store(&l->busy, false);
+}
+
+static void control(struct process *p, const sigset_t *set)
+{
+    static struct look_around look = { .job.run = look_around };
+    int s;
+    look.dns = p->engine.dns;
+    while ((s = wait_signal(set, CONTROL_MS)) < 0)
+        if (!atomic_exchange(&look.busy, true) && !offload_post(p->engine.offload, &look.job))
+            atomic_store(&look.busy, false);
+    finish(p, set, s);
+}
+
+static void dismantle(struct process *p)
+{
+    admin_stop(p->admin);
+    for (u32 i = 0; i < p->engine.nworkers; i++)
+        worker_join(p->engine.workers[i]);
+    log_writer_stop(p->engine.log_writer);
+    offload_free(p->engine.offload);
+    u64 cut = atomic_load(&p->engine.cut);
+    if (cut)
+        say("%llu requests and tunnels were cut off", (unsigned long long)cut);
+    dns_shared_free(p->engine.dns);
+    shelf_free(p->engine.shelf);
+    peers_free(p->engine.peers);
+    own_free(p->engine.own);
+    free(p->engine.workers);
+    snapshot_free(&p->snapshot);
+    config_free(&p->tree);
+}
+
+static int run(const char *path)
+{
+    static struct process p;
+    char area[512];
+    struct text error = text_in(area, sizeof area);
+    struct diags d;
+    sigset_t set;
+    diags_init(&d);
+    bool good = config_open(path, &p.tree, &d);
+    diags_print(&d, stderr);
+    diags_free(&d);
+    if (!good)
+        return EXIT_CONFIG;
+    snapshot_make(&p.snapshot, &p.tree);
+    block_signals(&set);
+    if (!open_logs(&p) || !make_engine(&p))
+        return EXIT_FAILED;
+    if (!listen_open(&p.engine, &error)) {
+        say("error: %.*s", SLICE_FMT(text_slice(&error)));
+        return EXIT_FAILED;
+    }
+    if (!start_admin(&p))
+        return EXIT_FAILED;
+    log_writer_start(p.engine.log_writer);
+    p.engine.offload = offload_new(OFFLOAD_THREADS, OFFLOAD_MOST);
+    for (u32 i = 0; i < p.engine.nworkers; i++)
+        worker_start(p.engine.workers[i]);
+    announce(&p);
+    control(&p, &set);
+    dismantle(&p);
+    return EXIT_FINE;
+}
+
+int main(int argc, char **argv)
+{
+    struct command c = command_parse(argc, argv);
+    return c.what == COMMAND_RUN ? run(c.config_path) : c.exit_code;
+}

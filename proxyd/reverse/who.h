@@ -1,0 +1,12 @@
+/* Who is asking? */
+#ifndef REVERSE_WHO_H
+#define REVERSE_WHO_H
+
+#include "base/text.h"
+#include "core/stage.h"
+
+enum verdict reverse_who(struct xchg *x);
+/* The client as the servers are told it: its address. */
+void reverse_client(const struct xchg *x, struct text *out);
+
+#endif

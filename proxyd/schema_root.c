@@ -1,0 +1,200 @@
+/*
+ * The top of the configuration. Every module brings the rows of its own block; this is the only
+ * file that knows all of them, and the only one that knows which keys of a listener go with which
+ * mode.
+ */
+#include "schema_root.h"
+
+#include "admin/conf.h"
+#include "config/load.h"
+#include "engine_conf.h"
+#include "policy/conf.h"
+#include "reverse/conf.h"
+
+/* What a listener of each mode needs; the other's key is an error there. */
+static const struct {
+    const char *mode, *needs, *refuses;
+} modes[] = {
+    { "forward", "policy", "routes" },
+    { "reverse", "routes", "policy" },
+};
+
+static void check_listener(const struct node *n, struct diags *d)
+{
+    const struct node *mode = node_child(n, "mode");
+    const struct word *word = mode ? node_arg(mode, 0) : NULL;
+    for (size_t i = 0; word && i < countof(modes); i++) {
+        if (!slice_is(word->text, modes[i].mode))
+            continue;
+        const struct node *other = node_child(n, modes[i].refuses);
+        if (other)
+            diag_error(d, &other->words[0], "\"%s\" does not go with \"mode %s\"", modes[i].refuses,
+                       modes[i].mode);
+        if (node_child(n, modes[i].needs) == NULL) {
+            diag_error(d, word, "\"mode %s\" needs \"%s\"", modes[i].mode, modes[i].needs);
+            diag_more(d, "expected something like: %s %s;", modes[i].needs,
+                      i == 0 ? "staff" : "web");
+        }
+    }
+}
+
+static const struct schema_row listener_rows[] = {
+    { .key = "bind",
+      .type = { TYPE_BIND },
+      .min = 1,
+      .max = CONF_BINDS,
+      .repeat = true,
+      .required = true,
+      .doc = "The addresses to listen on. `*:PORT` and `[::]:PORT` take IPv4 and IPv6.",
+      .example = "bind 127.0.0.1:3128 [::1]:3128;" },
+    { .key = "mode",
+      .type = { TYPE_CHOICE },
+      .choices = "forward reverse",
+      .required = true,
+      .doc =
+          "`forward`: clients know the proxy and name any destination. `reverse`: clients take the "
+          "proxy for the server, and it passes requests to the servers behind it.",
+      .example = "mode forward;" },
+    { .key = "policy",
+      .type = { TYPE_REF },
+      .refers = "policy",
+      .doc = "Who may go where. Needed with `mode forward`, and only there.",
+      .example = "policy staff;" },
+    { .key = "routes",
+      .type = { TYPE_REF },
+      .refers = "routes",
+      .doc = "Which servers answer. Needed with `mode reverse`, and only there.",
+      .example = "routes web;" },
+    { .key = NULL },
+};
+
+const struct schema_row root_rows[] = {
+    { .key = "workers",
+      .type = { TYPE_COUNT },
+      .also = "auto",
+      .least = 1,
+      .most = 1024,
+      .fallback = "auto",
+      .doc = "Threads that do the work. `auto` is one for each CPU the process may use.",
+      .example = "workers 4;" },
+    { .key = "include",
+      .type = { TYPE_PATH },
+      .repeat = true,
+      .doc =
+          "Reads another file, or all files of a pattern in the order of their bytes, as if they "
+          "stood here. It may stand in any block. A pattern may match nothing; a file without "
+          "pattern must exist.",
+      .example = "include conf.d/*.conf;" },
+    { .key = "listener",
+      .kind = ROW_NAMED,
+      .repeat = true,
+      .required = true,
+      .children = listener_rows,
+      .check = check_listener,
+      .doc = "Where clients connect, and in which direction requests go from there.",
+      .example = "listener egress { bind 127.0.0.1:3128; mode forward; policy staff; }" },
+    { .key = "policy",
+      .kind = ROW_NAMED,
+      .repeat = true,
+      .warn_unused = true,
+      .children = policy_rows,
+      .check = policy_conf_check,
+      .doc = "What the clients of a forward listener may do.",
+      .example = "policy staff {\n"
+                 "    clients 127.0.0.0/8 ::1 10.0.0.0/8;\n"
+                 "    default deny \"not on the company list\";\n"
+                 "    rules {\n"
+                 "        deny  uploads  { method PUT POST; to *.filehost.example; }\n"
+                 "        allow intranet { to *.corp.example; reach private; }\n"
+                 "        allow rest     { }\n"
+                 "    }\n"
+                 "}" },
+    { .key = "routes",
+      .kind = ROW_NAMED,
+      .repeat = true,
+      .warn_unused = true,
+      .children = routes_rows,
+      .check = routes_check,
+      .doc = "Where the requests of a reverse listener go.",
+      .example = "routes web { route rest { to pool frontend; } }" },
+    { .key = "pool",
+      .kind = ROW_NAMED,
+      .repeat = true,
+      .warn_unused = true,
+      .children = pool_rows,
+      .doc = "Servers that give the same answers.",
+      .example = "pool frontend { server 10.1.0.5:8080; server 10.1.0.6:8080; }" },
+    { .key = "log access",
+      .kind = ROW_BLOCK,
+      .children = log_access_rows,
+      .doc = "The log of what was asked and how it ended. When it cannot be written fast enough, "
+             "lines are dropped and counted; requests never wait for it.",
+      .example = "log access { to stdout; }" },
+    { .key = "log error",
+      .kind = ROW_BLOCK,
+      .children = log_error_rows,
+      .doc = "The log of what the proxy has to say about itself.",
+      .example = "log error { to stderr; level info; }" },
+    { .key = "dns",
+      .kind = ROW_BLOCK,
+      .children = dns_rows,
+      .doc = "How names become addresses.",
+      .example = "dns { server 192.0.2.53; hosts /etc/hosts; timeout 2s; }" },
+    { .key = "limits",
+      .kind = ROW_BLOCK,
+      .children = limits_rows,
+      .doc = "How large and how many things may be.",
+      .example = "limits { head 32k; clients 20000; memory 1g; }" },
+    { .key = "timeouts",
+      .kind = ROW_BLOCK,
+      .children = timeouts_rows,
+      .doc = "How long things may take.",
+      .example = "timeouts { head 10s; idle 75s; connect 10s; }" },
+    { .key = "admin",
+      .kind = ROW_BLOCK,
+      .children = admin_rows,
+      .doc =
+          "A listener of its own for health checks and metrics: `/healthz`, `/readyz`, `/metrics`.",
+      .example = "admin { bind 127.0.0.1:3180; }" },
+    { .key = NULL },
+};
+
+/* The admin listener on an address of a client listener. */
+static void check_admin(const struct node *root, struct diags *d)
+{
+    const struct node *a = node_child(node_child(root, "admin"), "bind");
+    if (a == NULL || node_nargs(a) == 0)
+        return;
+    struct bind_conf admin = bind_read(node_arg(a, 0));
+    for (const struct node *l = node_child(root, "listener"); l; l = node_again(l))
+        for (const struct node *s = node_child(l, "bind"); s; s = node_again(s))
+            for (u32 i = 0; i < node_nargs(s); i++) {
+                struct bind_conf b = bind_read(node_arg(s, i));
+                if (admin.addr.port == 0 || !bind_clashes(&admin, &b))
+                    continue;
+                diag_error(d, admin.word, "%s is already listened on by the listener %s, at %s",
+                           word_shown(admin.word), slice_shown(node_name(l)),
+                           position_shown(b.word->at));
+                diag_more(d, "expected an address of its own: clients must not reach the admin "
+                             "listener");
+                return;
+            }
+}
+
+bool root_check(struct tree *t, struct diags *d, bool whole)
+{
+    u32 before = d->errors;
+    schema_check(t, root_rows, d, whole);
+    conf_check(&t->root, d);
+    check_admin(&t->root, d);
+    return d->errors == before;
+}
+
+bool config_open(const char *path_or_null, struct tree *t, struct diags *d)
+{
+    bool read = path_or_null ? config_load_file(path_or_null, t, d)
+                             : config_load_text("(built-in)", slice_of(default_conf), true, t, d);
+    if (t->sources == NULL)
+        return false; /* nothing was read, and that is told */
+    return root_check(t, d, read) && read;
+}

@@ -1,0 +1,80 @@
+/* The engine without any direction: that this role, one worker and one request over a socket pair
+ * link with base, io, http and core alone is half of the test; that it answers is the other. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/must.h"
+#include "core/answer.h"
+#include "core/conf.h"
+#include "core/log_writer.h"
+#include "core/near.h"
+#include "core/peers.h"
+#include "core/shelf.h"
+#include "core/thread.h"
+#include "io/dns.h"
+
+static enum fault greet(const struct listener *l, struct slice first)
+{
+    (void)l;
+    return head_sniff(first.p, (u32)first.n);
+}
+
+/* Everything is answered on the spot, with the request target as body. */
+static enum verdict where(struct xchg *x)
+{
+    struct answer a = { .status = 200, .type = SLICE("text/plain"), .body = x->req.target };
+    return answer_write(x, &a) ? ANSWERED : PARKED;
+}
+
+static const struct stage *const none[] = { NULL };
+static const struct role echo_role = {
+    .name = "echo", .greet = greet, .request_stages = none, .response_stages = none, .where = where
+};
+static const struct listener listener = { .name = { "echo", 4 }, .role = &echo_role };
+static int end[2]; /* the client's, the proxy's */
+
+static void start(struct worker *w)
+{
+    near_accept(w, &listener, end[1], &(struct addr){ .family = 0 });
+}
+
+static void stop(struct worker *w)
+{
+    (void)w;
+}
+
+int main(void)
+{
+    static struct conf conf = {
+        .limits = { .head = 8192, .line = 4096, .fields = 10, .clients_per_address = 1 },
+        .timeouts = { .head = 1000, .body = 1000, .idle = 1000 },
+        .access.to = LOG_NONE,
+        .error.to = LOG_NONE,
+    };
+    static const char ask[] = "GET /echo-me HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    struct engine e = { .conf = &conf,
+                        .nworkers = 1,
+                        .shelf = shelf_new(),
+                        .peers = peers_new(),
+                        .dns = dns_shared_new(&(struct dns_conf_io){ .timeout_ms = 100 }),
+                        .log_writer = log_writer_new(-1, -1, 1),
+                        .pseudonym = "echo",
+                        .accepting = { .start = start, .stop = stop } };
+    char reply[4096] = "";
+    must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, end) == 0);
+    must(write(end[0], ask, sizeof ask - 1) == sizeof ask - 1);
+    struct worker *w = worker_new(&e, 0);
+    must(w != NULL);
+    log_writer_start(e.log_writer);
+    worker_start(w);
+    for (int i = 0; i < 200 && read(end[0], reply, sizeof reply - 1) <= 0; i++)
+        usleep(10000);
+    worker_drain(w, DRAIN_NOW);
+    worker_join(w);
+    log_writer_stop(e.log_writer);
+    bool good = strncmp(reply, "HTTP/1.1 200 OK\r\n", 17) == 0 && strstr(reply, "\r\n\r\n/echo-me");
+    printf("echo_role: %s\n", good ? "the engine answers without a direction" : reply);
+    return good ? EXIT_SUCCESS : EXIT_FAILURE;
+}

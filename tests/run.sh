@@ -1,0 +1,194 @@
+#!/bin/bash
+# Runs one kind of test and counts it; `all` runs every kind and adds up. Called by the Makefile:
+#   tests/run.sh units VARIANT PROGRAM...      cmocka programs
+#   tests/run.sh layers [PROGRAM]              the house rules; PROGRAM is the core with the echo role
+#   tests/run.sh documents                    manual and covered keys
+#   tests/run.sh fuzz SECONDS PROGRAM...       0: without end
+#   tests/run.sh e2e VARIANT [PYTEST-ARGUMENT...]
+#   tests/run.sh all
+# Every kind ends in a line `KIND: N passed, N failed`, also left in $BUILD/results for the sum.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+BUILD=${BUILD:-build}
+PYTHON=${PYTHON:-/usr/bin/python3}
+JOBS=${JOBS:-$(nproc)}
+MAKE=${MAKE:-make}
+results=$BUILD/results
+mkdir -p "$results"
+
+export ASAN_OPTIONS=detect_stack_use_after_return=1:detect_leaks=1:exitcode=99
+export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1:exitcode=98
+export TSAN_OPTIONS=exitcode=97:second_deadlock_stack=1
+
+# verdict KIND PASSED FAILED [SKIPPED]
+verdict() {
+    echo "$2 $3 ${4:-0}" >"$results/$1"
+    echo "$1: $2 passed, $3 failed${4:+, $4 skipped}"
+    [ "$3" = 0 ]
+}
+
+units() {
+    local variant=$1 passed=0 failed=0 program out ok bad
+    shift
+    for program; do
+        out=$(CMOCKA_MESSAGE_OUTPUT=TAP timeout 120 "$program" 2>&1)
+        local rc=$?
+        ok=$(grep -c '^ok ' <<<"$out")
+        bad=$(grep -c '^not ok [0-9]* - ' <<<"$out")
+        [ $rc = 0 ] || [ "$bad" != 0 ] || bad=1
+        if [ "$bad" != 0 ]; then
+            echo "--- $program (exit $rc)"
+            grep -v '^ok ' <<<"$out" | tail -n 40
+        fi
+        passed=$((passed + ok)) failed=$((failed + bad))
+    done
+    verdict "units-$variant" $passed $failed
+}
+
+layers() {
+    local passed=0 failed=0
+    # shellcheck disable=SC2046
+    if awk -f tests/layers.awk tests/layers.txt $(find proxyd filters policy pac admin -name '*.[ch]' -o -name '*.tbl'); then
+        passed=1
+    else
+        failed=1
+    fi
+    if [ $# -gt 0 ]; then
+        if timeout 30 "$1"; then passed=$((passed + 1)); else
+            echo "the core with the echo role alone does not work"
+            failed=$((failed + 1))
+        fi
+    fi
+    verdict layers $passed $failed
+}
+
+# A key is covered by a line `# covers: KEY[, KEY…]` in an end-to-end test; a block by what is in it.
+documents() {
+    local passed=0 failed=0 keys marks bad
+    if "$BUILD/proxyd" reference | diff -u docs/reference.md - >"$results/reference.diff"; then
+        passed=1
+    else
+        failed=1
+        echo "docs/reference.md is not current; 'make reference' writes it"
+        head -n 20 "$results/reference.diff"
+    fi
+    keys=$("$BUILD/proxyd" reference --keys | sort -u)
+    marks=$(grep -rhoP '#\s*covers:\s*\K.*' tests/e2e --include='*.py' | tr ',' '\n' |
+        sed 's/^ *//; s/ *$//' | sort -u)
+    bad=$(awk 'NR == FNR { key[$0]; for (n = $0; sub(/ [^ ]*$/, "", n);) block[n]; next }
+               !($0 in key) { print "no such key is to be covered: " $0; next }
+               { covered[$0] }
+               END { for (k in key) if (!(k in covered) && !(k in block)) print "no test covers: " k }' \
+        <(echo "$keys") <(echo "$marks") | sort)
+    if [ -z "$bad" ]; then passed=$((passed + 1)); else
+        echo "$bad"
+        failed=$((failed + 1))
+    fi
+    verdict documents $passed $failed
+}
+
+# fuzz_one SECONDS PROGRAM: its own folder keeps what it learned, the seeds stay untouched.
+fuzz_one() {
+    local name=${2##*/fuzz_} limit="-max_total_time=$1" dict=
+    local learned=$BUILD/fuzz/corpus/$name
+    [ "$1" = 0 ] && limit=
+    [ -e "tests/fuzz/$name.dict" ] && dict=-dict=tests/fuzz/$name.dict
+    mkdir -p "$learned" "tests/fuzz/corpus/$name" "$BUILD/fuzz/found"
+    ASAN_OPTIONS= UBSAN_OPTIONS=print_stacktrace=1 "$2" $limit $dict -timeout=10 -rss_limit_mb=2048 \
+        -print_final_stats=0 -verbosity=0 -artifact_prefix="$BUILD/fuzz/found/$name-" \
+        "$learned" "tests/fuzz/corpus/$name" >"$BUILD/fuzz/$name.log" 2>&1
+    local rc=$?
+    if [ $rc != 0 ]; then
+        echo "--- fuzz $name (exit $rc), input in $BUILD/fuzz/found"
+        tail -n 40 "$BUILD/fuzz/$name.log"
+        return 1
+    fi
+    echo "fuzz $name: nothing found in ${1} s"
+}
+
+fuzz() {
+    local seconds=$1 program passed=0 failed=0 pids=()
+    shift
+    if [ "$seconds" = 0 ]; then
+        [ $# = 1 ] && { fuzz_one 0 "$1"; return; }
+        while :; do for program; do fuzz_one 300 "$program" || return; done; done
+    fi
+    for program; do
+        while [ "$(jobs -rp | wc -l)" -ge "$JOBS" ]; do wait -n; done
+        (fuzz_one "$seconds" "$program" && touch "$results/.fuzz-${program##*/}") &
+    done
+    wait
+    for program; do
+        if [ -e "$results/.fuzz-${program##*/}" ]; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+        rm -f "$results/.fuzz-${program##*/}"
+    done
+    verdict fuzz $passed $failed
+}
+
+# tests/e2e/README.md: SANITIZER leaves out what measures, E2E_SHARD=1/2 takes every second file.
+e2e() {
+    local variant=$1 shard passed=0 failed=0 skipped=0 p f k
+    shift
+    case $variant in
+    release) PROXYD=$BUILD/proxyd SANITIZER= ;;
+    *) PROXYD=$BUILD/$variant/bin/proxyd SANITIZER=$variant SLOW=${SLOW:-5} ;;
+    esac
+    PROXYD=$(realpath "$PROXYD") SLOW=${SLOW:-2}
+    export PROXYD SANITIZER SLOW
+    if [ $# -gt 0 ] || [ "$JOBS" = 1 ]; then
+        e2e_shard "$variant" 1/1 "$@"
+        set -- 1/1
+    else
+        set -- 1/2 2/2
+        for shard; do e2e_shard "$variant" "$shard" tests/e2e & done
+        wait
+    fi
+    for shard; do
+        read -r p f k <"$results/shard-$variant-${shard%/*}"
+        passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + k))
+    done
+    verdict "e2e-$variant" $passed $failed $skipped
+}
+
+e2e_shard() {
+    local variant=$1 shard=$2 n=${2%/*} report rc line
+    shift 2
+    report=$results/pytest-$variant-$n.txt
+    E2E_SHARD=$shard "$PYTHON" -B -m pytest -q --tb=short "$@" >"$report" 2>&1
+    rc=$?
+    line=$(tail -n 1 "$report")
+    count() { grep -oE "[0-9]+ ($1)" <<<"$line" | grep -oE '^[0-9]+' || echo 0; }
+    local passed failed skipped
+    passed=$(count passed) failed=$(($(count failed) + $(count 'errors?'))) skipped=$(count skipped)
+    [ $rc = 0 ] || [ $failed != 0 ] || failed=1
+    echo "$passed $failed $skipped" >"$results/shard-$variant-$n"
+    if [ $failed != 0 ]; then cat "$report"; else grep -E '^SKIPPED' "$report"; echo "$line"; fi
+}
+
+all() {
+    local started=$SECONDS failed=0 m="$MAKE --no-print-directory"
+    rm -rf "$results" && mkdir -p "$results"
+    stage() { echo "== $1 ($((SECONDS - started)) s)"; shift; "$@" || failed=1; }
+    stage "build" $m -j"$JOBS" all build-tests || { echo "test: the build failed"; return 1; }
+    [ $failed = 0 ] || { echo "test: the build failed"; return 1; }
+    stage "units" $m units units-asan units-tsan
+    stage "layers" $m layers
+    stage "documents" $m documents
+    stage "fuzz" $m fuzz-short
+    stage "end to end" $m e2e
+    stage "end to end, address and undefined behaviour" $m asan
+    stage "end to end, threads" $m tsan
+    echo "== $((SECONDS - started)) s"
+    grep -H '' "$results"/{units*,layers,documents,fuzz,e2e*} 2>/dev/null | sed "s,.*/,,; s/:/ /" |
+        awk '{ printf "%-14s %5d passed, %d failed%s\n", $1, $2, $3, $4 ? ", " $4 " skipped" : ""
+               p += $2; f += $3; s += $4 }
+             END { printf "test: %d passed, %d failed%s\n", p, f, s ? ", " s " skipped" : "" }'
+    return $failed
+}
+
+kind=$1
+shift
+case $kind in
+units | layers | documents | fuzz | e2e | all) "$kind" "$@" ;;
+*) sed -n '3,9s/^# *//p' "$0" >&2; exit 2 ;;
+esac

@@ -1,0 +1,128 @@
+/* The exposition, read back line by line by the rules of the Prometheus text format. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "admin/metrics.h"
+#include "base/stat.h"
+#include "base/str.h"
+
+static char area[METRICS_MAX];
+static struct stats mine, other;
+
+static struct slice exposition(void)
+{
+    struct text t = text_in(area, sizeof area);
+    metrics_write(&t, true);
+    assert_false(t.full);
+    return text_slice(&t);
+}
+
+/* The value of the sample `name`, labels included. */
+static u64 value_of(const char *name)
+{
+    struct slice rest = exposition(), line, key = slice_of(name);
+    while (slice_cut(&rest, '\n', &line)) {
+        u64 v;
+        if (slice_starts(line, key) && line.n > key.n && line.p[key.n] == ' ' &&
+            slice_u64(slice_skip(line, key.n + 1), &v))
+            return v;
+    }
+    fail_msg("no sample %s", name);
+    return 0;
+}
+
+static void every_counter_is_there(void **state)
+{
+    (void)state;
+    for (enum stat_id s = 0; s < STAT_COUNT; s++) {
+        char name[128];
+        struct text t = text_in(name, sizeof name - 1);
+        text_fmt(&t, "proxyd_%s", stat_info(s)->name);
+        name[t.n] = 0;
+        u64 before = value_of(name);
+        stat_add(&mine, s, 3);
+        stat_add(&other, s, 4);
+        assert_int_equal(value_of(name), before + 7);
+    }
+}
+
+static void every_fault_is_there(void **state)
+{
+    (void)state;
+    for (enum fault f = FAULT_NONE + 1; f < FAULT_COUNT; f++) {
+        char name[128];
+        struct text t = text_in(name, sizeof name - 1);
+        text_fmt(&t, "proxyd_faults_total{cause=\"%s\"}", fault_info(f)->token);
+        name[t.n] = 0;
+        assert_int_equal(value_of(name), 0);
+        stat_fault(&mine, f);
+        assert_int_equal(value_of(name), 1);
+    }
+}
+
+static bool name_ok(struct slice s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (!(ascii_alnum(s.p[i]) || s.p[i] == '_') || (i == 0 && ascii_digit(s.p[i])))
+            return false;
+    return s.n > 0;
+}
+
+static struct slice word(struct slice *rest)
+{
+    struct slice w = { NULL, 0 };
+    slice_cut(rest, ' ', &w);
+    return w;
+}
+
+/* HELP, TYPE, then samples of that family; counters, and only they, end in _total. */
+static void families_are_well_formed(void **state)
+{
+    (void)state;
+    struct slice rest = exposition(), line, family = SLICE("");
+    assert_true(slice_ends(rest, SLICE("\n")));
+    rest.n--;
+    while (slice_cut(&rest, '\n', &line)) {
+        struct slice words = line;
+        if (slice_starts(line, SLICE("# HELP "))) {
+            word(&words), word(&words);
+            family = word(&words);
+            assert_true(name_ok(family));
+            assert_true(words.n > 0);
+        } else if (slice_starts(line, SLICE("# TYPE "))) {
+            word(&words), word(&words);
+            assert_true(slice_eq(word(&words), family));
+            assert_int_equal(slice_is(words, "counter"), slice_ends(family, SLICE("_total")));
+            assert_true(slice_is(words, "counter") || slice_is(words, "gauge"));
+        } else {
+            assert_true(slice_starts(line, family));
+            assert_true(line.p[family.n] == ' ' || line.p[family.n] == '{');
+            assert_true(ascii_digit(line.p[line.n - 1]));
+        }
+    }
+}
+
+static void process_figures_are_real(void **state)
+{
+    (void)state;
+    assert_true(value_of("process_resident_memory_bytes") > 100000);
+    assert_in_range(value_of("process_open_fds"), 3, 1000);
+    assert_int_equal(value_of("proxyd_ready"), 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_counter_is_there),
+        cmocka_unit_test(every_fault_is_there),
+        cmocka_unit_test(families_are_well_formed),
+        cmocka_unit_test(process_figures_are_real),
+    };
+    stats_register(&mine);
+    stats_register(&other);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

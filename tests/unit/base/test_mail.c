@@ -1,0 +1,84 @@
+/* The mailbox under many senders: nothing lost, nothing twice, each sender's order kept. */
+#include "base/mail.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+enum { SENDERS = 4, LETTERS = 50000 };
+
+struct numbered {
+    struct letter letter;
+    unsigned sender, number;
+};
+
+static struct mailbox box;
+static struct numbered letters[SENDERS][LETTERS];
+static _Atomic unsigned found_empty;
+
+static void *send_all(void *arg)
+{
+    struct numbered *own = arg;
+    for (unsigned i = 0; i < LETTERS; i++) {
+        if (mail_post(&box, &own[i].letter))
+            atomic_fetch_add(&found_empty, 1);
+        if (i % 1024 == 0)
+            sched_yield();
+    }
+    return NULL;
+}
+
+static void many_senders(void **state)
+{
+    (void)state;
+    pthread_t thread[SENDERS];
+    unsigned next[SENDERS] = { 0 }, total = 0, takes = 0;
+    for (unsigned s = 0; s < SENDERS; s++)
+        for (unsigned i = 0; i < LETTERS; i++)
+            letters[s][i] = (struct numbered){ .sender = s, .number = i };
+    for (unsigned s = 0; s < SENDERS; s++)
+        assert_int_equal(pthread_create(&thread[s], NULL, send_all, letters[s]), 0);
+    while (total < SENDERS * LETTERS) {
+        struct letter *l = mail_take(&box);
+        takes += l != NULL;
+        while (l) {
+            struct numbered *n = container_of(l, struct numbered, letter);
+            l = l->next;
+            assert_int_equal(n->number, next[n->sender]);
+            next[n->sender]++;
+            total++;
+        }
+    }
+    for (unsigned s = 0; s < SENDERS; s++)
+        pthread_join(thread[s], NULL);
+    assert_null(mail_take(&box));
+    /* Every batch began with exactly one post that found the box empty. */
+    assert_int_equal(atomic_load(&found_empty), takes);
+}
+
+static void order_and_emptiness(void **state)
+{
+    (void)state;
+    struct mailbox m = { NULL };
+    struct numbered n[3] = { { .number = 0 }, { .number = 1 }, { .number = 2 } };
+    assert_null(mail_take(&m));
+    assert_true(mail_post(&m, &n[0].letter));
+    assert_false(mail_post(&m, &n[1].letter));
+    assert_false(mail_post(&m, &n[2].letter));
+    struct letter *l = mail_take(&m);
+    for (unsigned i = 0; i < 3; i++, l = l->next)
+        assert_ptr_equal(l, &n[i].letter);
+    assert_null(l);
+    assert_true(mail_post(&m, &n[0].letter));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(order_and_emptiness),
+                                        cmocka_unit_test(many_senders) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,101 @@
+/* The bounded writer: what it writes, and that it never writes past its end. */
+#include "base/text.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static char area[256];
+
+#define WRITES(call, want)                                                                         \
+    do {                                                                                           \
+        struct text t = text_in(area, sizeof area);                                                \
+        call;                                                                                      \
+        assert_false(t.full);                                                                      \
+        assert_true(slice_is(text_slice(&t), want));                                               \
+    } while (0)
+
+static void numbers(void **state)
+{
+    (void)state;
+    WRITES(text_u64(&t, 0), "0");
+    WRITES(text_u64(&t, 10), "10");
+    WRITES(text_u64(&t, UINT64_MAX), "18446744073709551615");
+    WRITES(text_hex(&t, 0), "0");
+    WRITES(text_hex(&t, 0xdeadBEEF), "deadbeef");
+    WRITES(text_hex(&t, UINT64_MAX), "ffffffffffffffff");
+    WRITES(text_pad(&t, 7, 3), "007");
+    WRITES(text_pad(&t, 12345, 3), "345");
+    WRITES(text_pad(&t, 5, 0), "");
+    WRITES(text_pad(&t, 1, 99), "00000000000000000001");
+}
+
+static void strings(void **state)
+{
+    (void)state;
+    WRITES(text_cstr(&t, "abc"), "abc");
+    WRITES(text_cstr(&t, NULL), "");
+    WRITES(text_lit(&t, "lit"), "lit");
+    WRITES(text_char(&t, 'x'), "x");
+    WRITES(text_add(&t, (struct slice){ NULL, 0 }), "");
+    WRITES(text_fmt(&t, "%d-%s", 5, "ok"), "5-ok");
+}
+
+static void escaped(void **state)
+{
+    (void)state;
+    WRITES(text_escaped(&t, SLICE("plain text!")), "plain text!");
+    WRITES(text_escaped(&t, SLICE("\"\\\n\0\x7f\xff")), "\\x22\\x5C\\x0A\\x00\\x7F\\xFF");
+    WRITES(text_escaped(&t, SLICE("a\rb")), "a\\x0Db");
+}
+
+/* Every call at every capacity: a guard byte stays, `full` tells the truth. */
+static void never_past_the_end(void **state)
+{
+    (void)state;
+    for (size_t cap = 0; cap < 24; cap++)
+        for (unsigned call = 0; call < 6; call++) {
+            char small[32];
+            memset(small, 0x7e, sizeof small);
+            struct text t = text_in(small, cap);
+            text_lit(&t, "ab");
+            switch (call) {
+            case 0: text_u64(&t, UINT64_MAX); break;
+            case 1: text_escaped(&t, SLICE("\n\n\n\n\n\n")); break;
+            case 2: text_fmt(&t, "%s", "0123456789abcdef"); break;
+            case 3: text_pad(&t, 1, 20); break;
+            case 4: text_hex(&t, UINT64_MAX); break;
+            default: text_cstr(&t, "0123456789abcdefghij"); break;
+            }
+            assert_true(t.n <= cap);
+            for (size_t i = cap; i < sizeof small; i++)
+                assert_int_equal(small[i], 0x7e);
+            if (cap < 16)
+                assert_true(t.full);
+        }
+}
+
+static void full_stays_full(void **state)
+{
+    (void)state;
+    char small[4];
+    struct text t = text_in(small, sizeof small);
+    text_lit(&t, "abc");
+    text_lit(&t, "de"); /* does not fit: nothing of it is written */
+    assert_true(t.full);
+    text_lit(&t, "f");
+    assert_true(slice_is(text_slice(&t), "abcf"));
+    assert_true(t.full);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(numbers),         cmocka_unit_test(strings),
+        cmocka_unit_test(escaped),         cmocka_unit_test(never_past_the_end),
+        cmocka_unit_test(full_stays_full),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

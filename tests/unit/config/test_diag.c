@@ -1,0 +1,227 @@
+/* Diagnostics byte for byte, and the excerpt of difficult lines. */
+#include "config_text.h"
+
+static struct trial t;
+
+static int end(void **state)
+{
+    (void)state;
+    trial_end(&t);
+    return 0;
+}
+
+static void check(const char *text)
+{
+    trial_check(&t, slice_of(text));
+}
+
+#define RIGHT                                                                                      \
+    "listener a { bind 127.0.0.1:1; mode forward; policy p; } policy p { default allow; }\n"
+
+static void a_wrong_value(void **state)
+{
+    (void)state;
+    check(RIGHT "timeouts {\n\tconnect  30;\n}\n");
+    assert_string_equal(t.said,
+                        "t.conf:3:11: error: \"30\" is not a duration\n"
+                        "    \tconnect  30;\n"
+                        "    \t         ^~\n"
+                        "    expected a number with a unit (ms, s, m, h, d or w), such as 30s\n"
+                        "    did you mean \"30s\"?\n");
+}
+
+static void an_unknown_key(void **state)
+{
+    (void)state;
+    check(RIGHT "log access { too stdout; }\n");
+    assert_string_equal(t.said,
+                        "t.conf:2:14: error: \"too\" is not known in the block \"log access\"\n"
+                        "    log access { too stdout; }\n"
+                        "                 ^~~\n"
+                        "    expected \"to\"\n"
+                        "    did you mean \"to\"?\n");
+}
+
+static void a_key_of_another_block(void **state)
+{
+    (void)state;
+    check(RIGHT "fields 100;\n");
+    assert_string_equal(t.said,
+                        "t.conf:2:1: error: \"fields\" is not known at the top level\n"
+                        "    fields 100;\n"
+                        "    ^~~~~~\n"
+                        "    expected one of: workers, include, listener, policy, routes, pool, "
+                        "log access, log error, dns, limits, timeouts, admin\n"
+                        "    it is known in the block \"limits\"\n");
+}
+
+static void a_doubled_key(void **state)
+{
+    (void)state;
+    check(RIGHT "limits { head 1k;\n head 2k; }");
+    assert_string_equal(t.said,
+                        "t.conf:3:2: error: \"head\" stands here for the second time, first "
+                        "at t.conf:2:10\n"
+                        "     head 2k; }\n"
+                        "     ^~~~\n");
+}
+
+static void a_missing_reference(void **state)
+{
+    (void)state;
+    check("listener a { bind 127.0.0.1:1; mode forward; policy staf; }\npolicy staff { default "
+          "allow; }");
+    assert_string_equal(t.said, "t.conf:1:53: error: there is no policy \"staf\"\n"
+                                "    listener a { bind 127.0.0.1:1; mode forward; policy staf; }\n"
+                                "                                                        ^~~~\n"
+                                "    expected the name of a block \"policy NAME { ... }\"\n"
+                                "    did you mean \"staff\"?\n");
+}
+
+static void a_missing_semicolon(void **state)
+{
+    (void)state;
+    check(RIGHT "limits {\n  head 1k\n  fields 100;\n}");
+    assert_string_equal(t.said, "t.conf:3:10: error: a \";\" is missing behind \"1k\"\n"
+                                "      head 1k\n"
+                                "             ^\n");
+}
+
+static void what_is_missing(void **state)
+{
+    (void)state;
+    check("policy p { }\n");
+    assert_string_equal(t.said,
+                        "t.conf: error: \"listener\" is missing\n"
+                        "    expected something like: listener egress { bind 127.0.0.1:3128; "
+                        "mode forward; policy staff; }\n"
+                        "t.conf:1:1: error: \"default\" is missing in the block \"p\"\n"
+                        "    policy p { }\n"
+                        "    ^~~~~~\n"
+                        "    expected something like: default deny \"not on the company "
+                        "list\";\n");
+}
+
+static void a_warning(void **state)
+{
+    (void)state;
+    check(RIGHT "pool spare { server a:80; }\n");
+    assert_true(t.fine);
+    assert_int_equal(t.diags.warnings, 1);
+    assert_string_equal(t.said, "t.conf:2:1: warning: nothing uses the pool \"spare\"\n"
+                                "    pool spare { server a:80; }\n"
+                                "    ^~~~\n");
+}
+
+static void twenty_and_more(void **state)
+{
+    (void)state;
+    char text[4096] = RIGHT;
+    for (int i = 0; i < 23; i++)
+        strcat(text, "x;\n");
+    check(text);
+    assert_int_equal(t.diags.errors, 23);
+    assert_int_equal(t.diags.nlist, 20);
+    assert_says(&t, "t.conf:21:1: error");
+    assert_null(strstr(t.said, "t.conf:22:1"));
+    assert_says(&t, "\nand 3 more errors\n");
+}
+
+static void in_the_order_of_the_text(void **state)
+{
+    (void)state;
+    check("limits { head x; }\nb \"\\n\";\nadmin { bind x; }\n}");
+    const char *a = strstr(t.said, "t.conf:1:"), *b = strstr(t.said, "t.conf:2:"),
+               *c = strstr(t.said, "t.conf:3:"), *d = strstr(t.said, "t.conf:4:");
+    assert_true(a && b && c && d && a < b && b < c && c < d);
+}
+
+static void wide_characters(void **state)
+{
+    (void)state;
+    check(RIGHT "policy \"\xc3\xa9\xc3\xa9\xc3\xa9\" \xe2\x82\xac;\n");
+    assert_says(&t, "    policy \"\xc3\xa9\xc3\xa9\xc3\xa9\" \xe2\x82\xac;\n    ^~~~~~\n");
+    trial_end(&t);
+    check(RIGHT "limits { head \"\xc3\xa9\xc3\xa9\" ; }\n");
+    assert_says(&t, "    limits { head \"\xc3\xa9\xc3\xa9\" ; }\n                  ^~~~\n");
+}
+
+static void controls_do_not_reach_the_terminal(void **state)
+{
+    (void)state;
+    check(RIGHT "limits { head \x1b[2J; }\n");
+    assert_null(strchr(t.said, 0x1b));
+    assert_says(&t, "t.conf:2:15: error: a control character in a word\n"
+                    "    limits { head ?[2J; }\n"
+                    "                  ^\n");
+}
+
+static void a_long_line_is_clipped(void **state)
+{
+    (void)state;
+    size_t n = 10 << 20;
+    char *text = malloc(n);
+    memset(text, ' ', n);
+    memcpy(text + n / 2, "limits { head 5x; }", 19);
+    trial_check(&t, (struct slice){ text, n });
+    free(text);
+    assert_says(&t, "t.conf:1:5242895: error: \"5x\" is not a size\n    ...");
+    assert_says(&t, "limits { head 5x; }");
+    assert_true(t.nsaid < 2000);
+    char *caret = strchr(t.said, '^'), *line = caret;
+    while (line[-1] != '\n')
+        line--;
+    const char *above = line - 1;
+    while (above[-1] != '\n')
+        above--;
+    assert_true(memcmp(above + (caret - line), "5x", 2) == 0);
+}
+
+static void secrets_are_not_shown(void **state)
+{
+    (void)state;
+    FILE *f = fopen("/tmp/proxyd-test-secret", "w");
+    fputs("hunter2\nmore\n", f);
+    fclose(f);
+    check(RIGHT "limits { head secret file /tmp/proxyd-test-secret; }\n");
+    remove("/tmp/proxyd-test-secret");
+    assert_null(strstr(t.said, "hunter"));
+    assert_says(&t, "t.conf:2:15: error: (a secret) is not a size\n");
+    assert_says(&t, "                  ^~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~\n");
+}
+
+static void guesses(void **state)
+{
+    (void)state;
+    struct guess g = guess_for(SLICE("tunel-idle"));
+    guess_try_list(&g, "head body tunnel-idle tunnel-lifetime");
+    assert_true(slice_is(g.best, "tunnel-idle"));
+    g = guess_for(SLICE("xyz"));
+    guess_try_list(&g, "head body idle");
+    assert_int_equal(g.best.n, 0);
+    g = guess_for(SLICE("a"));
+    guess_try_list(&g, "b c");
+    assert_int_equal(g.best.n, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(a_wrong_value, end),
+        cmocka_unit_test_teardown(an_unknown_key, end),
+        cmocka_unit_test_teardown(a_key_of_another_block, end),
+        cmocka_unit_test_teardown(a_doubled_key, end),
+        cmocka_unit_test_teardown(a_missing_reference, end),
+        cmocka_unit_test_teardown(a_missing_semicolon, end),
+        cmocka_unit_test_teardown(what_is_missing, end),
+        cmocka_unit_test_teardown(a_warning, end),
+        cmocka_unit_test_teardown(twenty_and_more, end),
+        cmocka_unit_test_teardown(in_the_order_of_the_text, end),
+        cmocka_unit_test_teardown(wide_characters, end),
+        cmocka_unit_test_teardown(controls_do_not_reach_the_terminal, end),
+        cmocka_unit_test_teardown(a_long_line_is_clipped, end),
+        cmocka_unit_test_teardown(secrets_are_not_shown, end),
+        cmocka_unit_test(guesses),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,553 @@
+/* The rig and its ends. */
+#include "help_engine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/must.h"
+#include "config/load.h"
+#include "core/answer.h"
+#include "core/log_writer.h"
+#include "core/near.h"
+#include "core/own.h"
+#include "core/peers.h"
+#include "core/shelf.h"
+#include "core/target.h"
+#include "core/thread.h"
+#include "io/dns.h"
+#include "schema_root.h"
+#include "snapshot.h"
+#include "tests/unit/help_clock.h"
+
+enum { MOST_TURNS = 5000, MOST_ENDS = 4096 };
+
+struct rig rig;
+
+static int ends[MOST_ENDS];
+static unsigned nends;
+
+static int keep_end(int fd)
+{
+    assert_true(fd >= 0 && nends < MOST_ENDS);
+    ends[nends++] = fd;
+    return fd;
+}
+
+/* ---- the test role: names lead to rig.port of what they resolve to ---- */
+
+static enum fault greet(const struct listener *l, struct slice first)
+{
+    (void)l;
+    return head_sniff(first.p, (u32)first.n);
+}
+
+static enum verdict where(struct xchg *x)
+{
+    if (slice_is(x->uri.path, "/denied")) {
+        x->fault = FAULT_rule_denied;
+        x->rule = SLICE("test-rule");
+        x->reason = SLICE("because");
+        return REFUSED;
+    }
+    if (x->uri.form == TARGET_ORIGIN) {
+        struct answer a = { .status = 200, .type = SLICE("text/plain"), .body = x->uri.path };
+        return answer_write(x, &a) ? ANSWERED : PARKED;
+    }
+    x->target = target_get(x->worker, &x->uri.host, rig.port);
+    return PASS;
+}
+
+static enum fault vet(struct xchg *x, const struct addr *a)
+{
+    return rig.vet ? rig.vet(x, a) : FAULT_NONE;
+}
+
+static void to_far(struct xchg *x, struct text *out)
+{
+    msg_remove(&x->req, TOKEN_CONNECTION);
+    msg_remove(&x->req, TOKEN_TRANSFER_ENCODING);
+    head_write_request_line(out, x->req.method_text, x->uri.path);
+    head_write_fields(out, &x->req);
+}
+
+static void to_near(struct xchg *x, struct text *out)
+{
+    msg_remove(&x->resp, TOKEN_CONNECTION);
+    msg_remove(&x->resp, TOKEN_TRANSFER_ENCODING);
+    head_write_status_line(out, x->resp.status, x->resp.reason);
+    head_write_fields(out, &x->resp);
+}
+
+static const struct stage *const none[] = { NULL };
+static const struct role test_role = { .name = "test",
+                                       .greet = greet,
+                                       .request_stages = none,
+                                       .response_stages = none,
+                                       .where = where,
+                                       .vet = vet,
+                                       .to_far = to_far,
+                                       .to_near = to_near };
+
+/* ---- set up, tear down ---- */
+
+static const char names[] = "127.0.0.1 origin.test one.test\n"
+                            "127.0.0.2 two.test\n"
+                            "127.0.0.1 several.test\n"
+                            "127.0.0.2 several.test\n"
+                            "::1 several.test\n"
+                            "127.0.0.3 last.test\n"
+                            "127.0.0.1 last.test\n";
+
+static const struct conf plain_conf = {
+    .limits = { .head = 32768,
+                .line = 16384,
+                .fields = 128,
+                .body = UINT64_MAX,
+                .clients = 1000,
+                .clients_per_address = 100,
+                .memory = 1 << 25 },
+    .timeouts = { .head = 10000,
+                  .body = 60000,
+                  .idle = 75000,
+                  .connect = 10000,
+                  .response = 60000,
+                  .tunnel_idle = 600000,
+                  .tunnel_lifetime = UINT32_MAX,
+                  .drain = 30000 },
+    .access.to = LOG_NONE,
+    .error.to = LOG_NONE,
+};
+
+static void accept_nothing(struct worker *w)
+{
+    (void)w;
+}
+
+static void resume_nothing(struct timer *t)
+{
+    (void)t;
+}
+
+static struct dns_shared *make_names(void)
+{
+    char path[] = "/tmp/proxyd-unit-XXXXXX";
+    struct dns_conf_io conf = { .timeout_ms = 100, .nservers = 1, .hosts_path = path };
+    int fd = mkstemp(path);
+    must(fd >= 0 && write(fd, names, sizeof names - 1) == (ssize_t)sizeof names - 1);
+    close(fd);
+    must(addr_parse_port(SLICE("127.0.0.1:9"), &conf.servers[0]));
+    struct dns_shared *s = dns_shared_new(&conf);
+    unlink(path);
+    must(s != NULL);
+    return s;
+}
+
+static int set_up(u32 nworkers)
+{
+    memset(&rig, 0, sizeof rig);
+    nends = 0;
+    rig.conf = plain_conf;
+    rig.listener = (struct listener){ .name = SLICE("main"), .role = &test_role };
+    rig.engine = (struct engine){ .conf = &rig.conf,
+                                  .listeners = &rig.listener,
+                                  .nlisteners = 1,
+                                  .workers = rig.workers,
+                                  .nworkers = nworkers,
+                                  .pseudonym = "proxyd-test",
+                                  .max_clients = 1000,
+                                  .accepting = { accept_nothing, accept_nothing, resume_nothing } };
+    must(addr_parse_port(SLICE("127.0.0.1:3128"), &rig.listener.bound));
+    rig.engine.own = own_new();
+    rig.engine.shelf = shelf_new();
+    rig.engine.peers = peers_new();
+    rig.engine.dns = make_names();
+    rig.engine.log_writer = log_writer_new(-1, -1, nworkers);
+    for (u32 i = 0; i < nworkers; i++) {
+        rig.workers[i] = worker_new(&rig.engine, i);
+        must(rig.workers[i] != NULL);
+    }
+    rig.worker = rig.workers[0];
+    return 0;
+}
+
+int rig_set_up(void **state)
+{
+    (void)state;
+    return set_up(1);
+}
+
+int rig_set_up_two(void **state)
+{
+    (void)state;
+    return set_up(2);
+}
+
+static struct tree tree;
+static struct snapshot snapshot;
+
+void rig_configure(const char *text)
+{
+    struct diags d;
+    diags_init(&d);
+    bool good = config_load_text("test", slice_of(text), false, &tree, &d) &&
+                root_check(&tree, &d, true) && d.errors == 0;
+    if (!good)
+        diags_print(&d, stderr);
+    assert_true(good);
+    diags_free(&d);
+    snapshot_make(&snapshot, &tree);
+    rig.conf = snapshot.conf;
+    rig.conf.access.to = rig.conf.error.to = LOG_NONE;
+    rig.listener = snapshot.listeners[0];
+}
+
+static void drain(struct worker *w)
+{
+    w->draining = DRAIN_NOW;
+    pool_drain(w);
+    near_drain(w);
+    loop_turn(&w->loop, 0);
+}
+
+static void assert_nothing_left(const struct worker *w)
+{
+    assert_true(list_empty(&w->near_conns) && list_empty(&w->starved) && list_empty(&w->idle_far));
+    assert_int_equal(w->conns.live, 0);
+    assert_int_equal(w->xchgs.live, 0);
+    assert_int_equal(w->tunnels.live, 0);
+    assert_int_equal(w->dials.live, 0);
+    assert_int_equal(w->bufs.in_use, 0);
+    assert_int_equal(atomic_load(&w->open), 0);
+}
+
+/* The thread runs only to end: so everything is freed the way it is in the daemon. */
+static void free_worker(struct worker *w)
+{
+    worker_drain(w, DRAIN_NOW);
+    worker_start(w);
+    worker_join(w);
+}
+
+int rig_tear_down(void **state)
+{
+    (void)state;
+    while (nends)
+        close(ends[--nends]);
+    rig_turn();
+    for (u32 i = 0; i < rig.engine.nworkers; i++) {
+        drain(rig.workers[i]);
+        assert_nothing_left(rig.workers[i]);
+        free_worker(rig.workers[i]);
+    }
+    assert_int_equal(atomic_load(&rig.engine.clients), 0);
+    assert_int_equal(atomic_load(&rig.engine.pipes), 0);
+    log_writer_start(rig.engine.log_writer);
+    log_writer_stop(rig.engine.log_writer);
+    dns_shared_free(rig.engine.dns);
+    peers_free(rig.engine.peers);
+    shelf_free(rig.engine.shelf);
+    own_free(rig.engine.own);
+    if (snapshot.listeners) {
+        snapshot_free(&snapshot);
+        config_free(&tree);
+        memset(&snapshot, 0, sizeof snapshot);
+    }
+    return 0;
+}
+
+/* ---- time ---- */
+
+static bool has_news(const struct loop *l)
+{
+    struct pollfd p = { .fd = l->epoll, .events = POLLIN };
+    return l->queue || atomic_load(&l->mail.top) || poll(&p, 1, 0) > 0;
+}
+
+void rig_turn(void)
+{
+    for (unsigned n = 0, news = 1; news; n++) {
+        assert_true(n < MOST_TURNS);
+        news = 0;
+        for (u32 i = 0; i < rig.engine.nworkers; i++) {
+            loop_turn(&rig.workers[i]->loop, 0);
+            news |= has_news(&rig.workers[i]->loop);
+        }
+    }
+}
+
+void rig_later(u64 ms)
+{
+    clock_forward(ms);
+    rig_turn();
+}
+
+/* ---- sockets ---- */
+
+struct conn *rig_conn(enum conn_serves serves, int *other)
+{
+    int pair[2];
+    struct addr peer;
+    must(addr_parse_port(SLICE("127.0.0.1:1000"), &peer));
+    must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) == 0);
+    *other = keep_end(pair[0]);
+    struct conn *c = conn_new(rig.worker, pair[1], &peer, serves);
+    assert_non_null(c);
+    return c;
+}
+
+int rig_client(void)
+{
+    int pair[2];
+    struct addr peer;
+    must(addr_parse_port(SLICE("127.0.0.1:40000"), &peer));
+    must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) == 0);
+    near_accept(rig.worker, &rig.listener, pair[1], &peer);
+    return keep_end(pair[0]);
+}
+
+int rig_client_tcp(void)
+{
+    struct addr peer;
+    u16 port = rig.port;
+    int door = rig_origin(), fd;
+    assert_true(addr_parse(SLICE("127.0.0.1"), &peer));
+    peer.port = rig.port;
+    rig.port = port;
+    int client = keep_end(sock_connect(&peer));
+    struct pollfd p = { .fd = door, .events = POLLIN };
+    assert_int_equal(poll(&p, 1, 1000), 1);
+    fd = sock_accept(door, &peer);
+    assert_true(fd >= 0);
+    rig_close(door);
+    near_accept(rig.worker, &rig.listener, fd, &peer);
+    return client;
+}
+
+struct conn *rig_near(void)
+{
+    assert_false(list_empty(&rig.worker->near_conns));
+    return container_of(rig.worker->near_conns.prev, struct conn, link);
+}
+
+int rig_listen(const char *address, u16 port, int backlog)
+{
+    struct sock_listen how = { 0 };
+    must(addr_parse(slice_of(address), &how.addr));
+    how.addr.port = port;
+    return keep_end(sock_listen(&how, backlog));
+}
+
+int rig_origin(void)
+{
+    struct sockaddr_storage ss;
+    socklen_t n = sizeof ss;
+    struct addr a;
+    int fd = rig_listen("127.0.0.1", 0, 64);
+    must(getsockname(fd, (struct sockaddr *)&ss, &n) == 0);
+    addr_from_sockaddr(&a, (struct sockaddr *)&ss);
+    rig.port = a.port;
+    return fd;
+}
+
+int rig_accept(int listening)
+{
+    struct addr peer;
+    rig_turn();
+    return keep_end(sock_accept(listening, &peer));
+}
+
+void rig_say(int fd, const char *text)
+{
+    size_t n = strlen(text);
+    while (n > 0) {
+        ssize_t sent = send(fd, text, n, MSG_NOSIGNAL);
+        assert_true(sent > 0);
+        text += sent;
+        n -= (size_t)sent;
+        rig_turn();
+    }
+}
+
+const char *rig_hears(int fd)
+{
+    static char area[RIG_LINE];
+    size_t have = 0;
+    ssize_t n = 0;
+    do {
+        rig_turn();
+        n = recv(fd, area + have, sizeof area - 1 - have, 0);
+        have += n > 0 ? (size_t)n : 0;
+    } while (n > 0);
+    area[have] = 0;
+    return area;
+}
+
+bool rig_ended(int fd)
+{
+    char byte;
+    rig_turn();
+    return recv(fd, &byte, 1, MSG_PEEK) == 0;
+}
+
+bool rig_reset(int fd)
+{
+    char byte;
+    rig_turn();
+    return recv(fd, &byte, 1, MSG_PEEK) < 0 && errno == ECONNRESET;
+}
+
+void rig_close(int fd)
+{
+    for (unsigned i = 0; i < nends; i++)
+        if (ends[i] == fd) {
+            ends[i] = ends[--nends];
+            close(fd);
+            return;
+        }
+    fail_msg("no end of ours");
+}
+
+const char *rig_ask(int client, const char *request)
+{
+    rig_say(client, request);
+    return rig_hears(client);
+}
+
+u64 rig_count(enum stat_id s)
+{
+    return atomic_load(&rig.worker->stats->value[s]);
+}
+
+u64 rig_faults(enum fault f)
+{
+    return atomic_load(&rig.worker->stats->fault[f]);
+}
+
+void assert_has(const char *text, const char *part)
+{
+    if (strstr(text, part) == NULL)
+        fail_msg("expected \"%s\" in:\n%s", part, text);
+}
+
+void assert_has_not(const char *text, const char *part)
+{
+    if (strstr(text, part) != NULL)
+        fail_msg("did not expect \"%s\" in:\n%s", part, text);
+}
+
+void assert_slice(struct slice s, const char *text)
+{
+    if (!slice_is(s, text))
+        fail_msg("expected \"%s\", not \"%.*s\"", text, SLICE_FMT(s));
+}
+
+/* ---- ends in memory ---- */
+
+static struct memory_end *end_of(struct stream *s)
+{
+    return container_of(s->below, struct memory_end, stream);
+}
+
+static enum sock_result memory_recv(struct stream *s, void *p, size_t n, size_t *got)
+{
+    struct memory_end *m = end_of(s);
+    m->reads++;
+    if (m->in.n == 0) {
+        s->io.ready &= (u8)~IO_IN;
+        return m->in_breaks ? SOCK_ERROR : m->in_ends ? SOCK_END : SOCK_AGAIN;
+    }
+    if (n > m->piece)
+        n = m->piece;
+    if (n > m->in.n)
+        n = m->in.n;
+    memcpy(p, m->in.p, n);
+    m->in = slice_skip(m->in, n);
+    *got = n;
+    return SOCK_OK;
+}
+
+static enum sock_result memory_sendv(struct stream *s, const struct iovec *v, unsigned nv,
+                                     size_t *sent)
+{
+    struct memory_end *m = end_of(s);
+    size_t all = 0;
+    m->sends++;
+    *sent = 0;
+    if (m->out_breaks)
+        return SOCK_ERROR;
+    for (unsigned i = 0; i < nv; i++) {
+        size_t n = v[i].iov_len < m->quota ? v[i].iov_len : m->quota;
+        assert_true(m->nout + n <= sizeof m->out);
+        memcpy(m->out + m->nout, v[i].iov_base, n);
+        m->nout += n;
+        m->quota -= n;
+        *sent += n;
+        all += v[i].iov_len;
+    }
+    if (*sent < all)
+        s->io.ready &= (u8)~IO_OUT;
+    return *sent ? SOCK_OK : SOCK_AGAIN;
+}
+
+static const struct stream_ops stream_test = { "test", memory_recv, memory_sendv, false };
+
+struct conn *memory_open(struct memory_end *m, enum conn_serves serves)
+{
+    memset(m, 0, offsetof(struct memory_end, out));
+    m->piece = m->quota = SIZE_MAX;
+    m->nout = m->reads = m->sends = 0;
+    m->conn = conn_new_memory(rig.worker, &stream_test, &m->stream, SLICE(""));
+    assert_non_null(m->conn);
+    conn_drop_in(m->conn);
+    m->conn->serves = (u8)serves;
+    m->conn->in_class = serves == CONN_HEAD ? BUF_4K : BUF_16K;
+    m->conn->listen = &rig.listener;
+    return m->conn;
+}
+
+void memory_feed(struct memory_end *m, struct slice more)
+{
+    m->in = more;
+    m->conn->stream.io.ready |= IO_IN;
+}
+
+void memory_feed_end(struct memory_end *m)
+{
+    m->in_ends = true;
+    m->conn->stream.io.ready |= IO_IN;
+}
+
+void memory_allow(struct memory_end *m, size_t quota)
+{
+    m->quota = quota;
+    m->conn->stream.io.ready |= IO_OUT;
+}
+
+struct slice memory_out(const struct memory_end *m)
+{
+    return (struct slice){ m->out, m->nout };
+}
+
+static struct buf *eaten;
+
+void rig_famine(void)
+{
+    struct buf *b;
+    for (unsigned c = BUF_CLASSES; c-- > 0;)
+        while ((b = buf_take(&rig.worker->bufs, (enum buf_class)c)) != NULL) {
+            b->next = eaten;
+            eaten = b;
+        }
+}
+
+void rig_feast(void)
+{
+    while (eaten) {
+        struct buf *b = eaten;
+        eaten = b->next;
+        buf_give(&rig.worker->bufs, &b);
+    }
+}

@@ -1,0 +1,177 @@
+/* Answers of the proxy's own, byte for byte but for Date and the request id. */
+#include "core/answer.h"
+
+#include "help_engine.h"
+
+static struct memory_end end;
+static char area[16384];
+
+/* The exchange that `request` opens, as far as an answer needs it. */
+static struct xchg *exchange(const char *request)
+{
+    struct xchg *x = calloc(1, sizeof *x);
+    struct head_limits limits = { .head = 32768, .line = 16384, .fields = 128 };
+    arena_init(&x->arena, 0);
+    msg_init(&x->req, &x->arena);
+    x->worker = rig.worker;
+    x->role = rig.listener.role;
+    x->listen = &rig.listener;
+    x->near.conn = memory_open(&end, CONN_EXCHANGE);
+    x->near.in.phase = BODY_DONE;
+    x->near.keep = true;
+    x->id = 1;
+    (void)request_parse(&x->req, request, (u32)strlen(request), &limits);
+    return x;
+}
+
+/* What has been written, Date taken out; the exchange is gone. */
+static const char *sent(struct xchg *x)
+{
+    assert_int_equal(conn_flush(x->near.conn), SOCK_OK);
+    struct slice out = memory_out(&end);
+    memcpy(area, out.p, out.n);
+    area[out.n] = 0;
+    char *date = strstr(area, "Date: ");
+    assert_non_null(date);
+    memmove(date, date + 37, strlen(date + 37) + 1);
+    conn_close(x->near.conn);
+    arena_free(&x->arena);
+    free(x);
+    rig_turn();
+    return area;
+}
+
+#define GET "GET /x HTTP/1.1\r\nHost: a\r\n\r\n"
+static const struct answer hello = { .status = 200,
+                                     .type = SLICE("text/plain"),
+                                     .body = SLICE("hello"),
+                                     .fields = SLICE("X-A: b\r\n") };
+
+static void whole_in_one_go(void **state)
+{
+    (void)state;
+    struct xchg *x = exchange(GET);
+    assert_true(answer_write(x, &hello));
+    assert_true(x->answered && x->own_answer && x->near.keep);
+    assert_int_equal(x->status, 200);
+    assert_string_equal(sent(x), "HTTP/1.1 200 OK\r\nX-A: b\r\nContent-Type: text/plain\r\n"
+                                 "Content-Length: 5\r\n\r\nhello");
+}
+
+static void head_has_no_body(void **state)
+{
+    (void)state;
+    struct xchg *x = exchange("HEAD /x HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_true(answer_write(x, &hello));
+    assert_string_equal(sent(x), "HTTP/1.1 200 OK\r\nX-A: b\r\nContent-Type: text/plain\r\n"
+                                 "Content-Length: 5\r\n\r\n");
+    x = exchange(GET);
+    struct answer nothing = { .status = 204, .reason = SLICE("Gone fishing") };
+    assert_true(answer_write(x, &nothing));
+    assert_string_equal(sent(x), "HTTP/1.1 204 Gone fishing\r\n\r\n");
+}
+
+static void who_stays_connected(void **state)
+{
+    (void)state;
+    struct answer empty = { .status = 200 };
+    struct xchg *x = exchange(GET);
+    x->near.keep = false;
+    assert_true(answer_write(x, &empty));
+    assert_has(sent(x), "\r\nConnection: close\r\n");
+    x = exchange("GET /x HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+    assert_true(answer_write(x, &empty));
+    assert_has(sent(x), "\r\nConnection: keep-alive\r\n");
+    x = exchange(GET);
+    x->near.in.phase = BODY_DATA; /* a body that nobody will read */
+    assert_true(answer_write(x, &empty));
+    assert_has(sent(x), "\r\nConnection: close\r\n");
+    x = exchange(GET);
+    rig.worker->draining = DRAIN_GRACEFUL;
+    assert_true(answer_write(x, &empty));
+    assert_has(sent(x), "\r\nConnection: close\r\n");
+}
+
+static void a_refusal_tells_its_cause(void **state)
+{
+    (void)state;
+    struct xchg *x = exchange(GET);
+    x->fault = FAULT_dns_nxdomain;
+    assert_true(answer_fault(x));
+    const char *said = sent(x);
+    assert_begins(said, "HTTP/1.1 502 Bad Gateway\r\n");
+    assert_has(said, "Proxy-Status: proxyd; error=dns_error; details=\"dns_nxdomain\"\r\n");
+    assert_has(said, "Cache-Control: no-store\r\n");
+    assert_has(said, "Content-Type: text/plain; charset=utf-8\r\n");
+    assert_has(said, "\r\n\r\ndns_nxdomain: the name does not exist\n");
+    assert_has(said, "id: 0000000000000001\n");
+}
+
+static void in_the_form_that_is_asked_for(void **state)
+{
+    (void)state;
+    struct xchg *x = exchange("GET /x HTTP/1.1\r\nHost: a\r\nAccept: application/json\r\n\r\n");
+    x->fault = FAULT_rule_denied;
+    assert_true(answer_fault(x));
+    const char *said = sent(x);
+    assert_has(said, "Content-Type: application/json\r\n");
+    assert_has(said, "\r\n\r\n{\"status\":403,");
+    x = exchange("GET /x HTTP/1.1\r\nHost: a\r\nAccept: text/html\r\n\r\n");
+    x->fault = FAULT_rule_denied;
+    assert_true(answer_fault(x));
+    assert_has(sent(x), "\r\n\r\n<!DOCTYPE html>");
+}
+
+/* No browser shows the body of a refused CONNECT. */
+static void a_refused_connect_says_it_in_the_status_line(void **state)
+{
+    (void)state;
+    struct xchg *x =
+        exchange("CONNECT a.test:443 HTTP/1.1\r\nHost: a.test:443\r\nAccept: text/html\r\n\r\n");
+    x->fault = FAULT_rule_denied;
+    x->rule = SLICE("office");
+    assert_true(answer_fault(x));
+    const char *said = sent(x);
+    assert_begins(said, "HTTP/1.1 403 Forbidden (rule_denied, rule office)\r\n");
+    assert_has(said, "Content-Type: text/plain; charset=utf-8\r\n");
+}
+
+static void a_head_that_cannot_be_read(void **state)
+{
+    (void)state;
+    struct xchg *x = exchange("\x16\x03\x01");
+    x->fault = FAULT_tls_to_plain_port;
+    x->near.keep = false;
+    assert_true(answer_fault(x));
+    const char *said = sent(x);
+    assert_begins(said, "HTTP/1.1 400 ");
+    assert_has(said, "Connection: close\r\n");
+    assert_has(said, "tls_to_plain_port");
+}
+
+static void without_memory(void **state)
+{
+    (void)state;
+    struct xchg *x = exchange(GET);
+    rig_famine();
+    assert_false(answer_write(x, &hello));
+    assert_false(x->answered);
+    rig_feast();
+    assert_true(answer_write(x, &hello));
+    assert_has(sent(x), "hello");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        RIG_TEST(whole_in_one_go),
+        RIG_TEST(head_has_no_body),
+        RIG_TEST(who_stays_connected),
+        RIG_TEST(a_refusal_tells_its_cause),
+        RIG_TEST(in_the_form_that_is_asked_for),
+        RIG_TEST(a_refused_connect_says_it_in_the_status_line),
+        RIG_TEST(a_head_that_cannot_be_read),
+        RIG_TEST(without_memory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

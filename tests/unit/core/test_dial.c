@@ -1,0 +1,238 @@
+/* From a name to a connection: every address vetted, families in turn, the next one after 250 ms or
+ * at the first failure, the fault that got furthest. */
+#include "core/dial.h"
+
+#include <netinet/in.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "core/own.h"
+#include "help_engine.h"
+
+static int client;
+static int fillers[32];
+static unsigned nfillers;
+
+static struct xchg *asking(const char *host)
+{
+    char request[200];
+    snprintf(request, sizeof request, "GET http://%s/ HTTP/1.1\r\nHost: x\r\n\r\n", host);
+    client = rig_client();
+    rig_say(client, request);
+    struct conn *c = rig_near();
+    return c->serves == CONN_EXCHANGE ? c->owner.xchg : NULL;
+}
+
+/* A port at which nothing answers at those addresses: the queue of a listener that accepts nothing
+ * is full, so the kernel drops what else wants in. */
+static void silence(const char *const *addresses, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        struct sockaddr_storage ss;
+        struct addr a;
+        int fd = rig_listen(addresses[i], rig.port, 0);
+        if (rig.port == 0) {
+            socklen_t size = sizeof ss;
+            assert_int_equal(getsockname(fd, (struct sockaddr *)&ss, &size), 0);
+            addr_from_sockaddr(&a, (struct sockaddr *)&ss);
+            rig.port = a.port;
+        }
+        assert_true(addr_parse(slice_of(addresses[i]), &a));
+        a.port = rig.port;
+        for (int k = 0; k < 3; k++) {
+            fillers[nfillers] = sock_connect(&a);
+            assert_true(fillers[nfillers++] >= 0);
+        }
+    }
+}
+
+static const char *trying(const struct xchg *x)
+{
+    static char area[ADDR_TEXT];
+    struct text t = text_in(area, sizeof area - 1);
+    addr_text(&t, &x->server);
+    area[t.n] = 0;
+    return area;
+}
+
+static int tear_down(void **state)
+{
+    while (nfillers)
+        close(fillers[--nfillers]);
+    return rig_tear_down(state);
+}
+
+#define DIAL_TEST(f) cmocka_unit_test_setup_teardown(f, rig_set_up, tear_down)
+
+static void a_name_and_a_literal(void **state)
+{
+    (void)state;
+    int origin = rig_origin();
+    asking("one.test");
+    int far = rig_accept(origin);
+    assert_begins(rig_hears(far), "GET / HTTP/1.1\r\n");
+    asking("127.0.0.1");
+    rig_accept(origin);
+    asking("0x7f.1"); /* another spelling of it */
+    rig_accept(origin);
+    assert_int_equal(rig_count(STAT_upstream_connects_total), 3);
+    assert_int_equal(rig_count(STAT_upstream_connect_failures_total), 0);
+}
+
+static void refused(void **state)
+{
+    (void)state;
+    rig_close(rig_origin());
+    asking("one.test");
+    const char *said = rig_hears(client);
+    assert_begins(said, "HTTP/1.1 502 ");
+    assert_has(said, "connect_refused");
+    assert_int_equal(rig_count(STAT_upstream_connect_failures_total), 1);
+}
+
+/* One family first, then they take turns, each a quarter second after the one before. */
+static void the_order_and_the_stagger(void **state)
+{
+    (void)state;
+    static const char *const silent[] = { "::1", "127.0.0.1", "127.0.0.2" };
+    silence(silent, 3);
+    struct xchg *x = asking("several.test");
+    assert_string_equal(trying(x), "::1");
+    rig_later(240);
+    assert_string_equal(trying(x), "::1");
+    rig_later(20);
+    assert_string_equal(trying(x), "127.0.0.1");
+    rig_later(260);
+    assert_string_equal(trying(x), "127.0.0.2");
+    assert_int_equal(rig_count(STAT_upstream_connects_total), 3);
+    rig_later(9000);
+    assert_string_equal(rig_hears(client), "");
+    rig_later(1000);
+    const char *said = rig_hears(client);
+    assert_begins(said, "HTTP/1.1 504 ");
+    assert_has(said, "connect_timeout");
+}
+
+/* A failure does not wait for the stagger. */
+static void the_next_at_once_after_a_failure(void **state)
+{
+    (void)state;
+    int origin = rig_origin(); /* on 127.0.0.1 only: 127.0.0.3 refuses */
+    asking("last.test");
+    assert_begins(rig_hears(rig_accept(origin)), "GET / ");
+    assert_int_equal(rig_count(STAT_upstream_connects_total), 2);
+    assert_int_equal(rig_count(STAT_upstream_connect_failures_total), 1);
+}
+
+/* The first to succeed wins, also when it was not the first to be tried; the others are closed. */
+static void a_race(void **state)
+{
+    (void)state;
+    static const char *const silent[] = { "127.0.0.3" };
+    int origin = rig_origin();
+    silence(silent, 1);
+    asking("last.test");
+    rig_later(240);
+    assert_int_equal(rig_count(STAT_upstream_connects_total), 1);
+    rig_later(20);
+    int far = rig_accept(origin);
+    assert_begins(rig_hears(far), "GET / ");
+    rig_say(far, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    assert_begins(rig_hears(client), "HTTP/1.1 200 ");
+    assert_int_equal(rig.worker->conns.live, 2); /* the client's and the winner */
+}
+
+static enum fault deny_one(struct xchg *x, const struct addr *a)
+{
+    if (a && a->ip[3] == 1) {
+        x->rule = SLICE("not-there");
+        return FAULT_destination_loopback;
+    }
+    return FAULT_NONE;
+}
+
+/* What the role does not allow is not dialled, whatever else the name leads to. */
+static void only_what_is_allowed(void **state)
+{
+    (void)state;
+    int origin = rig_origin();
+    rig.vet = deny_one;
+    asking("several.test"); /* leaves ::1 and 127.0.0.2, where nobody listens */
+    const char *said = rig_hears(client);
+    assert_has(said, "connect_refused");
+    assert_int_equal(rig_count(STAT_upstream_connects_total), 2);
+    asking("one.test"); /* leaves nothing */
+    said = rig_hears(client);
+    assert_begins(said, "HTTP/1.1 403 ");
+    assert_has(said, "destination_loopback");
+    assert_has(said, "rule: not-there");
+    assert_int_equal(rig_count(STAT_upstream_connects_total), 2);
+    assert_true(sock_accept(origin, &(struct addr){ 0 }) < 0);
+}
+
+static void never_one_of_our_own_listeners(void **state)
+{
+    (void)state;
+    struct addr own;
+    int origin = rig_origin();
+    assert_true(addr_parse(SLICE("127.0.0.1"), &own));
+    own.port = rig.port;
+    own_add(rig.engine.own, &own, false);
+    asking("one.test");
+    assert_has(rig_hears(client), "own_listener");
+    assert_int_equal(rig_count(STAT_upstream_connects_total), 0);
+    assert_true(sock_accept(origin, &(struct addr){ 0 }) < 0);
+}
+
+/* Of several failures the one is told that got furthest: refused says more than unreachable. */
+static void the_worst_fault(void **state)
+{
+    (void)state;
+    static const char *const silent[] = { "127.0.0.3" };
+    silence(silent, 1);
+    asking("last.test"); /* 127.0.0.3 says nothing, 127.0.0.1 refuses */
+    rig_later(10100);
+    assert_has(rig_hears(client), "connect_timeout");
+}
+
+static void the_name_does_not_resolve_in_time(void **state)
+{
+    (void)state;
+    rig.conf.timeouts.connect = 50;
+    asking("unknown.test"); /* the resolver is a port where nobody listens */
+    rig_later(60);
+    const char *said = rig_hears(client);
+    assert_has(said, "dns_");
+    assert_begins(said, "HTTP/1.1 50");
+}
+
+static void given_up_while_connecting(void **state)
+{
+    (void)state;
+    static const char *const silent[] = { "127.0.0.3" };
+    silence(silent, 1);
+    asking("last.test");
+    assert_int_equal(rig.worker->dials.live, 1);
+    struct linger now = { 1, 0 };
+    (void)setsockopt(client, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    rig_close(client);
+    rig_later(10100);
+    assert_int_equal(rig.worker->dials.live, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        DIAL_TEST(a_name_and_a_literal),
+        DIAL_TEST(refused),
+        DIAL_TEST(the_order_and_the_stagger),
+        DIAL_TEST(the_next_at_once_after_a_failure),
+        DIAL_TEST(a_race),
+        DIAL_TEST(only_what_is_allowed),
+        DIAL_TEST(never_one_of_our_own_listeners),
+        DIAL_TEST(the_worst_fault),
+        DIAL_TEST(the_name_does_not_resolve_in_time),
+        DIAL_TEST(given_up_while_connecting),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,117 @@
+/* An exchange without a client goes through the same steps as any other and ends at its asker. */
+#include "core/internal.h"
+
+#include "help_engine.h"
+
+struct asker {
+    struct internal_asker asker; /* stays until on_end */
+    char got[4096];
+    struct text text;
+    size_t most;
+    bool ended, whole;
+};
+
+static bool take(void *self, struct slice part)
+{
+    struct asker *a = self;
+    text_add(&a->text, part);
+    return a->text.n <= a->most;
+}
+
+static void on_end(void *self, bool whole)
+{
+    struct asker *a = self;
+    a->ended = true;
+    a->whole = whole;
+}
+
+static void ask(struct asker *a, const char *request)
+{
+    a->asker = (struct internal_asker){ take, on_end, a };
+    a->text = text_in(a->got, sizeof a->got - 1);
+    a->got[0] = 0;
+    a->ended = a->whole = false;
+    assert_true(internal_open(rig.worker, &rig.listener, slice_of(request), &a->asker));
+    rig_turn();
+    a->got[a->text.n] = 0;
+}
+
+#define GET(path) "GET " path " HTTP/1.1\r\nHost: origin.test\r\n\r\n"
+
+static void answered_by_ourselves(void **state)
+{
+    (void)state;
+    struct asker a = { .most = 4000 };
+    ask(&a, GET("/path"));
+    assert_true(a.ended && a.whole);
+    assert_has(a.got, "HTTP/1.1 200 OK\r\n");
+    assert_has(a.got, "\r\n\r\n/path");
+}
+
+static void refused(void **state)
+{
+    (void)state;
+    struct asker a = { .most = 4000 };
+    ask(&a, GET("http://origin.test/denied"));
+    assert_true(a.ended && a.whole);
+    assert_has(a.got, "HTTP/1.1 403 ");
+}
+
+static void answered_by_an_origin(void **state)
+{
+    (void)state;
+    struct asker a = { .most = 4000 };
+    int origin = rig_origin();
+    ask(&a, GET("http://origin.test/list"));
+    assert_false(a.ended);
+    int far = rig_accept(origin);
+    assert_begins(rig_hears(far), "GET /list HTTP/1.1\r\n");
+    rig_say(far, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nli");
+    assert_false(a.ended);
+    rig_say(far, "st");
+    assert_true(a.ended && a.whole);
+    a.got[a.text.n] = 0;
+    assert_has(a.got, "\r\n\r\nlist");
+}
+
+static void an_answer_that_is_cut_is_not_whole(void **state)
+{
+    (void)state;
+    struct asker a = { .most = 4000 };
+    int origin = rig_origin();
+    ask(&a, GET("http://origin.test/list"));
+    int far = rig_accept(origin);
+    rig_say(far, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nli");
+    rig_close(far);
+    rig_turn();
+    assert_true(a.ended && !a.whole);
+}
+
+static void an_asker_that_wants_no_more(void **state)
+{
+    (void)state;
+    struct asker a = { .most = 0 };
+    ask(&a, GET("/path"));
+    assert_true(a.ended && !a.whole);
+}
+
+static void no_memory(void **state)
+{
+    (void)state;
+    struct asker a = { .most = 0 };
+    struct internal_asker asker = { take, on_end, &a };
+    rig_famine();
+    assert_false(internal_open(rig.worker, &rig.listener, SLICE(GET("/path")), &asker));
+    assert_false(a.ended);
+    rig_feast();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        RIG_TEST(answered_by_ourselves),       RIG_TEST(refused),
+        RIG_TEST(answered_by_an_origin),       RIG_TEST(an_answer_that_is_cut_is_not_whole),
+        RIG_TEST(an_asker_that_wants_no_more), RIG_TEST(no_memory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

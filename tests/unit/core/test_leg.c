@@ -1,0 +1,320 @@
+/* One side of an exchange: framing undone on reading, made anew on writing, byte for byte. */
+#include "core/leg.h"
+
+#include "help_engine.h"
+
+static struct memory_end end;
+static struct arena arena;
+static struct msg trailers;
+static const struct head_limits limits = { .head = 1000, .line = 500, .fields = 10 };
+static const struct body_rules rules = { .limits = &limits, .trailers = &trailers };
+
+static struct leg leg_on(const char *received)
+{
+    struct leg l = { .conn = memory_open(&end, CONN_EXCHANGE) };
+    arena_init(&arena, 0);
+    msg_init(&trailers, &arena);
+    memory_feed(&end, slice_of(received));
+    return l;
+}
+
+static void done(struct leg *l)
+{
+    conn_close(l->conn);
+    arena_free(&arena);
+    rig_turn();
+}
+
+/* The body, `piece` bytes read at a time and `bite` of each run taken; *last says how it ended. */
+static struct slice read_body(struct leg *l, size_t piece, size_t bite, enum body_result *last,
+                              enum fault *fault)
+{
+    static char area[4096];
+    struct text t = text_in(area, sizeof area);
+    struct slice run;
+    end.piece = piece;
+    while ((*last = leg_next(l, &rules, &run, fault)) == BODY_RUN || *last == BODY_MORE) {
+        if (*last == BODY_MORE && conn_fill(l->conn) != SOCK_OK)
+            break;
+        if (*last == BODY_RUN) {
+            run.n = run.n < bite ? run.n : bite;
+            text_add(&t, run);
+            leg_took(l, run.n);
+        }
+    }
+    return text_slice(&t);
+}
+
+static void a_length_ends_where_it_says(void **state)
+{
+    (void)state;
+    struct leg l = leg_on("hello, next message");
+    struct slice run;
+    enum fault f;
+    leg_expect_body(&l, BODY_LENGTH, 5);
+    assert_int_equal(leg_next(&l, &rules, &run, &f), BODY_MORE);
+    assert_int_equal(conn_fill(l.conn), SOCK_OK);
+    assert_int_equal(leg_next(&l, &rules, &run, &f), BODY_RUN);
+    assert_slice(run, "hello");
+    leg_took(&l, 2);
+    assert_int_equal(leg_next(&l, &rules, &run, &f), BODY_RUN);
+    assert_slice(run, "llo");
+    leg_took(&l, 3);
+    assert_int_equal(leg_next(&l, &rules, &run, &f), BODY_END);
+    assert_int_equal(l.in.total, 5);
+    assert_slice(buf_live(l.conn->in), ", next message");
+    done(&l);
+}
+
+static void no_body_is_over_at_once(void **state)
+{
+    (void)state;
+    struct leg l = leg_on("");
+    struct slice run;
+    enum fault f;
+    leg_expect_body(&l, BODY_NONE, 0);
+    assert_int_equal(leg_next(&l, &rules, &run, &f), BODY_END);
+    leg_expect_body(&l, BODY_LENGTH, 0);
+    assert_int_equal(leg_next(&l, &rules, &run, &f), BODY_END);
+    leg_expect_body(&l, BODY_CHUNKED, 0);
+    assert_int_equal(leg_next(&l, &rules, &run, &f), BODY_MORE);
+    done(&l);
+}
+
+static void chunks_in_every_split(void **state)
+{
+    (void)state;
+    for (size_t piece = 1; piece < 60; piece += 3)
+        for (size_t bite = 1; bite < 8; bite += 3) {
+            struct leg l = leg_on("5\r\nhello\r\n00A;x=\"y\"\r\n, chunked \r\n5\r\nworld\r\n"
+                                  "0\r\nX-Sum: 7\r\nX-More: a b\r\n\r\nGET next");
+            enum body_result last;
+            enum fault f;
+            leg_expect_body(&l, BODY_CHUNKED, 0);
+            struct slice body = read_body(&l, piece, bite, &last, &f);
+            assert_int_equal(last, BODY_END);
+            assert_slice(body, "hello, chunked world");
+            assert_int_equal(l.in.total, body.n);
+            assert_int_equal(trailers.nfields, 2);
+            assert_slice(msg_value(&trailers, &trailers.fields[1]), "a b");
+            while (conn_fill(l.conn) == SOCK_OK)
+                ;
+            assert_slice(buf_live(l.conn->in), "GET next");
+            done(&l);
+        }
+}
+
+static void bad_chunks_and_trailers(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        enum fault fault;
+    } rows[] = {
+        { "5\nhello\r\n0\r\n\r\n", FAULT_bad_chunk },
+        { "5\r\nhello0\r\n\r\n", FAULT_bad_chunk },
+        { "-1\r\n", FAULT_bad_chunk },
+        { "ffffffffffffffff\r\n", FAULT_bad_chunk },
+        { "0\r\nContent-Length: 3\r\n\r\n", FAULT_bad_trailer },
+        { "0\r\nHost: a\r\n\r\n", FAULT_bad_trailer },
+        { "0\r\nAuthorization: b\r\n\r\n", FAULT_bad_trailer },
+        { "0\r\nno colon\r\n\r\n", FAULT_bad_trailer },
+        { "0\r\nA: b\n\r\n", FAULT_bad_trailer },
+        { "0\r\n\rx", FAULT_bad_trailer },
+    };
+    for (unsigned i = 0; i < countof(rows); i++)
+        for (size_t piece = 1; piece < 30; piece += 7) {
+            struct leg l = leg_on(rows[i].text);
+            enum body_result last;
+            enum fault f;
+            leg_expect_body(&l, BODY_CHUNKED, 0);
+            (void)read_body(&l, piece, SIZE_MAX, &last, &f);
+            if (last != BODY_FAULT || f != rows[i].fault)
+                fail_msg("row %u: %s", i, fault_info(f)->token);
+            done(&l);
+        }
+}
+
+static void a_trailer_section_has_limits(void **state)
+{
+    (void)state;
+    char text[2000] = "0\r\nX: ";
+    memset(text + strlen(text), 'x', 1200);
+    struct leg l = leg_on(text);
+    enum body_result last;
+    enum fault f;
+    leg_expect_body(&l, BODY_CHUNKED, 0);
+    (void)read_body(&l, SIZE_MAX, SIZE_MAX, &last, &f);
+    assert_int_equal(last, BODY_FAULT);
+    assert_int_equal(f, FAULT_bad_trailer);
+    done(&l);
+}
+
+static void only_one_kind_ends_with_the_stream(void **state)
+{
+    (void)state;
+    struct leg l = leg_on("");
+    leg_expect_body(&l, BODY_UNTIL_CLOSE, 0);
+    assert_int_equal(leg_ended(&l), BODY_END);
+    assert_int_equal(leg_ended(&l), BODY_END);
+    leg_expect_body(&l, BODY_LENGTH, 1);
+    assert_int_equal(leg_ended(&l), BODY_FAULT);
+    leg_expect_body(&l, BODY_CHUNKED, 0);
+    assert_int_equal(leg_ended(&l), BODY_FAULT);
+    leg_expect_body(&l, BODY_NONE, 0);
+    assert_int_equal(leg_ended(&l), BODY_END);
+    done(&l);
+}
+
+static void small_runs_ride_with_what_waits(void **state)
+{
+    (void)state;
+    struct leg l = leg_on("");
+    struct text t;
+    size_t taken;
+    assert_true(conn_room(l.conn, 10, &t));
+    text_lit(&t, "head\r\n\r\n");
+    conn_wrote(l.conn, &t);
+    leg_announce_body(&l, BODY_CHUNKED, 0);
+    assert_int_equal(leg_write(&l, SLICE("hello"), &taken), SOCK_OK);
+    assert_int_equal(taken, 5);
+    assert_int_equal(leg_write(&l, SLICE("you"), &taken), SOCK_OK);
+    assert_int_equal(end.sends, 0);
+    assert_int_equal(leg_finish(&l, NULL), SOCK_OK);
+    assert_int_equal(end.sends, 1);
+    assert_slice(memory_out(&end), "head\r\n\r\n5\r\nhello\r\n3\r\nyou\r\n0\r\n\r\n");
+    assert_int_equal(l.out.total, 8);
+    assert_int_equal(leg_finish(&l, NULL), SOCK_OK); /* said once */
+    assert_int_equal(memory_out(&end).n, 31);
+    done(&l);
+}
+
+static void large_runs_go_from_where_they_are(void **state)
+{
+    (void)state;
+    static char run[20000];
+    memset(run, 'r', sizeof run);
+    struct leg l = leg_on("");
+    size_t taken;
+    leg_announce_body(&l, BODY_LENGTH, sizeof run);
+    assert_int_equal(leg_write(&l, (struct slice){ run, sizeof run }, &taken), SOCK_OK);
+    assert_int_equal(taken, sizeof run);
+    assert_null(l.conn->out);
+    assert_int_equal(end.sends, 1);
+    done(&l);
+}
+
+/* One chunk header for the whole run, however many calls it takes; nothing twice, nothing lost. */
+static void a_chunk_over_partial_writes(void **state)
+{
+    (void)state;
+    static char run[9000];
+    for (size_t i = 0; i < sizeof run; i++)
+        run[i] = (char)('a' + i % 23);
+    for (size_t quota = 1; quota < 12000; quota = quota * 2 + 1) {
+        struct leg l = leg_on("");
+        struct slice rest = { run, sizeof run };
+        size_t taken;
+        enum sock_result r;
+        leg_announce_body(&l, BODY_CHUNKED, 0);
+        memory_allow(&end, quota);
+        while ((r = leg_write(&l, rest, &taken)) == SOCK_AGAIN || rest.n > taken) {
+            assert_int_not_equal(r, SOCK_ERROR);
+            rest = slice_skip(rest, taken);
+            memory_allow(&end, quota);
+        }
+        assert_int_equal(r, SOCK_OK);
+        while (leg_finish(&l, NULL) == SOCK_AGAIN)
+            memory_allow(&end, quota);
+        struct slice out = memory_out(&end);
+        assert_int_equal(out.n, 6 + sizeof run + 2 + 5);
+        assert_memory_equal(out.p, "2328\r\n", 6);
+        assert_memory_equal(out.p + 6, run, sizeof run);
+        assert_memory_equal(out.p + 6 + sizeof run, "\r\n0\r\n\r\n", 7);
+        assert_int_equal(l.out.total, sizeof run);
+        done(&l);
+    }
+}
+
+static void not_a_byte_beyond_the_length(void **state)
+{
+    (void)state;
+    struct leg l = leg_on("");
+    size_t taken;
+    leg_announce_body(&l, BODY_LENGTH, 4);
+    assert_int_equal(leg_write(&l, SLICE("seven..."), &taken), SOCK_OK);
+    assert_int_equal(taken, 4);
+    assert_int_equal(leg_finish(&l, NULL), SOCK_OK);
+    assert_slice(memory_out(&end), "seve");
+    done(&l);
+}
+
+static void trailers_behind_the_last_chunk(void **state)
+{
+    (void)state;
+    struct leg l = leg_on("");
+    size_t taken;
+    msg_add(&trailers, SLICE("X-Sum"), SLICE("7"));
+    leg_announce_body(&l, BODY_CHUNKED, 0);
+    assert_int_equal(leg_write(&l, SLICE("x"), &taken), SOCK_OK);
+    assert_int_equal(leg_finish(&l, &trailers), SOCK_OK);
+    assert_slice(memory_out(&end), "1\r\nx\r\n0\r\nX-Sum: 7\r\n\r\n");
+    done(&l);
+    l = leg_on("");
+    leg_announce_body(&l, BODY_UNTIL_CLOSE, 0);
+    assert_int_equal(leg_write(&l, SLICE("raw"), &taken), SOCK_OK);
+    assert_int_equal(leg_finish(&l, NULL), SOCK_OK);
+    assert_slice(memory_out(&end), "raw");
+    done(&l);
+}
+
+static void without_memory_it_waits(void **state)
+{
+    (void)state;
+    struct leg l = leg_on("");
+    size_t taken;
+    rig_famine();
+    leg_announce_body(&l, BODY_CHUNKED, 0);
+    assert_int_equal(leg_write(&l, SLICE("x"), &taken), SOCK_AGAIN);
+    assert_int_equal(taken, 0);
+    assert_true(l.conn->starved);
+    assert_int_equal(leg_finish(&l, NULL), SOCK_AGAIN);
+    rig_feast();
+    assert_int_equal(leg_write(&l, SLICE("x"), &taken), SOCK_OK);
+    assert_int_equal(leg_finish(&l, NULL), SOCK_OK);
+    assert_slice(memory_out(&end), "1\r\nx\r\n0\r\n\r\n");
+    done(&l);
+}
+
+static void a_broken_sink(void **state)
+{
+    (void)state;
+    static char run[9000];
+    struct leg l = leg_on("");
+    size_t taken;
+    leg_announce_body(&l, BODY_UNTIL_CLOSE, 0);
+    end.out_breaks = true;
+    assert_int_equal(leg_write(&l, (struct slice){ run, sizeof run }, &taken), SOCK_ERROR);
+    assert_true(l.conn->deaf);
+    done(&l);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        RIG_TEST(a_length_ends_where_it_says),
+        RIG_TEST(no_body_is_over_at_once),
+        RIG_TEST(chunks_in_every_split),
+        RIG_TEST(bad_chunks_and_trailers),
+        RIG_TEST(a_trailer_section_has_limits),
+        RIG_TEST(only_one_kind_ends_with_the_stream),
+        RIG_TEST(small_runs_ride_with_what_waits),
+        RIG_TEST(large_runs_go_from_where_they_are),
+        RIG_TEST(a_chunk_over_partial_writes),
+        RIG_TEST(not_a_byte_beyond_the_length),
+        RIG_TEST(trailers_behind_the_last_chunk),
+        RIG_TEST(without_memory_it_waits),
+        RIG_TEST(a_broken_sink),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,289 @@
+/* A client between accept and the whole head, and between two requests: pieces, time-outs, limits,
+ * lingering, drain. */
+#include "core/near.h"
+
+#include <unistd.h>
+
+#include "core/peers.h"
+#include "help_engine.h"
+
+#define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
+
+static void a_head_in_pieces(void **state)
+{
+    (void)state;
+    for (size_t piece = 1; piece < 40; piece += 6) {
+        int client = rig_client();
+        const char *request = GET("/some-path");
+        for (size_t i = 0; i < strlen(request); i += piece) {
+            char part[64] = "";
+            strncpy(part, request + i, piece);
+            assert_string_equal(rig_hears(client), "");
+            rig_say(client, part);
+        }
+        assert_has(rig_hears(client), "\r\n\r\n/some-path");
+        rig_close(client);
+    }
+}
+
+static void one_after_the_other(void **state)
+{
+    (void)state;
+    int client = rig_client();
+    rig_say(client, GET("/1") GET("/2") "\r\n" GET("/3") "GET /4 HT");
+    const char *said = rig_hears(client), *one = strstr(said, "\r\n\r\n/1"),
+               *two = strstr(said, "\r\n\r\n/2"), *three = strstr(said, "\r\n\r\n/3");
+    assert_true(one && two && three && one < two && two < three);
+    assert_has_not(said, "/4");
+    rig_say(client, "TP/1.1\r\nHost: a\r\n\r\n");
+    assert_has(rig_hears(client), "\r\n\r\n/4");
+    assert_int_equal(rig_near()->requests, 4);
+}
+
+/* Between requests a client is its connection and nothing else. */
+static void an_idle_client_holds_no_buffer(void **state)
+{
+    (void)state;
+    int client = rig_client();
+    rig_turn();
+    assert_int_equal(rig.worker->bufs.in_use, 0);
+    rig_ask(client, GET("/1"));
+    assert_int_equal(rig.worker->bufs.in_use, 0);
+    assert_int_equal(rig.worker->xchgs.live, 0);
+    assert_int_equal(rig_count(STAT_connections_open), 1);
+    rig_close(client);
+    rig_turn();
+    assert_int_equal(rig_count(STAT_connections_open), 0);
+    assert_int_equal(rig_count(STAT_connections_total), 1);
+}
+
+/* The time counts for the whole head: bytes that trickle in do not extend it. */
+static void a_slow_head(void **state)
+{
+    (void)state;
+    int client = rig_client();
+    rig_say(client, "GET /slow HTTP/1.1\r\n");
+    for (int i = 0; i < 9; i++) {
+        rig_later(1000);
+        rig_say(client, "X: y\r\n");
+        assert_string_equal(rig_hears(client), "");
+    }
+    rig_later(1100);
+    const char *said = rig_hears(client);
+    assert_begins(said, "HTTP/1.1 408 ");
+    assert_has(said, "request_head_timeout");
+    assert_has(said, "Connection: close\r\n");
+    assert_true(rig_ended(client));
+    assert_int_equal(rig_faults(FAULT_request_head_timeout), 1);
+}
+
+static void who_says_nothing_gets_nothing(void **state)
+{
+    (void)state;
+    int client = rig_client();
+    rig_later(9900);
+    assert_false(rig_ended(client));
+    rig_later(200);
+    assert_string_equal(rig_hears(client), "");
+    assert_true(rig_ended(client));
+}
+
+static void the_next_request_has_its_own_time(void **state)
+{
+    (void)state;
+    int client = rig_client();
+    rig_ask(client, GET("/1"));
+    rig_later(70000); /* idle is 75 s */
+    rig_say(client, "GET /2 ");
+    rig_later(9000);
+    assert_has(rig_ask(client, "HTTP/1.1\r\nHost: a\r\n\r\n"), "\r\n\r\n/2");
+    rig_later(74000);
+    assert_false(rig_ended(client));
+    rig_later(2000);
+    assert_true(rig_ended(client));
+}
+
+static void what_is_no_http(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *said, *answer;
+    } rows[] = {
+        { "\x16\x03\x01\x02", "tls_to_plain_port" },
+        { "\x05\x01\x01", "not_http" },
+        { "GET /a b HTTP/1.1\r\n\r\n", "bad_" },
+        { "GET / HTTP/1.1\nHost: a\n\n", "bad_line_end" },
+        { "GET / HTTP/3.0\r\nHost: a\r\n\r\n", "bad_version" },
+        { "GET / HTTP/1.1\r\nHost : a\r\n\r\n", "bad_field_name" },
+    };
+    for (unsigned i = 0; i < countof(rows); i++) {
+        int client = rig_client();
+        const char *said = rig_ask(client, rows[i].said);
+        assert_has(said, "Connection: close\r\n");
+        assert_has(said, rows[i].answer);
+        assert_true(rig_ended(client));
+        rig_close(client);
+    }
+}
+
+static void a_head_too_large(void **state)
+{
+    (void)state;
+    static char request[40000];
+    int client = rig_client();
+    memset(request, 'x', sizeof request - 1);
+    memcpy(request, "GET / HTTP/1.1\r\nX: ", 19);
+    assert_begins(rig_ask(client, request), "HTTP/1.1 431 ");
+}
+
+/* An answer to a client that still sends would be destroyed by a reset: it is read on. */
+static void lingering(void **state)
+{
+    (void)state;
+    static char bulk[60000];
+    int client = rig_client();
+    memset(bulk, 'b', sizeof bulk - 1);
+    rig_say(client, "POST http://one.test/denied HTTP/1.1\r\nHost: one.test\r\n"
+                    "Content-Length: 9000000\r\n\r\n");
+    for (int i = 0; i < 20; i++)
+        rig_say(client, bulk);
+    assert_begins(rig_hears(client), "HTTP/1.1 403 ");
+    assert_true(rig_ended(client)); /* our side is shut, its is read */
+    assert_int_equal(rig_near()->serves, CONN_LINGER);
+    rig_later(1100);
+    assert_true(list_empty(&rig.worker->near_conns));
+}
+
+static void too_many_from_one_address(void **state)
+{
+    (void)state;
+    rig.conf.limits.clients_per_address = 2;
+    int a = rig_client(), b = rig_client(), c = rig_client();
+    const char *said = rig_hears(c);
+    assert_begins(said, "HTTP/1.1 503 ");
+    assert_has(said, "too_many_from_address");
+    assert_has(said, "\r\n\r\ntoo_many_from_address: ");
+    const char *body = strstr(said, "\r\n\r\n") + 4, *length = strstr(said, "Content-Length: ");
+    assert_int_equal(strtoul(length + 16, NULL, 10), strlen(body));
+    assert_true(rig_ended(c));
+    assert_int_equal(rig_count(STAT_connections_refused_total), 1);
+    assert_int_equal(rig_count(STAT_connections_open), 2);
+    assert_has(rig_ask(a, GET("/1")), "/1");
+    rig_close(b);
+    rig_turn();
+    assert_has(rig_ask(rig_client(), GET("/2")), "/2");
+}
+
+static void no_memory_for_one_more(void **state)
+{
+    (void)state;
+    rig.worker->memory = 0;
+    rig.worker->conns.free = NULL;
+    int client = rig_client();
+    const char *said = rig_hears(client);
+    assert_begins(said, "HTTP/1.1 503 ");
+    assert_has(said, "out_of_memory");
+    assert_int_equal(atomic_load(&rig.engine.clients), 0);
+    struct addr peer;
+    assert_true(addr_parse(SLICE("127.0.0.1"), &peer));
+    assert_true(peers_enter(rig.engine.peers, &peer, 1)); /* its place was given back */
+    peers_leave(rig.engine.peers, &peer);
+}
+
+/* No buffer for a request: it waits, and is served when there is one again. */
+static void a_request_waits_for_memory(void **state)
+{
+    (void)state;
+    int client = rig_client();
+    rig_famine();
+    rig_say(client, GET("/later"));
+    assert_string_equal(rig_hears(client), "");
+    assert_false(list_empty(&rig.worker->starved));
+    rig_feast();
+    rig_later(200);
+    assert_has(rig_hears(client), "\r\n\r\n/later");
+}
+
+static void half_a_request_and_a_close(void **state)
+{
+    (void)state;
+    int client = rig_client();
+    rig_say(client, "GET / HT");
+    shutdown(client, SHUT_WR);
+    assert_string_equal(rig_hears(client), "");
+    assert_true(rig_ended(client));
+    assert_int_equal(rig_faults(FAULT_client_closed), 1);
+    client = rig_client();
+    rig_say(client, GET("/whole"));
+    shutdown(client, SHUT_WR); /* no more requests, but this one is answered */
+    client = rig_client();
+    assert_int_equal(send(client, GET("/whole"), strlen(GET("/whole")), 0), strlen(GET("/whole")));
+    shutdown(client, SHUT_WR);
+    assert_has(rig_hears(client), "\r\n\r\n/whole");
+    assert_true(rig_ended(client));
+}
+
+static void drain(enum drain_state how)
+{
+    rig.worker->draining = (u8)how;
+    near_drain(rig.worker);
+    rig_turn();
+}
+
+static void a_graceful_drain(void **state)
+{
+    (void)state;
+    int idle = rig_client(), begun = rig_client(), busy = rig_client(), origin = rig_origin();
+    rig_ask(idle, GET("/1"));
+    rig_say(begun, "GET /2 HT");
+    rig_say(busy, "GET http://one.test/3 HTTP/1.1\r\nHost: one.test\r\n\r\n");
+    int far = rig_accept(origin);
+    drain(DRAIN_GRACEFUL);
+    assert_true(rig_ended(idle));
+    assert_false(rig_ended(begun));
+    assert_false(rig_ended(busy));
+    const char *said = rig_ask(begun, "TP/1.1\r\nHost: a\r\n\r\n");
+    assert_has(said, "\r\n\r\n/2");
+    assert_has(said, "Connection: close\r\n");
+    assert_true(rig_ended(begun));
+    rig_say(far, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n3");
+    assert_has(rig_hears(busy), "\r\n\r\n3");
+    assert_true(rig_ended(busy));
+}
+
+static void at_once(void **state)
+{
+    (void)state;
+    int begun = rig_client(), busy = rig_client(), origin = rig_origin();
+    rig_say(begun, "GET /2 HT");
+    rig_say(busy, "GET http://one.test/3 HTTP/1.1\r\nHost: one.test\r\n\r\n");
+    int far = rig_accept(origin);
+    rig_hears(far);
+    drain(DRAIN_NOW);
+    assert_true(rig_ended(begun) || rig_reset(begun));
+    assert_true(rig_ended(busy) || rig_reset(busy));
+    assert_true(rig_ended(far) || rig_reset(far));
+    assert_int_equal(atomic_load(&rig.engine.cut), 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        RIG_TEST(a_head_in_pieces),
+        RIG_TEST(one_after_the_other),
+        RIG_TEST(an_idle_client_holds_no_buffer),
+        RIG_TEST(a_slow_head),
+        RIG_TEST(who_says_nothing_gets_nothing),
+        RIG_TEST(the_next_request_has_its_own_time),
+        RIG_TEST(what_is_no_http),
+        RIG_TEST(a_head_too_large),
+        RIG_TEST(lingering),
+        RIG_TEST(too_many_from_one_address),
+        RIG_TEST(no_memory_for_one_more),
+        RIG_TEST(a_request_waits_for_memory),
+        RIG_TEST(half_a_request_and_a_close),
+        RIG_TEST(a_graceful_drain),
+        RIG_TEST(at_once),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

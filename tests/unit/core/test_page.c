@@ -1,0 +1,164 @@
+/* The page of a refusal: the form that Accept asks for, and nothing from outside that could speak
+ * to a browser, a parser or a terminal. */
+#include "core/page.h"
+
+#include "help_engine.h"
+
+static struct arena arena;
+static char area[16384];
+
+static enum page_form form_for(const char *accept)
+{
+    struct msg m;
+    arena_init(&arena, 0);
+    msg_init(&m, &arena);
+    if (accept)
+        msg_add(&m, SLICE("Accept"), slice_of(accept));
+    enum page_form f = page_form(&m);
+    arena_free(&arena);
+    return f;
+}
+
+static const char *page(enum page_form f, const char *target, const char *reason)
+{
+    struct text t = text_in(area, sizeof area - 1);
+    struct page p = { fault_info(FAULT_rule_denied), slice_of(target), SLICE("office"),
+                      slice_of(reason), SLICE("0123456789abcdef") };
+    page_write(&t, f, &p);
+    assert_false(t.full);
+    area[t.n] = 0;
+    return area;
+}
+
+static void what_accept_asks_for(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *accept;
+        enum page_form form;
+    } rows[] = {
+        { NULL, PAGE_TEXT },
+        { "", PAGE_TEXT },
+        { "*/*", PAGE_TEXT },
+        { "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", PAGE_HTML },
+        { "TEXT/HTML; level=1", PAGE_HTML },
+        { "application/json, text/html", PAGE_JSON },
+        { "application/problem+json", PAGE_JSON },
+        { "image/avif, application/json ;q=0.5", PAGE_JSON },
+        { "text/plain, text/html", PAGE_TEXT },
+        { "text/htmlx", PAGE_TEXT },
+        { ",,;, ;", PAGE_TEXT },
+    };
+    for (unsigned i = 0; i < countof(rows); i++)
+        if (form_for(rows[i].accept) != rows[i].form)
+            fail_msg("Accept: %s", rows[i].accept);
+    assert_slice(page_type(PAGE_HTML), "text/html; charset=utf-8");
+    assert_slice(page_type(PAGE_JSON), "application/json");
+    assert_slice(page_type(PAGE_TEXT), "text/plain; charset=utf-8");
+}
+
+static void as_text(void **state)
+{
+    (void)state;
+    assert_string_equal(page(PAGE_TEXT, "http://a.test/x", "not on the list"),
+                        "rule_denied: a rule of the policy denies it\n"
+                        "rule: office\n"
+                        "reason: not on the list\n"
+                        "request: http://a.test/x\n"
+                        "id: 0123456789abcdef\n");
+    const char *said = page(PAGE_TEXT, "http://a.test/\x1b[2J\"\xff", "line\r\nid: fake\x1b");
+    assert_has(said, "request: http://a.test/\\x1B[2J\\x22\\xFF\n");
+    assert_has(said, "reason: line  id: fake \n");
+}
+
+static void as_json(void **state)
+{
+    (void)state;
+    assert_string_equal(page(PAGE_JSON, "http://a.test/x", "says \"no\"\n"),
+                        "{\"status\":403,\"cause\":\"rule_denied\","
+                        "\"text\":\"a rule of the policy denies it\",\"rule\":\"office\","
+                        "\"reason\":\"says \\\"no\\\"\\u000a\",\"request\":\"http://a.test/x\","
+                        "\"id\":\"0123456789abcdef\"}\n");
+    assert_has(page(PAGE_JSON, "/\\\"},{\x01\x7f\xc3", ""),
+               "\"request\":\"/\\\\\\\"},{\\u0001\\u007f\\u00c3\"");
+}
+
+static void as_html(void **state)
+{
+    (void)state;
+    const char *said = page(PAGE_HTML, "/<script>alert('1')&\"", "<b>no</b> & \xc3\xa9");
+    assert_begins(said, "<!DOCTYPE html>");
+    assert_has(said, "/&lt;script&gt;alert(&#39;1&#39;)&amp;&quot;<");
+    assert_has(said, "&lt;b&gt;no&lt;/b&gt; &amp; \xc3\xa9");
+    assert_has_not(said, "<script");
+    assert_has_not(said, "<b>");
+    assert_has(said, "0123456789abcdef");
+    assert_has(said, "rule_denied");
+    assert_has_not(page(PAGE_HTML, "/\x1b\xff\n", ""), "\xff");
+    assert_has_not(area, "\x1b");
+}
+
+/* Queries hold secrets: none is repeated in any form. */
+static void without_the_query(void **state)
+{
+    (void)state;
+    for (enum page_form f = PAGE_TEXT; f <= PAGE_JSON; f++) {
+        const char *said = page(f, "http://a.test/x?token=hunter2", "");
+        assert_has(said, "http://a.test/x");
+        assert_has_not(said, "hunter2");
+    }
+}
+
+/* The worst that can be asked for fits an answer's 8 kB, and no character is cut in two. */
+static void long_texts_are_clipped(void **state)
+{
+    (void)state;
+    static char target[5000], reason[5000];
+    memset(target, '"', sizeof target - 1);
+    for (unsigned i = 0; i + 2 < sizeof reason; i += 2)
+        memcpy(reason + i, "\xc3\xa9", 2);
+    reason[0] = 'x';
+    memmove(reason + 1, reason + 2, sizeof reason - 2);
+    for (enum page_form f = PAGE_TEXT; f <= PAGE_JSON; f++) {
+        const char *said = page(f, target, reason);
+        assert_true(strlen(said) < 8192);
+        const char *cut = strstr(said, "\xc3\xa9");
+        assert_non_null(cut);
+        while (memcmp(cut, "\xc3\xa9", 2) == 0)
+            cut += 2;
+        assert_true((*cut & 0x80) == 0);
+    }
+}
+
+static void every_fault_has_a_page(void **state)
+{
+    (void)state;
+    for (unsigned i = 1; i < FAULT_COUNT; i++) {
+        const struct fault_info *info = fault_info((enum fault)i);
+        struct page p = { info, SLICE("/"), SLICE(""), SLICE(""), SLICE("id") };
+        if (info->status == 0)
+            continue;
+        for (enum page_form f = PAGE_TEXT; f <= PAGE_JSON; f++) {
+            struct text t = text_in(area, 8191);
+            page_write(&t, f, &p);
+            assert_false(t.full);
+            area[t.n] = 0;
+            assert_has(area, info->token);
+            assert_has_not(area, "rule:");
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_accept_asks_for),
+        cmocka_unit_test(as_text),
+        cmocka_unit_test(as_json),
+        cmocka_unit_test(as_html),
+        cmocka_unit_test(without_the_query),
+        cmocka_unit_test(long_texts_are_clipped),
+        cmocka_unit_test(every_fault_has_a_page),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

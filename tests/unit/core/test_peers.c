@@ -1,0 +1,134 @@
+/* Connections per client address: counted over all workers, IPv6 by site, never leaking a place. */
+#include "core/peers.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static struct addr at(const char *text)
+{
+    struct addr a;
+    assert_true(addr_parse(slice_of(text), &a));
+    return a;
+}
+
+static void a_limit_per_address(void **state)
+{
+    (void)state;
+    struct peers *p = peers_new();
+    struct addr a = at("192.0.2.1"), b = at("192.0.2.2");
+    for (int round = 0; round < 3; round++) {
+        assert_true(peers_enter(p, &a, 2));
+        assert_true(peers_enter(p, &a, 2));
+        assert_false(peers_enter(p, &a, 2)); /* who is refused is not counted */
+        assert_false(peers_enter(p, &a, 2));
+        assert_true(peers_enter(p, &b, 2));
+        peers_leave(p, &a);
+        assert_true(peers_enter(p, &a, 2));
+        peers_leave(p, &a);
+        peers_leave(p, &a);
+        peers_leave(p, &b);
+    }
+    peers_free(p);
+}
+
+static void ports_are_nothing_but_sites_are(void **state)
+{
+    (void)state;
+    struct peers *p = peers_new();
+    struct addr a = at("2001:db8:1:2:3:4:5:6"), same_site = at("2001:db8:1:2::1"),
+                other_site = at("2001:db8:1:3::1"), v4 = at("192.0.2.1"), v4_again = v4;
+    assert_true(peers_enter(p, &a, 1));
+    assert_false(peers_enter(p, &same_site, 1));
+    assert_true(peers_enter(p, &other_site, 1));
+    v4.port = 1000;
+    v4_again.port = 2000;
+    assert_true(peers_enter(p, &v4, 1));
+    assert_false(peers_enter(p, &v4_again, 1));
+    peers_leave(p, &same_site);
+    assert_true(peers_enter(p, &a, 1));
+    peers_free(p);
+}
+
+static struct addr numbered(u32 i)
+{
+    return (struct addr){ .family = AF_INET, .ip = { 10, (u8)(i >> 16), (u8)(i >> 8), (u8)i } };
+}
+
+/* The tables widen on the way and find everybody again. */
+static void many_addresses(void **state)
+{
+    (void)state;
+    enum { MANY = 50000 };
+    struct peers *p = peers_new();
+    for (u32 i = 0; i < MANY; i++) {
+        struct addr a = numbered(i);
+        assert_true(peers_enter(p, &a, 1));
+    }
+    for (u32 i = 0; i < MANY; i++) {
+        struct addr a = numbered(i);
+        if (peers_enter(p, &a, 1))
+            fail_msg("%u was forgotten", i);
+        if (i % 2)
+            peers_leave(p, &a);
+    }
+    for (u32 i = 0; i < MANY; i++) {
+        struct addr a = numbered(i);
+        if (peers_enter(p, &a, 1) != (i % 2 == 1))
+            fail_msg("%u is wrong", i);
+    }
+    peers_free(p);
+}
+
+enum { THREADS = 4, EACH = 5000, LIMIT = 2 };
+static struct peers *shared_peers;
+static _Atomic int inside[8];
+
+static void *come_and_go(void *arg)
+{
+    unsigned seed = *(unsigned *)arg;
+    for (unsigned i = 0; i < EACH; i++) {
+        unsigned k = rand_r(&seed) % 8;
+        struct addr a = numbered(k);
+        if (!peers_enter(shared_peers, &a, LIMIT))
+            continue;
+        if (__atomic_add_fetch((int *)&inside[k], 1, __ATOMIC_SEQ_CST) > LIMIT)
+            abort();
+        __atomic_sub_fetch((int *)&inside[k], 1, __ATOMIC_SEQ_CST);
+        peers_leave(shared_peers, &a);
+    }
+    return NULL;
+}
+
+static void threads(void **state)
+{
+    (void)state;
+    pthread_t id[THREADS];
+    unsigned seed[THREADS];
+    shared_peers = peers_new();
+    for (unsigned i = 0; i < THREADS; i++) {
+        seed[i] = i;
+        pthread_create(&id[i], NULL, come_and_go, &seed[i]);
+    }
+    for (unsigned i = 0; i < THREADS; i++)
+        pthread_join(id[i], NULL);
+    for (u32 k = 0; k < 8; k++) { /* all places are free again */
+        struct addr a = numbered(k);
+        assert_true(peers_enter(shared_peers, &a, 1));
+    }
+    peers_free(shared_peers);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_limit_per_address),
+        cmocka_unit_test(ports_are_nothing_but_sites_are),
+        cmocka_unit_test(many_addresses),
+        cmocka_unit_test(threads),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

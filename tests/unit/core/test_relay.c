@@ -1,0 +1,271 @@
+/* Bodies from leg to leg: every split on both sides, back-pressure, trailers, limits, ends. */
+#include "core/relay.h"
+
+#include "help_engine.h"
+
+static struct memory_end from_end, to_end;
+static struct leg from, to;
+static struct relay relay;
+static struct arena arena;
+static struct msg trailers;
+static const struct head_limits limits = { .head = 1000, .line = 500, .fields = 10 };
+
+static void start(enum body_kind in, u64 length, enum body_kind out)
+{
+    arena_init(&arena, 0);
+    msg_init(&trailers, &arena);
+    from = (struct leg){ .conn = memory_open(&from_end, CONN_EXCHANGE) };
+    to = (struct leg){ .conn = memory_open(&to_end, CONN_EXCHANGE) };
+    leg_expect_body(&from, in, length);
+    leg_announce_body(&to, out, length);
+    relay = (struct relay){ .from = &from, .to = &to, .most = UINT64_MAX, .trailers = true };
+    relay.rules = (struct body_rules){ .limits = &limits, .trailers = &trailers };
+}
+
+static void stop(void)
+{
+    conn_close(from.conn);
+    conn_close(to.conn);
+    arena_free(&arena);
+    rig_turn();
+}
+
+static enum relay_result turn(void)
+{
+    enum fault f;
+    enum relay_result r = relay_turn(&relay, &f);
+    if (r != RELAY_SOURCE_FAULT)
+        assert_int_equal(f, FAULT_NONE);
+    return r;
+}
+
+/* To the end, whatever it takes; the sink takes `quota` bytes at a time. */
+static enum relay_result run(size_t quota)
+{
+    enum relay_result r;
+    memory_allow(&to_end, quota);
+    while ((r = turn()) == RELAY_WAIT_SINK || r == RELAY_YIELD)
+        memory_allow(&to_end, quota);
+    return r;
+}
+
+#define CHUNKED_BODY "5\r\nhello\r\n9\r\n, chunked\r\n6\r\n world\r\n0\r\nX-Sum: 7\r\n\r\n"
+
+static void every_split(void **state)
+{
+    (void)state;
+    for (size_t piece = 1; piece < 64; piece += 5)
+        for (size_t quota = 1; quota < 64; quota += 7) {
+            start(BODY_CHUNKED, 0, BODY_UNTIL_CLOSE);
+            from_end.piece = piece;
+            memory_feed(&from_end, SLICE(CHUNKED_BODY));
+            assert_int_equal(run(quota), RELAY_DONE);
+            assert_slice(memory_out(&to_end), "hello, chunked world");
+            stop();
+            start(BODY_LENGTH, 20, BODY_LENGTH);
+            from_end.piece = piece;
+            memory_feed(&from_end, SLICE("hello, chunked world"));
+            assert_int_equal(run(quota), RELAY_DONE);
+            assert_slice(memory_out(&to_end), "hello, chunked world");
+            stop();
+        }
+}
+
+/* Chunks are made anew, of what one read brought; undone again they are the body. */
+static void chunks_are_made_anew(void **state)
+{
+    (void)state;
+    for (size_t piece = 1; piece < 64; piece += 5)
+        for (size_t quota = 1; quota < 64; quota += 7) {
+            static struct memory_end back_end;
+            start(BODY_CHUNKED, 0, BODY_CHUNKED);
+            from_end.piece = piece;
+            memory_feed(&from_end, SLICE(CHUNKED_BODY));
+            assert_int_equal(run(quota), RELAY_DONE);
+            struct leg back = { .conn = memory_open(&back_end, CONN_EXCHANGE) };
+            leg_expect_body(&back, BODY_CHUNKED, 0);
+            memory_feed(&back_end, memory_out(&to_end));
+            assert_int_equal(conn_fill(back.conn), SOCK_OK);
+            char area[64];
+            struct text t = text_in(area, sizeof area);
+            struct slice run_of;
+            struct msg said;
+            enum fault f;
+            msg_init(&said, &arena);
+            struct body_rules rules = { .limits = &limits, .trailers = &said };
+            while (leg_next(&back, &rules, &run_of, &f) == BODY_RUN) {
+                text_add(&t, run_of);
+                leg_took(&back, run_of.n);
+            }
+            assert_int_equal(back.in.phase, BODY_DONE);
+            assert_slice(text_slice(&t), "hello, chunked world");
+            assert_int_equal(said.nfields, 1);
+            assert_true(back.conn->in == NULL || buf_len(back.conn->in) == 0);
+            conn_close(back.conn);
+            stop();
+        }
+}
+
+static void trailers_only_for_who_understands_them(void **state)
+{
+    (void)state;
+    start(BODY_CHUNKED, 0, BODY_CHUNKED);
+    memory_feed(&from_end, SLICE("1\r\nx\r\n0\r\nX-Sum: 7\r\n\r\n"));
+    assert_int_equal(run(SIZE_MAX), RELAY_DONE);
+    assert_slice(memory_out(&to_end), "1\r\nx\r\n0\r\nX-Sum: 7\r\n\r\n");
+    stop();
+    start(BODY_CHUNKED, 0, BODY_CHUNKED);
+    relay.trailers = false;
+    memory_feed(&from_end, SLICE("1\r\nx\r\n0\r\nX-Sum: 7\r\n\r\n"));
+    assert_int_equal(run(SIZE_MAX), RELAY_DONE);
+    assert_slice(memory_out(&to_end), "1\r\nx\r\n0\r\n\r\n");
+    stop();
+}
+
+/* A sink that takes nothing stops the reading: one buffer waits here, not the whole body. */
+static void back_pressure(void **state)
+{
+    (void)state;
+    static char body[1 << 18];
+    start(BODY_LENGTH, sizeof body, BODY_LENGTH);
+    memory_feed(&from_end, (struct slice){ body, sizeof body });
+    memory_allow(&to_end, 0);
+    assert_int_equal(turn(), RELAY_WAIT_SINK);
+    unsigned reads = from_end.reads;
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(turn(), RELAY_WAIT_SINK);
+    assert_int_equal(from_end.reads, reads);
+    assert_true(rig.worker->bufs.in_use < 40000);
+    assert_int_equal(run(SIZE_MAX), RELAY_DONE);
+    assert_int_equal(memory_out(&to_end).n, sizeof body);
+    stop();
+}
+
+/* What is ready is not held back while more is awaited: event streams. */
+static void nothing_waits_with_the_source(void **state)
+{
+    (void)state;
+    start(BODY_CHUNKED, 0, BODY_CHUNKED);
+    memory_feed(&from_end, SLICE("9\r\ndata: 1\n\n\r\n"));
+    assert_int_equal(turn(), RELAY_WAIT_SOURCE);
+    assert_slice(memory_out(&to_end), "9\r\ndata: 1\n\n\r\n");
+    memory_feed(&from_end, SLICE("9\r\ndata: 2\n\n\r\n"));
+    memory_allow(&to_end, 3);
+    assert_int_equal(turn(), RELAY_WAIT_SINK);
+    assert_int_equal(run(SIZE_MAX), RELAY_WAIT_SOURCE);
+    assert_slice(memory_out(&to_end), "9\r\ndata: 1\n\n\r\n9\r\ndata: 2\n\n\r\n");
+    stop();
+}
+
+static enum relay_result run_to_the_end_of(enum body_kind in, u64 length, const char *text)
+{
+    start(in, length, in == BODY_LENGTH ? BODY_LENGTH : BODY_CHUNKED);
+    memory_feed(&from_end, slice_of(text));
+    memory_feed_end(&from_end);
+    enum relay_result r = run(SIZE_MAX);
+    return r;
+}
+
+static void a_truncated_source(void **state)
+{
+    (void)state;
+    assert_int_equal(run_to_the_end_of(BODY_LENGTH, 10, "short"), RELAY_SOURCE_FAULT);
+    stop();
+    assert_int_equal(run_to_the_end_of(BODY_CHUNKED, 0, "5\r\nhello\r\n"), RELAY_SOURCE_FAULT);
+    assert_has_not(to_end.out, "0\r\n\r\n"); /* never made to look whole */
+    stop();
+    assert_int_equal(run_to_the_end_of(BODY_CHUNKED, 0, "5\r\nhello\r\n0\r\nX"),
+                     RELAY_SOURCE_FAULT);
+    stop();
+    assert_int_equal(run_to_the_end_of(BODY_UNTIL_CLOSE, 0, "hello"), RELAY_DONE);
+    assert_slice(memory_out(&to_end), "5\r\nhello\r\n0\r\n\r\n");
+    stop();
+    start(BODY_UNTIL_CLOSE, 0, BODY_UNTIL_CLOSE);
+    from_end.in_breaks = true; /* a reset is no end */
+    memory_feed(&from_end, SLICE("hello"));
+    assert_int_equal(run(SIZE_MAX), RELAY_SOURCE_FAULT);
+    stop();
+}
+
+static void a_malformed_source(void **state)
+{
+    (void)state;
+    enum fault f;
+    start(BODY_CHUNKED, 0, BODY_CHUNKED);
+    memory_feed(&from_end, SLICE("5\r\nhello\r\nz\r\n"));
+    assert_int_equal(relay_turn(&relay, &f), RELAY_SOURCE_FAULT);
+    assert_int_equal(f, FAULT_bad_chunk);
+    stop();
+}
+
+static void the_body_limit(void **state)
+{
+    (void)state;
+    enum fault f;
+    start(BODY_CHUNKED, 0, BODY_CHUNKED);
+    relay.most = 5;
+    memory_feed(&from_end, SLICE("5\r\nhello\r\n1\r\n!\r\n"));
+    assert_int_equal(relay_turn(&relay, &f), RELAY_SOURCE_FAULT);
+    assert_int_equal(f, FAULT_body_too_large);
+    stop();
+    start(BODY_CHUNKED, 0, BODY_CHUNKED);
+    relay.most = 5;
+    memory_feed(&from_end, SLICE("5\r\nhello\r\n0\r\n\r\n"));
+    assert_int_equal(run(SIZE_MAX), RELAY_DONE);
+    stop();
+}
+
+static void a_share_of_the_turn(void **state)
+{
+    (void)state;
+    static char body[1 << 18];
+    start(BODY_LENGTH, sizeof body, BODY_LENGTH);
+    from_end.piece = 1000;
+    memory_feed(&from_end, (struct slice){ body, sizeof body });
+    assert_int_equal(turn(), RELAY_YIELD);
+    assert_true(from_end.reads >= 2 && from_end.reads < 20);
+    assert_int_equal(run(SIZE_MAX), RELAY_DONE);
+    stop();
+}
+
+static void a_broken_sink(void **state)
+{
+    (void)state;
+    start(BODY_LENGTH, 5, BODY_LENGTH);
+    to_end.out_breaks = true;
+    memory_feed(&from_end, SLICE("hello"));
+    assert_int_equal(turn(), RELAY_SINK_BROKEN);
+    stop();
+}
+
+static void done_only_when_flushed(void **state)
+{
+    (void)state;
+    start(BODY_LENGTH, 5, BODY_LENGTH);
+    memory_feed(&from_end, SLICE("hello"));
+    memory_allow(&to_end, 4);
+    assert_int_equal(turn(), RELAY_WAIT_SINK);
+    assert_int_equal(turn(), RELAY_WAIT_SINK);
+    memory_allow(&to_end, 4);
+    assert_int_equal(turn(), RELAY_DONE);
+    assert_slice(memory_out(&to_end), "hello");
+    stop();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        RIG_TEST(every_split),
+        RIG_TEST(chunks_are_made_anew),
+        RIG_TEST(trailers_only_for_who_understands_them),
+        RIG_TEST(back_pressure),
+        RIG_TEST(nothing_waits_with_the_source),
+        RIG_TEST(a_truncated_source),
+        RIG_TEST(a_malformed_source),
+        RIG_TEST(the_body_limit),
+        RIG_TEST(a_share_of_the_turn),
+        RIG_TEST(a_broken_sink),
+        RIG_TEST(done_only_when_flushed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,154 @@
+/* What may be sent once more, and that a stale pooled connection is replaced without the client
+ * noticing, but never for a POST whose bytes are gone. */
+#include "core/retry.h"
+
+#include "core/target.h"
+#include "help_engine.h"
+
+static void the_conditions(void **state)
+{
+    (void)state;
+    static const struct {
+        bool via_pool, retried, far_seen, refilled, sent, allowed;
+        enum method method;
+        enum body_kind body;
+    } rows[] = {
+        { .via_pool = true, .sent = true, .method = METHOD_GET, .allowed = true },
+        { .via_pool = false, .sent = true, .method = METHOD_GET },
+        { .via_pool = true, .retried = true, .method = METHOD_GET },
+        { .via_pool = true, .far_seen = true, .method = METHOD_GET },
+        { .via_pool = true, .sent = true, .method = METHOD_POST },
+        { .via_pool = true, .sent = false, .method = METHOD_POST, .allowed = true },
+        { .via_pool = true, .sent = true, .method = METHOD_PATCH },
+        { .via_pool = true, .sent = true, .method = METHOD_OTHER },
+        { .via_pool = true,
+          .sent = true,
+          .method = METHOD_PUT,
+          .body = BODY_LENGTH,
+          .allowed = true },
+        { .via_pool = true, .sent = true, .method = METHOD_DELETE, .allowed = true },
+        /* A body that has been read on is gone. */
+        { .via_pool = true, .refilled = true, .method = METHOD_PUT, .body = BODY_LENGTH },
+        { .via_pool = true, .refilled = true, .method = METHOD_PUT, .body = BODY_CHUNKED },
+        { .via_pool = true, .refilled = true, .sent = true, .method = METHOD_GET, .allowed = true },
+    };
+    for (unsigned i = 0; i < countof(rows); i++) {
+        struct conn near = { .refilled = rows[i].refilled }, far = { .bytes_out = 700 };
+        struct xchg *x = calloc(1, sizeof *x);
+        x->near.conn = &near;
+        x->far.conn = &far;
+        x->far_base = rows[i].sent ? 600 : 700;
+        x->via_pool = rows[i].via_pool;
+        x->retried = rows[i].retried;
+        x->far_seen = rows[i].far_seen;
+        x->req.method = rows[i].method;
+        x->req.body = rows[i].body;
+        if (retry_allowed(x) != rows[i].allowed)
+            fail_msg("row %u", i);
+        free(x);
+    }
+}
+
+static int client, origin, far;
+
+/* One exchange has gone well; its connection rests in the pool. */
+static void with_a_pooled_connection(void)
+{
+    origin = rig_origin();
+    client = rig_client();
+    rig_say(client, "GET http://one.test/1 HTTP/1.1\r\nHost: one.test\r\n\r\n");
+    far = rig_accept(origin);
+    assert_begins(rig_hears(far), "GET /1 ");
+    rig_say(far, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1");
+    assert_has(rig_hears(client), "\r\n\r\n1");
+    assert_int_equal(rig_count(STAT_upstream_idle), 1);
+}
+
+/* The request comes before the engine has seen that the origin closed. */
+static void ask_while_it_goes_stale(const char *request)
+{
+    assert_int_equal(send(client, request, strlen(request), 0), strlen(request));
+    rig_close(far);
+    rig_turn();
+}
+
+static void a_get_is_sent_again(void **state)
+{
+    (void)state;
+    with_a_pooled_connection();
+    ask_while_it_goes_stale("GET http://one.test/2 HTTP/1.1\r\nHost: one.test\r\n\r\n");
+    far = rig_accept(origin);
+    assert_begins(rig_hears(far), "GET /2 ");
+    rig_say(far, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n2");
+    assert_has(rig_hears(client), "\r\n\r\n2");
+    assert_int_equal(rig_count(STAT_upstream_retries_total), 1);
+}
+
+static void a_put_is_sent_again_with_its_body(void **state)
+{
+    (void)state;
+    with_a_pooled_connection();
+    ask_while_it_goes_stale("PUT http://one.test/2 HTTP/1.1\r\nHost: one.test\r\n"
+                            "Transfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n");
+    far = rig_accept(origin);
+    const char *heard = rig_hears(far);
+    assert_begins(heard, "PUT /2 ");
+    assert_has(heard, "\r\n\r\n4\r\nbody\r\n0\r\n\r\n");
+    rig_say(far, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n2");
+    assert_has(rig_hears(client), "\r\n\r\n2");
+    /* … and the client's connection goes on behind it. */
+    rig_say(client, "GET http://one.test/3 HTTP/1.1\r\nHost: one.test\r\n\r\n");
+    assert_begins(rig_hears(far), "GET /3 ");
+}
+
+static void a_post_is_not(void **state)
+{
+    (void)state;
+    with_a_pooled_connection();
+    ask_while_it_goes_stale("POST http://one.test/2 HTTP/1.1\r\nHost: one.test\r\n"
+                            "Content-Length: 4\r\n\r\nbody");
+    const char *said = rig_hears(client);
+    assert_begins(said, "HTTP/1.1 502 ");
+    assert_has(said, "upstream_");
+    assert_int_equal(rig_count(STAT_upstream_retries_total), 0);
+}
+
+/* The second one is fresh: when that closes too, it is told. */
+static void only_once(void **state)
+{
+    (void)state;
+    with_a_pooled_connection();
+    ask_while_it_goes_stale("GET http://one.test/2 HTTP/1.1\r\nHost: one.test\r\n\r\n");
+    far = rig_accept(origin);
+    rig_hears(far);
+    rig_close(far);
+    const char *said = rig_hears(client);
+    assert_begins(said, "HTTP/1.1 502 ");
+    assert_has(said, "upstream_closed");
+    assert_int_equal(rig_count(STAT_upstream_retries_total), 1);
+}
+
+static void not_once_the_answer_has_begun(void **state)
+{
+    (void)state;
+    with_a_pooled_connection();
+    rig_say(client, "GET http://one.test/2 HTTP/1.1\r\nHost: one.test\r\n\r\n");
+    rig_hears(far);
+    rig_say(far, "HTTP/1.1 200");
+    rig_close(far);
+    assert_begins(rig_hears(client), "HTTP/1.1 502 ");
+    assert_int_equal(rig_count(STAT_upstream_retries_total), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_conditions),
+        RIG_TEST(a_get_is_sent_again),
+        RIG_TEST(a_put_is_sent_again_with_its_body),
+        RIG_TEST(a_post_is_not),
+        RIG_TEST(only_once),
+        RIG_TEST(not_once_the_answer_has_begun),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

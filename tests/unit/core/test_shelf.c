@@ -1,0 +1,175 @@
+/* The shelf: what is put is taken once, by whom it fits, by any thread. */
+#include "core/shelf.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define HOST SLICE("a.test")
+
+static bool anyone(void *context, const struct addr *a)
+{
+    (void)context;
+    (void)a;
+    return true;
+}
+
+static bool port_is(void *context, const struct addr *a)
+{
+    return a->port == *(u16 *)context;
+}
+
+static struct shelf_item item_of(u16 port, u64 since)
+{
+    return (struct shelf_item){ .fd = open("/dev/null", O_RDONLY),
+                                .peer = { .family = AF_INET, .port = port },
+                                .requests = port,
+                                .since_ms = since };
+}
+
+static bool is_open(int fd)
+{
+    return fcntl(fd, F_GETFD) >= 0;
+}
+
+static void the_latest_first(void **state)
+{
+    (void)state;
+    struct shelf *s = shelf_new();
+    struct shelf_item a = item_of(1, 10), b = item_of(2, 20), got;
+    assert_true(shelf_put(s, 77, HOST, 80, &a) && shelf_put(s, 77, HOST, 80, &b));
+    assert_true(shelf_take(s, 77, HOST, 80, anyone, NULL, &got));
+    assert_int_equal(got.fd, b.fd);
+    assert_int_equal(got.requests, 2);
+    assert_int_equal(got.peer.port, 2);
+    assert_true(shelf_take(s, 77, HOST, 80, anyone, NULL, &got));
+    assert_int_equal(got.fd, a.fd);
+    assert_int_equal(got.since_ms, 10);
+    assert_false(shelf_take(s, 77, HOST, 80, anyone, NULL, &got));
+    close(a.fd), close(b.fd);
+    shelf_free(s);
+}
+
+/* A hash proves nothing: name and port are compared. */
+static void compared_by_name(void **state)
+{
+    (void)state;
+    struct shelf *s = shelf_new();
+    struct shelf_item a = item_of(1, 10), got;
+    assert_true(shelf_put(s, 77, HOST, 80, &a));
+    assert_false(shelf_take(s, 77, SLICE("b.test"), 80, anyone, NULL, &got));
+    assert_false(shelf_take(s, 77, SLICE("a.tes"), 80, anyone, NULL, &got));
+    assert_false(shelf_take(s, 77, HOST, 81, anyone, NULL, &got));
+    assert_false(shelf_take(s, 77 + 64, HOST, 80, anyone, NULL, &got));
+    assert_true(is_open(a.fd));
+    shelf_free(s);
+    assert_false(is_open(a.fd));
+}
+
+static void only_what_fits(void **state)
+{
+    (void)state;
+    struct shelf *s = shelf_new();
+    struct shelf_item a = item_of(1, 10), b = item_of(2, 20), got;
+    u16 wanted = 1;
+    assert_true(shelf_put(s, 77, HOST, 80, &a) && shelf_put(s, 77, HOST, 80, &b));
+    assert_true(shelf_take(s, 77, HOST, 80, port_is, &wanted, &got));
+    assert_int_equal(got.fd, a.fd);
+    assert_false(shelf_take(s, 77, HOST, 80, port_is, &wanted, &got));
+    close(a.fd);
+    shelf_free(s);
+}
+
+static void it_is_full_some_time(void **state)
+{
+    (void)state;
+    struct shelf *s = shelf_new();
+    unsigned n = 0;
+    struct shelf_item it = item_of(1, 10);
+    while (n < 1000 && shelf_put(s, 77, HOST, 80, &it)) {
+        it = item_of(1, 10);
+        n++;
+    }
+    assert_in_range(n, 16, 999);
+    assert_true(shelf_put(s, 78, HOST, 80, &it)); /* another shard */
+    shelf_free(s);
+}
+
+static void sweeping(void **state)
+{
+    (void)state;
+    struct shelf *s = shelf_new();
+    struct shelf_item a = item_of(1, 10), b = item_of(2, 20), got;
+    assert_true(shelf_put(s, 77, HOST, 80, &a) && shelf_put(s, 77, HOST, 80, &b));
+    shelf_sweep(s, 10);
+    assert_true(is_open(a.fd));
+    shelf_sweep(s, 20);
+    assert_false(is_open(a.fd));
+    assert_true(is_open(b.fd));
+    assert_true(shelf_take(s, 77, HOST, 80, anyone, NULL, &got));
+    close(b.fd);
+    shelf_free(s);
+}
+
+enum { THREADS = 4, EACH = 2000 };
+
+struct crowd {
+    pthread_t id;
+    struct shelf *shelf;
+    unsigned put, taken;
+};
+
+/* Numbers stand for descriptors: nothing is opened or closed here. */
+static void *put_and_take(void *arg)
+{
+    struct crowd *c = arg;
+    struct shelf_item it = { .since_ms = 1 }, got;
+    for (unsigned i = 0; i < EACH; i++) {
+        u64 hash = i % 8;
+        it.fd = 1000000;
+        c->put += shelf_put(c->shelf, hash, HOST, 80, &it);
+        if (i % 3)
+            c->taken += shelf_take(c->shelf, hash, HOST, 80, anyone, NULL, &got);
+        if (i % 100 == 0)
+            shelf_sweep(c->shelf, 1);
+    }
+    return NULL;
+}
+
+static void threads(void **state)
+{
+    (void)state;
+    struct shelf *s = shelf_new();
+    struct crowd crowd[THREADS];
+    unsigned put = 0, taken = 0;
+    struct shelf_item got;
+    for (unsigned i = 0; i < THREADS; i++) {
+        crowd[i] = (struct crowd){ .shelf = s };
+        pthread_create(&crowd[i].id, NULL, put_and_take, &crowd[i]);
+    }
+    for (unsigned i = 0; i < THREADS; i++) {
+        pthread_join(crowd[i].id, NULL);
+        put += crowd[i].put;
+        taken += crowd[i].taken;
+    }
+    for (u64 hash = 0; hash < 8; hash++)
+        while (shelf_take(s, hash, HOST, 80, anyone, NULL, &got))
+            taken++;
+    assert_int_equal(put, taken);
+    shelf_free(s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_latest_first), cmocka_unit_test(compared_by_name),
+        cmocka_unit_test(only_what_fits),   cmocka_unit_test(it_is_full_some_time),
+        cmocka_unit_test(sweeping),         cmocka_unit_test(threads),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

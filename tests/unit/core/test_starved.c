@@ -1,0 +1,97 @@
+/* Connections that stand in line for memory: what becomes of them when they go on without it. */
+#include <unistd.h>
+
+#include "core/near.h"
+#include "core/target.h"
+#include "help_engine.h"
+
+/* One list node serves the line of the starved and that of the idle: in both at once, the worker
+ * would go round in it for ever. */
+static void one_that_is_pooled_leaves_the_line(void **state)
+{
+    (void)state;
+    int other;
+    struct worker *w = rig.worker;
+    struct host h;
+    assert_int_equal(host_parse(slice_of("origin.test"), &h), FAULT_NONE);
+    struct target *t = target_get(w, &h, 80);
+    struct conn *c = rig_conn(CONN_IDLE, &other);
+    rig_turn(); /* it is writable */
+    c->serves = CONN_EXCHANGE;
+    pool_busy(w, t);
+    worker_starve(w, c);
+    pool_rest(t);
+    pool_give(t, c);
+    assert_false(c->starved);
+    assert_true(list_empty(&w->starved));
+    assert_ptr_equal(w->idle_far.next, &c->idle_link);
+    rig_later(50);
+    rig_turn();
+    assert_int_equal(t->nidle, 1);
+    assert_true(pool_evict(w));
+    target_put(w, &t);
+    rig_close(other);
+}
+
+/* Readable, and no buffer to read into: its place is the line, not the ready queue. */
+static void one_that_lingers_does_not_spin(void **state)
+{
+    (void)state;
+    int client = rig_client();
+    struct conn *c = rig_near();
+    near_linger(c);
+    rig_famine();
+    assert_int_equal(write(client, "more", 4), 4);
+    rig_turn(); /* until nothing happens any more */
+    assert_true(c->starved);
+    rig_feast();
+    rig_later(50);
+    rig_turn();
+    assert_false(c->starved);
+    rig_later(2000);
+    rig_turn();
+    assert_true(rig_ended(client));
+}
+
+/* No wait for room is without an end, and what is unsent goes out before more is heaped on it. */
+static void waits_for_room_have_an_end(void **state)
+{
+    (void)state;
+    static struct memory_end m;
+    static char much[200000];
+    struct conn *c = memory_open(&m, CONN_IDLE);
+    struct text t;
+    rig_famine();
+    assert_false(conn_room(c, 100, &t));
+    assert_int_equal(c->wait, WAIT_MEMORY);
+    assert_true(timer_armed(&c->timer) && c->starved);
+    rig_feast();
+    assert_true(conn_room(c, sizeof much, &t));
+    assert_int_equal(c->wait, WAIT_NOTHING);
+    text_put(&t, much, sizeof much);
+    conn_wrote(c, &t);
+    memory_allow(&m, 0);
+    assert_false(conn_room(c, 100000, &t));
+    assert_int_equal(c->wait, WAIT_WRITE);
+    memory_allow(&m, 150000);
+    assert_true(conn_room(c, 100000, &t));
+    assert_int_equal(memory_out(&m).n, 150000);
+    m.nout = 0;
+    text_put(&t, much, 100000);
+    assert_false(t.full);
+    conn_wrote(c, &t);
+    memory_allow(&m, SIZE_MAX);
+    assert_int_equal(conn_flush(c), SOCK_OK);
+    assert_int_equal(memory_out(&m).n, 150000);
+    conn_close(c);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        RIG_TEST(one_that_is_pooled_leaves_the_line),
+        RIG_TEST(one_that_lingers_does_not_spin),
+        RIG_TEST(waits_for_room_have_an_end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

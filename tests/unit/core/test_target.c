@@ -1,0 +1,275 @@
+/* Targets and their idle connections: whose they are, who may use them, how many stay, and when
+ * they go. */
+#include "core/target.h"
+
+#include <unistd.h>
+
+#include "core/shelf.h"
+#include "help_engine.h"
+
+static struct host host_of(const char *name)
+{
+    struct host h;
+    assert_int_equal(host_parse(slice_of(name), &h), FAULT_NONE);
+    return h;
+}
+
+/* An exchange as far as the pool looks at it. */
+static struct xchg *asker(struct worker *w, const char *name, u16 port)
+{
+    struct xchg *x = calloc(1, sizeof *x);
+    struct host h = host_of(name);
+    x->worker = w;
+    x->role = rig.listener.role;
+    x->target = target_get(w, &h, port);
+    return x;
+}
+
+static void asker_end(struct xchg *x)
+{
+    target_put(x->worker, &x->target);
+    free(x);
+}
+
+/* A connection that leads to address and has just ended an exchange for t. */
+static struct conn *used(struct worker *w, struct target *t, const char *address, int *other)
+{
+    int pair[2];
+    struct addr peer;
+    assert_true(addr_parse_port(slice_of(address), &peer));
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+    struct conn *c = conn_new(w, pair[1], &peer, CONN_IDLE);
+    assert_non_null(c);
+    *other = pair[0];
+    pool_busy(w, t);
+    loop_turn(&w->loop, 0); /* it is writable */
+    c->serves = CONN_EXCHANGE;
+    return c;
+}
+
+static void give(struct target *t, struct conn *c)
+{
+    pool_rest(t);
+    pool_give(t, c);
+}
+
+static void one_per_name_and_port(void **state)
+{
+    (void)state;
+    struct host a = host_of("a.test"), b = host_of("b.test"), same = host_of("A.TEST.");
+    struct target *t = target_get(rig.worker, &a, 80), *u = target_get(rig.worker, &same, 80),
+                  *v = target_get(rig.worker, &a, 81), *x = target_get(rig.worker, &b, 80);
+    assert_ptr_equal(t, u);
+    assert_int_equal(t->refs, 2);
+    assert_ptr_not_equal(t, v);
+    assert_ptr_not_equal(t, x);
+    target_put(rig.worker, &u);
+    assert_null(u);
+    assert_int_equal(t->refs, 1);
+    target_put(rig.worker, &t);
+    target_put(rig.worker, &v);
+    target_put(rig.worker, &x);
+    struct host literal = host_of("127.0.0.9");
+    t = target_get(rig.worker, &literal, 8080);
+    assert_true(t->literal);
+    assert_int_equal(t->addr.port, 8080);
+    target_put(rig.worker, &t);
+}
+
+static void the_last_used_comes_first(void **state)
+{
+    (void)state;
+    struct xchg *x = asker(rig.worker, "a.test", 80);
+    int far[2];
+    struct conn *c = used(rig.worker, x->target, "127.0.0.1:80", &far[0]),
+                *d = used(rig.worker, x->target, "127.0.0.1:80", &far[1]);
+    give(x->target, c);
+    give(x->target, d);
+    assert_int_equal(rig_count(STAT_upstream_idle), 2);
+    assert_int_equal(c->serves, CONN_IDLE);
+    struct conn *taken = pool_take(x);
+    assert_ptr_equal(taken, d);
+    assert_int_equal(taken->serves, CONN_EXCHANGE);
+    assert_ptr_equal(pool_take(x), c);
+    assert_null(pool_take(x));
+    assert_int_equal(rig_count(STAT_upstream_idle), 0);
+    assert_int_equal(rig_count(STAT_upstream_reused_total), 2);
+    conn_close(c);
+    conn_close(d);
+    pool_rest(x->target);
+    asker_end(x);
+    close(far[0]), close(far[1]);
+}
+
+static enum fault only_two(struct xchg *x, const struct addr *a)
+{
+    (void)x;
+    return a->ip[3] == 2 ? FAULT_NONE : FAULT_destination_loopback;
+}
+
+/* Who may not go to an address does not ride a connection that leads there. */
+static void taking_one_asks_the_role(void **state)
+{
+    (void)state;
+    struct xchg *x = asker(rig.worker, "a.test", 80);
+    int far[3];
+    for (int i = 0; i < 3; i++)
+        give(x->target,
+             used(rig.worker, x->target, i == 1 ? "127.0.0.2:80" : "127.0.0.1:80", &far[i]));
+    rig.vet = only_two;
+    struct conn *c = pool_take(x);
+    assert_non_null(c);
+    assert_int_equal(c->peer.ip[3], 2);
+    assert_null(pool_take(x));
+    rig.vet = NULL;
+    struct conn *d = pool_take(x);
+    assert_non_null(d);
+    conn_close(c);
+    conn_close(d);
+    asker_end(x);
+    for (int i = 0; i < 3; i++)
+        close(far[i]);
+}
+
+static void an_origin_that_speaks_or_closes_is_dropped(void **state)
+{
+    (void)state;
+    struct xchg *x = asker(rig.worker, "a.test", 80);
+    int far[2];
+    give(x->target, used(rig.worker, x->target, "127.0.0.1:80", &far[0]));
+    give(x->target, used(rig.worker, x->target, "127.0.0.1:80", &far[1]));
+    asker_end(x); /* the target lives on for its idle connections */
+    assert_int_equal(write(far[0], "HTTP/1.1 408 Too late\r\n\r\n", 25), 25);
+    rig_turn();
+    assert_int_equal(rig_count(STAT_upstream_idle), 1);
+    close(far[1]);
+    rig_turn();
+    assert_int_equal(rig_count(STAT_upstream_idle), 0);
+    assert_true(list_empty(&rig.worker->idle_far));
+    close(far[0]);
+}
+
+static void nobody_rests_for_ever(void **state)
+{
+    (void)state;
+    struct xchg *x = asker(rig.worker, "a.test", 80);
+    int far;
+    give(x->target, used(rig.worker, x->target, "127.0.0.1:80", &far));
+    rig_later(59000);
+    assert_int_equal(rig_count(STAT_upstream_idle), 1);
+    rig_later(2000);
+    assert_int_equal(rig_count(STAT_upstream_idle), 0);
+    asker_end(x);
+    close(far);
+}
+
+static void eviction_takes_who_rested_longest(void **state)
+{
+    (void)state;
+    struct xchg *x = asker(rig.worker, "a.test", 80), *y = asker(rig.worker, "b.test", 80);
+    int far[3];
+    assert_false(pool_evict(rig.worker));
+    give(x->target, used(rig.worker, x->target, "127.0.0.1:80", &far[0]));
+    give(y->target, used(rig.worker, y->target, "127.0.0.1:80", &far[1]));
+    give(x->target, used(rig.worker, x->target, "127.0.0.1:80", &far[2]));
+    assert_true(pool_evict(rig.worker));
+    assert_true(rig_ended(far[0]));
+    pool_evict_spare(rig.worker);
+    assert_true(rig_ended(far[1]));
+    pool_evict_spare(rig.worker); /* the last way to an origin stays */
+    assert_int_equal(rig_count(STAT_upstream_idle), 1);
+    pool_drain(rig.worker);
+    assert_int_equal(rig_count(STAT_upstream_idle), 0);
+    asker_end(x);
+    asker_end(y);
+    close(far[0]), close(far[1]), close(far[2]);
+}
+
+static void draining_keeps_nothing(void **state)
+{
+    (void)state;
+    struct xchg *x = asker(rig.worker, "a.test", 80);
+    int far;
+    struct conn *c = used(rig.worker, x->target, "127.0.0.1:80", &far);
+    rig.worker->draining = DRAIN_GRACEFUL;
+    give(x->target, c);
+    assert_true(rig_ended(far));
+    asker_end(x);
+    close(far);
+}
+
+/* With other workers about, the drawer keeps as many as were busy at once; the rest is shared. */
+static void what_the_drawer_does_not_need_goes_to_the_shelf(void **state)
+{
+    (void)state;
+    struct worker *other = rig.workers[1];
+    struct xchg *x = asker(rig.worker, "a.test", 80), *y = asker(other, "a.test", 80);
+    int far[3];
+    struct conn *c[3];
+    for (int i = 0; i < 2; i++)
+        c[i] = used(rig.worker, x->target, "127.0.0.1:80", &far[i]);
+    give(x->target, c[0]); /* peak 2: 1 busy, 1 idle */
+    give(x->target, c[1]);
+    assert_int_equal(rig_count(STAT_upstream_idle), 2);
+    assert_null(pool_take(y));
+    /* A quiet quarter of a minute later one at a time is the rule, the second one is too many. */
+    rig_later(25000);
+    struct conn *d = pool_take(x);
+    pool_busy(rig.worker, x->target);
+    d->requests = 7;
+    give(x->target, d);
+    assert_int_equal(rig_count(STAT_upstream_idle), 1);
+    struct conn *taken = pool_take(y);
+    assert_non_null(taken);
+    assert_ptr_equal(taken->worker, other);
+    assert_int_equal(taken->requests, 7);
+    assert_int_equal(taken->peer.port, 80);
+    conn_close(taken);
+    asker_end(x);
+    asker_end(y);
+    pool_drain(rig.worker);
+    rig_turn();
+    close(far[0]), close(far[1]);
+}
+
+/* Nobody watches the shelf: what closed or spoke there is noticed when it is taken. */
+static void stale_ones_on_the_shelf(void **state)
+{
+    (void)state;
+    struct xchg *x = asker(rig.worker, "a.test", 80);
+    struct slice host = { x->target->host, x->target->len };
+    int pair[3][2];
+    struct shelf_item item = { .since_ms = 1 };
+    assert_true(addr_parse_port(SLICE("127.0.0.1:80"), &item.peer));
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair[i]), 0);
+        item.fd = pair[i][1];
+        assert_true(shelf_put(rig.engine.shelf, x->target->hash, host, 80, &item));
+    }
+    close(pair[2][0]);
+    assert_int_equal(write(pair[1][0], "x", 1), 1);
+    struct conn *c = pool_take(x);
+    assert_non_null(c);
+    assert_int_equal(c->stream.io.fd, pair[0][1]);
+    assert_null(pool_take(x));
+    conn_close(c);
+    assert_true(rig_reset(pair[1][0]) || rig_ended(pair[1][0]));
+    asker_end(x);
+    close(pair[0][0]), close(pair[1][0]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        RIG_TEST(one_per_name_and_port),
+        RIG_TEST(the_last_used_comes_first),
+        RIG_TEST(taking_one_asks_the_role),
+        RIG_TEST(an_origin_that_speaks_or_closes_is_dropped),
+        RIG_TEST(nobody_rests_for_ever),
+        RIG_TEST(eviction_takes_who_rested_longest),
+        RIG_TEST(draining_keeps_nothing),
+        RIG_TEST_TWO(what_the_drawer_does_not_need_goes_to_the_shelf),
+        RIG_TEST_TWO(stale_ones_on_the_shelf),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,199 @@
+/* Workers as threads: started, drained in both ways, joined; and the line of those who wait for
+ * memory. */
+#include "core/thread.h"
+
+#include <poll.h>
+#include <unistd.h>
+
+#include "core/near.h"
+#include "core/shelf.h"
+#include "help_engine.h"
+
+static int door[RIG_WORKERS]; /* the server's ends, one client per worker */
+
+static void start(struct worker *w)
+{
+    struct addr peer = { .family = AF_INET };
+    near_accept(w, &rig.listener, door[w->id], &peer);
+}
+
+static _Atomic int stopped;
+
+static void stop(struct worker *w)
+{
+    (void)w;
+    stopped++;
+}
+
+/* Blocks until something has arrived, or the end; what it is. */
+static const char *hears(int fd)
+{
+    static char area[4096];
+    struct pollfd p = { .fd = fd, .events = POLLIN };
+    assert_int_equal(poll(&p, 1, 5000), 1);
+    ssize_t n = recv(fd, area, sizeof area - 1, 0);
+    area[n > 0 ? n : 0] = 0;
+    return area;
+}
+
+static void says(int fd, const char *text)
+{
+    assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+}
+
+/* Threads of their own, on an engine of the rig; the rig's workers never run. */
+static struct worker *run[RIG_WORKERS];
+static int client[RIG_WORKERS];
+
+static void start_threads(void)
+{
+    stopped = 0;
+    rig.engine.accepting.start = start;
+    rig.engine.accepting.stop = stop;
+    for (u32 i = 0; i < RIG_WORKERS; i++) {
+        int pair[2];
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+        client[i] = pair[0];
+        door[i] = pair[1];
+        run[i] = worker_new(&rig.engine, i);
+        assert_non_null(run[i]);
+    }
+    for (u32 i = 0; i < RIG_WORKERS; i++)
+        worker_start(run[i]);
+}
+
+static void nothing(struct worker *w)
+{
+    (void)w;
+}
+
+static void join_threads(void)
+{
+    for (u32 i = 0; i < RIG_WORKERS; i++) {
+        worker_join(run[i]);
+        close(client[i]);
+    }
+    rig.engine.accepting.start = rig.engine.accepting.stop = nothing;
+}
+
+#define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
+
+static void every_worker_serves(void **state)
+{
+    (void)state;
+    start_threads();
+    for (u32 i = 0; i < RIG_WORKERS; i++) {
+        says(client[i], GET("/here"));
+        assert_has(hears(client[i]), "\r\n\r\n/here");
+    }
+    for (u32 i = 0; i < RIG_WORKERS; i++)
+        worker_drain(run[i], DRAIN_GRACEFUL);
+    for (u32 i = 0; i < RIG_WORKERS; i++)
+        assert_string_equal(hears(client[i]), ""); /* it was idle */
+    join_threads();
+    assert_int_equal(stopped, RIG_WORKERS);
+    assert_int_equal(atomic_load(&rig.engine.clients), 0);
+}
+
+/* Who has begun a request may finish it. */
+static void a_graceful_drain_waits(void **state)
+{
+    (void)state;
+    start_threads();
+    says(client[0], "GET /half HT");
+    says(client[1], GET("/whole"));
+    hears(client[1]);
+    usleep(20000); /* the half is read */
+    worker_drain(run[0], DRAIN_GRACEFUL);
+    worker_drain(run[1], DRAIN_GRACEFUL);
+    assert_string_equal(hears(client[1]), "");
+    assert_false(atomic_load(&run[0]->done));
+    says(client[0], "TP/1.1\r\nHost: a\r\n\r\n");
+    const char *said = hears(client[0]);
+    assert_has(said, "\r\n\r\n/half");
+    assert_has(said, "Connection: close\r\n");
+    close(client[0]);
+    client[0] = dup(client[1]);
+    join_threads();
+}
+
+static void or_does_not(void **state)
+{
+    (void)state;
+    start_threads();
+    says(client[0], "GET /half HT");
+    worker_drain(run[0], DRAIN_GRACEFUL);
+    worker_drain(run[1], DRAIN_GRACEFUL);
+    worker_drain(run[0], DRAIN_NOW);
+    worker_drain(run[1], DRAIN_NOW);
+    join_threads();
+    assert_int_equal(atomic_load(&rig.engine.clients), 0);
+}
+
+/* What has begun is finished before anything begins; nobody stands in line twice. */
+static void the_line_of_the_starved(void **state)
+{
+    (void)state;
+    int fd[3];
+    struct conn *head = rig_conn(CONN_HEAD, &fd[0]), *other = rig_conn(CONN_HEAD, &fd[1]),
+                *begun = rig_conn(CONN_EXCHANGE, &fd[2]);
+    worker_starve(rig.worker, head);
+    worker_starve(rig.worker, other);
+    worker_starve(rig.worker, begun);
+    worker_starve(rig.worker, head);
+    struct list *line = &rig.worker->starved;
+    assert_ptr_equal(line->next, &begun->starved_link);
+    assert_ptr_equal(line->next->next, &head->starved_link);
+    assert_ptr_equal(line->next->next->next, &other->starved_link);
+    assert_ptr_equal(line->prev, &other->starved_link);
+    assert_true(head->starved && timer_armed(&rig.worker->starved_timer));
+    conn_close(other);
+    conn_close(begun);
+    conn_close(head);
+    assert_true(list_empty(line));
+}
+
+/* What nobody took from the shelf for half a minute is closed by the first worker. */
+static void the_shelf_is_swept(void **state)
+{
+    (void)state;
+    int pair[2];
+    start_threads();
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+    struct shelf_item item = { .fd = pair[1], .since_ms = 1 };
+    assert_true(shelf_put(rig.engine.shelf, 1, SLICE("a"), 80, &item));
+    usleep(20000);
+    rig_later(40000);
+    for (u32 i = 0; i < RIG_WORKERS; i++) {
+        loop_wake(&run[i]->loop);
+        hears(client[i]); /* its head did not come in time */
+    }
+    hears(pair[0]);
+    for (u32 i = 0; i < RIG_WORKERS; i++)
+        worker_drain(run[i], DRAIN_NOW);
+    join_threads();
+    close(pair[0]);
+}
+
+static void memory_is_divided(void **state)
+{
+    (void)state;
+    assert_int_equal(rig.worker->memory, rig.conf.limits.memory / 2);
+    assert_int_equal(rig.worker->bufs.budget, rig.worker->memory);
+    rig.conf.limits.memory = 1000;
+    struct worker *w = worker_new(&rig.engine, 0);
+    assert_true(w->memory >= 1 << 20); /* less would serve nobody */
+    worker_drain(w, DRAIN_NOW);
+    worker_start(w);
+    worker_join(w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        RIG_TEST_TWO(every_worker_serves), RIG_TEST_TWO(a_graceful_drain_waits),
+        RIG_TEST_TWO(or_does_not),         RIG_TEST(the_line_of_the_starved),
+        RIG_TEST_TWO(the_shelf_is_swept),  RIG_TEST_TWO(memory_is_divided),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

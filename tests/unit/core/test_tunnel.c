@@ -1,0 +1,317 @@
+/* Two connections joined byte for byte: what rode behind the head, half-closes both ways, resets,
+ * time, and long flows that move to a pipe. */
+#include "core/tunnel.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "core/log_format.h"
+#include "core/near.h"
+#include "help_engine.h"
+#include "io/pipe.h"
+
+#define CONNECT "CONNECT one.test:80 HTTP/1.1\r\nHost: one.test:80\r\n\r\n"
+#define OPENED "HTTP/1.1 200 Connection established\r\n\r\n"
+
+static int client, far;
+
+static void open_tunnel_of(int who, const char *with)
+{
+    int origin = rig_origin();
+    client = who;
+    rig_say(client, with);
+    far = rig_accept(origin);
+    assert_begins(rig_hears(client), OPENED);
+    assert_int_equal(rig_count(STAT_tunnels_open), 1);
+}
+
+static void open_tunnel(const char *with)
+{
+    open_tunnel_of(rig_client(), with);
+}
+
+static void both_ways(void **state)
+{
+    (void)state;
+    open_tunnel(CONNECT);
+    assert_int_equal(rig.worker->xchgs.live, 0);
+    for (int i = 0; i < 3; i++) {
+        rig_say(client, "ping");
+        assert_string_equal(rig_hears(far), "ping");
+        rig_say(far, "pong");
+        assert_string_equal(rig_hears(client), "pong");
+    }
+    assert_int_equal(rig.worker->bufs.in_use, 0); /* an idle one holds none */
+    assert_int_equal(rig_count(STAT_tunnel_bytes_total), 24);
+}
+
+static void bytes_right_behind_the_head(void **state)
+{
+    (void)state;
+    open_tunnel(CONNECT "early\r\n\r\nbytes");
+    assert_string_equal(rig_hears(far), "early\r\n\r\nbytes");
+    rig_say(client, " and more");
+    assert_string_equal(rig_hears(far), " and more");
+}
+
+static void the_client_ends_first(void **state)
+{
+    (void)state;
+    open_tunnel(CONNECT);
+    rig_say(client, "last words");
+    shutdown(client, SHUT_WR);
+    assert_string_equal(rig_hears(far), "last words");
+    assert_true(rig_ended(far));
+    rig_say(far, "still an answer"); /* the other direction goes on */
+    assert_string_equal(rig_hears(client), "still an answer");
+    assert_false(rig_ended(client));
+    rig_close(far);
+    assert_true(rig_ended(client));
+    assert_int_equal(rig_count(STAT_tunnels_open), 0);
+}
+
+static void the_origin_ends_first(void **state)
+{
+    (void)state;
+    open_tunnel(CONNECT);
+    rig_say(far, "banner");
+    shutdown(far, SHUT_WR);
+    assert_string_equal(rig_hears(client), "banner");
+    assert_true(rig_ended(client));
+    rig_say(client, "still a question");
+    assert_string_equal(rig_hears(far), "still a question");
+    rig_close(client);
+    assert_true(rig_ended(far));
+    assert_int_equal(rig_count(STAT_tunnels_open), 0);
+}
+
+/* The end waits for the bytes before it. */
+static void an_end_behind_what_cannot_be_sent_yet(void **state)
+{
+    (void)state;
+    static char bulk[100000];
+    open_tunnel(CONNECT);
+    size_t sent = 0;
+    ssize_t n;
+    memset(bulk, 'b', sizeof bulk);
+    do {
+        while ((n = send(client, bulk, sizeof bulk, MSG_NOSIGNAL)) > 0)
+            sent += (size_t)n;
+        rig_turn();
+        n = send(client, bulk, sizeof bulk, MSG_NOSIGNAL);
+        sent += n > 0 ? (size_t)n : 0;
+    } while (n > 0);
+    shutdown(client, SHUT_WR);
+    rig_turn();
+    size_t got = 0;
+    do {
+        rig_turn();
+        n = recv(far, bulk, sizeof bulk, 0);
+        got += n > 0 ? (size_t)n : 0;
+    } while (n > 0);
+    assert_int_equal(n, 0);
+    assert_int_equal(got, sent);
+}
+
+/* An abrupt end on one side must not look orderly on the other. */
+static void resets_pass_through(void **state)
+{
+    (void)state;
+    open_tunnel_of(rig_client_tcp(), CONNECT);
+    sock_abort(far);
+    rig_close(far);
+    assert_true(rig_reset(client));
+    open_tunnel_of(rig_client_tcp(), CONNECT);
+    sock_abort(client);
+    rig_close(client);
+    assert_true(rig_reset(far));
+    assert_int_equal(rig_count(STAT_tunnels_open), 0);
+}
+
+static void a_reset_after_its_half_close(void **state)
+{
+    (void)state;
+    open_tunnel_of(rig_client_tcp(), CONNECT);
+    shutdown(far, SHUT_WR);
+    assert_true(rig_ended(client));
+    sock_abort(far);
+    rig_close(far);
+    rig_turn();
+    assert_true(send(client, "x", 1, MSG_NOSIGNAL) < 0); /* it has been told */
+    assert_int_equal(rig_count(STAT_tunnels_open), 0);
+}
+
+static void idle_too_long(void **state)
+{
+    (void)state;
+    rig.conf.timeouts.tunnel_idle = 60000;
+    open_tunnel(CONNECT);
+    for (int i = 0; i < 4; i++) {
+        rig_later(50000);
+        rig_say(i % 2 ? client : far, "x");
+    }
+    rig_hears(client), rig_hears(far);
+    assert_false(rig_ended(client));
+    rig_later(61000);
+    assert_true(rig_ended(client));
+    assert_true(rig_ended(far));
+    assert_int_equal(rig_faults(FAULT_tunnel_idle_timeout), 1);
+}
+
+static void lived_too_long(void **state)
+{
+    (void)state;
+    rig.conf.timeouts.tunnel_lifetime = 60000;
+    rig.conf.timeouts.tunnel_idle = UINT32_MAX;
+    open_tunnel(CONNECT);
+    for (int i = 0; i < 6; i++) {
+        rig_later(9900);
+        rig_say(client, "x");
+        rig_hears(far);
+    }
+    rig_later(1000);
+    assert_true(rig_ended(client));
+    assert_int_equal(rig_faults(FAULT_tunnel_lifetime), 1);
+}
+
+static void without_limits_for_ever(void **state)
+{
+    (void)state;
+    rig.conf.timeouts.tunnel_idle = UINT32_MAX;
+    open_tunnel(CONNECT);
+    rig_later(30ull * 24 * 3600 * 1000);
+    assert_false(rig_ended(client));
+    rig_say(client, "x");
+    assert_string_equal(rig_hears(far), "x");
+}
+
+/* `total` numbered bytes through the tunnel, sent as fast as it takes them, read as they come. */
+static void flow(int from, int to, size_t total)
+{
+    static unsigned char out[1 << 18], in[1 << 18];
+    size_t sent = 0, got = 0;
+    while (got < total) {
+        for (size_t i = 0; i < sizeof out; i++)
+            out[i] = (unsigned char)((sent + i) * 31 >> 3);
+        size_t most = total - sent < sizeof out ? total - sent : sizeof out;
+        ssize_t n = most ? send(from, out, most, MSG_NOSIGNAL) : 0;
+        sent += n > 0 ? (size_t)n : 0;
+        loop_turn(&rig.worker->loop, 0);
+        while ((n = recv(to, in, sizeof in, 0)) > 0) {
+            for (ssize_t i = 0; i < n; i += 97)
+                assert_int_equal(in[i], (unsigned char)((got + (size_t)i) * 31 >> 3));
+            got += (size_t)n;
+        }
+    }
+    assert_int_equal(got, total);
+}
+
+static void a_long_flow_moves_to_a_pipe(void **state)
+{
+    (void)state;
+    open_tunnel(CONNECT);
+    flow(far, client, 12 << 20);
+    assert_int_equal(rig_count(STAT_tunnel_spliced_total), 1);
+    assert_int_equal(atomic_load(&rig.engine.pipes), 1);
+    rig_say(client, "the other way goes on as it was");
+    assert_string_equal(rig_hears(far), "the other way goes on as it was");
+    flow(client, far, 12 << 20);
+    assert_int_equal(rig_count(STAT_tunnel_spliced_total), 2);
+    /* Nothing moved for a while: pipes are few and go back. */
+    rig_later(2100);
+    assert_int_equal(atomic_load(&rig.engine.pipes), 0);
+    flow(far, client, 1 << 20);
+    shutdown(far, SHUT_WR);
+    assert_true(rig_ended(client));
+}
+
+static void an_end_through_the_pipe(void **state)
+{
+    (void)state;
+    open_tunnel(CONNECT);
+    flow(far, client, 12 << 20);
+    assert_int_equal(atomic_load(&rig.engine.pipes), 1);
+    rig_say(far, "last words");
+    shutdown(far, SHUT_WR);
+    assert_string_equal(rig_hears(client), "last words");
+    assert_true(rig_ended(client));
+    rig_close(client);
+    rig_turn();
+    assert_int_equal(rig_count(STAT_tunnels_open), 0);
+    assert_int_equal(atomic_load(&rig.engine.pipes), 0);
+}
+
+static void no_pipe_left(void **state)
+{
+    (void)state;
+    open_tunnel(CONNECT);
+    atomic_store(&rig.engine.pipes, PIPE_MOST);
+    flow(far, client, 12 << 20);
+    assert_int_equal(rig_count(STAT_tunnel_spliced_total), 0);
+    assert_int_equal(atomic_load(&rig.engine.pipes), PIPE_MOST);
+    atomic_store(&rig.engine.pipes, 0);
+}
+
+/* The line is written at the end and counts the tunnel's own bytes. */
+static void what_it_leaves_in_the_log(void **state)
+{
+    (void)state;
+    static char area[LOG_LINE];
+    struct log_clock clock = { 0 };
+    struct text t = text_in(area, sizeof area - 1);
+    rig.conf.access.to = LOG_STDOUT;
+    open_tunnel(CONNECT);
+    rig_say(client, "12345");
+    rig_say(far, "123");
+    rig_hears(client), rig_hears(far);
+    assert_null(ring_peek(rig.worker->log).p);
+    rig_later(1000);
+    rig_close(client);
+    rig_close(far);
+    rig_turn();
+    const struct access_record *r = (const void *)ring_peek(rig.worker->log).p;
+    assert_non_null(r);
+    assert_true(r->tunnel);
+    log_format_access(&t, &clock, r);
+    area[t.n] = 0;
+    assert_has(area, " \"CONNECT one.test:80\" 200 in=5 out=3 10");
+    assert_int_equal(rig_count(STAT_requests_total), 1);
+    assert_int_equal(rig_count(STAT_requests_in_flight), 0);
+}
+
+static void cut_by_the_drain(void **state)
+{
+    (void)state;
+    open_tunnel(CONNECT);
+    rig.worker->draining = DRAIN_GRACEFUL;
+    near_drain(rig.worker);
+    rig_say(client, "goes on");
+    assert_string_equal(rig_hears(far), "goes on");
+    rig.worker->draining = DRAIN_NOW;
+    near_drain(rig.worker);
+    assert_true(rig_ended(client));
+    assert_int_equal(atomic_load(&rig.engine.cut), 1);
+    assert_int_equal(rig_faults(FAULT_draining), 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        RIG_TEST(both_ways),
+        RIG_TEST(bytes_right_behind_the_head),
+        RIG_TEST(the_client_ends_first),
+        RIG_TEST(the_origin_ends_first),
+        RIG_TEST(an_end_behind_what_cannot_be_sent_yet),
+        RIG_TEST(resets_pass_through),
+        RIG_TEST(a_reset_after_its_half_close),
+        RIG_TEST(idle_too_long),
+        RIG_TEST(lived_too_long),
+        RIG_TEST(without_limits_for_ever),
+        RIG_TEST(a_long_flow_moves_to_a_pipe),
+        RIG_TEST(an_end_through_the_pipe),
+        RIG_TEST(no_pipe_left),
+        RIG_TEST(what_it_leaves_in_the_log),
+        RIG_TEST(cut_by_the_drain),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,273 @@
+/* The exchange through its steps: what the near side gets for what the origin says, in which order,
+ * and what ends it early. */
+#include "core/xchg.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "help_engine.h"
+
+#define ASK(method, path, more)                                                                    \
+    method " http://one.test" path " HTTP/1.1\r\nHost: one.test\r\n" more "\r\n"
+
+static int client, origin, far;
+
+static void begin(const char *request)
+{
+    if (origin == 0) {
+        origin = rig_origin();
+        client = rig_client_tcp();
+    }
+    rig_say(client, request);
+}
+
+static int set_up(void **state)
+{
+    origin = client = far = 0;
+    return rig_set_up(state);
+}
+
+#define XCHG_TEST(f) cmocka_unit_test_setup_teardown(f, set_up, rig_tear_down)
+
+static void ask(const char *request)
+{
+    begin(request);
+    far = rig_accept(origin);
+    rig_hears(far);
+}
+
+static const char *answered(const char *answer)
+{
+    rig_say(far, answer);
+    return rig_hears(client);
+}
+
+static void framing_is_made_anew(void **state)
+{
+    (void)state;
+    ask(ASK("GET", "/", ""));
+    assert_string_equal(answered("HTTP/1.1 200 Fine\r\nX: y\r\nContent-Length: 5\r\n\r\nhello"),
+                        "HTTP/1.1 200 Fine\r\nX: y\r\nContent-Length: 5\r\n\r\nhello");
+    begin(ASK("GET", "/", "")); /* on the same connections */
+    rig_hears(far);
+    assert_string_equal(answered("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+                                 "5;x=y\r\nhello\r\n0\r\n\r\n"),
+                        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+                        "5\r\nhello\r\n0\r\n\r\n");
+    begin(ASK("HEAD", "/", ""));
+    rig_hears(far);
+    assert_string_equal(answered("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"),
+                        "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n");
+    begin(ASK("GET", "/", ""));
+    rig_hears(far);
+    assert_string_equal(answered("HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n"),
+                        "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n");
+    begin(ASK("GET", "/", ""));
+    rig_hears(far);
+    assert_string_equal(answered("HTTP/1.1 200 OK\r\n\r\nuntil"),
+                        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nuntil\r\n");
+    rig_close(far);
+    assert_string_equal(rig_hears(client), "0\r\n\r\n");
+}
+
+static void an_old_client(void **state)
+{
+    (void)state;
+    ask("GET http://one.test/ HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+    assert_string_equal(answered("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+                                 "5\r\nhello\r\n0\r\n\r\n"),
+                        "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhello");
+    assert_true(rig_ended(client));
+}
+
+static void interim_answers(void **state)
+{
+    (void)state;
+    ask(ASK("GET", "/", ""));
+    assert_string_equal(answered("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"),
+                        "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n");
+    assert_begins(answered("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n"
+                           "Content-Length: 0\r\n\r\n"),
+                  "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n");
+    assert_int_equal(rig_count(STAT_responses_1xx_total), 2);
+}
+
+static void interim_answers_without_end(void **state)
+{
+    (void)state;
+    ask(ASK("GET", "/", ""));
+    const char *said = "";
+    for (int i = 0; i < 100 && strstr(said, " 502 ") == NULL; i++)
+        said = answered("HTTP/1.1 102 Processing\r\n\r\n");
+    assert_has(said, "response_malformed");
+}
+
+static void switching_unasked(void **state)
+{
+    (void)state;
+    ask(ASK("GET", "/", ""));
+    assert_has(answered(
+                   "HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"),
+               "response_bad_upgrade");
+}
+
+static void switching_as_asked(void **state)
+{
+    (void)state;
+    ask(ASK("GET", "/", "Connection: Upgrade\r\nUpgrade: websocket\r\n"));
+    const char *said = answered("HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\n"
+                                "Upgrade: websocket\r\n\r\nfirst frame");
+    assert_begins(said, "HTTP/1.1 101 Switching\r\n");
+    assert_has(said, "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\nfirst frame");
+    rig_say(client, "a frame");
+    assert_string_equal(rig_hears(far), "a frame");
+    assert_int_equal(rig_count(STAT_tunnels_open), 1);
+}
+
+static void malformed_answers(void **state)
+{
+    (void)state;
+    static const char *const answers[] = {
+        "HTTP/1.1 200 OK\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+        "ICY 200 OK\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nno colon\r\n\r\n",
+    };
+    for (unsigned i = 0; i < countof(answers); i++) {
+        ask(ASK("GET", "/", ""));
+        const char *said = answered(answers[i]);
+        assert_begins(said, "HTTP/1.1 502 ");
+        assert_has(said, "response_");
+        assert_true(rig_ended(far) || rig_reset(far));
+    }
+}
+
+/* A cut answer never looks whole: chunks without an end, a length not reached, else a reset. */
+static void a_truncated_answer(void **state)
+{
+    (void)state;
+    ask(ASK("GET", "/", ""));
+    answered("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel");
+    rig_close(far);
+    assert_has_not(rig_hears(client), "0\r\n\r\n");
+    assert_true(rig_ended(client) || rig_reset(client));
+    origin = 0;
+    ask("GET http://one.test/ HTTP/1.0\r\n\r\n");
+    answered("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel");
+    rig_close(far);
+    rig_turn();
+    char part[64];
+    ssize_t n;
+    while ((n = recv(client, part, sizeof part, 0)) > 0)
+        ;
+    assert_true(n < 0 && errno == ECONNRESET);
+    assert_int_equal(rig_faults(FAULT_response_truncated), 2);
+}
+
+/* The body is not waited for when the answer is there; what is left of it has no taker. */
+static void an_early_answer(void **state)
+{
+    (void)state;
+    ask(ASK("POST", "/", "Content-Length: 100000\r\n"));
+    rig_say(client, "some of it");
+    const char *said = answered("HTTP/1.1 403 No\r\nContent-Length: 2\r\n\r\nno");
+    assert_begins(said, "HTTP/1.1 403 No\r\n");
+    assert_has(said, "Connection: close\r\n");
+    assert_true(rig_ended(client));
+}
+
+static void the_time_for_each_part(void **state)
+{
+    (void)state;
+    ask(ASK("GET", "/", ""));
+    rig_later(59000);
+    assert_string_equal(rig_hears(client), "");
+    rig_later(1100);
+    assert_has(rig_hears(client), "response_head_timeout");
+    origin = 0;
+    ask(ASK("POST", "/", "Content-Length: 10\r\n"));
+    rig_later(61000);
+    const char *said = rig_hears(client);
+    assert_begins(said, "HTTP/1.1 408 ");
+    assert_has(said, "request_body_timeout");
+    origin = 0;
+    ask(ASK("GET", "/", ""));
+    answered("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhel");
+    rig_later(61000);
+    assert_int_equal(rig_faults(FAULT_response_body_timeout), 1);
+    assert_true(rig_ended(client) || rig_reset(client));
+}
+
+static void a_client_that_reads_nothing(void **state)
+{
+    (void)state;
+    static char bulk[1 << 20];
+    ask(ASK("GET", "/", ""));
+    rig_say(far, "HTTP/1.1 200 OK\r\nContent-Length: 99000000\r\n\r\n");
+    memset(bulk, 'b', sizeof bulk);
+    for (int i = 0; i < 100 && send(far, bulk, sizeof bulk, MSG_NOSIGNAL) > 0; i++)
+        rig_turn();
+    assert_true(rig.worker->bufs.in_use < 600000);
+    rig_later(61000);
+    assert_int_equal(rig_faults(FAULT_client_write_timeout), 1);
+    assert_true(list_empty(&rig.worker->near_conns));
+}
+
+static void a_client_that_resets(void **state)
+{
+    (void)state;
+    ask(ASK("GET", "/", ""));
+    sock_abort(client);
+    rig_close(client);
+    rig_turn();
+    assert_int_equal(rig_faults(FAULT_client_reset), 1);
+    assert_true(rig_ended(far) || rig_reset(far));
+    assert_int_equal(rig.worker->xchgs.live, 0);
+}
+
+static void the_body_limit(void **state)
+{
+    (void)state;
+    rig.conf.limits.body = 5;
+    begin(ASK("POST", "/", "Content-Length: 6\r\n"));
+    assert_has(rig_hears(client), "body_too_large");
+    origin = 0;
+    ask(ASK("POST", "/", "Transfer-Encoding: chunked\r\n"));
+    rig_say(client, "5\r\nhello\r\n1\r\n!\r\n");
+    const char *said = rig_hears(client);
+    assert_begins(said, "HTTP/1.1 413 ");
+    assert_true(rig_ended(far) || rig_reset(far));
+}
+
+static void names_of_the_steps(void **state)
+{
+    (void)state;
+    struct xchg *x = calloc(1, sizeof *x);
+    for (x->step = 0; x->step < STEP_COUNT; x->step++)
+        assert_true(strlen(xchg_doing(x)) > 3);
+    x->step = STEP_await;
+    assert_string_equal(xchg_doing(x), "waiting for the answer");
+    free(x);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        XCHG_TEST(framing_is_made_anew),
+        XCHG_TEST(an_old_client),
+        XCHG_TEST(interim_answers),
+        XCHG_TEST(interim_answers_without_end),
+        XCHG_TEST(switching_unasked),
+        XCHG_TEST(switching_as_asked),
+        XCHG_TEST(malformed_answers),
+        XCHG_TEST(a_truncated_answer),
+        XCHG_TEST(an_early_answer),
+        XCHG_TEST(the_time_for_each_part),
+        XCHG_TEST(a_client_that_reads_nothing),
+        XCHG_TEST(a_client_that_resets),
+        XCHG_TEST(the_body_limit),
+        cmocka_unit_test(names_of_the_steps),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

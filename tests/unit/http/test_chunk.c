@@ -1,0 +1,224 @@
+/* The chunked decoder: every refusal, every split, and the encoder against it. */
+#include "http/chunk.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Decodes p in pieces of `piece` bytes (0: whole, UINT32_MAX: random), taking at most `take` bytes
+ * of a run at once. Data is appended to out; *end is the offset behind what was consumed. */
+static enum chunk_result decode(const char *p, size_t n, u32 piece, size_t take, char *out,
+                                size_t *out_n, size_t *end)
+{
+    struct chunk_in c = { .left = 0 };
+    enum chunk_result r = CHUNK_MORE;
+    size_t at = 0;
+    *out_n = 0;
+    for (size_t have = 0; have < n || at == 0;) {
+        size_t more = piece == 0 ? n : piece == UINT32_MAX ? 1 + (size_t)rand() % 9 : piece;
+        have = more < n - have ? have + more : n;
+        do {
+            size_t used;
+            struct slice run;
+            char *exact = malloc(have - at + 1);
+            memcpy(exact, p + at, have - at);
+            r = chunk_decode(&c, exact, have - at, &used, &run);
+            at += used;
+            if (r == CHUNK_DATA) {
+                size_t k = run.n < take ? run.n : take;
+                assert_true(run.p == exact + used && run.n > 0);
+                memcpy(out + *out_n, run.p, k);
+                *out_n += k;
+                at += k;
+                chunk_took(&c, k);
+            } else if (r == CHUNK_MORE) {
+                assert_int_equal(at, have);
+            }
+            free(exact);
+        } while (r == CHUNK_DATA);
+        if (r != CHUNK_MORE || have == n)
+            break;
+    }
+    *end = at;
+    return r;
+}
+
+static void check(const char *p, size_t n, enum chunk_result want, const char *data, size_t left)
+{
+    static const u32 pieces[] = { 0, 1, 2, 3, 5, UINT32_MAX, UINT32_MAX };
+    char *out = malloc(n + 1);
+    for (size_t i = 0; i < countof(pieces); i++)
+        for (size_t take = 1; take < 100; take += 49) {
+            size_t got, end;
+            enum chunk_result r = decode(p, n, pieces[i], take, out, &got, &end);
+            if (r != want)
+                fail_msg("piece %u: result %d, wanted %d in: %.*s", pieces[i], (int)r, (int)want,
+                         (int)n, p);
+            if (want == CHUNK_BAD)
+                continue;
+            assert_int_equal(got, strlen(data));
+            assert_memory_equal(out, data, got);
+            assert_int_equal(n - end, left);
+        }
+    free(out);
+}
+
+#define CHECK(text, want, data, left) check(text, sizeof(text) - 1, want, data, left)
+
+static void good(void **state)
+{
+    (void)state;
+    CHECK("0\r\n", CHUNK_LAST, "", 0);
+    CHECK("0\r\n\r\n", CHUNK_LAST, "", 2);
+    CHECK("5\r\nhello\r\n0\r\n\r\nGET", CHUNK_LAST, "hello", 5);
+    CHECK("5\r\nhello\r\n6\r\n world\r\n000\r\nA: b\r\n\r\n", CHUNK_LAST, "hello world", 8);
+    CHECK("0000000000000005\r\nhello\r\n0000000000000000\r\n", CHUNK_LAST, "hello", 0);
+    CHECK("A\r\n0123456789\r\n9\r\n0\r\n\r\n0\r\n0\r\n0\r\n\r\n", CHUNK_LAST,
+          "01234567890\r\n\r\n0\r\n0", 2);
+    CHECK("5\r\nhel", CHUNK_MORE, "hel", 0);
+    CHECK("5\r\nhello", CHUNK_MORE, "hello", 0);
+    CHECK("5\r\nhello\r", CHUNK_MORE, "hello", 0);
+    CHECK("5\r", CHUNK_MORE, "", 0);
+    CHECK("7fffffffffffffff\r\nx", CHUNK_MORE, "x", 0);
+}
+
+static void extensions(void **state)
+{
+    (void)state;
+    CHECK("5;a\r\nhello\r\n0;b\r\n", CHUNK_LAST, "hello", 0);
+    CHECK("5;a=b;c=\"d\\\"\xff e\";f\r\nhello\r\n0\r\n", CHUNK_LAST, "hello", 0);
+    CHECK("5 ; a = b ; c\t=\t\"\" ;d\r\nhello\r\n0\r\n", CHUNK_LAST, "hello", 0);
+    CHECK("5;\r\nhello", CHUNK_BAD, "", 0);
+    CHECK("5;;a\r\nhello", CHUNK_BAD, "", 0);
+    CHECK("5;a=\r\nhello", CHUNK_BAD, "", 0);
+    CHECK("5;a \r\nhello", CHUNK_BAD, "", 0);
+    CHECK("5;a=b \r\nhello", CHUNK_BAD, "", 0);
+    CHECK("5;a=\"b\" \r\nhello", CHUNK_BAD, "", 0);
+    CHECK("5;a=\"b\"c\r\nhello", CHUNK_BAD, "", 0);
+    CHECK("5;a=b\"c\"\r\nhello", CHUNK_BAD, "", 0);
+    CHECK("5;a b\r\nhello", CHUNK_BAD, "", 0);
+    CHECK("5;a=b=c\r\nhello", CHUNK_BAD, "", 0);
+    CHECK("5;a\nhello", CHUNK_BAD, "", 0);
+    CHECK("5;a=\"\r\n\"\r\nhello", CHUNK_BAD, "", 0);
+    CHECK("5;a=\"\n\"\r\nhello", CHUNK_BAD, "", 0);
+    CHECK("5;a=\"\\\r\n\"\r\nhello", CHUNK_BAD, "", 0);
+    CHECK("5;a=\"\\\n\"\r\nhello", CHUNK_BAD, "", 0);
+    CHECK("5;a\rb\r\nhello", CHUNK_BAD, "", 0);
+    CHECK("5;a=\x01\r\nhello", CHUNK_BAD, "", 0);
+    CHECK("5;a=\"\x7f\"\r\nhello", CHUNK_BAD, "", 0);
+    CHECK("5;a=\0\r\nhello", CHUNK_BAD, "", 0);
+    CHECK("5;\xe9\r\nhello", CHUNK_BAD, "", 0);
+}
+
+static void refusals(void **state)
+{
+    (void)state;
+    CHECK("\r\n", CHUNK_BAD, "", 0);
+    CHECK(" 5\r\nhello", CHUNK_BAD, "", 0);
+    CHECK("\t5\r\nhello", CHUNK_BAD, "", 0);
+    CHECK("5 \r\nhello", CHUNK_BAD, "", 0);
+    CHECK("5\t\r\nhello", CHUNK_BAD, "", 0);
+    CHECK("5 5\r\nhello", CHUNK_BAD, "", 0);
+    CHECK("+5\r\nhello", CHUNK_BAD, "", 0);
+    CHECK("-5\r\nhello", CHUNK_BAD, "", 0);
+    CHECK("0x5\r\nhello", CHUNK_BAD, "", 0);
+    CHECK("5g\r\nhello", CHUNK_BAD, "", 0);
+    CHECK("5_\r\nhello", CHUNK_BAD, "", 0);
+    CHECK("g\r\nhello", CHUNK_BAD, "", 0);
+    CHECK(";a\r\nhello", CHUNK_BAD, "", 0);
+    CHECK("5\nhello", CHUNK_BAD, "", 0);
+    CHECK("5\rhello", CHUNK_BAD, "", 0);
+    CHECK("5\r\r\nhello", CHUNK_BAD, "", 0);
+    CHECK("5\0\r\nhello", CHUNK_BAD, "", 0);
+    CHECK("\0"
+          "5\r\nhello",
+          CHUNK_BAD, "", 0);
+    CHECK("8000000000000000\r\n", CHUNK_BAD, "", 0);
+    CHECK("ffffffffffffffff\r\n", CHUNK_BAD, "", 0);
+    CHECK("10000000000000005\r\nhello", CHUNK_BAD, "", 0);
+    CHECK("00000000000000005\r\nhello", CHUNK_BAD, "", 0);
+    CHECK("5\r\nhello5\r\n", CHUNK_BAD, "", 0);
+    CHECK("5\r\nhello\n0\r\n", CHUNK_BAD, "", 0);
+    CHECK("5\r\nhello\r0\r\n", CHUNK_BAD, "", 0);
+    CHECK("5\r\nhello world\r\n", CHUNK_BAD, "", 0);
+    CHECK("5\r\nhello\r\n\r\n0\r\n", CHUNK_BAD, "", 0);
+    CHECK("0\n", CHUNK_BAD, "", 0);
+    CHECK("0 \r\n", CHUNK_BAD, "", 0);
+}
+
+static void bounds(void **state)
+{
+    (void)state;
+    for (unsigned over = 0; over < 2; over++) {
+        char line[CHUNK_LINE_MAX + 20];
+        int n = snprintf(
+            line, sizeof line, "0;%.*s\r\n", CHUNK_LINE_MAX - 2 + (int)over,
+            "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+            "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+            "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+            "aaaaaaaaaaaaaaaaaaaaaaa");
+        check(line, (size_t)n, over ? CHUNK_BAD : CHUNK_LAST, "", 0);
+    }
+    /* the sum of extensions */
+    struct chunk_in c = { .left = 0 };
+    enum chunk_result r = CHUNK_MORE;
+    unsigned lines = 0;
+    for (; lines < 100000 && r != CHUNK_BAD; lines++) {
+        size_t used;
+        struct slice run;
+        r = chunk_decode(&c, "1;abcdefghijklmno\r\nx\r\n", 19, &used, &run);
+        if (r == CHUNK_MORE)
+            r = chunk_decode(&c, "x\r\n", 3, &used, &run);
+        if (r == CHUNK_DATA) {
+            chunk_took(&c, 1);
+            r = chunk_decode(&c, "\r\n", 2, &used, &run);
+        }
+    }
+    assert_int_equal(lines, CHUNK_EXTENSION_MAX / 16 + 1);
+}
+
+static void bad_stays_bad(void **state)
+{
+    (void)state;
+    struct chunk_in c = { .left = 0 };
+    size_t used;
+    struct slice run;
+    assert_int_equal(chunk_decode(&c, "x", 1, &used, &run), CHUNK_BAD);
+    assert_int_equal(chunk_decode(&c, "5\r\n", 3, &used, &run), CHUNK_BAD);
+    assert_int_equal(used, 0);
+    c = (struct chunk_in){ .left = 0 };
+    assert_int_equal(chunk_decode(&c, "0\r\n", 3, &used, &run), CHUNK_LAST);
+    assert_int_equal(chunk_decode(&c, "5\r\n", 3, &used, &run), CHUNK_LAST);
+    assert_int_equal(used, 0);
+}
+
+static void headers(void **state)
+{
+    (void)state;
+    static const u64 sizes[] = { 0, 1, 9, 10, 15, 16, 255, 256, 4095, 65536, 0x7fffffffffffffff };
+    for (size_t i = 0; i < countof(sizes); i++) {
+        char out[20], want[32];
+        struct chunk_in c = { .left = 0 };
+        size_t used;
+        struct slice run;
+        unsigned n = chunk_header(out, sizes[i]);
+        snprintf(want, sizeof want, "%llx\r\n", (unsigned long long)sizes[i]);
+        assert_int_equal(n, strlen(want));
+        assert_memory_equal(out, want, n);
+        assert_int_equal(chunk_decode(&c, out, n, &used, &run), sizes[i] ? CHUNK_MORE : CHUNK_LAST);
+        assert_true(c.left == sizes[i]);
+    }
+    char out[20];
+    assert_int_equal(chunk_header(out, UINT64_MAX), 18);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(good),   cmocka_unit_test(extensions), cmocka_unit_test(refusals),
+        cmocka_unit_test(bounds), cmocka_unit_test(headers),    cmocka_unit_test(bad_stays_bad),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

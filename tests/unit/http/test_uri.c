@@ -1,0 +1,305 @@
+/* Request targets and hosts: one canonical form or a refusal. */
+#include "http/uri.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+#include <stdlib.h>
+
+static const struct {
+    const char *text, *name; /* NULL: refused */
+    bool literal;
+} host_cases[] = {
+    { "example.com", "example.com", false },
+    { "EXAMPLE.Com.", "example.com", false },
+    { "a", "a", false },
+    { "_dmarc.a-b.c", "_dmarc.a-b.c", false },
+    { "xn--bcher-kva.example", "xn--bcher-kva.example", false },
+    { "1.example", "1.example", false },
+    { "1.2.3.4.example", "1.2.3.4.example", false },
+    { "127.0.0.1", "127.0.0.1", true },
+    { "127.0.0.1.", "127.0.0.1", true },
+    { "0x7f.0.0.1", "127.0.0.1", true },
+    { "0X7F000001", "127.0.0.1", true },
+    { "017700000001", "127.0.0.1", true },
+    { "2130706433", "127.0.0.1", true },
+    { "127.1", "127.0.0.1", true },
+    { "0", "0.0.0.0", true },
+    { "[::1]", "::1", true },
+    { "[2001:DB8:0:0:0:0:0:1]", "2001:db8::1", true },
+    { "[::ffff:127.0.0.1]", "127.0.0.1", true },
+    { "[::FFFF:7f00:1]", "127.0.0.1", true },
+    { "", NULL, false },
+    { ".", NULL, false },
+    { "..", NULL, false },
+    { ".a", NULL, false },
+    { "a..b", NULL, false },
+    { "a..", NULL, false },
+    { "a b", NULL, false },
+    { "a%41", NULL, false },
+    { "a,b", NULL, false },
+    { "a/b", NULL, false },
+    { "a\\b", NULL, false },
+    { "u@a", NULL, false },
+    { "a:80", NULL, false },
+    { "*", NULL, false },
+    { "caf\xc3\xa9", NULL, false },
+    { "a\x7f", NULL, false },
+    { "1.2.3.4.5", NULL, false },
+    { "1.2.3.256", NULL, false },
+    { "256.256.256.256", NULL, false },
+    { "4294967296", NULL, false },
+    { "0x100000000", NULL, false },
+    { "1.2.3.08", NULL, false },
+    { "foo.0x4", NULL, false },
+    { "foo.09", NULL, false },
+    { "[]", NULL, false },
+    { "[", NULL, false },
+    { "]", NULL, false },
+    { "[::1", NULL, false },
+    { "::1", NULL, false },
+    { "[1.2.3.4]", NULL, false },
+    { "[::1%25eth0]", NULL, false },
+    { "[fe80::1%1]", NULL, false },
+    { "[v1.a:b]", NULL, false },
+    { "[::1]x", NULL, false },
+    { "[[::1]]", NULL, false },
+    { "[::1].", NULL, false },
+};
+
+static void hosts(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < countof(host_cases); i++) {
+        struct host h;
+        enum fault f = host_parse(slice_of(host_cases[i].text), &h);
+        if ((f == FAULT_NONE) != (host_cases[i].name != NULL))
+            fail_msg("%s: %s", host_cases[i].text, fault_info(f)->token);
+        if (f) {
+            assert_int_equal(f, FAULT_bad_host);
+            continue;
+        }
+        assert_string_equal(h.name, host_cases[i].name);
+        assert_int_equal(h.len, strlen(host_cases[i].name));
+        assert_int_equal(h.literal, host_cases[i].literal);
+        assert_int_equal(h.addr.family != 0, host_cases[i].literal);
+        assert_int_equal(h.addr.port, 0);
+    }
+}
+
+static void host_lengths(void **state)
+{
+    (void)state;
+    char name[300];
+    struct host h;
+    for (size_t n = 60; n < 70; n++) {
+        memset(name, 'a', n);
+        assert_int_equal(host_parse((struct slice){ name, n }, &h) == FAULT_NONE, n <= 63);
+        name[n] = '.';
+        name[n + 1] = 'b';
+        assert_int_equal(host_parse((struct slice){ name, n + 2 }, &h) == FAULT_NONE, n <= 63);
+    }
+    for (size_t i = 0; i < sizeof name; i++)
+        name[i] = i % 2 ? '.' : 'a';
+    assert_int_equal(host_parse((struct slice){ name, 253 }, &h), FAULT_NONE);
+    assert_int_equal(h.len, 253);
+    assert_int_equal(host_parse((struct slice){ name, 254 }, &h), FAULT_NONE); /* a final dot */
+    assert_int_equal(host_parse((struct slice){ name, 255 }, &h), FAULT_bad_host);
+    assert_int_equal(host_parse((struct slice){ name, 300 }, &h), FAULT_bad_host);
+}
+
+static void authorities(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *name;
+        u16 port;
+    } cases[] = {
+        { "a", "a", 0 },
+        { "a:80", "a", 80 },
+        { "A.:65535", "a", 65535 },
+        { "a:00080", "a", 80 },
+        { "[::1]", "::1", 0 },
+        { "[::1]:8080", "::1", 8080 },
+        { "1.2.3.4:1", "1.2.3.4", 1 },
+        { "", NULL, 0 },
+        { ":80", NULL, 0 },
+        { "a:", NULL, 0 },
+        { "a:0", NULL, 0 },
+        { "a:65536", NULL, 0 },
+        { "a:000080", NULL, 0 },
+        { "a:+80", NULL, 0 },
+        { "a: 80", NULL, 0 },
+        { "a:80 ", NULL, 0 },
+        { "a:8a", NULL, 0 },
+        { "a:80:80", NULL, 0 },
+        { "u@a:80", NULL, 0 },
+        { "u:p@a", NULL, 0 },
+        { "@a", NULL, 0 },
+        { "a@", NULL, 0 },
+        { "::1:80", NULL, 0 },
+        { "[::1]80", NULL, 0 },
+        { "[::1]:", NULL, 0 },
+        { "[::1:80", NULL, 0 },
+        { "[]:80", NULL, 0 },
+        { "a:\xd9\xa1", NULL, 0 },
+    };
+    for (size_t i = 0; i < countof(cases); i++) {
+        struct host h;
+        u16 port;
+        bool has;
+        enum fault f = authority_parse(slice_of(cases[i].text), &h, &port, &has);
+        if ((f == FAULT_NONE) != (cases[i].name != NULL))
+            fail_msg("%s: %s", cases[i].text, fault_info(f)->token);
+        if (f)
+            continue;
+        assert_string_equal(h.name, cases[i].name);
+        assert_int_equal(port, cases[i].port);
+        assert_int_equal(has, cases[i].port != 0);
+    }
+}
+
+static void written_hosts(void **state)
+{
+    (void)state;
+    static const char *const same[] = {
+        "a.b", "a:80", "1.2.3.4", "1.2.3.4:80", "[::1]", "[::1]:80"
+    };
+    for (size_t i = 0; i < countof(same); i++) {
+        struct host h;
+        u16 port;
+        bool has;
+        char area[300];
+        struct text t = text_in(area, sizeof area);
+        assert_int_equal(authority_parse(slice_of(same[i]), &h, &port, &has), FAULT_NONE);
+        host_write(&t, &h, port);
+        assert_true(slice_is(text_slice(&t), same[i]));
+    }
+}
+
+static const struct {
+    enum method method;
+    const char *target;
+    enum fault want;
+} target_cases[] = {
+    { METHOD_GET, "/", FAULT_NONE },
+    { METHOD_GET, "//a", FAULT_NONE },
+    { METHOD_GET, "http://a", FAULT_NONE },
+    { METHOD_GET, "HTTP://a/", FAULT_NONE },
+    { METHOD_OPTIONS, "*", FAULT_NONE },
+    { METHOD_GET, "", FAULT_bad_target },
+    { METHOD_GET, "*", FAULT_bad_target },
+    { METHOD_OPTIONS, "**", FAULT_bad_target },
+    { METHOD_GET, "a", FAULT_bad_target },
+    { METHOD_GET, "a:80", FAULT_bad_target },
+    { METHOD_GET, "?q", FAULT_bad_target },
+    { METHOD_GET, "/a b", FAULT_bad_target },
+    { METHOD_GET, "/a#b", FAULT_bad_target },
+    { METHOD_GET, "/\x7f", FAULT_bad_target },
+    { METHOD_GET, "/\x80", FAULT_bad_target },
+    { METHOD_GET, "/\t", FAULT_bad_target },
+    { METHOD_GET, "http:/a", FAULT_bad_target },
+    { METHOD_GET, "http:a", FAULT_bad_target },
+    { METHOD_GET, "http://", FAULT_bad_target },
+    { METHOD_GET, "http:///a", FAULT_bad_target },
+    { METHOD_GET, "http://?q", FAULT_bad_target },
+    { METHOD_GET, "http://:80/", FAULT_bad_target },
+    { METHOD_GET, "http://u@a/", FAULT_bad_target },
+    { METHOD_GET, "http://u:p@a/", FAULT_bad_target },
+    { METHOD_GET, "http://@a/", FAULT_bad_target },
+    { METHOD_GET, "http://a:0/", FAULT_bad_target },
+    { METHOD_GET, "http://a:/", FAULT_bad_target },
+    { METHOD_GET, "http://a:99999/", FAULT_bad_target },
+    { METHOD_GET, "http://a\\@b/", FAULT_bad_target },
+    { METHOD_GET, "http://a\\b/", FAULT_bad_target },
+    { METHOD_GET, "http://a%2eb/", FAULT_bad_target },
+    { METHOD_GET, "http://1.2.3.999/", FAULT_bad_target },
+    { METHOD_GET, "http://[::1/", FAULT_bad_target },
+    { METHOD_GET, "https://a/", FAULT_bad_scheme },
+    { METHOD_GET, "ftp://a/", FAULT_bad_scheme },
+    { METHOD_GET, "http+x://a/", FAULT_bad_scheme },
+    { METHOD_GET, "httpx://a/", FAULT_bad_scheme },
+    { METHOD_GET, "1http://a/", FAULT_bad_target },
+    { METHOD_GET, "://a/", FAULT_bad_target },
+    { METHOD_GET, "ht_tp://a/", FAULT_bad_target },
+    { METHOD_CONNECT, "a:443", FAULT_NONE },
+    { METHOD_CONNECT, "[::1]:443", FAULT_NONE },
+    { METHOD_CONNECT, "", FAULT_bad_connect_target },
+    { METHOD_CONNECT, "a", FAULT_bad_connect_target },
+    { METHOD_CONNECT, "a:", FAULT_bad_connect_target },
+    { METHOD_CONNECT, "a:0", FAULT_bad_connect_target },
+    { METHOD_CONNECT, "a:65536", FAULT_bad_connect_target },
+    { METHOD_CONNECT, ":443", FAULT_bad_connect_target },
+    { METHOD_CONNECT, "u@a:443", FAULT_bad_connect_target },
+    { METHOD_CONNECT, "a:443/", FAULT_bad_connect_target },
+    { METHOD_CONNECT, "/", FAULT_bad_connect_target },
+    { METHOD_CONNECT, "*", FAULT_bad_connect_target },
+    { METHOD_CONNECT, "http://a:443", FAULT_bad_connect_target },
+    { METHOD_CONNECT, "[::1]", FAULT_bad_connect_target },
+    { METHOD_CONNECT, "::1:443", FAULT_bad_connect_target },
+    { METHOD_CONNECT, "1.2.3.999:443", FAULT_bad_connect_target },
+};
+
+static void target_refusals(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < countof(target_cases); i++) {
+        struct target_uri uri;
+        enum fault f = target_parse(target_cases[i].method, slice_of(target_cases[i].target), &uri);
+        if (f != target_cases[i].want)
+            fail_msg("%s, wanted %s: %s", fault_info(f)->token,
+                     fault_info(target_cases[i].want)->token, target_cases[i].target);
+    }
+}
+
+static void parts(const char *target, enum target_form form, const char *host, u16 port,
+                  const char *path, const char *query, const char *sent)
+{
+    struct target_uri u;
+    char area[100];
+    struct text t = text_in(area, sizeof area);
+    assert_int_equal(target_parse(METHOD_OPTIONS, slice_of(target), &u), FAULT_NONE);
+    assert_int_equal(u.form, form);
+    assert_string_equal(u.host.name, host);
+    assert_int_equal(u.port, port);
+    assert_true(slice_is(u.path, path));
+    assert_int_equal(u.query.p != NULL, query != NULL);
+    assert_true(!query || slice_is(u.query, query));
+    target_write(&t, &u);
+    assert_true(slice_is(text_slice(&t), sent));
+}
+
+static void target_parts(void **state)
+{
+    (void)state;
+    parts("/a/b?c=/?d", TARGET_ORIGIN, "", 0, "/a/b", "c=/?d", "/a/b?c=/?d");
+    parts("/a?", TARGET_ORIGIN, "", 0, "/a", "", "/a?");
+    parts("*", TARGET_ASTERISK, "", 0, "*", NULL, "*");
+    parts("http://A.b./x?y", TARGET_ABSOLUTE, "a.b", 80, "/x", "y", "/x?y");
+    parts("http://a:8080/", TARGET_ABSOLUTE, "a", 8080, "/", NULL, "/");
+    parts("http://[::1]:81/x", TARGET_ABSOLUTE, "::1", 81, "/x", NULL, "/x");
+    parts("http://a", TARGET_ABSOLUTE, "a", 80, "/", NULL, "/");
+    parts("http://a?x=http://b/", TARGET_ABSOLUTE, "a", 80, "/", "x=http://b/", "/?x=http://b/");
+    parts("http://a/@b:c", TARGET_ABSOLUTE, "a", 80, "/@b:c", NULL, "/@b:c");
+    struct target_uri u;
+    assert_int_equal(target_parse(METHOD_OPTIONS, SLICE("http://a"), &u), FAULT_NONE);
+    assert_true(u.no_path && !u.has_port);
+    assert_true(slice_is(u.scheme, "http") && slice_is(u.authority, "a"));
+    assert_int_equal(target_parse(METHOD_OPTIONS, SLICE("http://a:80/"), &u), FAULT_NONE);
+    assert_true(!u.no_path && u.has_port);
+    assert_int_equal(target_parse(METHOD_CONNECT, SLICE("A.b:443"), &u), FAULT_NONE);
+    assert_int_equal(u.form, TARGET_AUTHORITY);
+    assert_string_equal(u.host.name, "a.b");
+    assert_int_equal(u.port, 443);
+    assert_true(slice_is(u.authority, "A.b:443"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(hosts),        cmocka_unit_test(host_lengths),
+        cmocka_unit_test(authorities),  cmocka_unit_test(written_hosts),
+        cmocka_unit_test(target_parts), cmocka_unit_test(target_refusals),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

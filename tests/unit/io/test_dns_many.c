@@ -1,0 +1,280 @@
+/* Many askers: cancelling, single flight over all workers, caps, and ends in the middle. */
+#include "io/dns.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/must.h"
+#include "help_lookup.h"
+
+static void cancelled_is_never_called(void **state)
+{
+    (void)state;
+    enum { N = 20 };
+    struct ask a[N], b;
+    rule((struct rule){ "slow.test", .addresses = "192.0.2.1", .minimum = 5, .delay_ms = 30 });
+    for (unsigned i = 0; i < N; i++)
+        assert_false(begin(&w, &a[i], "slow.test"));
+    for (unsigned i = 0; i < N; i += 2)
+        dns_cancel(w.dns, &a[i].wait);
+    turn_until(&w, &a[1]);
+    turn_for(&w, 50);
+    for (unsigned i = 0; i < N; i++) {
+        assert_int_equal(a[i].calls, i % 2);
+        dns_cancel(w.dns, &a[i].wait); /* harmless afterwards */
+    }
+    assert_false(begin(&w, &b, "gone.test"));
+    dns_cancel(w.dns, &b.wait);
+    turn_for(&w, 50);
+    assert_true(begin(&w, &b, "gone.test"));            /* the flight went on for the cache */
+    assert_int_equal(count(STAT_dns_queries_total), 4); /* retries by c-ares not counted */
+}
+
+static struct ask last;
+static void cancel_the_next(struct dns_wait *wait)
+{
+    on_done(wait);
+    dns_cancel(w.dns, &last.wait);
+}
+
+static void done_may_cancel_another_that_is_ready(void **state)
+{
+    (void)state;
+    struct ask a;
+    rule((struct rule){ "pair.test", .addresses = "192.0.2.1", .minimum = 5 });
+    assert_false(begin(&w, &a, "pair.test"));
+    a.wait.done = cancel_the_next;
+    assert_false(begin(&w, &last, "pair.test"));
+    turn_until(&w, &a);
+    turn_for(&w, 30);
+    assert_int_equal(last.calls, 0);
+}
+
+enum { WORKERS = 4, ASKS = 50 };
+struct crew {
+    pthread_t thread;
+    struct worker worker;
+    struct ask ask[ASKS];
+    bool right_thread;
+};
+static struct crew crew[WORKERS];
+static pthread_barrier_t barrier;
+
+static void *work(void *arg)
+{
+    struct crew *c = arg;
+    lookup_worker_start(&c->worker, shared);
+    pthread_barrier_wait(&barrier);
+    unsigned left = ASKS;
+    for (unsigned i = 0; i < ASKS; i++)
+        if (begin(&c->worker, &c->ask[i], "shared.test"))
+            c->ask[i].calls = 1, c->ask[i].thread = pthread_self();
+    while (left) {
+        loop_turn(&c->worker.loop, 100);
+        left = 0;
+        for (unsigned i = 0; i < ASKS; i++)
+            left += c->ask[i].calls == 0;
+    }
+    c->right_thread = true;
+    for (unsigned i = 0; i < ASKS; i++)
+        c->right_thread &= pthread_equal(c->ask[i].thread, pthread_self()) != 0;
+    pthread_barrier_wait(&barrier);
+    lookup_worker_stop(&c->worker);
+    return NULL;
+}
+
+static void single_flight_over_all_workers(void **state)
+{
+    (void)state;
+    rule((struct rule){ "shared.test", .addresses = "192.0.2.1", .minimum = 5, .delay_ms = 30 });
+    pthread_barrier_init(&barrier, NULL, WORKERS);
+    for (unsigned i = 0; i < WORKERS; i++)
+        pthread_create(&crew[i].thread, NULL, work, &crew[i]);
+    for (unsigned i = 0; i < WORKERS; i++) {
+        pthread_join(crew[i].thread, NULL);
+        assert_true(crew[i].right_thread);
+        for (unsigned k = 0; k < ASKS; k++)
+            assert_string_equal(said(&crew[i].ask[k].wait.answer), "192.0.2.1");
+    }
+    u64 questions = 0; /* retries by c-ares not counted */
+    for (unsigned i = 0; i < WORKERS; i++)
+        questions += atomic_load(&crew[i].worker.stats.value[STAT_dns_queries_total]);
+    assert_int_equal(questions, 2);
+    assert_true(resolver_asked(resolver, "shared.test", TYPE_A) >= 1);
+    pthread_barrier_destroy(&barrier);
+}
+
+/* Two threads ask and cancel at random for names that come and go; for the sanitizers. */
+static void *churn(void *arg)
+{
+    struct crew *c = arg;
+    u32 seed = (u32)(c - crew) + 7;
+    char name[32];
+    lookup_worker_start(&c->worker, shared);
+    for (unsigned i = 0; i < ASKS; i++)
+        c->ask[i] = (struct ask){ .wait.done = on_done };
+    for (unsigned step = 0; step < 4000; step++) {
+        seed = seed * 1664525 + 1013904223;
+        struct ask *a = &c->ask[(seed >> 8) % ASKS];
+        dns_cancel(c->worker.dns, &a->wait);
+        snprintf(name, sizeof name, "churn%u.test", (seed >> 16) % 40);
+        if ((seed >> 28) > 2)
+            begin(&c->worker, a, name);
+        loop_turn(&c->worker.loop, step % 16 ? 0 : 1);
+    }
+    for (unsigned i = 0; i < ASKS; i++)
+        dns_cancel(c->worker.dns, &c->ask[i].wait);
+    lookup_worker_stop(&c->worker); /* with flights under way that others may wait for */
+    return NULL;
+}
+
+static void churning(void **state)
+{
+    (void)state;
+    static char names[40][32];
+    for (unsigned i = 0; i < 40; i++) {
+        snprintf(names[i], sizeof names[i], "churn%u.test", i);
+        rule((struct rule){ names[i], .addresses = "192.0.2.1", .ttl = 1,
+                            .rcode = i % 4 == 3 ? 2 : 0, .delay_ms = i % 3 * 4, .minimum = 1 });
+    }
+    for (unsigned i = 0; i < 3; i++)
+        pthread_create(&crew[i].thread, NULL, churn, &crew[i]);
+    for (unsigned i = 0; i < 3; i++)
+        pthread_join(crew[i].thread, NULL);
+}
+
+/* ---- a dead resolver harms nobody ---- */
+
+static void names_at_once_are_capped(void **state)
+{
+    (void)state;
+    enum { N = 3000 };
+    static struct ask a[N];
+    struct ask b;
+    char name[32];
+    rule((struct rule){ "warm.test", .addresses = "192.0.2.1", .minimum = 5 });
+    look_up("warm.test", &b);
+    resolver_dead(resolver, true);
+    unsigned refused = 0;
+    u64 t0 = clock_us(CLOCK_MONOTONIC);
+    for (unsigned i = 0; i < N; i++) {
+        snprintf(name, sizeof name, "dead%u.test", i);
+        if (begin(&w, &a[i], name)) {
+            assert_string_equal(said(&a[i].wait.answer), "dns_failure");
+            refused++;
+        }
+    }
+    assert_int_equal(refused, N - 500);
+    assert_true(clock_us(CLOCK_MONOTONIC) - t0 < 2000000);
+    assert_true(begin(&w, &b, "warm.test")); /* what is known is answered all the while */
+    u64 worst = 0, end = clock_us(CLOCK_MONOTONIC) + 1500000;
+    while (clock_us(CLOCK_MONOTONIC) < end) { /* and the loop stays free */
+        loop_turn(&w.loop, 0);
+        t0 = clock_us(CLOCK_MONOTONIC);
+        loop_turn(&w.loop, 0);
+        u64 took = clock_us(CLOCK_MONOTONIC) - t0;
+        worst = took > worst ? took : worst;
+        usleep(1000);
+    }
+    print_message("longest turn with 1000 dead questions: %llu us\n", (unsigned long long)worst);
+    assert_true(worst < 500000);
+    for (unsigned i = 0; i < N; i++)
+        dns_cancel(w.dns, &a[i].wait);
+    resolver_dead(resolver, false); /* and it recovers by itself */
+    turn_for(&w, 100);
+    rule((struct rule){ "fresh.test", .addresses = "192.0.2.9", .minimum = 5 });
+    assert_string_equal(look_up("fresh.test", &b), "192.0.2.9");
+}
+
+static void out_of_descriptors(void **state)
+{
+    (void)state;
+    struct ask a;
+    struct rlimit old, low = { 0, 0 };
+    rule((struct rule){ "a.test", .addresses = "192.0.2.1", .minimum = 5 });
+    getrlimit(RLIMIT_NOFILE, &old);
+    int next = dup(0);
+    close(next);
+    low = (struct rlimit){ (rlim_t)next, old.rlim_max };
+    setrlimit(RLIMIT_NOFILE, &low);
+    assert_string_equal(look_up("a.test", &a), "dns_failure");
+    assert_true(a.took_ms < 650);
+    setrlimit(RLIMIT_NOFILE, &old);
+    turn_for(&w, 1050);
+    assert_string_equal(look_up("a.test", &a), "192.0.2.1");
+}
+
+/* A worker that ends leaves no one waiting. */
+static void freed_with_flights_under_way(void **state)
+{
+    (void)state;
+    static struct worker second;
+    struct ask a, b;
+    lookup_worker_start(&second, shared);
+    rule((struct rule){ "slow.test", .addresses = "192.0.2.1", .delay_ms = 5000 });
+    assert_false(begin(&second, &a, "slow.test"));
+    assert_false(begin(&w, &b, "slow.test"));
+    dns_cancel(second.dns, &a.wait);
+    lookup_worker_stop(&second);
+    turn_until(&w, &b);
+    assert_string_equal(said(&b.wait.answer), "dns_failure");
+}
+
+/* An asker that was cut off without a dns_cancel: nobody writes to it any more. */
+static void freed_with_askers_parked(void **state)
+{
+    (void)state;
+    static struct worker second;
+    struct ask *parked = calloc(1, sizeof *parked), *ready = calloc(1, sizeof *ready), a, b;
+    rule((struct rule){ "slow.test", .addresses = "192.0.2.1", .minimum = 5, .delay_ms = 60 });
+    rule((struct rule){ "quick.test", .addresses = "192.0.2.2", .minimum = 5 });
+    lookup_worker_start(&second, shared);
+    assert_false(begin(&w, &b, "slow.test"));
+    assert_false(begin(&second, parked, "slow.test"));
+    assert_false(begin(&w, &a, "quick.test"));
+    assert_false(begin(&second, ready, "quick.test"));
+    turn_until(&w, &a);
+    assert_true(ready->wait.ready); /* in the inbox, its letter posted */
+    lookup_worker_stop(&second);
+    assert_int_equal(parked->calls + ready->calls, 0);
+    free(parked);
+    free(ready);
+    turn_until(&w, &b);
+}
+
+static void system_servers(void **state)
+{
+    (void)state;
+    struct dns_conf_io conf = { .nservers = 0 };
+    struct dns_shared *s = dns_shared_new(&conf);
+    assert_non_null(s);
+    static struct worker k;
+    lookup_worker_start(&k, s);
+    lookup_worker_stop(&k);
+    dns_shared_free(s);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, lookup_set_up, lookup_tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(cancelled_is_never_called),
+        TEST(done_may_cancel_another_that_is_ready),
+        TEST(single_flight_over_all_workers),
+        TEST(churning),
+        TEST(names_at_once_are_capped),
+        TEST(out_of_descriptors),
+        TEST(freed_with_flights_under_way),
+        TEST(freed_with_askers_parked),
+        TEST(system_servers),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,232 @@
+/* Socket calls on loopback: results, connecting, listening, half-close, reset. */
+#include "io/sock.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static struct addr local(const char *ip, u16 port)
+{
+    struct addr a;
+    assert_true(addr_parse(slice_of(ip), &a));
+    a.port = port;
+    return a;
+}
+
+static struct addr bound(int fd)
+{
+    struct sockaddr_storage ss;
+    struct addr a;
+    socklen_t n = sizeof ss;
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&ss, &n), 0);
+    addr_from_sockaddr(&a, (struct sockaddr *)&ss);
+    return a;
+}
+
+static int listen_on(struct addr a, bool reuse, bool both)
+{
+    struct sock_listen how = { .addr = a, .reuse_port = reuse, .both_families = both };
+    return sock_listen(&how, 16);
+}
+
+static void wait_for(int fd, short events)
+{
+    struct pollfd p = { .fd = fd, .events = events };
+    assert_int_equal(poll(&p, 1, 5000), 1);
+}
+
+/* A connected pair over TCP. */
+static void connect_pair(const char *ip, struct io *near, struct io *far)
+{
+    struct addr peer;
+    int listener = listen_on(local(ip, 0), false, false);
+    assert_true(listener >= 0);
+    struct addr to = bound(listener);
+    *near = (struct io){ .fd = sock_connect(&to), .ready = IO_IN | IO_OUT };
+    assert_true(near->fd >= 0);
+    wait_for(listener, POLLIN);
+    *far = (struct io){ .fd = sock_accept(listener, &peer), .ready = IO_IN | IO_OUT };
+    assert_true(far->fd >= 0);
+    struct addr mine = bound(near->fd);
+    assert_true(addr_same(&peer, &mine));
+    wait_for(near->fd, POLLOUT);
+    assert_int_equal(sock_connect_error(near->fd), 0);
+    assert_int_equal(sock_accept(listener, &peer), -1);
+    assert_int_equal(errno, EAGAIN);
+    close(listener);
+}
+
+static void exchanges(const char *ip)
+{
+    struct io near, far;
+    char buf[16];
+    size_t n;
+    connect_pair(ip, &near, &far);
+    assert_int_equal(sock_recv(&far, buf, sizeof buf, &n), SOCK_AGAIN);
+    assert_false(far.ready & IO_IN);
+    struct iovec v[2] = { { (char *)"hel", 3 }, { (char *)"lo", 2 } };
+    assert_int_equal(sock_sendv(&near, v, 2, &n), SOCK_OK);
+    assert_int_equal(n, 5);
+    assert_true(near.ready & IO_OUT);
+    wait_for(far.fd, POLLIN);
+    assert_int_equal(sock_recv(&far, buf, sizeof buf, &n), SOCK_OK);
+    assert_true(slice_is((struct slice){ buf, n }, "hello"));
+    shutdown(near.fd, SHUT_WR);
+    wait_for(far.fd, POLLIN);
+    assert_int_equal(sock_recv(&far, buf, sizeof buf, &n), SOCK_END);
+    assert_int_equal(sock_send(&far, "still", 5, &n), SOCK_OK); /* the other half is open */
+    wait_for(near.fd, POLLIN);
+    assert_int_equal(sock_recv(&near, buf, sizeof buf, &n), SOCK_OK);
+    assert_int_equal(n, 5);
+    close(near.fd);
+    close(far.fd);
+}
+
+static void both_families(void **state)
+{
+    (void)state;
+    exchanges("127.0.0.1");
+    exchanges("::1");
+}
+
+static void no_delay_on_both_ends(void **state)
+{
+    (void)state;
+    struct io near, far;
+    connect_pair("127.0.0.1", &near, &far);
+    for (unsigned i = 0; i < 2; i++) {
+        int on = 0;
+        socklen_t n = sizeof on;
+        getsockopt(i ? near.fd : far.fd, IPPROTO_TCP, TCP_NODELAY, &on, &n);
+        assert_int_not_equal(on, 0);
+    }
+    close(near.fd);
+    close(far.fd);
+}
+
+static void refused(void **state)
+{
+    (void)state;
+    int listener = listen_on(local("127.0.0.1", 0), false, false);
+    struct addr to = bound(listener);
+    close(listener);
+    int fd = sock_connect(&to);
+    if (fd < 0) {
+        assert_int_equal(errno, ECONNREFUSED);
+        return;
+    }
+    wait_for(fd, POLLOUT);
+    assert_int_equal(sock_connect_error(fd), ECONNREFUSED);
+    close(fd);
+}
+
+static void abort_is_a_reset(void **state)
+{
+    (void)state;
+    struct io near, far;
+    char buf[8];
+    size_t n;
+    connect_pair("127.0.0.1", &near, &far);
+    sock_abort(near.fd);
+    close(near.fd);
+    wait_for(far.fd, POLLIN);
+    assert_int_equal(sock_recv(&far, buf, sizeof buf, &n), SOCK_ERROR);
+    assert_int_equal(errno, ECONNRESET);
+    assert_int_equal(sock_send(&far, "x", 1, &n), SOCK_ERROR); /* and no SIGPIPE */
+    close(far.fd);
+}
+
+static void full_clears_out(void **state)
+{
+    (void)state;
+    struct io near, far;
+    static char area[1 << 20];
+    size_t n;
+    enum sock_result r = SOCK_OK;
+    connect_pair("127.0.0.1", &near, &far);
+    for (unsigned i = 0; i < 100 && (near.ready & IO_OUT); i++)
+        r = sock_send(&near, area, sizeof area, &n);
+    assert_false(near.ready & IO_OUT);
+    assert_true(r == SOCK_OK || r == SOCK_AGAIN);
+    assert_int_equal(sock_send(&near, area, sizeof area, &n), SOCK_AGAIN);
+    close(near.fd);
+    close(far.fd);
+}
+
+static void listening(void **state)
+{
+    (void)state;
+    int first = listen_on(local("127.0.0.1", 0), false, false);
+    struct addr at = bound(first);
+    assert_int_equal(listen_on(at, false, false), -1);
+    assert_int_equal(errno, EADDRINUSE);
+    close(first);
+    first = listen_on(at, true, false);
+    int second = listen_on(at, true, false);
+    assert_true(first >= 0 && second >= 0); /* one group */
+    close(first);
+    close(second);
+    assert_int_equal(listen_on(local("192.0.2.1", 0), false, false), -1);
+    assert_int_equal(errno, EADDRNOTAVAIL);
+}
+
+static void wildcard_takes_both_families(void **state)
+{
+    (void)state;
+    struct addr peer;
+    for (unsigned both = 0; both < 2; both++) {
+        int fd = listen_on(local("::", 0), false, both);
+        assert_true(fd >= 0);
+        struct addr to = local("127.0.0.1", bound(fd).port);
+        int c = sock_connect(&to);
+        if (both) {
+            wait_for(fd, POLLIN);
+            int s = sock_accept(fd, &peer);
+            assert_true(s >= 0);
+            assert_int_equal(peer.family, AF_INET); /* not in mapped form */
+            close(s);
+        } else if (c >= 0) {
+            wait_for(c, POLLOUT);
+            assert_int_equal(sock_connect_error(c), ECONNREFUSED);
+        }
+        close(c);
+        close(fd);
+    }
+}
+
+static void which_addresses_are_local(void **state)
+{
+    (void)state;
+    static const char *const here[] = { "127.0.0.1", "127.3.2.1", "::1" };
+    static const char *const elsewhere[] = { "192.0.2.1", "198.51.100.7", "2001:db8::1" };
+    for (unsigned i = 0; i < countof(here); i++) {
+        struct addr a = local(here[i], 80);
+        assert_true(sock_is_local(&a));
+    }
+    for (unsigned i = 0; i < countof(elsewhere); i++) {
+        struct addr a = local(elsewhere[i], 80);
+        assert_false(sock_is_local(&a));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(both_families),
+        cmocka_unit_test(no_delay_on_both_ends),
+        cmocka_unit_test(refused),
+        cmocka_unit_test(abort_is_a_reset),
+        cmocka_unit_test(full_clears_out),
+        cmocka_unit_test(listening),
+        cmocka_unit_test(wildcard_takes_both_families),
+        cmocka_unit_test(which_addresses_are_local),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

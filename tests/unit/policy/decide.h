@@ -1,0 +1,106 @@
+/* For the tests: rows of requests and what a policy decides about them. "allow RULE",
+ * "deny RULE FAULT" or "address RULE" (a look-up is needed first). */
+#ifndef TESTS_POLICY_DECIDE_H
+#define TESTS_POLICY_DECIDE_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "filters/addrclass.h"
+#include "tests/unit/policy/policy_text.h"
+
+/* A row names only what its case is about. */
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
+
+struct ask {
+    const char *method, *host;
+    u16 port;
+    const char *want;
+    const char *path;  /* NULL: "/", but for CONNECT: not shown */
+    const char *from;  /* NULL: 127.0.0.1 */
+    const char *at;    /* the destination address */
+    bool parent;       /* the name is resolved by a parent */
+    size_t path_bytes; /* > 0: the path is made this long with 'a' */
+};
+
+static inline struct addr ip(const char *text)
+{
+    struct addr a;
+    if (!addr_parse(slice_of(text), &a))
+        fail_msg("%s", text);
+    return a;
+}
+
+static inline void decide(const struct policy *p, const struct ask *ask, struct policy_decision *d)
+{
+    struct host host;
+    static char longer[40000];
+    if (host_parse(slice_of(ask->host), &host) != FAULT_NONE)
+        fail_msg("%s", ask->host);
+    struct addr at = ip(ask->at ? ask->at : "::");
+    struct policy_question q = {
+        .client = ip(ask->from ? ask->from : "127.0.0.1"),
+        .connect = strcmp(ask->method, "CONNECT") == 0,
+        .address_unknown = ask->parent,
+        .method = method_find(slice_of(ask->method)),
+        .method_text = slice_of(ask->method),
+        .host = &host,
+        .port = ask->port,
+        .path = slice_of(ask->path),
+        .destination = ask->at ? &at : NULL,
+    };
+    if (!q.connect && ask->path == NULL)
+        q.path = SLICE("/");
+    if (ask->path_bytes) {
+        memset(longer, 'a', sizeof longer);
+        memcpy(longer, ask->path, strlen(ask->path));
+        q.path = (struct slice){ longer, ask->path_bytes };
+    }
+    policy_decide(p, &q, d);
+}
+
+static inline void decide_rows(const char *text, const struct ask *rows, size_t n)
+{
+    struct policy_text p = policy_from(text);
+    if (p.policy == NULL)
+        fail_msg("%s", p.messages);
+    for (size_t i = 0; i < n; i++) {
+        struct policy_decision d;
+        char got[200];
+        decide(p.policy, &rows[i], &d);
+        static const char *const actions[] = { "allow", "deny", "address" };
+        snprintf(got, sizeof got, "%s %.*s%s%s", actions[d.action], SLICE_FMT(d.rule_name),
+                 d.fault ? " " : "", d.fault ? fault_info(d.fault)->token : "");
+        if (strcmp(got, rows[i].want) != 0)
+            fail_msg("row %zu: %s %s:%u %s at %s: \"%s\" instead of \"%s\"", i, rows[i].method,
+                     rows[i].host, rows[i].port, rows[i].path ? rows[i].path : "-",
+                     rows[i].at ? rows[i].at : "-", got, rows[i].want);
+        assert_int_equal(d.action == POLICY_DENY, d.fault != FAULT_NONE);
+        if (d.action == POLICY_NEEDS_ADDRESS)
+            assert_false(d.address_free);
+        if (d.rule)
+            assert_true(slice_eq(policy_rule_name(d.rule), d.rule_name));
+    }
+    policy_text_free(&p);
+}
+
+#define DECIDE(text, ...)                                                                          \
+    do {                                                                                           \
+        static const struct ask rows[] = { __VA_ARGS__ };                                          \
+        decide_rows("policy p { " text " }", rows, countof(rows));                                 \
+    } while (0)
+#define RULES(text, ...)                                                                           \
+    DECIDE("default deny; connect-ports any; http-ports any; rules {" text "}", __VA_ARGS__)
+
+static inline int no_own_addresses(void **state)
+{
+    (void)state;
+    addrclass_set_local(NULL, 0);
+    return 0;
+}
+
+#endif

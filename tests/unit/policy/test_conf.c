@@ -1,0 +1,183 @@
+/* What `check` says about a policy: errors, warnings, and silence where all is well. */
+#include "policy/conf.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/policy/policy_text.h"
+
+struct row {
+    const char *text;    /* inside of policy p { … } */
+    const char *message; /* a part of the first one; NULL: nothing is said */
+    bool warning;
+};
+
+static void check_rows(const struct row *rows, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        char text[2000];
+        snprintf(text, sizeof text, "policy p { %s }", rows[i].text);
+        struct policy_text p = policy_from(text);
+        u32 errors = rows[i].message && !rows[i].warning, warnings = rows[i].warning;
+        if (p.errors != errors || p.warnings != warnings ||
+            (rows[i].message && !strstr(p.messages, rows[i].message)))
+            fail_msg("%s: %u errors, %u warnings:\n%s", rows[i].text, p.errors, p.warnings,
+                     p.messages);
+        assert_int_equal(p.policy == NULL, errors > 0);
+        policy_text_free(&p);
+    }
+}
+#define CHECK(...)                                                                                 \
+    do {                                                                                           \
+        static const struct row rows[] = { __VA_ARGS__ };                                          \
+        check_rows(rows, countof(rows));                                                           \
+    } while (0)
+
+static void good(void **state)
+{
+    (void)state;
+    CHECK({ "default allow;", NULL, false }, { "default deny;", NULL, false },
+          { "default deny \"text\";", NULL, false },
+          { "clients 10.0.0.0/8; connect-ports any; http-ports any; default deny;", NULL, false },
+          { "default deny; rules { }", NULL, false },
+          { "default deny; rules { allow a { to b.example; } deny c { } }", NULL, false },
+          { "default deny; rules { allow a { reach private loopback; } }", NULL, false },
+          { "default deny; rules { allow a { not to class private; } allow b { } }", NULL, false });
+}
+
+static void required_and_single(void **state)
+{
+    (void)state;
+    CHECK({ "", "\"default\" is missing", false },
+          { "default deny; default allow;", "second time", false },
+          { "default;", "needs a value", false }, { "default maybe;", "not known", false },
+          { "default deny a b;", "takes only 2 words", false },
+          { "default allow \"text\";", "takes no text", false },
+          { "default deny; clients;", "needs a value", false },
+          { "default deny; clients 10.0.0.1/8;", "bits set behind its prefix", false },
+          { "default deny; clients a.example;", "not a network", false },
+          { "default deny; connect-ports 0;", "not a port", false },
+          { "default deny; connect-ports 90-80;", "not a port", false },
+          { "default deny; http-ports 65536;", "not a port", false },
+          { "default deny; auth basic;", "not known", false });
+}
+
+static void names_of_rules(void **state)
+{
+    (void)state;
+    CHECK({ "default deny; rules { allow { } }", "needs a name", false },
+          { "default deny; rules { allow a { to x.example; } allow a { } }", "already", false },
+          { "default deny; rules { allow a { to x.example; } deny a { } }", "already", false },
+          { "default deny; rules { permit a { } }", "not known", false });
+}
+
+static void values_of_conditions(void **state)
+{
+    (void)state;
+#define IN_RULE(text) "default deny; rules { allow r { " text " } }"
+    CHECK({ IN_RULE("to;"), "needs a value", false },
+          { IN_RULE("not;"), "needs a condition", false },
+          { IN_RULE("not not to a.example;"), "not", false },
+          { IN_RULE("not reach private;"), "cannot stand before", false },
+          { IN_RULE("to class;"), "needs a word", false },
+          { IN_RULE("to class secret;"), "is not a class", false },
+          { IN_RULE("reach public;"), "not known", false },
+          { IN_RULE("reach everything;"), "not known", false },
+          { IN_RULE("to 10.0.0.1/8;"), "bits set behind its prefix", false },
+          { IN_RULE("from 10.0.0.1/8;"), "bits set behind its prefix", false },
+          { IN_RULE("from a.example;"), "not a network", false },
+          { IN_RULE("to 127.1;"), "not a destination", false },
+          { IN_RULE("to *.1;"), "not a destination", false },
+          { IN_RULE("to 300.1.1.1;"), "not a destination", false },
+          { IN_RULE("to a..b;"), "not a destination", false },
+          { IN_RULE("to *a.example;"), "not a destination", false },
+          { IN_RULE("to a.*.example;"), "not a destination", false },
+          { IN_RULE("to [::1];"), "not a destination", false },
+          { IN_RULE("to a.example:80;"), "not a destination", false },
+          { IN_RULE("to ~\"x\";"), "regular expression", false },
+          { IN_RULE("to list ads;"), "\"list\" is not known", false },
+          { IN_RULE("user *;"), "not known", false },
+          { IN_RULE("url ~\"x\";"), "not known", false },
+          { IN_RULE("time 07:00-19:00;"), "not known", false },
+          { IN_RULE("mode shadow;"), "not known", false },
+          { IN_RULE("port http;"), "not a port", false },
+          { IN_RULE("path admin;"), "not a path", false },
+          { IN_RULE("path /a?b;"), "not a path", false },
+          { IN_RULE("method get;"), "case-sensitive", false },
+          { IN_RULE("method \"G T\";"), "not a method", false },
+          { "default deny; rules { deny r { reach private; } }", "not known", false });
+}
+
+static void a_rule_behind_a_catch_all(void **state)
+{
+    (void)state;
+#define RULES(text) "default deny; rules { " text " }"
+    CHECK({ RULES("allow a { } deny b { to x.example; }"), "\"b\" can never decide", true },
+          { RULES("deny a { to *; } allow b { }"), "\"b\" can never decide", true },
+          { RULES("allow a { to *; to x.example *; reach private; } allow b { }"), "never", true },
+          { RULES("allow a { not to *; } allow b { }"), NULL, false },
+          { RULES("allow a { to *; port 80; } allow b { }"), NULL, false },
+          { RULES("allow a { to x.example; } allow b { }"), NULL, false });
+}
+
+static void a_deny_by_path_leaves_connect_open(void **state)
+{
+    (void)state;
+    CHECK({ RULES("deny a { to x.example; path /admin; } allow b { }"),
+            "\"a\" leaves CONNECT to \"x.example\" open", true },
+          { RULES("deny a { path /admin; } allow b { }"), "CONNECT to any host open", true },
+          { RULES("deny a { to *; path /admin; } allow b { }"), "CONNECT to any host open", true },
+          { "default allow; rules { deny a { to .x.example; path /admin; } }", "leaves CONNECT",
+            true },
+          { RULES(
+                "deny a { to x.example; not path /public; } allow b { to *.x.example x.example; }"),
+            "leaves CONNECT", true },
+          /* open only behind a look-up: still open */
+          { RULES("deny a { to x.example; path /admin; } allow b { to 192.0.1.0/24; }"),
+            "leaves CONNECT", true },
+          { RULES("deny a { to 192.0.1.1; path /admin; } allow b { }"), "leaves CONNECT", true });
+    CHECK({ RULES("deny a { to x.example; path /admin; }"), NULL, false },
+          { RULES("deny a { to x.example; path /admin; } allow b { to y.example; }"), NULL, false },
+          { RULES("deny t { method CONNECT; } deny a { to x.example; path /admin; } allow b { }"),
+            NULL, false },
+          { RULES("deny a { to x.example; path /admin; } deny t { method CONNECT; to .x.example; } "
+                  "allow b { }"),
+            NULL, false },
+          { RULES("deny a { to x.example; path /admin; } allow b { method GET; }"), NULL, false },
+          { RULES("deny a { to x.example; path /admin; port 80; } allow b { }"), NULL, false },
+          { RULES("deny a { to x.example; path /admin; from 10.1.0.0/16; } allow b { from "
+                  "10.2.0.0/16; }"),
+            NULL, false },
+          { RULES("deny a { to 10.0.0.1; path /admin; } allow b { }"), NULL, false },
+          { RULES("allow a { to x.example; path /public; } deny b { to x.example; }"), NULL,
+            false });
+}
+
+static void several_errors_in_one_run(void **state)
+{
+    (void)state;
+    struct policy_text p = policy_from("policy p {\n clients x;\n rules {\n  allow a { port 0; }\n"
+                                       "  allow a { to class x; }\n }\n}");
+    assert_null(p.policy);
+    assert_int_equal(p.errors, 5); /* the four, and the missing default */
+    policy_text_free(&p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(good),
+        cmocka_unit_test(required_and_single),
+        cmocka_unit_test(names_of_rules),
+        cmocka_unit_test(values_of_conditions),
+        cmocka_unit_test(a_rule_behind_a_catch_all),
+        cmocka_unit_test(a_deny_by_path_leaves_connect_open),
+        cmocka_unit_test(several_errors_in_one_run),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

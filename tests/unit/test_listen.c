@@ -1,0 +1,189 @@
+/* Listening sockets: refused when held, handed over when another worker is idler, at rest when
+ * there is no place or no descriptor, and recovering by themselves. */
+#include "listen.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/resource.h>
+
+#include "core/near.h"
+#include "io/sock.h"
+#include "tests/unit/core/help_engine.h"
+
+static struct addr at;
+
+/* A free port for the rig's one listener, opened for all workers. */
+static void open_listener(void)
+{
+    char error[400];
+    struct text t = text_in(error, sizeof error - 1);
+    u16 port = rig.port;
+    int fd = rig_origin();
+    assert_true(addr_parse(SLICE("127.0.0.1"), &at));
+    at.port = rig.port;
+    rig.port = port;
+    rig_close(fd);
+    rig.listener.bound = at;
+    rig.listener.text = SLICE("127.0.0.1:PORT");
+    rig.engine.accepting.stop = listen_stop;
+    rig.engine.accepting.resume = listen_resume;
+    for (u32 i = 0; i < rig.engine.nworkers; i++)
+        rig.workers[i]->loop.wheel.on_expire[TIMER_ACCEPT] = listen_resume;
+    if (!listen_open(&rig.engine, &t)) {
+        error[t.n] = 0;
+        fail_msg("%s", error);
+    }
+    for (u32 i = 0; i < rig.engine.nworkers; i++)
+        listen_start(rig.workers[i]);
+}
+
+static int clients[200];
+static unsigned nclients;
+
+static int connect_one(void)
+{
+    int fd = sock_connect(&at);
+    assert_true(fd >= 0);
+    clients[nclients++] = fd;
+    return fd;
+}
+
+static int tear_down(void **state)
+{
+    while (nclients)
+        close(clients[--nclients]);
+    rig_turn();
+    for (u32 i = 0; i < rig.engine.nworkers; i++)
+        listen_stop(rig.workers[i]);
+    return rig_tear_down(state);
+}
+
+#define LISTEN_TEST(f) cmocka_unit_test_setup_teardown(f, rig_set_up, tear_down)
+#define LISTEN_TEST_TWO(f) cmocka_unit_test_setup_teardown(f, rig_set_up_two, tear_down)
+#define GET "GET /x HTTP/1.1\r\nHost: a\r\n\r\n"
+
+static void clients_are_served(void **state)
+{
+    (void)state;
+    open_listener();
+    for (int i = 0; i < 5; i++)
+        assert_has(rig_ask(connect_one(), GET), "\r\n\r\n/x");
+    assert_int_equal(atomic_load(&rig.engine.clients), 5);
+    struct addr peer = rig_near()->peer;
+    assert_int_equal(peer.ip[0], 127);
+    assert_int_not_equal(peer.port, 0);
+}
+
+/* Another program holds the port, or another daemon's group: both are told, with a name. */
+static void a_port_that_is_held(void **state)
+{
+    (void)state;
+    char error[400], process[40];
+    struct text t = text_in(error, sizeof error - 1);
+    struct sock_listen group = { .reuse_port = true };
+    assert_true(addr_parse(SLICE("127.0.0.1"), &group.addr));
+    int fd = sock_listen(&group, 1);
+    struct sockaddr_storage ss;
+    socklen_t n = sizeof ss;
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&ss, &n), 0);
+    addr_from_sockaddr(&rig.listener.bound, (struct sockaddr *)&ss);
+    rig.listener.text = SLICE("127.0.0.1:PORT");
+    assert_false(listen_open(&rig.engine, &t));
+    error[t.n] = 0;
+    assert_begins(error, "cannot listen on 127.0.0.1:PORT: Address already in use");
+    snprintf(process, sizeof process, "(process %d)", (int)getpid());
+    assert_has(error, ", held by ");
+    assert_has(error, process);
+    close(fd);
+}
+
+/* At the limit new clients wait in the kernel's queue; nothing spins, and they are served later. */
+static void at_the_limit_of_clients(void **state)
+{
+    (void)state;
+    open_listener();
+    rig.engine.max_clients = 2;
+    int a = connect_one(), b = connect_one(), c = connect_one();
+    assert_has(rig_ask(a, GET), "/x");
+    assert_has(rig_ask(b, GET), "/x");
+    assert_string_equal(rig_ask(c, GET), "");
+    assert_true(rig.worker->accept_paused);
+    assert_int_equal(rig_count(STAT_accept_paused_total), 1);
+    close(a);
+    clients[0] = dup(b);
+    rig_turn();
+    rig_later(30);
+    rig_later(30);
+    assert_has(rig_hears(c), "\r\n\r\n/x");
+    assert_has(rig_ask(b, GET), "/x");
+    assert_false(rig.worker->accept_paused);
+}
+
+static void out_of_descriptors(void **state)
+{
+    (void)state;
+    struct rlimit before, none;
+    open_listener();
+    int a = connect_one(), b = connect_one();
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = before;
+    none.rlim_cur = 3;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    assert_int_equal(send(a, GET, strlen(GET), 0), strlen(GET));
+    for (int i = 0; i < 5; i++)
+        loop_turn(&rig.worker->loop, 0);
+    assert_true(rig.worker->accept_paused);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    rig_later(30);
+    assert_has(rig_hears(a), "\r\n\r\n/x");
+    assert_has(rig_ask(b, GET), "/x");
+}
+
+/* A worker that is clearly busier than another one hands new clients over. */
+static void handed_over(void **state)
+{
+    (void)state;
+    open_listener();
+    struct worker *busy = rig.workers[0], *idle = rig.workers[1];
+    atomic_store(&busy->open, 1000);
+    unsigned here = 0;
+    for (int i = 0; i < 20; i++)
+        connect_one();
+    rig_turn();
+    here = atomic_load(&busy->open) - 1000;
+    atomic_store(&busy->open, here);
+    assert_int_equal(here, 0);
+    assert_int_equal(atomic_load(&idle->open), 20);
+    assert_int_equal(atomic_load(&rig.engine.clients), 20);
+    assert_true(rig_count(STAT_connections_handed_over_total) > 0);
+    assert_has(rig_ask(clients[0], GET), "/x");
+}
+
+/* What has connected before the drain is still accepted. */
+static void stopping(void **state)
+{
+    (void)state;
+    open_listener();
+    rig_turn();
+    int a = connect_one();
+    assert_int_equal(send(a, GET, strlen(GET), 0), strlen(GET));
+    listen_stop(rig.worker);
+    assert_null(rig.worker->accept);
+    assert_has(rig_hears(a), "\r\n\r\n/x");
+    int late = sock_connect(&at);
+    struct pollfd p = { .fd = late, .events = POLLOUT };
+    poll(&p, 1, 1000);
+    assert_int_equal(sock_connect_error(late), ECONNREFUSED);
+    close(late);
+    listen_stop(rig.worker); /* once more does nothing */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        LISTEN_TEST(clients_are_served),      LISTEN_TEST(a_port_that_is_held),
+        LISTEN_TEST(at_the_limit_of_clients), LISTEN_TEST(out_of_descriptors),
+        LISTEN_TEST_TWO(handed_over),         LISTEN_TEST(stopping),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
