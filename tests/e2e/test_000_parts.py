@@ -1,0 +1,149 @@
+"""The test parts themselves, without the daemon: a tool that lies makes every other test worthless."""
+import subprocess
+import threading
+import urllib.request
+
+import pytest
+
+from lib.client import Client, chunked, pieces, request
+from lib.dns import A, SERVFAIL
+from lib.origin import chunks, close, drip, ok, read_body, reset, send, wait
+from lib.parts import apt_command
+from lib.times import until
+from lib.wire import Ended, Malformed, Silent, split_head
+
+GET = b"GET %s HTTP/1.1\r\nHost: origin.test\r\n\r\n"
+
+
+def test_delivery_loses_no_byte():
+    data = bytes(range(256)) + b"\r\n\r\nabc"
+    for how in ("whole", "bytes", "random"):
+        for seed in range(20):
+            assert b"".join(pieces(data, how, seed)) == data
+    assert pieces(data, "random", 7) == pieces(data, "random", 7)
+
+
+@pytest.mark.parametrize("head", [
+    b"X\r\nA : b\r\n\r\n", b"X\r\nA: b\nC: d\r\n\r\n", b"X\r\n A: b\r\n\r\n", b"X\r\nA: \x00\r\n\r\n",
+    b"X\r\nA: b\r c\r\n\r\n", b"X\r\nA\r\n\r\n", b"X\r\n: b\r\n\r\n"])
+def test_reader_is_strict(head):
+    with pytest.raises(Malformed):
+        split_head(head)
+
+
+def test_origin_records_and_answers(origin):
+    with Client(origin.port) as c:
+        first = c.ask(GET % b"/a")
+        second = c.ask(request(origin.url("/b"), method="POST", body=b"hello"), how="bytes")
+        assert (first.status, second.status, first.body) == (200, 200, b"ok")
+    assert [r.target for r in origin.requests] == ["/a", origin.url("/b")]
+    assert origin.requests[1].body == b"hello"
+    assert len(origin.received()) == 1 and origin.received()[0].startswith(GET % b"/a")
+
+
+def test_origin_scripts(origin):
+    event = threading.Event()
+    origin.at("/chunks", send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"),
+              chunks(b"abc", b"defg", trailers=[b"X-End: 1"]))
+    origin.at("/drip", drip(ok("drip")))
+    origin.at("/cut", send(ok("0123456789")[:-3]), close())
+    origin.at("/reset", send(ok("0123456789")[:-3]), reset())
+    origin.at("/wait", wait(event), send(ok("now")))
+    origin.at("/none", close())
+    with Client(origin.port) as c:
+        r = c.ask(GET % b"/chunks")
+        assert (r.body, r.chunks, r.trailers.get("X-End"), r.truncated) == (b"abcdefg", [3, 4], "1",
+                                                                           False)
+        assert c.ask(GET % b"/drip").body == b"drip"
+        c.send(GET % b"/wait")
+        with pytest.raises(Silent):
+            c.response(timeout=0.05)
+        event.set()
+        assert c.response().body == b"now"
+        r = c.ask(GET % b"/cut")
+        assert r.truncated and r.body == b"0123456" and r.end == "eof"
+        assert c.expect_closed() == "eof"
+    with Client(origin.port) as c:
+        r = c.ask(GET % b"/reset")
+        assert r.truncated and r.end == "reset"
+    with Client(origin.port) as c, pytest.raises(Ended):
+        c.ask(GET % b"/none")
+    origin.all_closed()
+
+
+def test_origin_connection_script(origin):
+    origin.next(send(b"junk"), close())
+    with Client(origin.port) as c:
+        assert c.rest() == b"junk"
+    with Client(origin.port) as c:
+        r = c.ask(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+                  + chunked("abc", "d"), how="random")
+        assert r.status == 200
+    assert origin.requests[0].body == b"abcd" and origin.requests[0].chunks == [3, 1]
+
+
+def test_origin_notes_malformed_requests(origin):
+    with Client(origin.port) as c:
+        c.send(b"GET / HTTP/1.1\nHost: a\r\n\r\n")
+        c.rest()
+    assert until(origin.errors)
+
+
+def test_scripted_dns(parts):
+    dns = parts.dns()
+    dns.set("a.test", "127.0.0.1", "::1")
+    dns.script("bad.test", lambda name, kind: SERVFAIL)
+    import socket
+    import struct
+    question = b"\x01a\x04test\x00" + struct.pack("!HH", A, 1)
+    packet = b"\x12\x34" + struct.pack("!HHHHH", 0x0100, 1, 0, 0, 0) + question
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.settimeout(5)
+        s.sendto(packet, ("127.0.0.1", dns.port))
+        reply = s.recv(512)
+    assert reply[:2] == b"\x12\x34" and reply.endswith(b"\x7f\x00\x00\x01")
+    assert dns.count("a.test", A) == 1
+
+
+def test_echo(parts):
+    echo = parts.echo()
+    for path, size in (("/bytes/70000", 70000), ("/chunked/70000", 70000), ("/close/5", 5),
+                       ("/sse/3/1", 27), ("/drip/5/1", 5)):
+        with Client(echo.port) as c:
+            r = c.ask(GET % path.encode())
+            assert len(r.body) == size and not r.truncated, path
+
+
+def test_real_parts(parts, tmp_path):
+    nginx = parts.nginx(files={"a.txt": "hello"})
+    assert urllib.request.urlopen(nginx.url("/a.txt")).read() == b"hello"
+    until(lambda: "/a.txt" in nginx.text())  # it writes the line after the answer
+    dnsmasq = parts.dnsmasq("host-record=a.test,127.0.0.1")
+    assert dnsmasq.queries("a.test") == 0
+    ca = parts.ca()
+    secure = parts.echo(tls=ca.issue("origin.test", "127.0.0.1"))
+    got = urllib.request.urlopen(secure.url("/bytes/10", "https"), context=ca.client_context())
+    assert len(got.read()) == 10
+    git = parts.git()
+    done = subprocess.run(["git", "clone", "-q", git.url("/demo.git"), tmp_path / "clone"],
+                          capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    parts.websocket()
+
+
+def test_apt_repository(parts, tmp_path):
+    """With nginx itself as the "proxy": it ignores the host of an absolute target."""
+    apt = parts.apt()
+    done = apt_command(tmp_path / "apt", apt.line, apt.port, "update")
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = apt_command(tmp_path / "apt", apt.line, apt.port, "download", apt.package)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_scripts_may_answer_before_the_body(origin):
+    origin.at("/early", send(ok("early")), read_body(), )
+    with Client(origin.port) as c:
+        c.send(b"POST /early HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n")
+        assert c.response().body == b"early"
+        c.send(b"body")
+        assert c.ask(GET % b"/next").status == 200

@@ -1,0 +1,177 @@
+"""The first walk of the README, every command of it, with the output it promises.
+
+The README speaks of example.com and of fixed ports; here the name leads to an origin of our own and
+the ports are free ones. Everything else is as it stands there. In an expected line "…" is any text;
+a line that is only "…" is any number of lines.
+"""
+import pathlib
+import re
+import socket
+import subprocess
+
+import pytest
+
+from lib.daemon import BINARY, environment, run_command
+from lib.faults import ROOT
+from lib.origin import Origin
+from lib.ports import free_port, release
+from lib.skip import need
+from lib.times import SLOW, until
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCK = re.compile(r"<!-- (start|run|log|stop) -->(?:\s*```\w+\n(.*?)```)?", re.DOTALL)
+DONE = "--- that was it: "
+
+
+def blocks():
+    return [(m[1], m[2] or "") for m in BLOCK.finditer(README)]
+
+
+def commands(text):
+    """(command, expected lines) of a console block."""
+    found = []
+    for line in text.splitlines():
+        if line.startswith("$ "):
+            found.append((line[2:], []))
+        else:
+            found[-1][1].append(line)
+    return found
+
+
+def matches(expected, got):
+    """Do these lines stand for those?"""
+    pattern = ""
+    for line in expected:
+        if line == "…":
+            pattern += r"(?:.*\n)*"
+        else:
+            pattern += ".*".join(re.escape(part) for part in line.split("…")) + r"\n"
+    return re.fullmatch(pattern, "".join(line + "\n" for line in got)) is not None
+
+
+def listens(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+        return True
+    except OSError:
+        return False
+
+
+class Shell:
+    """One bash for the whole walk, so that variables and jobs last."""
+
+    def __init__(self, folder, env):
+        self.process = subprocess.Popen(["bash", "--norc", "-m"], cwd=folder, env=env, text=True,
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.STDOUT)
+
+    def run(self, command):
+        self.process.stdin.write(f"{command}\necho; echo '{DONE}'$?\n")
+        self.process.stdin.flush()
+        lines = []
+        for line in self.process.stdout:
+            line = line.rstrip("\n")
+            if line.startswith(DONE):
+                break
+            lines.append(line)
+        if lines and not lines[-1]:
+            lines.pop()     # ours: the echo that ends an unfinished line
+        return lines
+
+    def end(self):
+        self.process.stdin.write("kill -9 %1 2>/dev/null\n")
+        self.process.stdin.close()
+        try:
+            self.process.wait(5 * SLOW)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+        self.process.stdout.close()
+
+
+@pytest.fixture
+def world(tmp_path, parts, proxyd):
+    """What the README takes for granted: example.com, its two ports, and build/proxyd here."""
+    plain = Origin(name="example.com")
+    secure = Origin(name="example.com", tls=parts.ca().server_context("example.com"))
+    ports = {name: free_port() for name in ("proxy", "admin", "dead")}
+    swaps = [("http://example.com/", f"http://example.com:{plain.port}/"),
+             ("https://example.com/", f"https://example.com:{secure.port}/"),
+             ("example.com:443", f"example.com:{secure.port}"),
+             ("127.0.0.1:3128", f"127.0.0.1:{ports['proxy']}"),
+             ("127.0.0.1:3180", f"127.0.0.1:{ports['admin']}")]
+
+    def swap(text):
+        for old, new in swaps:
+            text = text.replace(old, new)
+        return text
+
+    # The built-in configuration, which stays what it is but for the ports and the name.
+    (tmp_path / "hosts").write_text("127.0.0.1 example.com\n")
+    config = swap(run_command("config", "--default").stdout)
+    for old, new in (("default allow;", "default allow; rules { allow walk { to example.com; "
+                                        "reach loopback; } }"),
+                     ("connect-ports 443;", f"connect-ports 443 {secure.port};")):
+        assert config.count(old) == 1, f"the built-in configuration has no {old!r} to replace"
+        config = config.replace(old, new)
+    config += f"dns {{ hosts {tmp_path}/hosts; server 127.0.0.1:{ports['dead']}; }}\n"
+    (tmp_path / "config").write_text(config)
+    (tmp_path / "build").mkdir()
+    wrapper = tmp_path / "build/proxyd"
+    wrapper.write_text(f'#!/bin/sh\n[ "$*" = "config --default" ] && exec cat "{tmp_path}/config"\n'
+                       f'exec "{BINARY}" "$@"\n')
+    wrapper.chmod(0o755)
+
+    shell = Shell(tmp_path, environment({"CURL_CA_BUNDLE": str(parts.ca().pem),
+                                         "SSL_CERT_FILE": str(parts.ca().pem)}))
+    (pathlib.Path(tmp_path) / ".wgetrc").write_text(f"ca_certificate = {parts.ca().pem}\n")
+    shell.run(f"export WGETRC={tmp_path}/.wgetrc")
+
+    class World:
+        pass
+
+    made = World()
+    made.shell, made.swap, made.config, made.ports = shell, swap, config, ports
+    yield made
+    shell.end()
+    plain.stop()
+    secure.stop()
+    for port in ports.values():
+        release(port)
+
+
+def test_every_command_of_the_walk(world, proxyd):
+    for program in ("curl", "wget", "bash"):
+        need(program)
+    daemon = None
+    seen = 0
+    for kind, text in blocks():
+        if kind == "start":
+            assert commands(text) == [("make run", [])]
+            daemon = proxyd(world.config)
+            assert until(lambda: listens(world.ports["proxy"]), 20 * SLOW), daemon.stderr()
+        elif kind == "stop":
+            daemon.stop()
+        elif kind == "log":
+            for line in text.splitlines():
+                found = until(lambda: [got for got in daemon.stdout().splitlines()
+                                       if matches([world.swap(line)], [got])], 5 * SLOW)
+                assert found, f"no line like {world.swap(line)!r} in\n{daemon.stdout()}"
+        else:
+            for command, expected in commands(text):
+                got = world.shell.run(world.swap(command))
+                assert matches([world.swap(line) for line in expected], got), \
+                    f"$ {command}\nshould print\n" + "\n".join(expected) + \
+                    "\nbut prints\n" + "\n".join(got)
+                seen += 1
+    assert seen >= 10
+
+
+def test_no_command_stands_unmarked():
+    """A console block that nobody marked would not be run."""
+    marked = sum(1 for kind, _ in blocks() if kind in ("start", "run"))
+    assert README.count("```console") == marked
+
+
+def test_links_lead_somewhere():
+    for target in re.findall(r"\]\(([^)#:]+)\)", README):
+        assert (ROOT / target).exists(), target
