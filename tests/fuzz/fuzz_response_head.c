@@ -1,0 +1,79 @@
+/* As fuzz_request_head, for answers; the first byte chooses the method that was asked. */
+#include "http_fuzz.h"
+
+#include "http/hop.h"
+
+static void check_again(const struct msg *m)
+{
+    char area[16384];
+    struct text t = text_in(area, sizeof area);
+    struct arena arena;
+    struct msg again;
+    arena_init(&arena, 0);
+    head_write_status_line(&t, m->status, m->reason);
+    if (m->minor == 0)
+        area[7] = '0';
+    head_write_fields(&t, m);
+    text_lit(&t, "\r\n");
+    CHECK(!t.full);
+    char *head = exact_copy(area, t.n);
+    struct head_limits wide = { 16384, 16384, 100 };
+    msg_init(&again, &arena);
+    CHECK(response_parse(&again, head, (u32)t.n, &wide, m->method) == FAULT_NONE);
+    check_same_fields(m, &again);
+    CHECK(m->status == again.status && slice_eq(m->reason, again.reason));
+    CHECK(m->body == again.body && m->body_len == again.body_len);
+    CHECK(m->keep_alive == again.keep_alive);
+    free(head);
+    arena_free(&arena);
+}
+
+/* What RFC 9112 section 6.3 says in other words than framing.c. */
+static void check_body(const struct msg *m)
+{
+    bool none = m->status < 200 || m->status == 204 || m->status == 304 ||
+                m->method == METHOD_HEAD || (m->method == METHOD_CONNECT && m->status < 300);
+    CHECK((m->body == BODY_NONE) == none);
+    CHECK(m->body != BODY_CHUNKED || msg_has(m, TOKEN_TRANSFER_ENCODING));
+    CHECK(m->body != BODY_LENGTH || msg_count(m, TOKEN_CONTENT_LENGTH) == 1);
+    CHECK(m->body != BODY_UNTIL_CLOSE || !m->keep_alive);
+    CHECK(!(msg_has(m, TOKEN_TRANSFER_ENCODING) && msg_has(m, TOKEN_CONTENT_LENGTH)));
+}
+
+int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
+{
+    static const enum method methods[] = { METHOD_GET, METHOD_HEAD, METHOD_CONNECT, METHOD_POST };
+    if (size < 1 || size > 8192)
+        return 0;
+    enum method method = methods[data[0] & 3];
+    char *p = exact_copy(data + 1, size - 1);
+    struct arena arena;
+    struct msg m, trailer;
+    arena_init(&arena, 0);
+    u32 n = scan_both_ways(p, (u32)size - 1);
+    u32 len = n ? n : (u32)size - 1;
+    char *head = exact_copy(p, len);
+    msg_init(&m, &arena);
+    enum fault f = response_parse(&m, head, len, &fuzz_limits, method);
+    CHECK(f == FAULT_NONE || f == FAULT_response_malformed || f == FAULT_response_bad_framing ||
+          f == FAULT_response_head_too_large);
+    if (f == FAULT_NONE) {
+        CHECK(n > 0);
+        check_fields(&m);
+        check_body(&m);
+        check_again(&m);
+        hop_strip(&m);
+        check_fields(&m);
+        CHECK(!msg_has(&m, TOKEN_CONNECTION) && !msg_has(&m, TOKEN_PROXY_AUTHENTICATE));
+    }
+    msg_init(&trailer, &arena);
+    if (trailer_parse(&trailer, head, len, &fuzz_limits, true) == FAULT_NONE) {
+        check_fields(&trailer);
+        for (unsigned i = 0; i < trailer.nfields; i++)
+            CHECK(!(token_flags((enum token)trailer.fields[i].id) & TOKEN_NO_TRAILER));
+    }
+    free(head);
+    free(p);
+    arena_free(&arena);
+    return 0;
+}

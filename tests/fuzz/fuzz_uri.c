@@ -1,0 +1,101 @@
+/* A target that passes is canonical: written and parsed again it is the same. Paths never grow, and
+ * their normal form is its own normal form. */
+#include "http_fuzz.h"
+
+#include "http/uri.h"
+
+/* host_write and authority_parse are inverse, and the name holds only what a name may. */
+static void check_host(const struct host *h, u16 port)
+{
+    char area[300];
+    struct text t = text_in(area, sizeof area);
+    struct host again;
+    u16 port_again;
+    bool has;
+    CHECK(h->len > 0 && strlen(h->name) == h->len && h->addr.port == 0);
+    CHECK(h->literal == (h->addr.family != 0));
+    for (unsigned i = 0; i < h->len; i++)
+        CHECK(memchr("abcdefghijklmnopqrstuvwxyz0123456789-_.:", h->name[i], 40) &&
+              (h->literal || h->name[i] != ':'));
+    CHECK(h->name[h->len - 1] != '.');
+    host_write(&t, h, port);
+    CHECK(authority_parse(text_slice(&t), &again, &port_again, &has) == FAULT_NONE);
+    CHECK(strcmp(again.name, h->name) == 0 && again.literal == h->literal);
+    CHECK(port_again == port && has == (port != 0));
+    CHECK(addr_same(&again.addr, &h->addr));
+}
+
+static void check_target(enum method method, struct slice text)
+{
+    struct target_uri u, again;
+    char area[10000];
+    struct text t = text_in(area, sizeof area);
+    if (target_parse(method, text, &u))
+        return;
+    if (u.form == TARGET_ABSOLUTE || u.form == TARGET_AUTHORITY) {
+        CHECK(u.port > 0);
+        check_host(&u.host, u.port);
+    }
+    if (u.form == TARGET_AUTHORITY)
+        return;
+    target_write(&t, &u);
+    CHECK(!t.full && t.n > 0);
+    CHECK(target_parse(method, text_slice(&t), &again) == FAULT_NONE);
+    CHECK(again.form == (u.form == TARGET_ASTERISK ? TARGET_ASTERISK : TARGET_ORIGIN));
+    CHECK(slice_eq(again.path, u.path) && slice_eq(again.query, u.query));
+    CHECK((again.query.p == NULL) == (u.query.p == NULL));
+}
+
+/* An absolute path without a dot segment. */
+static void check_no_dots(struct slice path)
+{
+    struct slice rest = path, part;
+    while (path.n && path.p[0] == '/' && rest.n) {
+        const char *slash = memchr(rest.p + 1, '/', rest.n - 1);
+        part = slash ? slice_range(rest.p + 1, slash) : slice_skip(rest, 1);
+        CHECK(!slice_is(part, ".") && !slice_is(part, ".."));
+        rest = slice_skip(rest, part.n + 1);
+    }
+}
+
+static void check_path(struct slice path)
+{
+    size_t cap = path.n ? path.n : 1;
+    char *a = malloc(cap), *b = malloc(cap);
+    CHECK(a && b);
+    struct text normal = text_in(a, cap), again = text_in(b, cap);
+    CHECK(path_normal(&normal, path) && normal.n > 0);
+    check_no_dots(text_slice(&normal));
+    struct slice once = { a, normal.n };
+    again.cap = once.n;
+    CHECK(path_normal(&again, once));
+    CHECK(slice_eq(once, text_slice(&again)) || memchr(once.p, '%', once.n));
+    struct text folded = text_in(b, cap);
+    CHECK(path_folded(&folded, path) && folded.n > 0);
+    check_no_dots(text_slice(&folded));
+    for (size_t i = 1; i < folded.n; i++)
+        CHECK(b[0] != '/' || b[i] != '/' || b[i - 1] != '/');
+    free(a);
+    free(b);
+}
+
+int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
+{
+    if (size > 8192)
+        return 0;
+    char *p = exact_copy(data, size);
+    struct slice text = { p, size };
+    struct host host;
+    u16 port;
+    bool has;
+    check_target(METHOD_GET, text);
+    check_target(METHOD_OPTIONS, text);
+    check_target(METHOD_CONNECT, text);
+    if (authority_parse(text, &host, &port, &has) == FAULT_NONE)
+        check_host(&host, port);
+    if (host_parse(text, &host) == FAULT_NONE)
+        check_host(&host, 0);
+    check_path(text);
+    free(p);
+    return 0;
+}
