@@ -1,0 +1,303 @@
+/*
+ * origin - a fast HTTP/1.1 server that answers from memory, one epoll thread.
+ *
+ *   origin PORT [ADDRESSES]
+ *
+ * Listens on 127.0.0.1 .. 127.0.0.ADDRESSES (16 unless told). A path (or a
+ * full URL, as a parent proxy gets it) chooses the answer:
+ *   .../b/N...   N bytes, not cacheable
+ *   .../c/N...   N bytes, cacheable for a day
+ *   /stats       the number of requests answered so far, as text
+ *   any other    1024 bytes, not cacheable
+ * Keeps connections open, answers pipelined requests in order, honours
+ * "Connection: close" and HTTP/1.0. Large bodies go out with sendfile from a
+ * memory file, so that the origin is never what a bulk run measures.
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define INBUF 8192
+#define OUTBUF 65536
+#define SMALL 8192 /* bodies up to this are copied next to the head */
+#define FILESZ (4u << 20)
+
+struct conn {
+    int fd, in, out, sent, closing, want_out;
+    uint64_t file_left; /* body bytes still to come from the memory file */
+    char *obuf;         /* only while output is pending */
+    char ibuf[INBUF];
+};
+
+static int ep, memfd;
+static unsigned long long served;
+static char body[SMALL], date[64];
+static char scratch[OUTBUF];
+
+static void die(const char *s)
+{
+    perror(s);
+    exit(1);
+}
+
+static void tick(void)
+{
+    static time_t last;
+    time_t now = time(NULL);
+    if (now == last)
+        return;
+    last = now;
+    struct tm tm;
+    gmtime_r(&now, &tm);
+    strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", &tm);
+}
+
+static void drop(struct conn *c)
+{
+    close(c->fd);
+    free(c->obuf);
+    free(c);
+}
+
+static void arm(struct conn *c, int out)
+{
+    if (c->want_out == out)
+        return;
+    struct epoll_event ev = { .events = out ? EPOLLOUT : EPOLLIN, .data.ptr = c };
+    c->want_out = out;
+    epoll_ctl(ep, EPOLL_CTL_MOD, c->fd, &ev);
+}
+
+/* 1: everything is out, 0: has to wait, -1: connection gone */
+static int flush(struct conn *c, const char *buf)
+{
+    while (c->sent < c->out) {
+        ssize_t n = send(c->fd, buf + c->sent, c->out - c->sent,
+                         MSG_NOSIGNAL | (c->file_left ? MSG_MORE : 0));
+        if (n < 0) {
+            if (errno == EAGAIN)
+                return 0;
+            return -1;
+        }
+        c->sent += n;
+    }
+    c->sent = c->out = 0;
+    while (c->file_left) {
+        off_t off = 0;
+        size_t want = c->file_left < FILESZ ? c->file_left : FILESZ;
+        /* keep each call short, so that several streams share the thread */
+        ssize_t n = sendfile(c->fd, memfd, &off, want > (1u << 20) ? 1u << 20 : want);
+        if (n < 0) {
+            if (errno == EAGAIN)
+                return 0;
+            return -1;
+        }
+        if (n == 0)
+            return -1;
+        c->file_left -= n;
+        if (n == 1 << 20 && c->file_left)
+            return 0;
+    }
+    return 1;
+}
+
+static uint64_t size_of(const char *p, const char *end, int *cacheable)
+{
+    *cacheable = 0;
+    if (p < end && *p != '/') { /* full URL: skip scheme://host */
+        const char *s = memmem(p, end - p, "://", 3);
+        if (s)
+            p = memchr(s + 3, '/', end - s - 3);
+        if (!s || !p)
+            return 1024;
+    }
+    if (end - p < 4 || p[2] != '/' || (p[1] != 'b' && p[1] != 'c'))
+        return 1024;
+    *cacheable = p[1] == 'c';
+    uint64_t n = 0;
+    for (p += 3; p < end && *p >= '0' && *p <= '9'; p++)
+        n = n * 10 + (*p - '0');
+    return n;
+}
+
+static void serve(struct conn *c)
+{
+    for (;;) {
+        char *buf = c->obuf ? c->obuf : scratch;
+        int used = 0, stop = 0;
+        while (!stop && !c->closing) {
+            char *e = memmem(c->ibuf + used, c->in - used, "\r\n\r\n", 4);
+            if (!e)
+                break;
+            char *req = c->ibuf + used, *eol = memchr(req, '\r', e + 1 - req);
+            char *sp = memchr(req, ' ', eol - req);
+            char *sp2 = sp ? memchr(sp + 1, ' ', eol - sp - 1) : NULL;
+            if (!sp2) {
+                drop(c);
+                return;
+            }
+            int cacheable, head = !memcmp(req, "HEAD ", 5);
+            uint64_t n = size_of(sp + 1, sp2, &cacheable);
+            int old = eol[-1] == '0';
+            if (old)
+                c->closing = !memmem(eol, e - eol, "eep-", 4) && !memmem(eol, e - eol, "eep-A", 5);
+            else
+                c->closing = memmem(eol, e - eol, "onnection: close", 16) ||
+                             memmem(eol, e - eol, "onnection: Close", 16);
+            char count[32] = "";
+            if (sp2 - sp == 7 && !memcmp(sp + 1, "/stats", 6))
+                n = snprintf(count, sizeof count, "%llu\n", served);
+            else
+                served++;
+            c->out += snprintf(buf + c->out, OUTBUF - c->out,
+                               "HTTP/1.1 200 OK\r\nDate: %s\r\nServer: origin\r\n"
+                               "Content-Type: application/octet-stream\r\n"
+                               "Last-Modified: Mon, 01 Jan 2024 00:00:00 GMT\r\n"
+                               "Cache-Control: %s\r\n%sContent-Length: %llu\r\n\r\n",
+                               date, cacheable ? "public, max-age=86400" : "no-store",
+                               c->closing ? "Connection: close\r\n"
+                               : old      ? "Connection: keep-alive\r\n"
+                                          : "",
+                               (unsigned long long)n);
+            used = e + 4 - c->ibuf;
+            if (head)
+                n = 0;
+            if (n <= SMALL) {
+                memcpy(buf + c->out, *count ? count : body, n);
+                c->out += n;
+            } else {
+                c->file_left = n;
+                stop = 1;
+            }
+            if (OUTBUF - c->out < SMALL + 1024)
+                stop = 1;
+        }
+        if (used) {
+            memmove(c->ibuf, c->ibuf + used, c->in - used);
+            c->in -= used;
+        } else if (c->in == INBUF) {
+            drop(c);
+            return;
+        }
+        if (!c->out && !c->file_left)
+            return;
+        int r = flush(c, buf);
+        if (r < 0) {
+            drop(c);
+            return;
+        }
+        if (r == 0) {
+            if (!c->obuf && c->out) {
+                c->obuf = malloc(OUTBUF);
+                memcpy(c->obuf, scratch, c->out);
+            }
+            arm(c, 1);
+            return;
+        }
+        free(c->obuf);
+        c->obuf = NULL;
+        if (c->closing) {
+            shutdown(c->fd, SHUT_WR);
+            arm(c, 0);
+            return;
+        }
+        arm(c, 0);
+        if (!stop)
+            return;
+    }
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2)
+        return fprintf(stderr, "usage: origin PORT [ADDRESSES]\n"), 2;
+    int port = atoi(argv[1]), naddr = argc > 2 ? atoi(argv[2]) : 16;
+    struct rlimit rl = { 1 << 19, 1 << 19 };
+    if (setrlimit(RLIMIT_NOFILE, &rl)) {
+        getrlimit(RLIMIT_NOFILE, &rl);
+        rl.rlim_cur = rl.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &rl);
+    }
+    signal(SIGPIPE, SIG_IGN);
+    for (int i = 0; i < SMALL; i++)
+        body[i] = "abcdefghijklmnopqrstuvwxyz012345"[(i * 7 + i / 32) & 31];
+    memfd = memfd_create("origin", 0);
+    for (unsigned i = 0; i < FILESZ / SMALL; i++)
+        if (write(memfd, body, SMALL) != SMALL)
+            die("memfd");
+    ep = epoll_create1(0);
+    static struct conn listeners[64];
+    for (int i = 0; i < naddr && i < 64; i++) {
+        int one = 1, s = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        struct sockaddr_in a = { .sin_family = AF_INET,
+                                 .sin_port = htons(port),
+                                 .sin_addr.s_addr = htonl(0x7f000001 + i) };
+        setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+        setsockopt(s, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+        if (bind(s, (void *)&a, sizeof a) || listen(s, 4096))
+            die("listen");
+        listeners[i].fd = s;
+        struct epoll_event ev = { .events = EPOLLIN, .data.ptr = &listeners[i] };
+        epoll_ctl(ep, EPOLL_CTL_ADD, s, &ev);
+    }
+    static struct epoll_event evs[512];
+    for (;;) {
+        int n = epoll_wait(ep, evs, 512, 1000);
+        tick();
+        for (int i = 0; i < n; i++) {
+            struct conn *c = evs[i].data.ptr;
+            if (c >= listeners && c < listeners + 64) {
+                int fd;
+                while ((fd = accept4(c->fd, NULL, NULL, SOCK_NONBLOCK)) >= 0) {
+                    struct conn *k = malloc(sizeof *k);
+                    memset(k, 0, offsetof(struct conn, ibuf));
+                    k->fd = fd;
+                    struct epoll_event ev = { .events = EPOLLIN, .data.ptr = k };
+                    epoll_ctl(ep, EPOLL_CTL_ADD, fd, &ev);
+                }
+                continue;
+            }
+            if (c->want_out) {
+                int r = flush(c, c->obuf);
+                if (r < 0) {
+                    drop(c);
+                } else if (r > 0) {
+                    free(c->obuf);
+                    c->obuf = NULL;
+                    arm(c, 0);
+                    if (c->closing)
+                        shutdown(c->fd, SHUT_WR);
+                    else
+                        serve(c);
+                }
+                continue;
+            }
+            ssize_t r = recv(c->fd, c->ibuf + c->in, INBUF - c->in, 0);
+            if (r <= 0) {
+                if (r < 0 && errno == EAGAIN)
+                    continue;
+                drop(c);
+                continue;
+            }
+            if (c->closing)
+                continue;
+            c->in += r;
+            serve(c);
+        }
+    }
+}

@@ -1,0 +1,314 @@
+/*
+ * relay - the floor: what a user-space relay on epoll cannot go below.
+ *
+ *   relay [-c] [-e] [-q] [-s] [-b BYTES] [-p POOL] [-n ADDRESSES] LISTEN_PORT ORIGIN_PORT
+ *
+ * One thread, no parsing, one upstream connection per client connection.
+ *   -p POOL  open POOL upstream connections beforehand and hand them out
+ *   -c       answer the first message of a client with a fixed "200" (what a
+ *            CONNECT costs at least), then relay
+ *   -e       edge-triggered instead of level-triggered
+ *   -s       move the bytes with splice(2) through a pipe, not recv/send
+ *   -b       bytes per recv (262144)
+ *   -q       close both sides at the first end of stream, no half-close
+ *   -n       spread upstream connections over 127.0.0.1 .. 127.0.0.N
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define MAXCHUNK (256 * 1024)
+#define CHUNK chunk
+
+struct end {
+    int fd, pfd[2];
+    struct end *peer;
+    int eof, dead, await, connecting; /* await: CONNECT not answered yet */
+    unsigned mask, pend;              /* pend: bytes waiting to go out of fd */
+    unsigned off;
+    char *stash; /* those bytes, without splice */
+};
+
+static int ep, edge, quick, use_splice, answer, port_up, naddr = 1;
+static char buf[MAXCHUNK];
+static int chunk = MAXCHUNK;
+static struct end *pool[65536], *graves[65536];
+static int npool, ngraves;
+
+static void die(const char *s)
+{
+    perror(s);
+    exit(1);
+}
+
+static void watch(struct end *e, unsigned m)
+{
+    if (edge || e->mask == m)
+        return;
+    struct epoll_event ev = { .events = m, .data.ptr = e };
+    epoll_ctl(ep, EPOLL_CTL_MOD, e->fd, &ev);
+    e->mask = m;
+}
+
+static void add(struct end *e)
+{
+    struct epoll_event ev = { .events = edge ? EPOLLIN | EPOLLOUT | EPOLLET : EPOLLIN,
+                              .data.ptr = e };
+    e->mask = ev.events;
+    epoll_ctl(ep, EPOLL_CTL_ADD, e->fd, &ev);
+}
+
+static struct end *end_new(int fd)
+{
+    struct end *e = calloc(1, sizeof *e);
+    e->fd = fd;
+    e->pfd[0] = -1;
+    if (use_splice) {
+        if (pipe2(e->pfd, O_NONBLOCK))
+            die("pipe");
+        fcntl(e->pfd[1], F_SETPIPE_SZ, 1 << 20);
+    }
+    return e;
+}
+
+static struct end *upstream(void)
+{
+    static unsigned turn;
+    int one = 1, s = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    struct sockaddr_in a = { .sin_family = AF_INET,
+                             .sin_port = htons(port_up),
+                             .sin_addr.s_addr = htonl(0x7f000001 + turn++ % naddr) };
+    setsockopt(s, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    if (connect(s, (void *)&a, sizeof a) && errno != EINPROGRESS)
+        die("connect");
+    struct end *e = end_new(s);
+    add(e);
+    return e;
+}
+
+static void bury(struct end *e)
+{
+    if (e->dead)
+        return;
+    e->dead = 1;
+    close(e->fd);
+    if (e->pfd[0] >= 0) {
+        close(e->pfd[0]);
+        close(e->pfd[1]);
+    }
+    free(e->stash);
+    e->stash = NULL;
+    graves[ngraves++] = e;
+}
+
+static void both(struct end *e)
+{
+    if (e->peer)
+        bury(e->peer);
+    bury(e);
+}
+
+/* push what waits for e out of e; 1 done, 0 has to wait, -1 broken */
+static int drain(struct end *e)
+{
+    while (e->pend) {
+        ssize_t n = use_splice ? splice(e->pfd[0], NULL, e->fd, NULL, e->pend,
+                                        SPLICE_F_MOVE | SPLICE_F_NONBLOCK)
+                               : send(e->fd, e->stash + e->off, e->pend, MSG_NOSIGNAL);
+        if (n <= 0) {
+            if (n < 0 && errno == EAGAIN)
+                return 0;
+            return -1;
+        }
+        e->pend -= n;
+        e->off += n;
+    }
+    return 1;
+}
+
+/* bytes came in on e: hand them to its peer */
+static void pump(struct end *e)
+{
+    struct end *o = e->peer;
+    for (;;) {
+        if (o->pend || e->eof)
+            return;
+        ssize_t n = use_splice ? splice(e->fd, NULL, o->pfd[1], NULL, 1 << 20,
+                                        SPLICE_F_MOVE | SPLICE_F_NONBLOCK)
+                               : recv(e->fd, buf, CHUNK, 0);
+        if (n < 0) {
+            if (errno == EAGAIN)
+                return;
+            both(e);
+            return;
+        }
+        if (n == 0) {
+            e->eof = 1;
+            if (o->eof || quick) {
+                both(e);
+                return;
+            }
+            shutdown(o->fd, SHUT_WR);
+            watch(e, 0);
+            return;
+        }
+        if (use_splice) {
+            o->pend = n;
+        } else {
+            ssize_t w = send(o->fd, buf, n, MSG_NOSIGNAL);
+            if (w < 0 && errno != EAGAIN) {
+                both(e);
+                return;
+            }
+            if (w < 0)
+                w = 0;
+            if (w < n) {
+                if (!o->stash)
+                    o->stash = malloc(CHUNK);
+                memcpy(o->stash, buf + w, n - w);
+                o->off = 0;
+                o->pend = n - w;
+            }
+        }
+        if (o->pend) {
+            int r = drain(o);
+            if (r < 0) {
+                both(e);
+                return;
+            }
+            if (r == 0) {
+                watch(e, e->mask & ~EPOLLIN);
+                watch(o, o->mask | EPOLLOUT);
+                return;
+            }
+        }
+        if (!edge || n < (use_splice ? 1 : CHUNK))
+            return;
+    }
+}
+
+int main(int argc, char **argv)
+{
+    int o, want = 0;
+    while ((o = getopt(argc, argv, "cesqp:n:b:")) > 0)
+        switch (o) {
+        case 'c': answer = 1; break;
+        case 'e': edge = 1; break;
+        case 'q': quick = 1; break;
+        case 's': use_splice = 1; break;
+        case 'p': want = atoi(optarg); break;
+        case 'b': chunk = atoi(optarg) < MAXCHUNK ? atoi(optarg) : MAXCHUNK; break;
+        case 'n': naddr = atoi(optarg); break;
+        default: return 2;
+        }
+    if (argc - optind != 2)
+        return fprintf(stderr,
+                       "usage: relay [-c] [-e] [-q] [-s] [-b N] [-p N] [-n N] LISTEN ORIGIN\n"),
+               2;
+    port_up = atoi(argv[optind + 1]);
+    struct rlimit rl;
+    getrlimit(RLIMIT_NOFILE, &rl);
+    rl.rlim_cur = rl.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &rl);
+    signal(SIGPIPE, SIG_IGN);
+    ep = epoll_create1(0);
+    int one = 1, ls = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    struct sockaddr_in a = { .sin_family = AF_INET,
+                             .sin_port = htons(atoi(argv[optind])),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    setsockopt(ls, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    setsockopt(ls, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    if (bind(ls, (void *)&a, sizeof a) || listen(ls, 4096))
+        die("listen");
+    struct epoll_event ev = { .events = EPOLLIN };
+    epoll_ctl(ep, EPOLL_CTL_ADD, ls, &ev);
+    while (npool < want)
+        pool[npool++] = upstream();
+
+    static struct epoll_event evs[512];
+    static const char ok[] = "HTTP/1.1 200 Connection established\r\n\r\n";
+    for (;;) {
+        int n = epoll_wait(ep, evs, 512, -1);
+        for (int i = 0; i < n; i++) {
+            struct end *e = evs[i].data.ptr;
+            unsigned m = evs[i].events;
+            if (!e) {
+                int fd;
+                while ((fd = accept4(ls, NULL, NULL, SOCK_NONBLOCK)) >= 0) {
+                    struct end *c = end_new(fd);
+                    add(c);
+                    c->await = answer;
+                    if (!answer) {
+                        c->peer = npool ? pool[--npool] : upstream();
+                        c->peer->peer = c;
+                    }
+                }
+                continue;
+            }
+            if (e->dead)
+                continue;
+            if (e->await) {
+                if (!(m & EPOLLIN))
+                    continue;
+                if (e->peer)
+                    continue;
+                if (recv(e->fd, buf, CHUNK, 0) <= 0) {
+                    both(e);
+                    continue;
+                }
+                e->peer = upstream();
+                e->peer->peer = e;
+                e->peer->connecting = 1;
+                watch(e, 0);
+                watch(e->peer, EPOLLOUT);
+                continue;
+            }
+            if (!e->peer)
+                continue;
+            if (e->connecting) {
+                if (m & (EPOLLERR | EPOLLHUP)) {
+                    both(e);
+                    continue;
+                }
+                if (!(m & EPOLLOUT))
+                    continue;
+                e->connecting = 0;
+                e->peer->await = 0;
+                watch(e, EPOLLIN);
+                watch(e->peer, EPOLLIN);
+                if (send(e->peer->fd, ok, sizeof ok - 1, MSG_NOSIGNAL) < 0)
+                    both(e);
+                continue;
+            }
+            if (e->pend && (m & (EPOLLOUT | EPOLLERR | EPOLLHUP))) {
+                int r = drain(e);
+                if (r < 0) {
+                    both(e);
+                    continue;
+                }
+                if (r > 0) {
+                    watch(e, e->mask & ~EPOLLOUT);
+                    watch(e->peer, e->peer->mask | EPOLLIN);
+                    if (edge)
+                        pump(e->peer);
+                    if (e->dead)
+                        continue;
+                }
+            }
+            if (m & (EPOLLIN | EPOLLHUP | EPOLLERR))
+                pump(e);
+        }
+        while (ngraves)
+            free(graves[--ngraves]);
+    }
+}

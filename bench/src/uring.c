@@ -1,0 +1,363 @@
+/*
+ * uring - the floor on io_uring: what relay.c does, with multishot accept and
+ * receive, a provided buffer ring, registered files and deferred task work.
+ *
+ *   uring [-1] [-x] [-b BUFSIZE] [-p POOL] [-n ADDRESSES] LISTEN_PORT ORIGIN_PORT
+ *
+ *   -1  one receive at a time per direction (bulk) instead of multishot
+ *   -x  do not register the files (short connections)
+ *   -b  bytes per buffer (4096); -p, -n as in relay
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <liburing.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { ACCEPT, CONNECT, RECV, SEND, CLOSE };
+#define NBUF 1024
+#define QLEN 64
+#define MAXFD 65536
+
+struct end {
+    int peer, eof, sending, refs, gone, recving, starved;
+    unsigned head, tail, off; /* queue of buffers to send on this fd */
+    struct {
+        unsigned short bid;
+        unsigned len;
+    } q[QLEN];
+};
+
+static struct io_uring ring;
+static struct io_uring_buf_ring *br;
+static char *bufs;
+static unsigned bufsz = 4096;
+static int single, plain, port_up, naddr = 1, nbuf = NBUF;
+static struct end *ends[MAXFD];
+static int pool[MAXFD], npool, starving;
+
+static void die(const char *s, int e)
+{
+    fprintf(stderr, "%s: %s\n", s, strerror(e));
+    exit(1);
+}
+
+static struct io_uring_sqe *sqe(int op, int fd)
+{
+    struct io_uring_sqe *s;
+    while (!(s = io_uring_get_sqe(&ring)))
+        io_uring_submit(&ring);
+    s->user_data = 0;
+    return s;
+}
+
+static void tag(struct io_uring_sqe *s, int op, int fd)
+{
+    io_uring_sqe_set_data64(s, (uint64_t)fd << 3 | op);
+    if (!plain && op != ACCEPT && op != CONNECT && op != CLOSE)
+        s->flags |= IOSQE_FIXED_FILE;
+}
+
+static void arm_recv(int fd)
+{
+    struct io_uring_sqe *s = sqe(RECV, fd);
+    if (single)
+        io_uring_prep_recv(s, fd, NULL, bufsz, 0);
+    else
+        io_uring_prep_recv_multishot(s, fd, NULL, 0, 0);
+    s->ioprio |= IORING_RECVSEND_POLL_FIRST;
+    s->flags |= IOSQE_BUFFER_SELECT;
+    s->buf_group = 0;
+    tag(s, RECV, fd);
+    ends[fd]->recving = 1;
+    ends[fd]->refs++;
+}
+
+static void give(unsigned bid)
+{
+    io_uring_buf_ring_add(br, bufs + (size_t)bid * bufsz, bufsz, bid, io_uring_buf_ring_mask(nbuf),
+                          0);
+    io_uring_buf_ring_advance(br, 1);
+}
+
+static void send_next(int fd)
+{
+    struct end *e = ends[fd];
+    struct io_uring_sqe *s = sqe(SEND, fd);
+    unsigned i = e->head % QLEN;
+    io_uring_prep_send(s, fd, bufs + (size_t)e->q[i].bid * bufsz + e->off, e->q[i].len - e->off,
+                       MSG_NOSIGNAL | MSG_WAITALL);
+    tag(s, SEND, fd);
+    e->sending = 1;
+    e->refs++;
+}
+
+static void adopt(int fd)
+{
+    ends[fd] = calloc(1, sizeof(struct end));
+    if (!plain) {
+        int r = io_uring_register_files_update(&ring, fd, &fd, 1);
+        if (r < 0)
+            die("files_update", -r);
+    }
+}
+
+static int upstream(int connected)
+{
+    static unsigned turn;
+    static struct sockaddr_in a[64];
+    int one = 1, s = socket(AF_INET, SOCK_STREAM, 0), k = turn++ % naddr;
+    a[k].sin_family = AF_INET;
+    a[k].sin_port = htons(port_up);
+    a[k].sin_addr.s_addr = htonl(0x7f000001 + k);
+    setsockopt(s, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    adopt(s);
+    if (connected) {
+        if (connect(s, (void *)&a[k], sizeof a[k]))
+            die("connect", errno);
+    } else {
+        struct io_uring_sqe *q = sqe(CONNECT, s);
+        io_uring_prep_connect(q, s, (void *)&a[k], sizeof a[k]);
+        tag(q, CONNECT, s);
+        ends[s]->refs++;
+    }
+    return s;
+}
+
+static void pair(int c, int u)
+{
+    ends[c]->peer = u;
+    ends[u]->peer = c;
+    arm_recv(c);
+    arm_recv(u);
+}
+
+static void reap(int fd)
+{
+    struct end *e = ends[fd];
+    if (!e || !e->gone || e->refs)
+        return;
+    if (!plain) {
+        int none = -1;
+        io_uring_register_files_update(&ring, fd, &none, 1);
+    }
+    if (ends[e->peer] && ends[e->peer]->peer == fd)
+        ends[e->peer]->peer = 0; /* the survivor must not name a reused fd */
+    ends[fd] = NULL;
+    free(e);
+    if (plain) {
+        struct io_uring_sqe *s = sqe(CLOSE, fd);
+        io_uring_prep_close(s, fd);
+        s->flags |= IOSQE_CQE_SKIP_SUCCESS;
+        tag(s, CLOSE, fd);
+    } else {
+        close(fd);
+    }
+}
+
+static void doom(int fd)
+{
+    struct end *e = ends[fd];
+    if (!e || e->gone)
+        return;
+    e->gone = 1;
+    if (e->recving || e->sending)
+        shutdown(fd, SHUT_RDWR); /* ends the armed receive */
+}
+
+static void both(int fd)
+{
+    int p = ends[fd]->peer;
+    doom(fd);
+    doom(p);
+    reap(fd);
+    reap(p);
+}
+
+static void settle(int fd) /* after an end of stream or a last send */
+{
+    struct end *e = ends[fd], *p = ends[e->peer];
+    if (!p || !e->eof || p->sending || p->head != p->tail)
+        return;
+    if (p->eof && !e->sending && e->head == e->tail)
+        both(fd);
+    else if (!p->gone)
+        shutdown(e->peer, SHUT_WR);
+}
+
+int main(int argc, char **argv)
+{
+    int o, want = 0;
+    while ((o = getopt(argc, argv, "1xb:p:n:")) > 0)
+        switch (o) {
+        case '1': single = 1; break;
+        case 'x': plain = 1; break;
+        case 'b': bufsz = atoi(optarg); break;
+        case 'p': want = atoi(optarg); break;
+        case 'n': naddr = atoi(optarg); break;
+        default: return 2;
+        }
+    if (argc - optind != 2)
+        return fprintf(stderr, "usage: uring [-1] [-x] [-b N] [-p N] [-n N] LISTEN ORIGIN\n"), 2;
+    port_up = atoi(argv[optind + 1]);
+    signal(SIGPIPE, SIG_IGN);
+    struct rlimit rl;
+    getrlimit(RLIMIT_NOFILE, &rl);
+    rl.rlim_cur = rl.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &rl);
+    struct io_uring_params p = { .flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
+                                          IORING_SETUP_CQSIZE,
+                                 .cq_entries = 8192 };
+    int r = io_uring_queue_init_params(1024, &ring, &p);
+    if (r < 0)
+        die("io_uring", -r);
+    if (!plain &&
+        (r = io_uring_register_files_sparse(&ring, rl.rlim_cur < MAXFD ? rl.rlim_cur : MAXFD)) < 0)
+        die("files", -r);
+    io_uring_register_ring_fd(&ring);
+    if (bufsz > 65536)
+        nbuf = 64;
+    if (posix_memalign((void **)&br, 4096, nbuf * sizeof(struct io_uring_buf)) ||
+        posix_memalign((void **)&bufs, 4096, (size_t)nbuf * bufsz))
+        return 1;
+    struct io_uring_buf_reg reg = { .ring_addr = (uintptr_t)br, .ring_entries = nbuf, .bgid = 0 };
+    if ((r = io_uring_register_buf_ring(&ring, &reg, 0)) < 0)
+        die("buf_ring", -r);
+    io_uring_buf_ring_init(br);
+    for (int i = 0; i < nbuf; i++)
+        give(i);
+
+    int one = 1, ls = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in a = { .sin_family = AF_INET,
+                             .sin_port = htons(atoi(argv[optind])),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    setsockopt(ls, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    setsockopt(ls, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    if (bind(ls, (void *)&a, sizeof a) || listen(ls, 4096))
+        die("listen", errno);
+    while (npool < want)
+        pool[npool++] = upstream(1);
+    struct io_uring_sqe *s = sqe(ACCEPT, ls);
+    io_uring_prep_multishot_accept(s, ls, NULL, NULL, 0);
+    tag(s, ACCEPT, ls);
+
+    for (;;) {
+        io_uring_submit_and_wait(&ring, 1);
+        struct io_uring_cqe *cqe;
+        unsigned head, n = 0;
+        io_uring_for_each_cqe(&ring, head, cqe)
+        {
+            int op = cqe->user_data & 7, fd = cqe->user_data >> 3, res = cqe->res;
+            unsigned fl = cqe->flags;
+            struct end *e = ends[fd];
+            n++;
+            switch (op) {
+            case ACCEPT:
+                if (res >= 0) {
+                    adopt(res);
+                    if (npool) {
+                        pair(res, pool[--npool]);
+                    } else {
+                        int u = upstream(0);
+                        ends[res]->peer = u;
+                        ends[u]->peer = res;
+                    }
+                }
+                if (!(fl & IORING_CQE_F_MORE)) {
+                    s = sqe(ACCEPT, ls);
+                    io_uring_prep_multishot_accept(s, ls, NULL, NULL, 0);
+                    tag(s, ACCEPT, ls);
+                }
+                break;
+            case CONNECT:
+                e->refs--;
+                if (res < 0)
+                    both(fd);
+                else
+                    pair(e->peer, fd);
+                break;
+            case RECV: {
+                if (!(fl & IORING_CQE_F_MORE)) {
+                    e->recving = 0;
+                    e->refs--;
+                }
+                if (res == -ENOBUFS) {
+                    e->starved = 1;
+                    starving++;
+                    break;
+                }
+                if (res <= 0) {
+                    if (fl & IORING_CQE_F_BUFFER)
+                        give(fl >> IORING_CQE_BUFFER_SHIFT);
+                    e->eof = 1;
+                    if (res < 0 || e->gone)
+                        both(fd);
+                    else
+                        settle(fd);
+                    break;
+                }
+                struct end *q = ends[e->peer];
+                unsigned bid = fl >> IORING_CQE_BUFFER_SHIFT;
+                if (e->gone || !q || q->gone || q->tail - q->head == QLEN) {
+                    give(bid);
+                    both(fd);
+                    break;
+                }
+                q->q[q->tail % QLEN].bid = bid;
+                q->q[q->tail++ % QLEN].len = res;
+                if (!q->sending)
+                    send_next(e->peer);
+                if (!(fl & IORING_CQE_F_MORE) && !single)
+                    arm_recv(fd);
+                break;
+            }
+            case SEND: {
+                e->refs--;
+                e->sending = 0;
+                if (res > 0)
+                    e->off += res;
+                if (res > 0 && e->off < e->q[e->head % QLEN].len && !e->gone) {
+                    send_next(fd);
+                    break;
+                }
+                e->off = 0;
+                give(e->q[e->head++ % QLEN].bid);
+                if (res <= 0 || e->gone) {
+                    while (e->head != e->tail)
+                        give(e->q[e->head++ % QLEN].bid);
+                    both(fd);
+                    break;
+                }
+                int peer = e->peer;
+                if (e->head != e->tail)
+                    send_next(fd);
+                else if (!ends[peer])
+                    both(fd);
+                else if (ends[peer]->eof)
+                    settle(peer);
+                else if (single && !ends[peer]->recving)
+                    arm_recv(peer);
+                break;
+            }
+            }
+        }
+        io_uring_cq_advance(&ring, n);
+        if (starving) {
+            starving = 0;
+            for (int i = 0; i < MAXFD; i++)
+                if (ends[i] && ends[i]->starved) {
+                    ends[i]->starved = 0;
+                    if (!ends[i]->gone)
+                        arm_recv(i);
+                }
+        }
+    }
+}
