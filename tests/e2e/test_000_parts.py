@@ -117,7 +117,7 @@ def test_echo(parts):
 def test_real_parts(parts, tmp_path):
     nginx = parts.nginx(files={"a.txt": "hello"})
     assert urllib.request.urlopen(nginx.url("/a.txt")).read() == b"hello"
-    until(lambda: "/a.txt" in nginx.text())  # it writes the line after the answer
+    assert until(lambda: "/a.txt" in nginx.text())  # it writes the line after the answer
     dnsmasq = parts.dnsmasq("host-record=a.test,127.0.0.1")
     assert dnsmasq.queries("a.test") == 0
     ca = parts.ca()
