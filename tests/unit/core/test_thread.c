@@ -2,7 +2,9 @@
  * memory. */
 #include "core/thread.h"
 
+#include <linux/sockios.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "core/near.h"
@@ -39,6 +41,42 @@ static const char *hears(int fd)
 static void says(int fd, const char *text)
 {
     assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+}
+
+/* Nothing of what was sent waits in the worker's socket: it has read it all. */
+static void await_read(int fd)
+{
+    for (int waits = 1;; usleep(1000)) {
+        assert_return_code(ioctl(fd, SIOCOUTQ, &waits), 0);
+        if (waits == 0)
+            return;
+    }
+}
+
+/* Every worker has opened the letter that drains it. */
+static void await_stopped(void)
+{
+    while (stopped < RIG_WORKERS)
+        usleep(1000);
+}
+
+static _Atomic int answered;
+
+static void answer(struct letter *l, void *receiver)
+{
+    (void)l;
+    (void)receiver;
+    answered++;
+}
+
+/* The worker turns: it has done what it does before its first turn. */
+static void await_turning(struct worker *w)
+{
+    struct letter question = { .open = answer };
+    answered = 0;
+    loop_post(&w->loop, &question);
+    while (answered == 0)
+        usleep(1000);
 }
 
 /* Threads of their own, on an engine of the rig; the rig's workers never run. */
@@ -103,10 +141,11 @@ static void a_graceful_drain_waits(void **state)
     says(client[0], "GET /half HT");
     says(client[1], GET("/whole"));
     hears(client[1]);
-    usleep(20000); /* the half is read */
+    await_read(client[0]);
     worker_drain(run[0], DRAIN_GRACEFUL);
     worker_drain(run[1], DRAIN_GRACEFUL);
     assert_string_equal(hears(client[1]), "");
+    await_stopped();
     assert_false(atomic_load(&run[0]->done));
     says(client[0], "TP/1.1\r\nHost: a\r\n\r\n");
     const char *said = hears(client[0]);
@@ -162,7 +201,8 @@ static void the_shelf_is_swept(void **state)
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
     struct shelf_item item = { .fd = pair[1], .since_ms = 1 };
     assert_true(shelf_put(rig.engine.shelf, 1, SLICE("a"), 80, &item));
-    usleep(20000);
+    for (u32 i = 0; i < RIG_WORKERS; i++)
+        await_turning(run[i]); /* the sweep is set */
     rig_later(40000);
     for (u32 i = 0; i < RIG_WORKERS; i++) {
         loop_wake(&run[i]->loop);
