@@ -11,3 +11,8 @@ int keeper_listen(const struct sock_listen *how, int backlog)
 {
     return sock_listen(how, backlog);
 }
+
+bool keeper_may_listen(const struct sock_listen *how)
+{
+    return sock_may_listen(how);
+}

@@ -9,7 +9,8 @@
 
 /* For appending log lines, mode 0640; -1 with errno. */
 int keeper_open_log(const char *path);
-/* As sock_listen. */
+/* As sock_listen and sock_may_listen. */
 int keeper_listen(const struct sock_listen *how, int backlog);
+bool keeper_may_listen(const struct sock_listen *how);
 
 #endif

@@ -55,13 +55,10 @@ static struct sock_listen how(const struct listener *l, bool reuse_port)
 static bool prove_free(const struct listener *l, struct text *error)
 {
     struct sock_listen alone = how(l, false);
-    int fd = keeper_listen(&alone, 1);
-    if (fd < 0) {
-        complain(l, errno, error);
-        return false;
-    }
-    close(fd);
-    return true;
+    if (keeper_may_listen(&alone))
+        return true;
+    complain(l, errno, error);
+    return false;
 }
 
 static void on_listen(struct io *io);

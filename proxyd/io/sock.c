@@ -132,7 +132,16 @@ bool sock_is_local(const struct addr *a)
     return addr_same_ip(&source, a);
 }
 
-int sock_listen(const struct sock_listen *how, int backlog)
+static int failed(int fd)
+{
+    int saved = errno;
+    close(fd);
+    errno = saved;
+    return -1;
+}
+
+/* A socket bound to the address, or -1 with errno. */
+static int bound_socket(const struct sock_listen *how)
 {
     struct sockaddr_storage ss;
     socklen_t n = addr_to_sockaddr(&how->addr, &ss);
@@ -145,13 +154,21 @@ int sock_listen(const struct sock_listen *how, int backlog)
     if (ss.ss_family == AF_INET6)
         set_flag(fd, IPPROTO_IPV6, IPV6_V6ONLY, !how->both_families);
     set_flag(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-    if (bind(fd, (struct sockaddr *)&ss, n) < 0 || listen(fd, backlog) < 0) {
-        int saved = errno;
+    return bind(fd, (struct sockaddr *)&ss, n) == 0 ? fd : failed(fd);
+}
+
+int sock_listen(const struct sock_listen *how, int backlog)
+{
+    int fd = bound_socket(how);
+    return fd < 0 || listen(fd, backlog) == 0 ? fd : failed(fd);
+}
+
+bool sock_may_listen(const struct sock_listen *how)
+{
+    int fd = bound_socket(how);
+    if (fd >= 0)
         close(fd);
-        errno = saved;
-        return -1;
-    }
-    return fd;
+    return fd >= 0;
 }
 
 int sock_accept(int fd, struct addr *peer)

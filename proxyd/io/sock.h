@@ -41,6 +41,9 @@ struct sock_listen {
 };
 /* A listening socket, TCP_NODELAY inherited by what it accepts, or -1 with errno. */
 int sock_listen(const struct sock_listen *how, int backlog);
+/* Is the address to be had, and does nobody listen there? False with errno. It binds and does not
+ * listen: a client that came in that instant would be accepted by the kernel and then reset. */
+bool sock_may_listen(const struct sock_listen *how);
 /* Accepts one connection, non-blocking; -1 with errno. */
 int sock_accept(int fd, struct addr *peer);
 /* So that close() sends RST: for a truncated answer that must not look whole. */

@@ -56,7 +56,10 @@ static void a_socket(void **state)
     addr_from_sockaddr(&how.addr, (struct sockaddr *)&ss);
     assert_true(keeper_listen(&how, 1) < 0);
     assert_int_equal(errno, EADDRINUSE);
+    assert_false(keeper_may_listen(&how));
+    assert_int_equal(errno, EADDRINUSE);
     close(fd);
+    assert_true(keeper_may_listen(&how));
 }
 
 int main(void)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -201,6 +202,45 @@ static void wildcard_takes_both_families(void **state)
     }
 }
 
+static _Atomic bool probed;
+
+/* Connects without end; how often somebody was there. */
+static void *knock(void *arg)
+{
+    const struct addr *to = arg;
+    uintptr_t answers = 0;
+    while (!probed) {
+        int fd = sock_connect(to);
+        if (fd < 0)
+            continue;
+        wait_for(fd, POLLOUT);
+        struct addr mine = bound(fd);
+        answers += sock_connect_error(fd) == 0 && mine.port != to->port; /* or it met itself */
+        close(fd);
+    }
+    return (void *)answers;
+}
+
+/* Whoever connects while the address is tried is refused, not accepted and reset. */
+static void trying_an_address_takes_nobody_in(void **state)
+{
+    (void)state;
+    int taken = listen_on(local("127.0.0.1", 0), true, false);
+    struct sock_listen how = { .addr = bound(taken) };
+    assert_false(sock_may_listen(&how));
+    assert_int_equal(errno, EADDRINUSE);
+    close(taken);
+    pthread_t knocking;
+    void *answers;
+    probed = false;
+    assert_int_equal(pthread_create(&knocking, NULL, knock, &how.addr), 0);
+    for (unsigned i = 0; i < 30000; i++)
+        assert_true(sock_may_listen(&how));
+    probed = true;
+    pthread_join(knocking, &answers);
+    assert_null(answers);
+}
+
 static void which_addresses_are_local(void **state)
 {
     (void)state;
@@ -226,6 +266,7 @@ int main(void)
         cmocka_unit_test(full_clears_out),
         cmocka_unit_test(listening),
         cmocka_unit_test(wildcard_takes_both_families),
+        cmocka_unit_test(trying_an_address_takes_nobody_in),
         cmocka_unit_test(which_addresses_are_local),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
