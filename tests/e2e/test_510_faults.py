@@ -3,6 +3,7 @@
 Status, Proxy-Status, page in three forms, log field and counter all come from one row of fault.tbl.
 The table below has a scene for every row of the upstream family, and a test that says so.
 """
+import contextlib
 import html.parser
 import json
 import re
@@ -149,16 +150,29 @@ def test_the_table_keeps_its_promises():
         assert fault.error, f"{token} has a status and no Proxy-Status"
 
 
-@pytest.fixture
-def world(proxyd, parts):
+@contextlib.contextmanager
+def a_world(proxyd, parts, times, dns_timeout):
     dns = parts.dns()
-    daemon = proxyd(conf.forward(extra=metrics.ADMIN + TIMES + "# {dead_port}",
-                                 dns=f"server {dns.server}; hosts hosts; timeout 300ms;"))
+    daemon = proxyd(conf.forward(extra=metrics.ADMIN + times + "# {dead_port}",
+                                 dns=f"server {dns.server}; hosts hosts; timeout {dns_timeout};"))
     with Origin(name="origin.test") as origin:
         made = World(daemon, origin, dns)
         yield made
         for thing in made.closing:
             thing.close()
+
+
+@pytest.fixture
+def world(proxyd, parts):
+    with a_world(proxyd, parts, TIMES, "300ms") as made:
+        yield made
+
+
+@pytest.fixture
+def patient_world(proxyd, parts):
+    """Nothing times out here because the machine is busy."""
+    with a_world(proxyd, parts, "", "30s") as made:
+        yield made
 
 
 def pour(sock, data):
@@ -443,14 +457,15 @@ def test_an_answer_then_a_reset_is_an_answer(world):
     assert good == 20
 
 
-def test_many_faults_at_once_leave_nothing(world):
+def test_many_faults_at_once_leave_nothing(patient_world):
     """All early scenes together, many times; then nothing is in flight and no descriptor is lost."""
+    world = patient_world
     fetch(world.daemon.port, world.origin.url("/warm"))
     before = world.daemon.descriptors()
     urls = []
     for number, (cause, index) in enumerate(EARLY):
         scene = SCENES[cause][index]
-        if scene.body or cause.startswith("dns_timeout") or cause == "connect_timeout":
+        if scene.body or "timeout" in cause:
             continue
         if scene.stage.__qualname__.startswith("script"):
             path = f"/scene{number}"
