@@ -1,8 +1,10 @@
 /*
  * A dial is a small machine of its own because several connects run at once: the next address is
  * tried when one fails or after 250 ms, whichever is first; the first to succeed wins and the
- * others are closed. Failures keep the most significant fault: the later in the order of
- * fault.tbl's way-to-the-origin rows, the further the attempt had come.
+ * others are closed. An answer may bring one family only while the other is late (RFC 8305
+ * section 3); then the look-up is repeated before the dial gives up or waits (section 5). Failures
+ * keep the most significant fault: the later in the order of fault.tbl's way-to-the-origin rows,
+ * the further the attempt had come.
  *
  * It ends exactly once (`over`); the exchange learns of it by xchg_wake and fetches the result with
  * dial_poll. Timer: the nearer of the next attempt and the overall deadline (timeouts connect,
@@ -19,18 +21,24 @@
 #include "core/target.h"
 #include "io/dns.h"
 
-enum { STAGGER_MS = 250, MOST_ADDRESSES = DNS_ADDRESSES };
+enum { STAGGER_MS = 250, LOOK_AGAIN_MS = 50, MOST_ADDRESSES = DNS_ADDRESSES };
+
+struct candidate {
+    struct addr addr;
+    struct slice rule;    /* what allowed it */
+    struct conn *attempt; /* the running connect */
+};
 
 struct dial {
     struct dns_wait wait; /* while resolving */
     struct timer timer;
     struct xchg *x;
     struct worker *worker;
-    struct addr addr[MOST_ADDRESSES];     /* in the order of trying */
-    struct slice rule[MOST_ADDRESSES];    /* what allowed each */
-    struct conn *attempt[MOST_ADDRESSES]; /* running connects */
+    struct candidate line[MOST_ADDRESSES]; /* in the order of trying; [0, next) are or were tried */
     u8 n, next, running;
-    bool resolving, over;
+    bool resolving;
+    bool open; /* the family that is missing in line may still come */
+    bool over;
     enum fault fault; /* worst so far, FAULT_NONE while none */
     struct conn *winner;
     u64 deadline;
@@ -47,8 +55,10 @@ static void end(struct dial *d, struct conn *winner, enum fault f)
     d->winner = winner;
     d->fault = f;
     for (u8 i = 0; i < d->next; i++)
-        if (d->attempt[i] && d->attempt[i] != winner)
-            conn_close(d->attempt[i]);
+        if (d->line[i].attempt && d->line[i].attempt != winner)
+            conn_close(d->line[i].attempt);
+    if (d->resolving)
+        dns_cancel(d->worker->dns, &d->wait);
     timer_clear(&d->worker->loop.wheel, &d->timer);
 }
 
@@ -56,6 +66,13 @@ static void note_fault(struct dial *d, enum fault f)
 {
     if (f > d->fault || d->fault == FAULT_NONE)
         d->fault = f;
+}
+
+/* Not beyond the deadline. */
+static void wait_ms(struct dial *d, u32 ms)
+{
+    u64 at = worker_ms(d->worker) + ms;
+    timer_set(&d->worker->loop.wheel, &d->timer, at < d->deadline ? at : d->deadline);
 }
 
 static enum fault fault_of_errno(int error)
@@ -84,8 +101,8 @@ static void won(struct dial *d, struct conn *c)
     c->serves = CONN_EXCHANGE;
     d->x->server = c->peer;
     for (u8 i = 0; i < d->next; i++)
-        if (d->attempt[i] == c)
-            d->x->rule = d->rule[i];
+        if (d->line[i].attempt == c)
+            d->x->rule = d->line[i].rule;
     if (!d->x->target->literal)
         dns_note_winner(d->worker->dns, (struct slice){ d->x->target->host, d->x->target->len },
                         c->peer.family);
@@ -101,11 +118,12 @@ static int connect_to(struct worker *w, const struct addr *a)
     return fd;
 }
 
-static bool try_address(struct dial *d, u8 i)
+static bool try_address(struct dial *d, struct candidate *to)
 {
     struct worker *w = d->worker;
-    d->x->server = d->addr[i];
-    int fd = connect_to(w, &d->addr[i]);
+    d->x->server = to->addr;
+    d->x->rule = to->rule;
+    int fd = connect_to(w, &to->addr);
     stat_add(w->stats, STAT_upstream_connects_total, 1);
     if (fd < 0) {
         note_fault(d, fault_of_errno(errno));
@@ -114,71 +132,99 @@ static bool try_address(struct dial *d, u8 i)
         stat_add(w->stats, STAT_upstream_connect_failures_total, 1);
         return false;
     }
-    struct conn *c = conn_new(w, fd, &d->addr[i], CONN_DIALLING);
+    struct conn *c = conn_new(w, fd, &to->addr, CONN_DIALLING);
     if (c == NULL) {
         note_fault(d, FAULT_out_of_memory);
         return false;
     }
     c->owner.dial = d;
-    d->attempt[i] = c;
+    to->attempt = c;
     d->running++;
     return true;
 }
 
-/* Starts the next address that can be started; with none left and none running it is over. */
+/* Starts the next address that can be started. With none left it waits for what runs or may still
+ * come; with nothing of that either it is over. */
 static void try_next(struct dial *d)
 {
-    while (d->next < d->n) {
-        u8 i = d->next++;
-        if (!try_address(d, i))
-            continue;
-        u64 at = worker_ms(d->worker) + STAGGER_MS;
-        bool last = d->next == d->n;
-        timer_set(&d->worker->loop.wheel, &d->timer, last || at > d->deadline ? d->deadline : at);
-        return;
-    }
-    if (d->running == 0)
+    bool started = false;
+    while (d->next < d->n && !started)
+        started = try_address(d, &d->line[d->next++]);
+    bool more = d->next < d->n || d->open;
+    if (started && more)
+        wait_ms(d, STAGGER_MS);
+    else if (d->open)
+        wait_ms(d, LOOK_AGAIN_MS);
+    else if (d->running || d->resolving)
+        timer_set(&d->worker->loop.wheel, &d->timer, d->deadline);
+    else
         end(d, NULL, d->fault == FAULT_NONE ? FAULT_connect_failed : d->fault);
 }
 
-/* Asks about every address; those allowed are queued, families interleaved with `first` ahead. */
-static void queue_allowed(struct dial *d, const struct addr *a, u8 n, sa_family_t first)
+static bool was_tried(const struct dial *d, const struct addr *a)
+{
+    for (u8 i = 0; i < d->next; i++)
+        if (d->line[i].addr.family == a->family && addr_same_ip(&d->line[i].addr, a))
+            return true;
+    return false;
+}
+
+static enum fault judge(struct xchg *x, const struct addr *a)
+{
+    if (own_has(x->worker->engine->own, a))
+        return FAULT_own_listener;
+    return x->role->vet ? x->role->vet(x, a) : FAULT_NONE;
+}
+
+/* What is allowed and was not tried yet, into ok. None at all so far: the dial's fault and the
+ * exchange's rule are those of the first address. */
+static u8 choose_allowed(struct dial *d, const struct addr *a, u8 n, struct candidate *ok)
 {
     struct xchg *x = d->x;
-    struct addr ok[MOST_ADDRESSES];
-    struct slice rules[MOST_ADDRESSES];
     u8 nok = 0;
     enum fault denied = FAULT_NONE;
     struct slice rule = x->rule, reason = x->reason;
     for (u8 i = 0; i < n; i++) {
         struct addr one = a[i];
         one.port = x->target->port;
-        enum fault f = own_has(x->worker->engine->own, &one) ? FAULT_own_listener
-                       : x->role->vet                        ? x->role->vet(x, &one)
-                                                             : FAULT_NONE;
+        if (was_tried(d, &one))
+            continue;
+        enum fault f = judge(x, &one);
         if (f == FAULT_NONE) {
-            rules[nok] = x->rule;
-            ok[nok++] = one;
-        } else if (denied == FAULT_NONE) { /* none left: refused with the first one's rule */
+            ok[nok++] = (struct candidate){ .addr = one, .rule = x->rule };
+        } else if (denied == FAULT_NONE) {
             denied = f;
             rule = x->rule;
             reason = x->reason;
-            x->server = one;
+            if (d->next == 0)
+                x->server = one;
         }
     }
-    for (bool want_first = true; d->n < nok; want_first = !want_first)
+    bool none = nok == 0 && d->next == 0;
+    x->rule = rule;
+    x->reason = none ? reason : (struct slice){ NULL, 0 };
+    if (d->next == 0)
+        d->fault = !none ? FAULT_NONE : denied ? denied : FAULT_dns_no_address;
+    return nok;
+}
+
+/* Asks about every address and puts those allowed in line behind those tried, families in turn
+ * with `first` ahead. */
+static void queue_allowed(struct dial *d, const struct addr *a, u8 n, sa_family_t first)
+{
+    struct candidate ok[MOST_ADDRESSES];
+    u8 nok = choose_allowed(d, a, n, ok), left = nok;
+    if (d->next) /* its turn is over */
+        first = d->line[d->next - 1].addr.family == AF_INET6 ? AF_INET : AF_INET6;
+    d->n = d->next;
+    for (bool want_first = true; left > 0 && d->n < MOST_ADDRESSES; want_first = !want_first)
         for (u8 i = 0; i < nok; i++)
-            if (ok[i].family && (ok[i].family == first) == want_first) {
-                d->rule[d->n] = rules[i];
-                d->addr[d->n++] = ok[i];
-                ok[i].family = 0;
+            if (ok[i].addr.family && (ok[i].addr.family == first) == want_first) {
+                d->line[d->n++] = ok[i];
+                ok[i].addr.family = 0;
+                left--;
                 break;
             }
-    if (nok == 0) {
-        x->rule = rule;
-        x->reason = reason;
-        end(d, NULL, denied == FAULT_NONE ? FAULT_dns_no_address : denied);
-    }
 }
 
 /* Who may not go there anyway is not told whether the name exists. */
@@ -192,13 +238,12 @@ static void resolved(struct dial *d)
 {
     const struct dns_answer *a = &d->wait.answer;
     d->resolving = false;
-    if (a->fault != FAULT_NONE) {
-        end(d, NULL, fault_unresolved(d, a->fault));
-        return;
-    }
-    queue_allowed(d, a->addr, a->n, a->preferred ? a->preferred : AF_INET6);
-    if (!d->over)
-        try_next(d);
+    d->open = a->open;
+    if (a->fault == FAULT_NONE)
+        queue_allowed(d, a->addr, a->n, a->preferred ? a->preferred : AF_INET6);
+    else if (d->next == 0)
+        d->fault = fault_unresolved(d, a->fault);
+    try_next(d);
 }
 
 static void on_resolved(struct dns_wait *w)
@@ -207,6 +252,16 @@ static void on_resolved(struct dns_wait *w)
     resolved(d);
     if (d->over)
         xchg_wake(d->x);
+}
+
+static void look_up(struct dial *d)
+{
+    d->wait.done = on_resolved;
+    d->resolving = true;
+    timer_set(&d->worker->loop.wheel, &d->timer, d->deadline);
+    if (dns_lookup(d->worker->dns, (struct slice){ d->x->target->host, d->x->target->len },
+                   &d->wait))
+        resolved(d);
 }
 
 void dial_start(struct xchg *x)
@@ -226,15 +281,10 @@ void dial_start(struct xchg *x)
     d->deadline = ms == UINT32_MAX ? TIMER_NEVER : worker_ms(w) + ms;
     if (x->target->literal) {
         queue_allowed(d, &x->target->addr, 1, AF_INET);
-        if (!d->over)
-            try_next(d);
-        return;
+        try_next(d);
+    } else {
+        look_up(d);
     }
-    timer_set(&w->loop.wheel, &d->timer, d->deadline);
-    d->wait.done = on_resolved;
-    d->resolving = true;
-    if (dns_lookup(w->dns, (struct slice){ x->target->host, x->target->len }, &d->wait))
-        resolved(d);
 }
 
 static void dismantle(struct xchg *x)
@@ -259,8 +309,6 @@ bool dial_poll(struct xchg *x, struct conn **conn, enum fault *fault)
 void dial_cancel(struct xchg *x)
 {
     struct dial *d = x->dial;
-    if (d->resolving)
-        dns_cancel(d->worker->dns, &d->wait);
     if (!d->over)
         end(d, NULL, FAULT_NONE);
     else if (d->winner)
@@ -271,8 +319,8 @@ void dial_cancel(struct xchg *x)
 static void attempt_failed(struct dial *d, struct conn *c, int error)
 {
     for (u8 i = 0; i < d->next; i++)
-        if (d->attempt[i] == c)
-            d->attempt[i] = NULL;
+        if (d->line[i].attempt == c)
+            d->line[i].attempt = NULL;
     d->running--;
     note_fault(d, fault_of_errno(error));
     stat_add(d->worker->stats, STAT_upstream_connect_failures_total, 1);
@@ -295,20 +343,25 @@ void dial_ready(struct conn *c)
         xchg_wake(d->x);
 }
 
+static void out_of_time(struct dial *d)
+{
+    if (d->running)
+        end(d, NULL, FAULT_connect_timeout);
+    else if (d->next)
+        end(d, NULL, d->fault);
+    else
+        end(d, NULL, fault_unresolved(d, FAULT_dns_timeout));
+}
+
 void dial_expired(struct timer *t)
 {
     struct dial *d = container_of(t, struct dial, timer);
-    if (worker_ms(d->worker) < d->deadline) {
+    if (worker_ms(d->worker) >= d->deadline)
+        out_of_time(d);
+    else if (d->next == d->n && d->open)
+        look_up(d);
+    else
         try_next(d);
-    } else if (d->resolving) {
-        dns_cancel(d->worker->dns, &d->wait);
-        d->resolving = false;
-        end(d, NULL, fault_unresolved(d, FAULT_dns_timeout));
-    } else {
-        end(d, NULL, FAULT_connect_timeout);
-    }
     if (d->over)
         xchg_wake(d->x);
-    else if (d->next == d->n && !timer_armed(&d->timer))
-        timer_set(&d->worker->loop.wheel, &d->timer, d->deadline);
 }

@@ -67,6 +67,7 @@ struct dns_answer {
     u8 n;
     u8 nv6;
     bool stale;   /* the resolver failed; this is what it said before */
+    bool open;    /* n > 0, and the other family may still come: look up again a little later */
     u8 preferred; /* AF_INET or AF_INET6 when dns_note_winner said so within 10 min, else 0 */
     struct addr addr[DNS_ADDRESSES];
 };

@@ -26,6 +26,7 @@ struct dns_entry {
     u8 fault; /* what is known now; the addresses may be older */
     u8 preferred;
     bool used, asking;
+    bool open; /* asking, and only one family has been told so far */
     u8 name_n;
     char name[];
 };
@@ -230,7 +231,7 @@ static void answer_failure(struct dns_answer *out, u8 fault)
 {
     out->fault = (enum fault)fault;
     out->n = out->nv6 = 0;
-    out->stale = false;
+    out->stale = out->open = false;
     out->preferred = 0;
 }
 
@@ -243,6 +244,7 @@ static void answer(const struct dns_entry *e, u64 now, struct dns_answer *out)
         return;
     out->fault = FAULT_NONE;
     out->stale = stale;
+    out->open = e->open;
     out->preferred = now < e->prefer_until ? e->preferred : 0;
     copy_addresses(e, out);
 }
@@ -375,6 +377,7 @@ void dns_cache_store(struct dns_shared *s, struct dns_entry *e, const struct dns
     struct list *n;
     pthread_mutex_lock(&d->lock);
     take_news(e, news, now_ms);
+    e->open = !over;
     while ((n = list_pop(&e->waiters)) != NULL) {
         struct dns_wait *w = container_of(n, struct dns_wait, link);
         answer(e, now_ms, &w->answer);
@@ -479,7 +482,7 @@ bool dns_cache_hosts(const struct dns_shared *s, struct slice name, struct dns_a
         return false;
     out->fault = FAULT_NONE;
     out->n = (u8)n;
-    out->stale = false;
+    out->stale = out->open = false;
     out->preferred = 0;
     return true;
 }

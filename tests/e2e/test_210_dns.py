@@ -3,6 +3,7 @@
 A scripted resolver (lib/dns.py) counts what it is asked and lies as told; dnsmasq stands for the real
 world. Nothing here leaves loopback.
 """
+import contextlib
 import threading
 import time
 
@@ -16,6 +17,9 @@ from lib.faults import assert_refused
 from lib.origin import Origin
 from lib.ports import free_port, release
 from lib.times import Stopwatch, until, within
+
+
+LOOPBACK_RULES = "allow here { to *; reach loopback; }"
 
 
 @pytest.fixture
@@ -525,6 +529,36 @@ def test_black_holed_ipv6(resolving, dns, origin):
             assert watch.seconds < within(3), "0.3 s, times ten"
     assert 0.2 < best < within(0.3)
     assert origin.connections[0].peer[0] == "127.0.0.1"
+
+
+@pytest.mark.parametrize("way", ["refused", "black-holed", "denied"])
+def test_a_late_family_joins_the_race(resolving, dns, origin, way):
+    """RFC 8305 section 5: addresses that come while the first ones fail are tried as well."""
+    def script(name, kind):
+        if kind == AAAA:
+            return ["fd00::1" if way == "denied" else "::1"]
+        time.sleep(0.4)
+        return ["127.0.0.1"]
+    dns.script("late.test", script)
+    daemon = resolving("timeout 5s;", extra=" timeouts { connect 20s; }", rules=LOOPBACK_RULES)
+    with contextlib.ExitStack() as hole:
+        if way == "black-holed":
+            hole.enter_context(BlackHole("::1", origin.port))
+        with Stopwatch() as watch:
+            served(daemon, "late.test", origin)
+    assert watch.seconds < within(1)
+    assert dns.count("late.test") == 2, "nobody is asked again for it"
+
+
+def test_a_late_family_that_has_nothing(resolving, dns, origin):
+    def script(name, kind):
+        if kind == A:
+            time.sleep(0.4)
+            return []
+        return ["fd00::1"]
+    dns.script("late.test", script)
+    daemon = resolving("timeout 5s;", rules=LOOPBACK_RULES)
+    assert_refused(ask(daemon, "late.test", origin), "destination_private")
 
 
 def test_the_winner_is_remembered(resolving, dns, origin):
