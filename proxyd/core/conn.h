@@ -72,6 +72,7 @@ struct conn {
     bool
         refilled; /* read again since `pin` was set: the pinned bytes are no longer all there was */
     bool starved;
+    u8 empty_lines; /* skipped before the head that is awaited */
 };
 
 /* May another client come in, as far as memory goes? */

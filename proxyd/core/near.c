@@ -15,7 +15,8 @@
 #include "core/tunnel.h"
 #include "core/xchg.h"
 
-enum { LINGER_MS = 1000, LINGER_BYTES = 1 << 20 };
+/* RFC 9112 section 2.2 wants one empty line ignored before a request; some old clients send two. */
+enum { LINGER_MS = 1000, LINGER_BYTES = 1 << 20, EMPTY_LINES = 2 };
 
 static const struct conf *conf(const struct conn *c)
 {
@@ -131,8 +132,11 @@ static bool try_head(struct conn *c)
     enum fault f = FAULT_NONE;
     if (c->head_scan.scanned == 0) {
         u32 n;
-        while ((n = head_skip_empty(b->data + b->from, buf_len(b))) > 0)
+        while (c->empty_lines < EMPTY_LINES &&
+               (n = head_skip_empty(b->data + b->from, buf_len(b))) > 0) {
             b->from += n;
+            c->empty_lines++;
+        }
         if (buf_len(b) == 0 || (buf_len(b) == 1 && b->data[b->from] == '\r'))
             return false; /* nothing yet, or half an empty line */
         f = c->listen->role->greet(c->listen, buf_live(b));
@@ -225,6 +229,7 @@ void near_next(struct conn *c)
     conn_unpin(c);
     conn_drop_in(c);
     c->serves = CONN_HEAD;
+    c->empty_lines = 0;
     c->in_class = BUF_4K;
     c->full_reads = 0;
     if ((c->eof && c->in == NULL) || (w->draining && !has_asked(c))) {

@@ -10,7 +10,7 @@ from lib import conf, metrics
 from lib.client import Client, chunked, fetch, hard_reset, request
 from lib.faults import assert_refused
 from lib.origin import Closed, call, chunks, ok, pause, read_body, send
-from lib.times import SOON, until
+from lib.times import SOON, Stopwatch, until, within
 from lib.wire import Ended
 
 RIG = conf.forward(workers=1, extra="limits { head 128k; line 64k; fields 1000; } "
@@ -222,3 +222,33 @@ def test_urgent_data_does_not_hold_up_what_follows(rig):
         time.sleep(0.05)
         rig.proxyd.send_signal(signal.SIGCONT)
         assert client.response().status == 200
+
+
+# -- empty lines before a request -------------------------------------------------------------------
+
+@pytest.mark.parametrize("n,status", [(1, 200), (2, 200), (3, 400)])
+def test_empty_lines_before_a_request(rig, n, status):
+    with Client(rig.port) as client:
+        for _ in range(2 if status == 200 else 1):
+            assert client.ask(b"\r\n" * n + request(rig.url("/"))).status == status
+
+
+def test_a_flood_of_empty_lines_holds_nobody_up(proxyd, origin):
+    """They were skipped without end and without a turn for anybody else: 4 s for one GET."""
+    daemon = proxyd(conf.forward(workers=1))
+    with Client(daemon.port) as flood:
+        flood.sock.settimeout(10)
+        def pour():
+            try:
+                while True:
+                    flood.sock.sendall(b"\r\n" * (1 << 18))
+            except OSError:
+                pass
+        sender = threading.Thread(target=pour)
+        sender.start()
+        with Stopwatch() as watch:
+            for _ in range(20):
+                assert fetch(daemon.port, origin.url("/")).status == 200
+        assert watch.seconds < within(2)
+        sender.join(10)
+        assert not sender.is_alive(), "it was to be refused and closed"
