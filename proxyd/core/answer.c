@@ -29,19 +29,13 @@ static void write_date(struct xchg *x, struct text *t)
     text_lit(t, "\r\n");
 }
 
-/* Bytes behind a CONNECT that is refused were meant for the other end, and somebody else may have
- * chosen them: they must not be taken for a request of this client. */
-static bool was_for_a_tunnel(const struct xchg *x)
-{
-    const struct conn *near = x->near.conn;
-    bool more = (near->in && buf_len(near->in)) || conn_readable(near);
-    return x->req.method == METHOD_CONNECT && more;
-}
-
-/* A body that is still to come cannot be skipped safely: the connection ends with this answer. */
+/* A body that is still to come cannot be skipped safely: the connection ends with this answer. So
+ * does that of a refused CONNECT: what comes behind it, now or later, was meant for the other end,
+ * and somebody else may have chosen it (a page that makes its browser talk through a tunnel): it
+ * must not be taken for a request of this client (RFC 9931). */
 static void settle_connection(struct xchg *x)
 {
-    if (x->near.in.phase != BODY_DONE || x->worker->draining || was_for_a_tunnel(x))
+    if (x->near.in.phase != BODY_DONE || x->worker->draining || x->req.method == METHOD_CONNECT)
         x->near.keep = false;
 }
 

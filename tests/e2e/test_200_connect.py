@@ -208,16 +208,21 @@ def test_default_deny_text_is_on_the_page(proxyd, origin):
     assert b"not on the company list" in answer.body
 
 
-def test_after_a_refusal_the_connection_serves_on(rig):
-    """Browsers ask again on the same connection."""
-    with Client(rig.port) as client:
-        for _ in range(3):
-            answer = client.ask(connect("127.0.0.1:1"))
-            assert_refused(answer, "connect_refused")
-            assert (answer.get("Connection") or "").lower() != "close"
-        assert client.get(rig.url("/after")).status == 200
-        assert client.ask(connect(rig.origin.authority)).status == 200
-        assert client.ask(b"GET /tunnel HTTP/1.1\r\nHost: x\r\n\r\n").status == 200
+def test_a_refusal_ends_the_connection(rig):
+    """RFC 9931: whatever comes behind it, however late, was meant for the tunnel."""
+    inside = f"GET {rig.url('/inside')} HTTP/1.1\r\nHost: x\r\n\r\n"
+    for target, cause in (("127.0.0.1:1", "connect_refused"), ("none.test:443", "dns_failure")):
+        with Client(rig.port) as client:
+            answer = client.ask(connect(target))
+            assert_refused(answer, cause)
+            assert answer.get("Connection") == "close"
+            time.sleep(0.05)
+            try:
+                client.send(inside)
+            except OSError:
+                pass
+            client.expect_closed()
+    assert "/inside" not in rig.origin.paths()
 
 
 # -- bytes right behind the head ------------------------------------------------------------------
