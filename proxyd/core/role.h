@@ -15,6 +15,10 @@ struct role {
     /* First bytes that are no HTTP request line (at least 1): which fault is it? FAULT_NONE: may
      * be HTTP. */
     enum fault (*greet)(const struct listener *l, struct slice first);
+    /* May this client ask at all? Asked first, before even what every direction asks (Via,
+     * Max-Forwards, size of the body), so that nobody else gets more than a refusal. NULL: anybody
+     * may. */
+    const struct stage *who;
     /* Asked in order before anything is dialled; end with NULL. */
     const struct stage *const *request_stages;
     /* Asked in order once the response head is known; end with NULL. */

@@ -20,7 +20,14 @@ static enum verdict check_body_limit(struct xchg *x)
     return REFUSED;
 }
 
-static const struct stage first[] = {
+static enum verdict anybody(struct xchg *x)
+{
+    (void)x;
+    return PASS;
+}
+
+static const struct stage open_to_all = { "asking nobody's name", anybody };
+static const struct stage always[] = {
     { "checking for a loop", check_loop },
     { "checking Max-Forwards", check_max_forwards },
     { "checking the size of the body", check_body_limit },
@@ -28,7 +35,9 @@ static const struct stage first[] = {
 
 static const struct stage *stage_at(const struct xchg *x, u8 i)
 {
-    return i < countof(first) ? &first[i] : x->role->request_stages[i - countof(first)];
+    if (i == 0)
+        return x->role->who ? x->role->who : &open_to_all;
+    return i <= countof(always) ? &always[i - 1] : x->role->request_stages[i - 1 - countof(always)];
 }
 
 enum step_result step_screen(struct xchg *x)

@@ -10,12 +10,13 @@ static const struct stage who = { "checking the client's address", forward_who }
 static const struct stage own = { "answering for the proxy itself", forward_own };
 static const struct stage rules = { "asking the policy's rules", forward_rules };
 
-static const struct stage *const request_stages[] = { &who, &own, &rules, NULL };
+static const struct stage *const request_stages[] = { &own, &rules, NULL };
 static const struct stage *const response_stages[] = { NULL };
 
 const struct role forward_role = {
     .name = "forward",
     .greet = forward_greet,
+    .who = &who,
     .request_stages = request_stages,
     .response_stages = response_stages,
     .where = forward_where,

@@ -8,12 +8,13 @@
 
 static const struct stage who = { "noting who the client is", reverse_who };
 
-static const struct stage *const request_stages[] = { &who, NULL };
+static const struct stage *const request_stages[] = { NULL };
 static const struct stage *const response_stages[] = { NULL };
 
 const struct role reverse_role = {
     .name = "reverse",
     .greet = reverse_greet,
+    .who = &who,
     .request_stages = request_stages,
     .response_stages = response_stages,
     .where = reverse_where,

@@ -77,16 +77,18 @@ def test_clients(proxyd, origin):
         for raw in (f"GET {origin.url('/out')} HTTP/1.1\r\nHost: x\r\n\r\n" * 3,
                     f"CONNECT {origin.authority} HTTP/1.1\r\nHost: x\r\n\r\nGET /out HTTP/1.1\r\nHost: x\r\n\r\n",
                     f"GET /proxy.pac HTTP/1.1\r\nHost: x\r\n\r\nGET {origin.url('/out')} HTTP/1.1\r\nHost: x\r\n\r\n",
-                    f"POST {origin.url('/out')} HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"):
+                    f"POST {origin.url('/out')} HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello",
+                    f"TRACE {origin.url('/out')} HTTP/1.1\r\nHost: x\r\nMax-Forwards: 0\r\n\r\n",
+                    f"OPTIONS {origin.url('/out')} HTTP/1.1\r\nHost: x\r\nMax-Forwards: 0\r\n\r\n"):
             with Client(daemon.port, source=source) as client:
                 answer = client.ask(raw)
                 assert_refused(answer, "client_not_allowed")
                 assert answer.get("Connection").lower() == "close"
                 assert client.expect_closed() == "eof", "one answer, then the end"
-        assert until(lambda: len(daemon.log(f" {source} ")) == 4)
+        assert until(lambda: len(daemon.log(f" {source} ")) == 6)
         assert all(line.get("cause") == "client_not_allowed" for line in daemon.log(f" {source} "))
     assert "/out" not in origin.paths()
-    assert metrics.read(daemon)["fault client_not_allowed"] == 16
+    assert metrics.read(daemon)["fault client_not_allowed"] == 24
 
 
 @network()
