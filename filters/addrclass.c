@@ -207,26 +207,52 @@ static inline enum addr_class stricter(enum addr_class a, enum addr_class b)
     return a < b ? a : b;
 }
 
-/* The class of the IPv4 address that an IPv6 address carries; CLASS_COUNT when it carries none. */
+/* The IPv4 addresses that an IPv6 address carries; `closed`: of a form that is never public. */
+static unsigned carried(u64 high, u64 low, u32 ip[2], bool *closed)
+{
+    ip[0] = (u32)low;
+    *closed = false;
+    if (high == 0 && (low >> 32 == 0 || low >> 32 == 0xffff)) /* compatible; mapped, should one */
+        return 1;                                             /* have escaped its canonical form */
+    if (high == 0x0064ff9b00000000 && low >> 32 == 0)         /* NAT64, RFC 6052 */
+        return 1;
+    /* Translated, RFC 2765; NAT64 of this network, RFC 8215. */
+    *closed = (high == 0 && low >> 32 == 0xffff0000) || high >> 16 == 0x0064ff9b0001;
+    if (*closed)
+        return 1;
+    ip[0] = (u32)(high >> 16);
+    if (high >> 48 == 0x2002) /* 6to4, RFC 3056 */
+        return 1;
+    ip[0] = ~(u32)low;
+    ip[1] = (u32)high;
+    return high >> 32 == 0x20010000 ? 2 : 0; /* Teredo, RFC 4380: client, inverted, and server */
+}
+
+unsigned addr_carried(const struct addr *a, struct addr out[2])
+{
+    u32 ip[2];
+    bool closed;
+    unsigned n =
+        a->family == AF_INET6 ? carried(long_at(a->ip), long_at(a->ip + 8), ip, &closed) : 0;
+    for (unsigned i = 0; i < n; i++)
+        out[i] = (struct addr){ .family = AF_INET,
+                                .port = a->port,
+                                .ip = { (u8)(ip[i] >> 24), (u8)(ip[i] >> 16), (u8)(ip[i] >> 8),
+                                        (u8)ip[i] } };
+    return n;
+}
+
+/* The class of what an IPv6 address carries; CLASS_COUNT when it carries nothing. ::1 and :: never
+ * come here. */
 static enum addr_class class_inside(u64 high, u64 low)
 {
-    if (high == 0) {
-        if (low >> 32 == 0)
-            return class4((u32)low); /* compatible; ::1 and :: never come here */
-        if (low >> 32 == 0xffff)
-            return class4((u32)low); /* mapped, should one have escaped its canonical form */
-        if (low >> 32 == 0xffff0000) /* translated, RFC 2765: never public */
-            return stricter(class4((u32)low), CLASS_RESERVED);
-    }
-    if (high == 0x0064ff9b00000000 && low >> 32 == 0) /* NAT64, RFC 6052 */
-        return class4((u32)low);
-    if (high >> 16 == 0x0064ff9b0001) /* NAT64 of this network, RFC 8215: never public */
-        return stricter(class4((u32)low), CLASS_RESERVED);
-    if (high >> 48 == 0x2002) /* 6to4, RFC 3056 */
-        return class4((u32)(high >> 16));
-    if (high >> 32 == 0x20010000) /* Teredo, RFC 4380: server, and client inverted */
-        return stricter(class4(~(u32)low), class4((u32)high));
-    return CLASS_COUNT;
+    u32 ip[2];
+    bool closed;
+    unsigned n = carried(high, low, ip, &closed);
+    enum addr_class c = n ? class4(ip[0]) : CLASS_COUNT;
+    if (n == 2)
+        c = stricter(c, class4(ip[1]));
+    return closed ? stricter(c, CLASS_RESERVED) : c;
 }
 
 static enum addr_class class6(const struct addr *a)

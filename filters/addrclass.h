@@ -27,6 +27,10 @@ enum addr_class {
  * IPv4 address inside (Teredo of both inside: client and server). No family: reserved. */
 enum addr_class addr_class(const struct addr *a);
 
+/* The IPv4 addresses that a mapped, compatible, NAT64, 6to4 or Teredo address carries, with its
+ * port; how many: 0 to 2. */
+unsigned addr_carried(const struct addr *a, struct addr out[2]);
+
 /* "metadata", "loopback", "link-local" … as rules spell them. */
 const char *addr_class_name(enum addr_class c);
 bool addr_class_find(struct slice name, enum addr_class *out);

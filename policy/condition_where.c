@@ -45,6 +45,19 @@ const void *condition_to_make(const struct node *n, struct arena *a)
     return to;
 }
 
+/* An address that carries an IPv4 one (NAT64, 6to4 …) may lead there or not: a deny of that network
+ * holds for it, an allow wants the address itself. */
+static enum match in_nets(const struct to *to, const struct addr *a)
+{
+    struct addr inside[2];
+    if (cidrset_has(&to->nets, a))
+        return MATCH_YES;
+    for (unsigned n = to->nets.n4 ? addr_carried(a, inside) : 0; n > 0; n--)
+        if (cidrset_has(&to->nets, &inside[n - 1]))
+            return MATCH_UNSAFE;
+    return MATCH_NO;
+}
+
 enum match condition_to_holds(const void *data, struct evaluation *e)
 {
     const struct to *to = data;
@@ -58,8 +71,9 @@ enum match condition_to_holds(const void *data, struct evaluation *e)
     if (e->address == NULL)
         return e->q->address_unknown ? MATCH_UNKNOWN : MATCH_PENDING;
     e->address_used = true;
-    return match_of(cidrset_has(&to->nets, e->address) ||
-                    (to->classes && (to->classes & CLASS_BIT(evaluation_class(e)))));
+    if (to->classes && (to->classes & CLASS_BIT(evaluation_class(e))))
+        return MATCH_YES;
+    return in_nets(to, e->address);
 }
 
 const void *condition_port_make(const struct node *n, struct arena *a)

@@ -69,10 +69,25 @@ static void every_spelling_of_a_literal(void **state)
           { "GET", "2130706433", 80, "deny r rule_denied" },
           { "GET", "0177.0.0.1.", 80, "deny r rule_denied" },
           { "GET", "[::ffff:7f00:1]", 80, "deny r rule_denied" },
-          { "GET", "[::127.0.0.1]", 80, "deny s destination_loopback" },
-          { "GET", "[64:ff9b::7f00:1]", 80, "deny s destination_loopback" },
-          { "GET", "[2002:7f00:1::]", 80, "deny s destination_loopback" },
+          { "GET", "[::127.0.0.1]", 80, "deny r rule_denied" },
+          { "GET", "[64:ff9b::7f00:1]", 80, "deny r rule_denied" },
+          { "GET", "[2002:7f00:1::]", 80, "deny r rule_denied" },
           { "GET", "0", 80, "deny s destination_loopback" });
+}
+
+/* What carries an IPv4 address may lead there or not: each rule takes the worse of the two. */
+static void an_address_that_carries_another(void **state)
+{
+    (void)state;
+    RULES("allow r { to 8.8.8.0/24; } deny s { to 8.8.0.0/16; } deny t { not to 9.0.0.0/8; } "
+          "allow u { }",
+          { "GET", "8.8.8.8", 80, "allow r" },
+          { "GET", "[64:ff9b::8.8.8.8]", 80, "deny s rule_denied" },
+          { "GET", "[2002:808:808::1]", 80, "deny s rule_denied" },
+          { "GET", "[2001:0:808:808::1]", 80, "deny s rule_denied" },
+          { "GET", "a.example", 80, "deny s rule_denied", .at = "64:ff9b::808:808" },
+          { "GET", "9.9.9.9", 80, "allow u" },
+          { "GET", "[64:ff9b::9.9.9.9]", 80, "deny t rule_denied" });
 }
 
 static void a_literal_is_no_host_name(void **state)
@@ -183,6 +198,7 @@ int main(void)
         cmocka_unit_test(metadata_is_never_part_of_private),
         cmocka_unit_test(a_literal_is_compared_at_once),
         cmocka_unit_test(every_spelling_of_a_literal),
+        cmocka_unit_test(an_address_that_carries_another),
         cmocka_unit_test(a_literal_is_no_host_name),
         cmocka_unit_test(a_name_waits_for_its_addresses),
         cmocka_unit_test(only_a_decision_that_reaches_the_rule_waits),
