@@ -154,9 +154,8 @@ unsigned token_flags(enum token t)
 
 bool name_is_proxy(struct slice name)
 {
-    size_t n = name.n == 5 ? 5 : 6;
-    return name.n >= n &&
-           slice_eq_nocase((struct slice){ name.p, n }, (struct slice){ "proxy-", n });
+    return name.n >= 5 && slice_eq_nocase((struct slice){ name.p, 5 }, SLICE("proxy")) &&
+           (name.n == 5 || name.p[5] == '-' || name.p[5] == '_');
 }
 
 void token_mask(u64 mask[2], unsigned flags)

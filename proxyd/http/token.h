@@ -29,8 +29,8 @@ enum token token_find(struct slice name);
 struct slice token_name(enum token t);
 /* A sum of enum token_flags; 0 for TOKEN_OTHER (whose name may still begin with Proxy-). */
 unsigned token_flags(enum token t);
-/* Proxy-*, known or not, and "Proxy" itself: CGI hands that on as HTTP_PROXY, which many programs
- * obey. None of them may reach an origin. */
+/* Proxy-*, known or not, its twin Proxy_*, which CGI cannot tell from it, and "Proxy" itself: CGI
+ * hands that on as HTTP_PROXY, which many programs obey. None of them may reach an origin. */
 bool name_is_proxy(struct slice name);
 /* One bit per token that has any of the flags, as in msg.present. */
 void token_mask(u64 mask[2], unsigned flags);

@@ -9,6 +9,18 @@
 #include "http/hop.h"
 #include "reverse/who.h"
 
+static void write_server(const struct target *t, struct text *out)
+{
+    bool v6 = t->literal && t->addr.family == AF_INET6;
+    text_cstr(out, v6 ? "[" : "");
+    text_put(out, t->host, t->len);
+    text_cstr(out, v6 ? "]" : "");
+    if (t->port != 80) {
+        text_char(out, ':');
+        text_u64(out, t->port);
+    }
+}
+
 /* A 1.0 client may have said no Host; the server then hears its own name. */
 static void write_host(const struct xchg *x, struct text *out)
 {
@@ -16,7 +28,7 @@ static void write_host(const struct xchg *x, struct text *out)
     if (x->uri.host.len)
         host_write(out, &x->uri.host, x->uri.port == 80 ? 0 : x->uri.port);
     else
-        text_put(out, x->target->host, x->target->len);
+        write_server(x->target, out);
     text_lit(out, "\r\n");
 }
 

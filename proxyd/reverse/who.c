@@ -1,21 +1,41 @@
 /*
  * The client is whoever holds the connection: what a request itself says about earlier hops
- * (X-Forwarded-*, Forwarded) can be written by anybody, so it is taken out here, once, before
- * anything can read it.
+ * (X-Forwarded-*, Forwarded) or certificates (RFC 9440) can be written by anybody, so it is taken
+ * out here, once, before anything can read it. The hard thing is what servers make of names: CGI and
+ * its heirs read X_Forwarded_For and X-Forwarded-For as one variable, so the underscore twin of a
+ * known field goes as well.
  */
 #include "reverse/who.h"
 
+#include "base/str.h"
 #include "core/xchg.h"
+
+static const enum token claims[] = { TOKEN_FORWARDED,          TOKEN_X_FORWARDED_FOR,
+                                     TOKEN_X_FORWARDED_HOST,   TOKEN_X_FORWARDED_PROTO,
+                                     TOKEN_X_FORWARDED_PORT,   TOKEN_X_FORWARDED_PREFIX,
+                                     TOKEN_X_FORWARDED_SERVER, TOKEN_X_REAL_IP,
+                                     TOKEN_CLIENT_CERT,        TOKEN_CLIENT_CERT_CHAIN };
+
+/* Of a name that is not in the token table. */
+static bool is_claim(struct slice name)
+{
+    char area[64]; /* longer than every known name */
+    struct slice dashed = { area, name.n < sizeof area ? name.n : sizeof area };
+    for (size_t i = 0; i < dashed.n; i++)
+        area[i] = name.p[i] == '_' ? '-' : ascii_lower(name.p[i]);
+    return slice_starts(dashed, SLICE("x-forwarded")) ||
+           (name.n < sizeof area && token_find(dashed) != TOKEN_OTHER);
+}
 
 enum verdict reverse_who(struct xchg *x)
 {
-    static const enum token claimed[] = { TOKEN_FORWARDED,          TOKEN_X_FORWARDED_FOR,
-                                          TOKEN_X_FORWARDED_HOST,   TOKEN_X_FORWARDED_PROTO,
-                                          TOKEN_X_FORWARDED_PORT,   TOKEN_X_FORWARDED_PREFIX,
-                                          TOKEN_X_FORWARDED_SERVER, TOKEN_X_REAL_IP };
-    for (unsigned i = 0; i < countof(claimed); i++)
-        if (msg_has(&x->req, claimed[i]))
-            msg_remove(&x->req, claimed[i]);
+    struct msg *m = &x->req;
+    for (unsigned i = 0; i < countof(claims); i++)
+        if (msg_has(m, claims[i]))
+            msg_remove(m, claims[i]);
+    for (u32 i = 0; msg_has(m, TOKEN_OTHER) && i < m->nfields; i++)
+        if (m->fields[i].id == TOKEN_OTHER && is_claim(msg_name(m, &m->fields[i])))
+            msg_remove_field(m, &m->fields[i]);
     return PASS;
 }
 
