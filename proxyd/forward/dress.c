@@ -21,7 +21,7 @@ static void write_request_line(const struct xchg *x, struct text *out)
 {
     text_add(out, x->req.method_text);
     text_char(out, ' ');
-    if (x->req.method == METHOD_OPTIONS && x->uri.no_path)
+    if (x->req.method == METHOD_OPTIONS && x->uri.bare)
         text_char(out, '*');
     else
         target_write(out, &x->uri);

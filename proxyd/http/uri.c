@@ -131,12 +131,12 @@ static void split_path(struct target_uri *out)
     out->path = slice_range(p, mark ? mark : end);
     if (mark)
         out->query = slice_range(mark + 1, end);
-    if (out->path.n == 0) {
-        out->no_path = true;
+    if (out->path.n == 0)
         out->path = SLICE("/");
-    }
-    if (out->path_query.n == 0)
+    if (out->path_query.n == 0) {
+        out->bare = true;
         out->path_query = SLICE("/");
+    }
 }
 
 static bool is_scheme(struct slice s)
@@ -186,7 +186,7 @@ enum fault target_parse(enum method method, struct slice target, struct target_u
 {
     const struct slice none = { NULL, 0 };
     out->scheme = out->authority = out->path_query = out->path = out->query = none;
-    out->no_path = out->has_port = out->host.literal = false;
+    out->bare = out->has_port = out->host.literal = false;
     out->port = 0;
     out->host.len = 0;
     out->host.name[0] = 0;

@@ -34,7 +34,7 @@ struct target_uri {
     struct slice path_query;        /* see target_write */
     struct slice path;              /* without query; "/" when missing, "*" for asterisk-form */
     struct slice query;             /* without '?'; p == NULL when there is none */
-    bool no_path;                   /* absolute-form had an empty path (OPTIONS: send "*") */
+    bool bare;                      /* absolute-form without path and query (OPTIONS: "*") */
     struct host host;               /* absolute-form and CONNECT; else len 0 */
     u16 port;                       /* 80 for absolute-form without one; 0 for origin-form, "*" */
     bool has_port;

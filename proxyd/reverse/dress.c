@@ -53,7 +53,7 @@ void reverse_to_far(struct xchg *x, struct text *out)
     msg_remove(&x->req, TOKEN_HOST);
     text_add(out, x->req.method_text);
     text_char(out, ' ');
-    if (x->uri.form == TARGET_ASTERISK || (x->req.method == METHOD_OPTIONS && x->uri.no_path))
+    if (x->uri.form == TARGET_ASTERISK || (x->req.method == METHOD_OPTIONS && x->uri.bare))
         text_char(out, '*');
     else
         target_write(out, &x->uri);

@@ -283,10 +283,10 @@ static void target_parts(void **state)
     parts("http://a/@b:c", TARGET_ABSOLUTE, "a", 80, "/@b:c", NULL, "/@b:c");
     struct target_uri u;
     assert_int_equal(target_parse(METHOD_OPTIONS, SLICE("http://a"), &u), FAULT_NONE);
-    assert_true(u.no_path && !u.has_port);
+    assert_true(u.bare && !u.has_port);
     assert_true(slice_is(u.scheme, "http") && slice_is(u.authority, "a"));
     assert_int_equal(target_parse(METHOD_OPTIONS, SLICE("http://a:80/"), &u), FAULT_NONE);
-    assert_true(!u.no_path && u.has_port);
+    assert_true(!u.bare && u.has_port);
     assert_int_equal(target_parse(METHOD_CONNECT, SLICE("A.b:443"), &u), FAULT_NONE);
     assert_int_equal(u.form, TARGET_AUTHORITY);
     assert_string_equal(u.host.name, "a.b");

@@ -43,6 +43,10 @@ static void who_asks_and_for_what(void **state)
     /* Said no name: the server hears its own. */
     assert_string_equal(sent_for("GET / HTTP/1.0\r\n\r\n"), own_name);
     assert_begins(sent_for("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n"), "OPTIONS * HTTP/1.1\r\n");
+    assert_begins(sent_for("OPTIONS http://a HTTP/1.1\r\nHost: a\r\n\r\n"),
+                  "OPTIONS * HTTP/1.1\r\n");
+    assert_begins(sent_for("OPTIONS http://a?b HTTP/1.1\r\nHost: a\r\n\r\n"),
+                  "OPTIONS /?b HTTP/1.1\r\n");
 }
 
 /* Only we say who the client is. */
