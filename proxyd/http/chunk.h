@@ -9,13 +9,13 @@
 
 enum {
     CHUNK_LINE_MAX = 256,       /* bytes of one chunk line without CRLF */
-    CHUNK_EXTENSION_MAX = 16384 /* bytes of extensions in one body */
+    CHUNK_EXTENSION_MAX = 16384 /* bytes of extensions ahead of the data */
 };
 
 /* Zeroed: at the start of a body. */
 struct chunk_in {
     u64 left;      /* data bytes of this chunk not yet taken; while a line is read: its size */
-    u32 extension; /* bytes of extensions so far */
+    u32 extension; /* bytes of extensions, less those of data: never below 0 */
     u16 line;      /* bytes of this line so far */
     u8 digits;
     u8 state;
