@@ -25,7 +25,7 @@ void retry_rewind(struct xchg *x)
         near->in->from = x->replay_from;
         x->near.in = x->replay_in;
     }
-    x->near.keep = x->req.keep_alive;
+    x->near.keep = x->replay_keep;
     x->retried = x->no_pool = true;
     stat_add(x->worker->stats, STAT_upstream_retries_total, 1);
 }

@@ -33,6 +33,7 @@ static void start_body(struct xchg *x)
 {
     leg_announce_body(&x->far, x->req.body, x->req.body_len);
     x->replay_in = x->near.in;
+    x->replay_keep = x->near.keep;
     x->replay_from = x->near.conn->pin->from;
     struct msg *trailers = NULL;
     if (x->req.body == BODY_CHUNKED) {

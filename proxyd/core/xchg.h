@@ -60,6 +60,7 @@ struct xchg {
     struct head_scan scan;    /* of the answer's head */
     struct body_in replay_in; /* request body as it stood before the first byte of it was taken */
     u32 replay_from;
+    bool replay_keep; /* near.keep at that moment */
     u64 far_base;     /* far.conn->bytes_out when this exchange got it */
     u64 near_base;    /* near.conn->bytes_out when it began, for the log */
     u32 max_forwards; /* to be sent on; valid with has_max_forwards */

@@ -163,6 +163,16 @@ def test_what_can_be_repeated_is(rig, before, path, method, end):
     assert counted(rig, before) == (1, 2, 1), "one new connection, the stale one and then the new one reused"
 
 
+def test_the_retry_keeps_no_connection_to_an_old_client(rig, before, path):
+    """RFC 9112 section 9.3: as without a retry."""
+    used = stale_then(rig, path, close())
+    with Client(rig.port) as client:
+        answer = client.ask(f"GET {rig.url(path)} HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+        assert answer.status == 200 and answer.get("Connection") == "close"
+        client.expect_closed()
+    assert len(used) == 2
+
+
 @pytest.mark.parametrize("framing", ["length", "chunked", "expect"])
 def test_the_body_is_repeated_too(rig, before, path, framing):
     used = stale_then(rig, path, close())
