@@ -6,7 +6,7 @@
 #include "http/date.h"
 #include "http/head.h"
 
-void answer_head(struct xchg *x, struct text *t, u16 status, struct slice reason)
+static void write_status_line(struct xchg *x, struct text *t, u16 status, struct slice reason)
 {
     x->status = status;
     head_write_status_line(t, status, reason.n ? reason : status_reason(status));
@@ -20,7 +20,7 @@ void answer_connection(struct xchg *x, struct text *t)
         text_lit(t, "Connection: keep-alive\r\n");
 }
 
-static void write_date(struct xchg *x, struct text *t)
+void answer_date(struct xchg *x, struct text *t)
 {
     char date[DATE_TEXT];
     date_text(date, (time_t)(x->worker->loop.now.wall_us / 1000000));
@@ -47,8 +47,8 @@ bool answer_write(struct xchg *x, const struct answer *a)
     if (!conn_room(x->near.conn, need, &t))
         return false;
     settle_connection(x);
-    answer_head(x, &t, a->status, a->reason);
-    write_date(x, &t);
+    write_status_line(x, &t, a->status, a->reason);
+    answer_date(x, &t);
     text_add(&t, a->fields);
     if (a->type.n) {
         text_lit(&t, "Content-Type: ");

@@ -18,8 +18,8 @@ bool answer_write(struct xchg *x, const struct answer *a);
 /* The answer to x->fault: a page in HTML, JSON or text, as Accept asks, with cause, request id and
  * Proxy-Status (RFC 9209). */
 bool answer_fault(struct xchg *x);
-/* " HTTP/1.1 200 OK" … Date, then Connection as x->near.keep says. Shared with step_judge. */
-void answer_head(struct xchg *x, struct text *t, u16 status, struct slice reason);
+/* The lines Date, and Connection as x->near.keep says; also for forwarded answers (step_judge). */
+void answer_date(struct xchg *x, struct text *t);
 void answer_connection(struct xchg *x, struct text *t);
 
 #endif

@@ -53,10 +53,14 @@ static enum step_result write_head(struct xchg *x)
     if (!conn_room(x->near.conn, need, &t))
         return STEP_PARK;
     u32 head_len = x->resp.text_len;
+    if (!x->req.te_trailers) /* they end here, so nobody announces them */
+        msg_remove(&x->resp, TOKEN_TRAILER);
     if (x->resp.body ==
         BODY_LENGTH) /* write_framing says it anew; HEAD and 304 keep the origin's */
         msg_remove(&x->resp, TOKEN_CONTENT_LENGTH);
     x->role->to_near(x, &t);
+    if (!msg_has(&x->resp, TOKEN_DATE)) /* RFC 9110 section 6.6.1: whoever has a clock adds it */
+        answer_date(x, &t);
     if (switching)
         text_lit(&t, "Connection: Upgrade\r\nUpgrade: websocket\r\n");
     else

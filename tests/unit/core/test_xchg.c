@@ -46,37 +46,64 @@ static void framing_is_made_anew(void **state)
 {
     (void)state;
     ask(ASK("GET", "/", ""));
-    assert_string_equal(answered("HTTP/1.1 200 Fine\r\nX: y\r\nContent-Length: 5\r\n\r\nhello"),
-                        "HTTP/1.1 200 Fine\r\nX: y\r\nContent-Length: 5\r\n\r\nhello");
+    assert_string_equal(
+        answered("HTTP/1.1 200 Fine\r\nDate: d\r\nX: y\r\nContent-Length: 5\r\n\r\nhello"),
+        "HTTP/1.1 200 Fine\r\nDate: d\r\nX: y\r\nContent-Length: 5\r\n\r\nhello");
     begin(ASK("GET", "/", "")); /* on the same connections */
     rig_hears(far);
-    assert_string_equal(answered("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    assert_string_equal(answered("HTTP/1.1 200 OK\r\nDate: d\r\nTransfer-Encoding: chunked\r\n\r\n"
                                  "5;x=y\r\nhello\r\n0\r\n\r\n"),
-                        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+                        "HTTP/1.1 200 OK\r\nDate: d\r\nTransfer-Encoding: chunked\r\n\r\n"
                         "5\r\nhello\r\n0\r\n\r\n");
     begin(ASK("HEAD", "/", ""));
     rig_hears(far);
-    assert_string_equal(answered("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"),
-                        "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n");
+    assert_string_equal(answered("HTTP/1.1 200 OK\r\nDate: d\r\nContent-Length: 5\r\n\r\n"),
+                        "HTTP/1.1 200 OK\r\nDate: d\r\nContent-Length: 5\r\n\r\n");
     begin(ASK("GET", "/", ""));
     rig_hears(far);
-    assert_string_equal(answered("HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n"),
-                        "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n");
+    assert_string_equal(answered(
+                            "HTTP/1.1 304 Not Modified\r\nDate: d\r\nContent-Length: 5\r\n\r\n"),
+                        "HTTP/1.1 304 Not Modified\r\nDate: d\r\nContent-Length: 5\r\n\r\n");
     begin(ASK("GET", "/", ""));
     rig_hears(far);
-    assert_string_equal(answered("HTTP/1.1 200 OK\r\n\r\nuntil"),
-                        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nuntil\r\n");
+    assert_string_equal(
+        answered("HTTP/1.1 200 OK\r\nDate: d\r\n\r\nuntil"),
+        "HTTP/1.1 200 OK\r\nDate: d\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nuntil\r\n");
     rig_close(far);
     assert_string_equal(rig_hears(client), "0\r\n\r\n");
+}
+
+/* RFC 9110 section 6.6.1: an answer without a date gets one. */
+static void a_date_is_added(void **state)
+{
+    (void)state;
+    ask(ASK("GET", "/", ""));
+    const char *said = answered("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    assert_begins(said, "HTTP/1.1 200 OK\r\nDate: ");
+    assert_has(said, " GMT\r\nContent-Length: 0\r\n\r\n");
+}
+
+/* Trailers go to those who said that they take them, and so does their announcement. */
+static void announced_trailers(void **state)
+{
+    (void)state;
+    static const char with[] = "HTTP/1.1 200 OK\r\nDate: d\r\nTrailer: X-Sum\r\n"
+                               "Transfer-Encoding: chunked\r\n\r\n0\r\nX-Sum: 1\r\n\r\n";
+    ask(ASK("GET", "/", "TE: trailers\r\nConnection: TE\r\n"));
+    assert_string_equal(answered(with), with);
+    begin(ASK("GET", "/", ""));
+    rig_hears(far);
+    assert_string_equal(answered(with), "HTTP/1.1 200 OK\r\nDate: d\r\n"
+                                        "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n");
 }
 
 static void an_old_client(void **state)
 {
     (void)state;
     ask("GET http://one.test/ HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
-    assert_string_equal(answered("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    assert_string_equal(answered("HTTP/1.1 200 OK\r\nDate: d\r\nTransfer-Encoding: chunked\r\n\r\n"
                                  "5\r\nhello\r\n0\r\n\r\n"),
-                        "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhello");
+                        "HTTP/1.1 200 OK\r\nDate: d\r\nConnection: close\r\n\r\nhello");
     assert_true(rig_ended(client));
 }
 
@@ -255,6 +282,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         XCHG_TEST(framing_is_made_anew),
+        XCHG_TEST(a_date_is_added),
+        XCHG_TEST(announced_trailers),
         XCHG_TEST(an_old_client),
         XCHG_TEST(interim_answers),
         XCHG_TEST(interim_answers_without_end),
