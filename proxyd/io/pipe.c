@@ -39,8 +39,11 @@ enum sock_result pipe_fill(struct pipe *p, struct io *from, size_t *moved)
         return SOCK_END;
     if (errno != EAGAIN && errno != EINTR)
         return SOCK_ERROR;
-    if (p->held == 0 && errno == EAGAIN)
-        from->ready &= (u8)~IO_IN;
+    if (p->held || errno == EINTR)
+        return SOCK_AGAIN;
+    if (from->ready & IO_URGENT) /* stands before a mark that it cannot pass; recv can */
+        return SOCK_END;
+    from->ready &= (u8)~IO_IN;
     return SOCK_AGAIN;
 }
 

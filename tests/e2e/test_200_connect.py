@@ -568,6 +568,26 @@ def test_a_slow_reader_holds_the_sender_back(rig, megabytes):
     client.close()
 
 
+def test_urgent_data_in_a_spliced_tunnel(rig):
+    """Splice stops before the mark as if nothing were there; what lies behind it must still come."""
+    before = metrics.read(rig.proxyd)
+    client, far, hold = tunnel_pair(rig.port, rig.origin)
+    data = pattern(1 << 20)
+    sender = threading.Thread(target=lambda: [client.sock.sendall(data) for _ in range(16)], daemon=True)
+    sender.start()
+    left = 16 << 20
+    while left:
+        left -= len(far.recv(min(left, 1 << 20)))
+    sender.join(SOON)
+    metrics.wait(rig.proxyd, "tunnel_spliced_total", before["tunnel_spliced_total"] + 1)
+    client.sock.send(b"!", socket.MSG_OOB)
+    client.send(b"TAIL")
+    far.settimeout(SOON)
+    assert far.recv(4, socket.MSG_WAITALL) == b"TAIL"
+    hold.set()
+    client.close()
+
+
 def test_interleaved_small_messages(rig):
     """Ping-pong through one tunnel: each byte arrives without waiting for a companion."""
     def echo(conn):

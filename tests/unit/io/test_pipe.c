@@ -76,6 +76,16 @@ static void a_pipe_that_holds_something(void **state)
     assert_true(from.ready & IO_IN);
 }
 
+/* Splice stops before urgent data as if nothing were there, and no further edge would come. */
+static void an_urgent_mark(void **state)
+{
+    (void)state;
+    size_t n;
+    from.ready |= IO_URGENT;
+    assert_int_equal(pipe_fill(&p, &from, &n), SOCK_END);
+    assert_true(from.ready & IO_IN);
+}
+
 static void a_full_sink(void **state)
 {
     (void)state;
@@ -129,6 +139,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(through, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_empty_socket, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_pipe_that_holds_something, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_urgent_mark, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_full_sink, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_broken_sink, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_source_that_is_no_socket, set_up, tear_down),
