@@ -15,8 +15,9 @@
 #include "core/tunnel.h"
 #include "core/xchg.h"
 
-/* RFC 9112 section 2.2 wants one empty line ignored before a request; some old clients send two. */
-enum { LINGER_MS = 1000, LINGER_BYTES = 1 << 20, EMPTY_LINES = 2 };
+/* RFC 9112 section 2.2 wants at least one empty line ignored before a request; old clients send a
+ * few. */
+enum { LINGER_MS = 1000, LINGER_BYTES = 1 << 20, EMPTY_LINES = 8 };
 
 static const struct conf *conf(const struct conn *c)
 {
