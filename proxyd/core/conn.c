@@ -81,6 +81,37 @@ struct conn *conn_new_memory(struct worker *w, const struct stream_ops *ops, str
     return c;
 }
 
+/* Whichever of the two ends first; a wait of another kind has the timer for itself. */
+static void arm_moving(struct conn *c)
+{
+    u64 in = c->moving[MOVING_IN].deadline, out = c->moving[MOVING_OUT].deadline;
+    bool out_first = out && (!in || out < in);
+    u64 at = out_first ? out : in;
+    c->wait = at == 0 ? WAIT_NOTHING : out_first ? WAIT_WRITE : WAIT_READ;
+    if (at == 0 || at == TIMER_NEVER)
+        timer_rest(&c->timer);
+    else
+        timer_set(&c->worker->loop.wheel, &c->timer, at);
+}
+
+void conn_wait_moving(struct conn *c, enum conn_wait wait, u32 ms)
+{
+    bool out = wait == WAIT_WRITE;
+    struct moving *m = &c->moving[out ? MOVING_OUT : MOVING_IN];
+    u64 moved = out ? c->bytes_out : c->bytes_in;
+    if (m->deadline && m->moved == moved)
+        return;
+    *m = (struct moving){ moved, ms == UINT32_MAX ? TIMER_NEVER : worker_ms(c->worker) + ms };
+    arm_moving(c);
+}
+
+void conn_wait_moved(struct conn *c, enum conn_wait wait)
+{
+    c->moving[wait == WAIT_WRITE ? MOVING_OUT : MOVING_IN].deadline = 0;
+    if (c->wait == wait)
+        arm_moving(c);
+}
+
 static void bury_conn(struct grave *g, void *context)
 {
     struct worker *w = context;

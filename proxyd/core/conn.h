@@ -37,6 +37,14 @@ enum conn_wait {
     WAIT_MEMORY
 };
 
+/* A wait for bytes to move, one for each direction: both may run at once, with an answer that comes
+ * while the request still goes. */
+struct moving {
+    u64 moved;    /* bytes when it began */
+    u64 deadline; /* ms; 0: nobody waits */
+};
+enum { MOVING_IN, MOVING_OUT };
+
 struct conn {
     struct stream stream; /* first: the loop's io inside it is the connection */
     struct worker *worker;
@@ -60,7 +68,7 @@ struct conn {
     };
     struct addr peer;
     u64 bytes_in, bytes_out;
-    u64 moved;                  /* of those when `wait` began: see conn_wait_moving */
+    struct moving moving[2];    /* see conn_wait_moving */
     u32 requests;               /* begun on this connection */
     struct head_scan head_scan; /* of the incomplete head in `in` */
     u8 serves, wait;
@@ -114,30 +122,26 @@ static inline void conn_wrote(struct conn *c, const struct text *t)
 void conn_drop_in(struct conn *c);
 /* The exchange that needed the pinned head is over. */
 void conn_unpin(struct conn *c);
-/* Starts or moves the timer: `wait` expires in ms (UINT32_MAX: never). */
+/* Starts or moves the timer: `wait` expires in ms (UINT32_MAX: never), and is the only one. */
 static inline void conn_wait(struct conn *c, enum conn_wait wait, u32 ms)
 {
     c->wait = (u8)wait;
+    c->moving[MOVING_IN].deadline = c->moving[MOVING_OUT].deadline = 0;
     if (ms == UINT32_MAX)
         timer_rest(&c->timer);
     else
         timer_set(&c->worker->loop.wheel, &c->timer, worker_ms(c->worker) + ms);
 }
-/* For WAIT_READ and WAIT_WRITE: a wait that runs already starts anew only if bytes have moved, so
- * that what else wakes an exchange keeps nobody alive. */
-static inline void conn_wait_moving(struct conn *c, enum conn_wait wait, u32 ms)
-{
-    u64 moved = wait == WAIT_WRITE ? c->bytes_out : c->bytes_in;
-    if (c->wait == wait && c->moved == moved && timer_armed(&c->timer))
-        return;
-    c->moved = moved;
-    conn_wait(c, wait, ms);
-}
 static inline void conn_wait_nothing(struct conn *c)
 {
-    c->wait = WAIT_NOTHING;
-    timer_rest(&c->timer);
+    conn_wait(c, WAIT_NOTHING, UINT32_MAX);
 }
+/* WAIT_READ or WAIT_WRITE, besides the other of the two: the nearer one has the timer. One that
+ * runs already starts anew only if bytes have moved, so that what else wakes an exchange keeps
+ * nobody alive. */
+void conn_wait_moving(struct conn *c, enum conn_wait wait, u32 ms);
+/* That wait is over; the other one goes on. */
+void conn_wait_moved(struct conn *c, enum conn_wait wait);
 /* One small compare: may a read yield something? */
 static inline bool conn_readable(const struct conn *c)
 {

@@ -28,8 +28,8 @@ static enum sock_result flush_interim(struct xchg *x)
     enum sock_result r = conn_flush(near);
     if (r == SOCK_AGAIN)
         conn_wait_moving(near, WAIT_WRITE, x->worker->engine->conf->timeouts.body);
-    else if (near->wait == WAIT_WRITE)
-        conn_wait_nothing(near);
+    else
+        conn_wait_moved(near, WAIT_WRITE);
     return r;
 }
 
@@ -47,8 +47,10 @@ static enum head_result pass_interim(struct xchg *x)
         return HEAD_FAULT;
     }
     conn_wrote(x->near.conn, &t);
-    if (!x->up_done) /* it may be what the client has waited for */
-        conn_wait(x->near.conn, WAIT_READ, x->worker->engine->conf->timeouts.body);
+    if (!x->up_done) { /* it may be what the client has waited for */
+        conn_wait_moved(x->near.conn, WAIT_READ);
+        conn_wait_moving(x->near.conn, WAIT_READ, x->worker->engine->conf->timeouts.body);
+    }
     stat_add(x->worker->stats, STAT_responses_1xx_total, 1);
     return HEAD_INTERIM;
 }
@@ -105,7 +107,11 @@ enum step_result step_await(struct xchg *x)
         if (r != SOCK_OK)
             return r == SOCK_AGAIN ? STEP_PARK : xchg_fail(x, FAULT_client_reset);
         switch (read_head(x)) {
-        case HEAD_FINAL: x->first_us = x->worker->loop.now.mono_us; return xchg_go(x, STEP_judge);
+        case HEAD_FINAL:
+            if (far->wait == WAIT_RESPONSE)
+                conn_wait_nothing(far);
+            x->first_us = x->worker->loop.now.mono_us;
+            return xchg_go(x, STEP_judge);
         case HEAD_FAULT: return xchg_fail(x, x->fault);
         case HEAD_WAIT: return STEP_PARK;
         case HEAD_INTERIM: continue;

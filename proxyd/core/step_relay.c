@@ -10,6 +10,7 @@ static void pump_up(struct xchg *x)
     if (x->up_done || xchg_pump_up(x))
         return;
     x->up_done = x->up_lost = true;
+    conn_wait_moved(x->near.conn, WAIT_READ);
     x->fault = FAULT_NONE;
 }
 
@@ -31,13 +32,11 @@ enum step_result step_relay(struct xchg *x)
     case RELAY_DONE: return xchg_go(x, STEP_finish);
     case RELAY_WAIT_SOURCE:
         conn_wait_moving(x->far.conn, WAIT_READ, limit->body);
-        if (x->up_done)
-            conn_wait_nothing(x->near.conn);
+        conn_wait_moved(x->near.conn, WAIT_WRITE);
         return STEP_PARK;
     case RELAY_WAIT_SINK:
         conn_wait_moving(x->near.conn, WAIT_WRITE, limit->body);
-        if (x->up_done)
-            conn_wait_nothing(x->far.conn);
+        conn_wait_moved(x->far.conn, WAIT_READ);
         return STEP_PARK;
     case RELAY_YIELD: loop_again(&x->worker->loop, &x->far.conn->stream.io); return STEP_PARK;
     case RELAY_SOURCE_FAULT: return xchg_fail(x, far_fault(f));

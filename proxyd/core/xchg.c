@@ -89,6 +89,7 @@ static bool body_given_up(struct xchg *x, const struct conn *c)
     if (x->step != STEP_relay || c != x->near.conn || c->wait != WAIT_READ)
         return false;
     x->up_done = x->up_lost = true;
+    conn_wait_moved(x->near.conn, WAIT_READ);
     return true;
 }
 

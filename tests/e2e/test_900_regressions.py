@@ -252,3 +252,42 @@ def test_a_flood_of_empty_lines_holds_nobody_up(proxyd, origin):
         assert watch.seconds < within(2)
         sender.join(10)
         assert not sender.is_alive(), "it was to be refused and closed"
+
+
+# -- two waits on one connection --------------------------------------------------------------------
+
+def flood(conn):
+    try:
+        conn.sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
+        while True:
+            conn.sock.sendall(b"y" * 65536)
+    except OSError:
+        raise Closed from None
+
+
+@pytest.mark.parametrize("trickle", [False, True])
+def test_a_client_that_writes_but_does_not_read(rig, trickle):
+    """Each byte of the request started the clock of the answer anew."""
+    rig.origin.at("/early", call(flood))
+    with Client(rig.port, rcvbuf=4096) as client, Stopwatch() as watch:
+        client.send(request(rig.url("/early"), "Content-Length: 100000", method="POST"))
+        try:
+            while watch.seconds < within(5):
+                time.sleep(0.2)
+                client.sock.send(b"z" if trickle else b"")
+                if metrics.read(rig.proxyd)["requests_in_flight"] == 0:
+                    break
+        except OSError:
+            pass
+        assert watch.seconds < within(2), "timeouts body is 600 ms"
+    quiet(rig)
+
+
+def test_the_time_for_a_head_ends_with_the_head(proxyd, origin):
+    """A client that takes its time over the body is none of that time-out's business."""
+    daemon = proxyd(conf.forward(workers=1, extra="timeouts { response 300ms; body 20s; }"))
+    origin.answer("/large", ok(b"x" * (8 << 20)))
+    with Client(daemon.port, rcvbuf=4096) as client:
+        client.send(request(origin.url("/large")))
+        time.sleep(1)
+        assert len(client.response().body) == 8 << 20
