@@ -21,7 +21,7 @@
 #include "core/target.h"
 #include "io/dns.h"
 
-enum { STAGGER_MS = 250, LOOK_AGAIN_MS = 50, MOST_ADDRESSES = DNS_ADDRESSES };
+enum { STAGGER_MS = 250, LOOK_AGAIN_MS = 10, MOST_ADDRESSES = DNS_ADDRESSES };
 
 struct candidate {
     struct addr addr;

@@ -295,9 +295,10 @@ static void on_answer(void *arg, int status, int timeouts, unsigned char *bytes,
     q->done = true;
     if (q->reply.fault == FAULT_dns_failure || q->reply.fault == FAULT_dns_timeout)
         stat_add(d->stats, STAT_dns_failures_total, 1);
-    if (f->v6.done && f->v4.done)
+    bool both = f->v6.done && f->v4.done;
+    if (both || (q == &f->v6 && q->reply.n))
         tell(f);
-    else if (q->reply.n)
+    else if (q->reply.n) /* IPv4: the other one gets a moment, RFC 8305 section 3 */
         timer_set(&d->loop->wheel, &f->timer.timer, loop_ms(d->loop) + RESOLUTION_DELAY_MS);
 }
 

@@ -337,6 +337,7 @@ def test_causes(resolving, dns, origin, case, method):
         answer = client.ask(f"{method} {'' if method == 'CONNECT' else 'http://'}{target} HTTP/1.1\r\n"
                             f"Host: {target}\r\n\r\n")
         cause = assert_refused(answer, causes)
+    with Client(daemon.port) as client:
         assert client.ask(f"GET http://127.0.0.1:{origin.port}/ HTTP/1.1\r\nHost: x\r\n\r\n").status == 200
     assert daemon.wait_log("ill.test").get("cause") == cause
     assert metrics.read(daemon)[f"fault {cause}"] == 1

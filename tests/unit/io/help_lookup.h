@@ -44,6 +44,8 @@ void turn_for(struct worker *k, u64 ms);
 /* Addresses with blanks between, or the fault's token. */
 const char *said(const struct dns_answer *d);
 /* begin on w, turn_until, said. */
+const char *look_up_first(const char *name, struct ask *a);
+/* The same, but half an answer is waited for to become whole, for 45 ms. */
 const char *look_up(const char *name, struct ask *a);
 /* A rule of the resolver; TTL 60 where it says none. */
 void rule(struct rule r);
