@@ -119,16 +119,21 @@ static bool open_chunk(struct leg *l, struct slice run)
     t.n = chunk_header(t.p, run.n);
     conn_wrote(l->conn, &t);
     l->out.left = run.n;
+    l->out.open = true;
     return true;
 }
 
+/* When there is no room for two bytes they stay owed until the next call. */
 static bool close_chunk(struct leg *l)
 {
     struct text t;
+    if (!l->out.open || l->out.left)
+        return true;
     if (!conn_room(l->conn, 2, &t))
         return false;
     text_lit(&t, "\r\n");
     conn_wrote(l->conn, &t);
+    l->out.open = false;
     return true;
 }
 
@@ -154,7 +159,7 @@ static bool copy_behind(struct leg *l, struct slice run)
 enum sock_result leg_write(struct leg *l, struct slice run, size_t *taken)
 {
     *taken = 0;
-    if (l->out.kind == BODY_CHUNKED && l->out.left == 0 && !open_chunk(l, run))
+    if (l->out.kind == BODY_CHUNKED && l->out.left == 0 && (!close_chunk(l) || !open_chunk(l, run)))
         return SOCK_AGAIN;
     if (l->out.kind != BODY_UNTIL_CLOSE && run.n > l->out.left)
         run.n = l->out.left;
@@ -164,8 +169,8 @@ enum sock_result leg_write(struct leg *l, struct slice run, size_t *taken)
     else
         r = conn_send(l->conn, run, taken);
     account(l, *taken);
-    if (l->out.kind == BODY_CHUNKED && *taken && l->out.left == 0 && !close_chunk(l))
-        return SOCK_ERROR; /* over budget in mid-chunk: two bytes that cannot be owed */
+    if (l->out.kind == BODY_CHUNKED && r == SOCK_OK && !close_chunk(l))
+        return SOCK_AGAIN;
     return r;
 }
 
@@ -189,7 +194,7 @@ static bool write_end(struct leg *l, const struct msg *trailers)
 enum sock_result leg_finish(struct leg *l, const struct msg *trailers)
 {
     if (!l->out.done) {
-        if (l->out.kind == BODY_CHUNKED && !write_end(l, trailers))
+        if (l->out.kind == BODY_CHUNKED && (!close_chunk(l) || !write_end(l, trailers)))
             return SOCK_AGAIN;
         l->out.done = true;
     }

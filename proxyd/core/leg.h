@@ -32,6 +32,7 @@ struct body_out {
     u64 left; /* BODY_LENGTH: still owed; BODY_CHUNKED: of the open chunk */
     u64 total;
     u8 kind;
+    bool open; /* BODY_CHUNKED: the CRLF behind the last chunk's data is still owed */
     bool done;
 };
 

@@ -286,6 +286,33 @@ static void without_memory_it_waits(void **state)
     done(&l);
 }
 
+/* The data of a chunk went from where they are, and for the CRLF behind them there is no buffer. */
+static void the_end_of_a_chunk_is_owed(void **state)
+{
+    (void)state;
+    static char run[9000];
+    memset(run, 'x', sizeof run);
+    struct leg l = leg_on("");
+    struct slice rest = { run, sizeof run };
+    size_t taken;
+    leg_announce_body(&l, BODY_CHUNKED, 0);
+    memory_allow(&end, 100);
+    assert_int_equal(leg_write(&l, rest, &taken), SOCK_AGAIN);
+    rest = slice_skip(rest, taken);
+    assert_int_equal(conn_flush(l.conn), SOCK_OK); /* gives the empty buffer back */
+    rig_famine();
+    memory_allow(&end, 20000);
+    assert_int_equal(leg_write(&l, rest, &taken), SOCK_AGAIN);
+    assert_int_equal(taken, rest.n);
+    rig_feast();
+    assert_int_equal(leg_write(&l, SLICE("y"), &taken), SOCK_OK);
+    assert_int_equal(leg_finish(&l, NULL), SOCK_OK);
+    struct slice out = memory_out(&end);
+    assert_int_equal(out.n, 6 + sizeof run + 2 + 6 + 5);
+    assert_memory_equal(out.p + 6 + sizeof run, "\r\n1\r\ny\r\n0\r\n\r\n", 13);
+    done(&l);
+}
+
 static void a_broken_sink(void **state)
 {
     (void)state;
@@ -302,19 +329,13 @@ static void a_broken_sink(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        RIG_TEST(a_length_ends_where_it_says),
-        RIG_TEST(no_body_is_over_at_once),
-        RIG_TEST(chunks_in_every_split),
-        RIG_TEST(bad_chunks_and_trailers),
-        RIG_TEST(a_trailer_section_has_limits),
-        RIG_TEST(only_one_kind_ends_with_the_stream),
-        RIG_TEST(small_runs_ride_with_what_waits),
-        RIG_TEST(large_runs_go_from_where_they_are),
-        RIG_TEST(a_chunk_over_partial_writes),
-        RIG_TEST(not_a_byte_beyond_the_length),
-        RIG_TEST(trailers_behind_the_last_chunk),
-        RIG_TEST(without_memory_it_waits),
-        RIG_TEST(a_broken_sink),
+        RIG_TEST(a_length_ends_where_it_says),     RIG_TEST(no_body_is_over_at_once),
+        RIG_TEST(chunks_in_every_split),           RIG_TEST(bad_chunks_and_trailers),
+        RIG_TEST(a_trailer_section_has_limits),    RIG_TEST(only_one_kind_ends_with_the_stream),
+        RIG_TEST(small_runs_ride_with_what_waits), RIG_TEST(large_runs_go_from_where_they_are),
+        RIG_TEST(a_chunk_over_partial_writes),     RIG_TEST(not_a_byte_beyond_the_length),
+        RIG_TEST(trailers_behind_the_last_chunk),  RIG_TEST(without_memory_it_waits),
+        RIG_TEST(the_end_of_a_chunk_is_owed),      RIG_TEST(a_broken_sink),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
