@@ -187,22 +187,30 @@ static bool start_admin(struct process *p)
     return p->admin != NULL;
 }
 
+/* A command that reaches the listener from this machine: a wildcard is nothing to connect to. */
+static void suggest(const struct listener *l, u32 nworkers)
+{
+    char area[ADDR_TEXT];
+    struct text at = text_in(area, sizeof area);
+    struct addr a = l->bound;
+    if (addr_is_wildcard(&a))
+        a = addr_loopback(l->both_families ? AF_INET : a.family, a.port);
+    addr_text_port(&at, &a);
+    bool forward = strcmp(l->role->name, "forward") == 0;
+    say("%u worker%s; try: curl %shttp://%.*s%s", nworkers, nworkers == 1 ? "" : "s",
+        forward ? "-x " : "", SLICE_FMT(text_slice(&at)), forward ? " http://example.com/" : "/");
+}
+
 static void announce(const struct process *p)
 {
-    const struct listener *first = NULL;
     for (u32 i = 0; i < p->engine.nlisteners; i++) {
         const struct listener *l = &p->engine.listeners[i];
         say("listener %.*s: %s on %.*s", SLICE_FMT(l->name), l->role->name, SLICE_FMT(l->text));
-        if (first == NULL)
-            first = l;
     }
     if (p->snapshot.admin.on)
         say("admin on %.*s: /healthz /readyz /metrics", SLICE_FMT(p->snapshot.admin.text));
-    if (first && strcmp(first->role->name, "forward") == 0)
-        say("%u workers; try: curl -x http://%.*s http://example.com/", p->engine.nworkers,
-            SLICE_FMT(first->text));
-    else if (first)
-        say("%u workers; try: curl http://%.*s/", p->engine.nworkers, SLICE_FMT(first->text));
+    if (p->engine.nlisteners)
+        suggest(&p->engine.listeners[0], p->engine.nworkers);
 }
 
 static void block_signals(sigset_t *set)

@@ -249,6 +249,22 @@ bool addr_same(const struct addr *a, const struct addr *b)
     return addr_same_ip(a, b) && a->scope == b->scope && a->port == b->port;
 }
 
+bool addr_is_wildcard(const struct addr *a)
+{
+    static const u8 zero[16];
+    return memcmp(a->ip, zero, sizeof zero) == 0;
+}
+
+struct addr addr_loopback(int family, u16 port)
+{
+    struct addr a = { .family = (u8)family, .port = port };
+    if (family == AF_INET)
+        a.ip[0] = 127, a.ip[3] = 1;
+    else
+        a.ip[15] = 1;
+    return a;
+}
+
 socklen_t addr_to_sockaddr(const struct addr *a, struct sockaddr_storage *ss)
 {
     memset(ss, 0, sizeof *ss);

@@ -53,6 +53,11 @@ bool cidr_has(const struct cidr *c, const struct addr *a);
 bool addr_same_ip(const struct addr *a, const struct addr *b);
 bool addr_same(const struct addr *a, const struct addr *b); /* address, scope and port */
 
+/* 0.0.0.0 or [::]: every address of this machine, and none that a client could ask for. */
+bool addr_is_wildcard(const struct addr *a);
+/* 127.0.0.1 or ::1, with that port. */
+struct addr addr_loopback(int family, u16 port);
+
 /* To and from sockaddr. addr_to_sockaddr returns the length to pass to the kernel. From a sockaddr
  * a mapped IPv6 address becomes AF_INET; any other family gives family 0. */
 socklen_t addr_to_sockaddr(const struct addr *a, struct sockaddr_storage *ss);

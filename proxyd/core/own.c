@@ -32,12 +32,6 @@ void own_add(struct own *o, const struct addr *listening, bool both_families)
         o->listening[o->n++] = (struct addr){ .family = AF_INET, .port = listening->port };
 }
 
-static bool is_wildcard(const struct addr *a)
-{
-    static const u8 zero[16];
-    return memcmp(a->ip, zero, sizeof zero) == 0;
-}
-
 /* Whether `a` leads to `l`; the ports are equal. Dialling a wildcard reaches this machine, and a
  * listener on one is reached by all of its addresses, also those that came after the start: so the
  * kernel is asked, which costs 2 µs and only dials to a port of ours. */
@@ -45,7 +39,7 @@ static bool leads_to(const struct addr *a, const struct addr *l)
 {
     if (a->family != l->family)
         return false;
-    return addr_same_ip(a, l) || is_wildcard(a) || (is_wildcard(l) && sock_is_local(a));
+    return addr_same_ip(a, l) || addr_is_wildcard(a) || (addr_is_wildcard(l) && sock_is_local(a));
 }
 
 bool own_has(const struct own *o, const struct addr *a)

@@ -10,6 +10,7 @@
 #include "core/target.h"
 #include "forward/conf.h"
 #include "io/dns.h"
+#include "io/sock.h"
 #include "pac/pac.h"
 
 struct notes {
@@ -22,15 +23,19 @@ static enum verdict answer(struct xchg *x, const struct answer *a)
 }
 
 /* The address under which the client knows this listener: what it is bound to, or, on a wildcard,
- * what the client itself has called it. */
+ * what the client itself has called it, or at least has dialled. */
 static void own_authority(const struct xchg *x, struct text *t)
 {
-    const struct addr *bound = &x->listen->bound;
-    static const u8 wildcard[16];
-    if (memcmp(bound->ip, wildcard, sizeof wildcard) != 0 || x->said.host.len == 0)
-        addr_text_port(t, bound);
-    else
-        host_write(t, &x->said.host, bound->port);
+    struct addr own = x->listen->bound, dialled;
+    if (addr_is_wildcard(&own) && x->said.host.len) {
+        host_write(t, &x->said.host, own.port);
+        return;
+    }
+    if (addr_is_wildcard(&own) && sock_local(x->near.conn->stream.io.fd, &dialled)) {
+        dialled.port = own.port;
+        own = dialled;
+    }
+    addr_text_port(t, &own);
 }
 
 static enum verdict answer_pac(struct xchg *x)

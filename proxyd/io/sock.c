@@ -109,6 +109,16 @@ int sock_connect_error(int fd)
     return error;
 }
 
+bool sock_local(int fd, struct addr *local)
+{
+    struct sockaddr_storage ss;
+    socklen_t n = sizeof ss;
+    if (getsockname(fd, (struct sockaddr *)&ss, &n) < 0)
+        return false;
+    addr_from_sockaddr(local, (struct sockaddr *)&ss);
+    return local->family != 0;
+}
+
 /* The route to a local address has that address as its source, but for the loopback network. */
 bool sock_is_local(const struct addr *a)
 {
@@ -122,14 +132,9 @@ bool sock_is_local(const struct addr *a)
     int fd = socket(ss.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return true;
-    bool known = connect(fd, (struct sockaddr *)&ss, n) == 0;
-    n = sizeof ss;
-    known = known && getsockname(fd, (struct sockaddr *)&ss, &n) == 0;
+    bool known = connect(fd, (struct sockaddr *)&ss, n) == 0 && sock_local(fd, &source);
     close(fd);
-    if (!known)
-        return false;
-    addr_from_sockaddr(&source, (struct sockaddr *)&ss);
-    return addr_same_ip(&source, a);
+    return known && addr_same_ip(&source, a);
 }
 
 static int failed(int fd)

@@ -46,6 +46,8 @@ int sock_listen(const struct sock_listen *how, int backlog);
 bool sock_may_listen(const struct sock_listen *how);
 /* Accepts one connection, non-blocking; -1 with errno. */
 int sock_accept(int fd, struct addr *peer);
+/* Our own end of a connection: what the peer has dialled. False: it has no IP address. */
+bool sock_local(int fd, struct addr *local);
 /* So that close() sends RST: for a truncated answer that must not look whole. */
 void sock_abort(int fd);
 

@@ -48,7 +48,7 @@ def test_number_of_workers(proxyd, n):
     # covers: workers
     daemon = proxyd(conf.forward(workers=n))
     assert until(lambda: sum(t.startswith("worker-") for t in threads_of(daemon)) == n)
-    assert f"proxyd: {n} workers; try: " in daemon.stderr()
+    assert f"proxyd: {n} worker{'' if n == 1 else 's'}; try: " in daemon.stderr()
 
 
 @pytest.mark.parametrize("cpus", [{0}, None])

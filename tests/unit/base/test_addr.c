@@ -385,6 +385,23 @@ static void random_round_trip(void **state)
     }
 }
 
+static void wildcard_and_loopback(void **state)
+{
+    (void)state;
+    static const char *const wildcards[] = { "0.0.0.0", "::" }, *const loopbacks[] = { "127.0.0.1",
+                                                                                       "::1" };
+    static const int families[] = { AF_INET, AF_INET6 };
+    for (unsigned i = 0; i < 2; i++) {
+        struct addr all, own, got = addr_loopback(families[i], 3128);
+        assert_true(addr_parse(slice_of(wildcards[i]), &all));
+        assert_true(addr_parse(slice_of(loopbacks[i]), &own));
+        assert_true(addr_is_wildcard(&all));
+        assert_false(addr_is_wildcard(&own));
+        assert_true(addr_same_ip(&got, &own));
+        assert_int_equal(got.port, 3128);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -392,7 +409,7 @@ int main(void)
         cmocka_unit_test(text_with_port),      cmocka_unit_test(networks),
         cmocka_unit_test(network_has_address), cmocka_unit_test(sockaddr_both_ways),
         cmocka_unit_test(sockaddr_special),    cmocka_unit_test(text_has_room),
-        cmocka_unit_test(random_round_trip),
+        cmocka_unit_test(random_round_trip),   cmocka_unit_test(wildcard_and_loopback),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -128,6 +128,26 @@ static void refused(void **state)
     close(fd);
 }
 
+static void our_own_end(void **state)
+{
+    (void)state;
+    struct io near, far;
+    struct addr dialled;
+    int pair[2];
+    connect_pair("127.0.0.1", &near, &far);
+    assert_true(sock_local(far.fd, &dialled));
+    struct addr expected = local("127.0.0.1", 0);
+    assert_true(addr_same_ip(&dialled, &expected));
+    assert_int_not_equal(dialled.port, 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    assert_false(sock_local(pair[0], &dialled));
+    assert_false(sock_local(-1, &dialled));
+    close(pair[0]);
+    close(pair[1]);
+    close(near.fd);
+    close(far.fd);
+}
+
 static void abort_is_a_reset(void **state)
 {
     (void)state;
@@ -262,6 +282,7 @@ int main(void)
         cmocka_unit_test(both_families),
         cmocka_unit_test(no_delay_on_both_ends),
         cmocka_unit_test(refused),
+        cmocka_unit_test(our_own_end),
         cmocka_unit_test(abort_is_a_reset),
         cmocka_unit_test(full_clears_out),
         cmocka_unit_test(listening),
