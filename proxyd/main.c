@@ -83,13 +83,18 @@ static u32 clamp_clients(const struct limits_conf *limits)
     (void)setrlimit(RLIMIT_NOFILE, &l);
     u64 room =
         l.rlim_cur > 2 * DESCRIPTORS_KEPT ? l.rlim_cur - DESCRIPTORS_KEPT : l.rlim_cur / 2 + 1;
-    if (!limits->clients_given)
-        return wanted < room / 2 ? wanted : (u32)(room / 2);
-    if (wanted <= room)
+    u64 most = limits->clients_given ? room : room / 2;
+    if (wanted <= most)
         return wanted;
-    say("warning: limits clients %u is more than the limit of %llu open files allows: %llu it is",
-        wanted, (unsigned long long)l.rlim_cur, (unsigned long long)room);
-    return (u32)room;
+    if (limits->clients_given)
+        say("warning: limits clients %u is more than the limit of %llu open files allows: "
+            "%llu it is",
+            wanted, (unsigned long long)l.rlim_cur, (unsigned long long)most);
+    else
+        say("note: the limit of %llu open files leaves room for %llu clients at one time, not for "
+            "%u; a higher hard limit ('ulimit -Hn') gives more",
+            (unsigned long long)l.rlim_cur, (unsigned long long)most, wanted);
+    return (u32)most;
 }
 
 static int open_log(const struct log_conf *c)
