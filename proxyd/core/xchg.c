@@ -159,8 +159,10 @@ void xchg_open(struct conn *c, u32 len)
     c->in->from += len;
     struct head_limits limits = near_head_limits(c);
     enum fault f = request_parse(&x->req, head, len, &limits);
-    if (f == FAULT_NONE)
-        f = target_parse(x->req.method, x->req.target, &x->uri);
+    if (f == FAULT_NONE || f == FAULT_bad_host) { /* a client says a wrong target in Host as well */
+        enum fault of_target = target_parse(x->req.method, x->req.target, &x->uri);
+        f = of_target ? of_target : f;
+    }
     x->step = STEP_screen;
     x->near.keep = x->req.keep_alive && f == FAULT_NONE;
     if (f == FAULT_NONE) {

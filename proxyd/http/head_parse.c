@@ -185,8 +185,10 @@ static enum fault parse_request_line(struct msg *m, struct slice line)
     while (p < end && char_is(*p, CHAR_TOKEN))
         p++;
     m->method_text = slice_range(line.p, p);
-    if (p == end || *p != ' ' || p == line.p)
+    if (p == line.p || (p < end && *p != ' '))
         return FAULT_bad_method;
+    if (p == end)
+        return FAULT_bad_request_line;
     m->method = method_find(m->method_text);
     const char *target = ++p;
     p = scan_no_target(line.p, p, end);

@@ -73,6 +73,12 @@ def test_authority_form_only(rig, target):
     assert rig.origin.connections == []
 
 
+@pytest.mark.parametrize("target", ["origin.test:0", "origin.test:70000"])
+def test_a_wrong_target_that_stands_in_host_as_well(rig, target):
+    """As curl sends it: the target is what is wrong."""
+    refused(rig.port, connect(target), "bad_connect_target")
+
+
 def test_a_long_host(rig):
     for host in ("a" * 64 + ".test", ".".join(["a" * 60] * 5), "a" * 5000):
         refused(rig.port, connect(host + ":443", host="x"), "bad_connect_target")

@@ -263,6 +263,15 @@ def test_negative_ttl_is_the_soa_s(resolving, dns, origin):
     served(daemon, "born.test", origin)
 
 
+def test_what_is_said_of_a_failure(proxyd, resolving, dns, origin):
+    """True of a resolver that refuses, and of one that is not there at all."""
+    dns.script("ill.test", lambda name, kind: SERVFAIL)
+    for daemon in (resolving(), proxyd()):
+        answer = ask(daemon, "ill.test", origin)
+        assert_refused(answer, "dns_failure")
+        assert b"no resolver gave a usable answer" in answer.body
+
+
 def test_a_failure_is_not_kept_for_long(resolving, dns, origin):
     dns.script("ill.test", lambda name, kind: SERVFAIL)
     daemon = resolving()
