@@ -45,6 +45,15 @@ static u64 whole_id(const struct worker *w, u64 serial)
     return (u64)w->id << 56 | (serial & 0x00ffffffffffffffull);
 }
 
+/* A head that never became whole was never consumed: what there is of it waits in the buffer. */
+static u64 received(const struct xchg *x)
+{
+    const struct buf *in = x->near.conn->in;
+    if (x->req.text_len == 0)
+        return in ? buf_len(in) : 0;
+    return x->req.text_len + x->near.in.total;
+}
+
 static void fill(const struct xchg *x, struct access_record *r, const struct slice s[LOG_STRINGS])
 {
     const struct clock *now = &x->worker->loop.now;
@@ -52,7 +61,7 @@ static void fill(const struct xchg *x, struct access_record *r, const struct sli
     r->head.level = LEVEL_INFO;
     r->head.wall_us = now->wall_us;
     r->id = whole_id(x->worker, x->id);
-    r->bytes_in = x->near.in.total + x->req.text_len;
+    r->bytes_in = received(x);
     r->bytes_out = x->near.conn->bytes_out - x->near_base;
     r->total_us = now->mono_us - x->start_us;
     r->first_us = x->first_us ? x->first_us - x->start_us : 0;

@@ -106,6 +106,16 @@ def test_414_before_the_line_has_ended(small):
     assert watch.seconds < within(2)
 
 
+@pytest.mark.parametrize("raw,status", [
+    (b"GET http://x.test/" + b"a" * 600, 414), (b"GET / HTTP/1.1\r\nX-Pad: " + b"y" * 600, 431),
+    (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400), (b"GET / HTTP/1.1\r\nHos", 408)])
+def test_the_log_counts_what_never_became_a_head(proxyd, raw, status):
+    daemon = proxyd(conf.forward(extra="limits { head 2k; line 512; } timeouts { head 300ms; }"))
+    with Client(daemon.port) as client:
+        assert client.send(raw).response().status == status
+    assert daemon.wait_log(f'"-" {status} ').get("in") == str(len(raw))
+
+
 def test_an_endless_head_costs_no_more_than_its_limit(small):
     with Client(small.port) as client:
         client.send(b"GET " + small.url("/").encode() + b" HTTP/1.1\r\n")

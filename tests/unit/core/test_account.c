@@ -82,8 +82,23 @@ static void a_client_that_left_early(void **state)
     rig_say(client, "GET /half");
     rig_close(client);
     rig_turn();
-    assert_has(logged(), "\"-\" - in=0 out=0 0.0ms cause=client_closed ");
+    assert_has(logged(), "\"-\" - in=9 out=0 0.0ms cause=client_closed ");
     assert_int_equal(rig_count(STAT_bytes_from_clients_total), 9);
+}
+
+/* Whatever made it no head, its bytes have come from the client. */
+static void what_never_became_a_head(void **state)
+{
+    (void)state;
+    rig_ask(rig_client(), "\x16\x03\x01 hello");
+    assert_has(logged(), "\"-\" 400 in=9 ");
+    assert_has(area, " cause=tls_to_plain_port ");
+    int client = rig_client();
+    rig_ask(client, "GET /first HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_has(logged(), "\"GET /first\" 200 in=32 ");
+    rig_ask(client, "GET /\x01");
+    assert_has(logged(), "\"-\" 400 in=6 ");
+    assert_has(area, " cause=bad_request_line ");
 }
 
 static void no_log_wanted(void **state)
@@ -171,11 +186,11 @@ static void the_request_id(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        LOG_TEST(a_line_for_each_exchange), LOG_TEST(what_the_origin_took_part_in),
-        LOG_TEST(a_client_that_left_early), LOG_TEST(no_log_wanted),
-        LOG_TEST(long_texts_are_cut),       LOG_TEST(a_full_ring_drops_and_counts),
-        LOG_TEST(errors_by_level),          LOG_TEST(told_again_after_a_while),
-        cmocka_unit_test(the_request_id),
+        LOG_TEST(a_line_for_each_exchange),     LOG_TEST(what_the_origin_took_part_in),
+        LOG_TEST(a_client_that_left_early),     LOG_TEST(no_log_wanted),
+        LOG_TEST(what_never_became_a_head),     LOG_TEST(long_texts_are_cut),
+        LOG_TEST(a_full_ring_drops_and_counts), LOG_TEST(errors_by_level),
+        LOG_TEST(told_again_after_a_while),     cmocka_unit_test(the_request_id),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
