@@ -102,14 +102,20 @@ static struct slice reason_line(struct xchg *x, const struct fault_info *f, char
 bool answer_fault(struct xchg *x)
 {
     const struct fault_info *f = fault_info(x->fault);
-    char reason[256], fields[1024], body[8192], id[REQUEST_ID_TEXT];
+    char reason[256], fields[1024], help[PAGE_HELP], body[8192], id[REQUEST_ID_TEXT];
     account_id_text(id, x->worker, x->id);
     struct text ft = text_in(fields, sizeof fields), bt = text_in(body, sizeof body);
+    struct text ht = text_in(help, sizeof help);
     write_proxy_status(&ft, f);
     if (x->role->refuse)
-        x->role->refuse(x, &ft);
+        x->role->refuse(x, &ft, &ht);
     enum page_form form = x->req.method == METHOD_CONNECT ? PAGE_TEXT : page_form(&x->req);
-    struct page p = { f, x->req.target, x->rule, x->reason, { id, sizeof id } };
+    struct page p = { .fault = f,
+                      .target = x->req.target,
+                      .rule = x->rule,
+                      .reason = x->reason,
+                      .help = text_slice(&ht),
+                      .id = { id, sizeof id } };
     page_write(&bt, form, &p);
     struct answer a = { .status = f->status,
                         .reason = reason_line(x, f, reason, sizeof reason),

@@ -91,34 +91,34 @@ static void put_json(struct text *t, struct slice s, enum source o)
     }
 }
 
+static void text_line(struct text *t, const char *name, struct slice value,
+                      void (*put)(struct text *, struct slice))
+{
+    if (value.n == 0)
+        return;
+    text_cstr(t, name);
+    text_lit(t, ": ");
+    put(t, value);
+    text_char(t, '\n');
+}
+
 static void write_text(struct text *t, const struct page *p)
 {
     text_cstr(t, p->fault->token);
     text_lit(t, ": ");
     text_cstr(t, p->fault->text);
     text_lit(t, "\n");
-    if (p->rule.n) {
-        text_lit(t, "rule: ");
-        text_add(t, p->rule);
-        text_lit(t, "\n");
-    }
-    if (p->reason.n) {
-        text_lit(t, "reason: ");
-        put_text(t, p->reason);
-        text_lit(t, "\n");
-    }
-    if (p->target.n) {
-        text_lit(t, "request: ");
-        text_escaped(t, p->target);
-        text_lit(t, "\n");
-    }
-    text_lit(t, "id: ");
-    text_add(t, p->id);
-    text_lit(t, "\n");
+    text_line(t, "help", p->help, text_escaped);
+    text_line(t, "rule", p->rule, text_escaped);
+    text_line(t, "reason", p->reason, put_text);
+    text_line(t, "request", p->target, text_escaped);
+    text_line(t, "id", p->id, text_escaped);
 }
 
 static void json_member(struct text *t, const char *name, struct slice value, enum source o)
 {
+    if (value.n == 0)
+        return;
     text_lit(t, ",\"");
     text_cstr(t, name);
     text_lit(t, "\":\"");
@@ -132,14 +132,25 @@ static void write_json(struct text *t, const struct page *p)
     text_u64(t, p->fault->status);
     json_member(t, "cause", slice_of(p->fault->token), OF_PEER);
     json_member(t, "text", slice_of(p->fault->text), OF_PEER);
-    if (p->rule.n)
-        json_member(t, "rule", p->rule, OF_PEER);
-    if (p->reason.n)
-        json_member(t, "reason", p->reason, OF_ADMINISTRATOR);
-    if (p->target.n)
-        json_member(t, "request", p->target, OF_PEER);
+    json_member(t, "help", p->help, OF_PEER);
+    json_member(t, "rule", p->rule, OF_PEER);
+    json_member(t, "reason", p->reason, OF_ADMINISTRATOR);
+    json_member(t, "request", p->target, OF_PEER);
     json_member(t, "id", p->id, OF_PEER);
     text_lit(t, "}\n");
+}
+
+static void html_block(struct text *t, const char *tag, struct slice value, enum source o)
+{
+    if (value.n == 0)
+        return;
+    text_char(t, '<');
+    text_cstr(t, tag);
+    text_char(t, '>');
+    put_html(t, value, o);
+    text_lit(t, "</");
+    text_cstr(t, tag);
+    text_lit(t, ">\n");
 }
 
 static void html_row(struct text *t, const char *name, struct slice value, enum source o)
@@ -207,11 +218,8 @@ static void write_html(struct text *t, const struct page *p)
     text_lit(t, "</h1>\n<p>The proxy says: ");
     text_cstr(t, p->fault->text);
     text_lit(t, ".</p>\n");
-    if (p->reason.n) {
-        text_lit(t, "<blockquote>");
-        put_html(t, p->reason, OF_ADMINISTRATOR);
-        text_lit(t, "</blockquote>\n");
-    }
+    html_block(t, "p", p->help, OF_PEER);
+    html_block(t, "blockquote", p->reason, OF_ADMINISTRATOR);
     text_lit(t, "<dl>\n");
     html_row(t, "Request", p->target, OF_PEER);
     html_row(t, "Cause", slice_of(p->fault->token), OF_PEER);

@@ -9,11 +9,14 @@
 
 enum page_form { PAGE_TEXT, PAGE_HTML, PAGE_JSON };
 
+enum { PAGE_HELP = 768 };
+
 struct page {
     const struct fault_info *fault;
     struct slice target; /* as the client sent it; shown shortened */
     struct slice rule;   /* what decided, or empty */
     struct slice reason; /* words of the administrator, or empty */
+    struct slice help;   /* what the client can do about it, or empty; at most PAGE_HELP */
     struct slice id;
 };
 

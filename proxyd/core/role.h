@@ -35,8 +35,9 @@ struct role {
     void (*to_near)(struct xchg *x, struct text *out);
     /* How the far side behaved: for balance and health. NULL: nobody wants to know. */
     void (*outcome)(struct xchg *x, enum fault fault);
-    /* Extra fields of a refusal (Allow, Retry-After …), or NULL. */
-    void (*refuse)(struct xchg *x, struct text *fields);
+    /* Extra fields of a refusal (Allow, Retry-After …), and what its page says that helps. NULL:
+     * neither. */
+    void (*refuse)(struct xchg *x, struct text *fields, struct text *help);
 };
 
 #endif

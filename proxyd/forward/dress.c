@@ -6,6 +6,7 @@
 #include "forward/dress.h"
 
 #include "core/xchg.h"
+#include "forward/where.h"
 #include "http/hop.h"
 
 static void write_via(const struct xchg *x, const struct msg *m, struct text *out)
@@ -47,8 +48,21 @@ void forward_to_near(struct xchg *x, struct text *out)
     write_via(x, &x->resp, out);
 }
 
-void forward_refuse(struct xchg *x, struct text *fields)
+/* To somebody who took the proxy for a web server. */
+static void explain_use(const struct xchg *x, struct text *help)
+{
+    text_lit(help, "this is a proxy, not a web server; set it as HTTP proxy in your client, for "
+                   "instance curl -x http://");
+    forward_own_authority(x, help);
+    text_lit(help, " http://example.com/, or let the client fetch http://");
+    forward_own_authority(x, help);
+    text_lit(help, "/proxy.pac");
+}
+
+void forward_refuse(struct xchg *x, struct text *fields, struct text *help)
 {
     if (x->fault == FAULT_method_not_allowed)
         text_lit(fields, "Allow: GET, HEAD\r\n");
+    if (x->fault == FAULT_not_found)
+        explain_use(x, help);
 }

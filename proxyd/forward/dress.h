@@ -7,6 +7,6 @@
 
 void forward_to_far(struct xchg *x, struct text *out);
 void forward_to_near(struct xchg *x, struct text *out);
-void forward_refuse(struct xchg *x, struct text *fields);
+void forward_refuse(struct xchg *x, struct text *fields, struct text *help);
 
 #endif

@@ -22,9 +22,7 @@ static enum verdict answer(struct xchg *x, const struct answer *a)
     return answer_write(x, a) ? ANSWERED : PARKED;
 }
 
-/* The address under which the client knows this listener: what it is bound to, or, on a wildcard,
- * what the client itself has called it, or at least has dialled. */
-static void own_authority(const struct xchg *x, struct text *t)
+void forward_own_authority(const struct xchg *x, struct text *t)
 {
     struct addr own = x->listen->bound, dialled;
     if (addr_is_wildcard(&own) && x->said.host.len) {
@@ -42,28 +40,12 @@ static enum verdict answer_pac(struct xchg *x)
 {
     char area[PAC_MAX], authority[320];
     struct text t = text_in(area, sizeof area), own = text_in(authority, sizeof authority);
-    own_authority(x, &own);
+    forward_own_authority(x, &own);
     pac_write(&t, text_slice(&own));
     struct answer a = { .status = 200,
                         .type = SLICE(PAC_CONTENT_TYPE),
                         .body = text_slice(&t),
                         .fields = SLICE("Cache-Control: max-age=300\r\n") };
-    return answer(x, &a);
-}
-
-static enum verdict answer_nothing_here(struct xchg *x)
-{
-    struct answer a = {
-        .status = 404,
-        .type = SLICE("text/plain; charset=utf-8"),
-        .body = SLICE("not_found: this is a proxy, not a web server.\n"
-                      "Set it as HTTP proxy in your client, for instance: curl -x http://HOST:PORT "
-                      "http://example.com/\n"
-                      "or let the client fetch /proxy.pac from here.\n"),
-        .fields =
-            SLICE("Proxy-Status: proxyd; error=destination_not_found; details=\"not_found\"\r\n"),
-    };
-    x->fault = FAULT_not_found;
     return answer(x, &a);
 }
 
@@ -77,11 +59,10 @@ enum verdict forward_own(struct xchg *x)
         return answer_options(x);
     if (x->req.method == METHOD_TRACE)
         return answer_trace(x);
-    if (!slice_is(x->uri.path, "/proxy.pac") && !slice_is(x->uri.path, "/wpad.dat"))
-        return answer_nothing_here(x);
-    if (x->req.method == METHOD_GET || x->req.method == METHOD_HEAD)
+    bool is_pac = slice_is(x->uri.path, "/proxy.pac") || slice_is(x->uri.path, "/wpad.dat");
+    if (is_pac && (x->req.method == METHOD_GET || x->req.method == METHOD_HEAD))
         return answer_pac(x);
-    x->fault = FAULT_method_not_allowed;
+    x->fault = is_pac ? FAULT_method_not_allowed : FAULT_not_found;
     return REFUSED;
 }
 

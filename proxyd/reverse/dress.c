@@ -70,8 +70,9 @@ void reverse_to_near(struct xchg *x, struct text *out)
     head_write_fields(out, &x->resp);
 }
 
-void reverse_refuse(struct xchg *x, struct text *fields)
+void reverse_refuse(struct xchg *x, struct text *fields, struct text *help)
 {
+    (void)help; /* the clients of a server cannot do anything about it */
     if (x->fault == FAULT_method_not_allowed)
         text_lit(fields, "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, TRACE, PATCH\r\n");
 }

@@ -7,6 +7,6 @@
 
 void reverse_to_far(struct xchg *x, struct text *out);
 void reverse_to_near(struct xchg *x, struct text *out);
-void reverse_refuse(struct xchg *x, struct text *fields);
+void reverse_refuse(struct xchg *x, struct text *fields, struct text *help);
 
 #endif

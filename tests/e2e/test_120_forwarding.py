@@ -313,9 +313,21 @@ def test_origin_form_to_the_proxy_itself(rig):
         with Client(rig.port) as client:
             answer = client.ask(raw.replace(b"@", rig.a))
             assert_refused(answer, "not_found")
-            assert b"proxy" in answer.body.lower()
+            assert b"this is a proxy, not a web server" in answer.body
+            assert f"curl -x http://127.0.0.1:{rig.port} ".encode() in answer.body
+            assert answer.get("Cache-Control") == "no-store"
             assert client.get(rig.url("/still")).status == 200, "the connection goes on"
     assert rig.origin.paths() == ["/still"] * 2
+
+
+@pytest.mark.parametrize("accept,kind", [("text/html", "text/html"), ("application/json", "application/json")])
+def test_the_help_is_a_page_like_others(rig, accept, kind):
+    with Client(rig.port) as client:
+        answer = client.ask(f"GET /index.html HTTP/1.1\r\nHost: x\r\nAccept: {accept}\r\n\r\n")
+    assert_refused(answer, "not_found")
+    assert answer.get("Content-Type").startswith(kind)
+    page_id = re.search(r"\b[0-9a-f]{16}\b", answer.body.decode())[0]
+    assert rig.proxyd.wait_log(page_id).get("cause") == "not_found"
 
 
 # -- WebSocket ------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@
 
 static struct arena arena;
 static char area[16384];
+static const char *help = "";
 
 static enum page_form form_for(const char *accept)
 {
@@ -22,8 +23,12 @@ static enum page_form form_for(const char *accept)
 static const char *page(enum page_form f, const char *target, const char *reason)
 {
     struct text t = text_in(area, sizeof area - 1);
-    struct page p = { fault_info(FAULT_rule_denied), slice_of(target), SLICE("office"),
-                      slice_of(reason), SLICE("0123456789abcdef") };
+    struct page p = { .fault = fault_info(FAULT_rule_denied),
+                      .target = slice_of(target),
+                      .rule = SLICE("office"),
+                      .reason = slice_of(reason),
+                      .help = slice_of(help),
+                      .id = SLICE("0123456789abcdef") };
     page_write(&t, f, &p);
     assert_false(t.full);
     area[t.n] = 0;
@@ -98,6 +103,18 @@ static void as_html(void **state)
     assert_has_not(area, "\x1b");
 }
 
+/* The words of a role for the client. */
+static void with_help(void **state)
+{
+    (void)state;
+    help = "try <this>";
+    assert_has(page(PAGE_TEXT, "/", ""),
+               "rule_denied: a rule of the policy denies it\nhelp: try <this>\nrule: office\n");
+    assert_has(page(PAGE_JSON, "/", ""), ",\"help\":\"try <this>\",\"rule\":");
+    assert_has(page(PAGE_HTML, "/", ""), "<p>try &lt;this&gt;</p>\n");
+    help = "";
+}
+
 /* Queries hold secrets: none is repeated in any form. */
 static void without_the_query(void **state)
 {
@@ -135,7 +152,7 @@ static void every_fault_has_a_page(void **state)
     (void)state;
     for (unsigned i = 1; i < FAULT_COUNT; i++) {
         const struct fault_info *info = fault_info((enum fault)i);
-        struct page p = { info, SLICE("/"), SLICE(""), SLICE(""), SLICE("id") };
+        struct page p = { .fault = info, .target = SLICE("/"), .id = SLICE("id") };
         if (info->status == 0)
             continue;
         for (enum page_form f = PAGE_TEXT; f <= PAGE_JSON; f++) {
@@ -156,6 +173,7 @@ int main(void)
         cmocka_unit_test(as_text),
         cmocka_unit_test(as_json),
         cmocka_unit_test(as_html),
+        cmocka_unit_test(with_help),
         cmocka_unit_test(without_the_query),
         cmocka_unit_test(long_texts_are_clipped),
         cmocka_unit_test(every_fault_has_a_page),

@@ -110,13 +110,15 @@ static void answers(void **state)
 static void refusals(void **state)
 {
     (void)state;
-    struct text t = text_in(area, sizeof area);
+    char words[256];
+    struct text t = text_in(area, sizeof area), help = text_in(words, sizeof words);
     x->fault = FAULT_rule_denied;
-    forward_refuse(x, &t);
+    forward_refuse(x, &t, &help);
     assert_int_equal(t.n, 0);
     x->fault = FAULT_method_not_allowed;
-    forward_refuse(x, &t);
+    forward_refuse(x, &t, &help);
     assert_slice(text_slice(&t), "Allow: GET, HEAD\r\n");
+    assert_int_equal(help.n, 0);
 }
 
 int main(void)

@@ -138,6 +138,11 @@ static void for_the_proxy_itself(void **state)
     assert_has(said, "this is a proxy, not a web server");
     assert_has(said,
                "Proxy-Status: proxyd; error=destination_not_found; details=\"not_found\"\r\n");
+    assert_has(said, "\r\nCache-Control: no-store\r\n");
+    assert_has(said, "curl -x http://127.0.0.1:3128 http://example.com/");
+    assert_has(said, "http://127.0.0.1:3128/proxy.pac\n");
+    assert_has(said, "\nid: ");
+    assert_has(ask("GET / HTTP/1.1\r\nHost: x\r\nAccept: text/html\r\n\r\n"), "<!DOCTYPE html>");
     assert_has(ask("OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n"), "\r\nAllow: ");
     assert_has(ask("TRACE / HTTP/1.1\r\nHost: x\r\nCookie: a\r\n\r\n"),
                "\r\n\r\nTRACE / HTTP/1.1\r\nHost: x\r\n\r\n");
