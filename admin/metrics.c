@@ -31,26 +31,34 @@ static void plain(struct text *out, const char *name, const char *type, const ch
     sample(out, name, value);
 }
 
+static void labelled(struct text *out, const char *name, const char *label, const char *is,
+                     u64 value)
+{
+    text_fmt(out, "%s{%s=\"%s\"} ", name, label, is);
+    text_u64(out, value);
+    text_char(out, '\n');
+}
+
 static void counters(struct text *out)
 {
     for (enum stat_id s = 0; s < STAT_COUNT; s++) {
         const struct stat_info *info = stat_info(s);
         char name[96];
-        snprintf(name, sizeof name, "proxyd_%s", info->name);
-        plain(out, name, info->type == STAT_COUNTER ? "counter" : "gauge", info->help, stat_sum(s));
+        snprintf(name, sizeof name, "proxyd_%s", info->family);
+        if (info->help)
+            family(out, name, info->type == STAT_COUNTER ? "counter" : "gauge", info->help);
+        if (info->label)
+            labelled(out, name, info->label, info->value, stat_sum(s));
+        else
+            sample(out, name, stat_sum(s));
     }
 }
 
 static void faults(struct text *out)
 {
     family(out, "proxyd_faults_total", "counter", "Exchanges that failed, by cause");
-    for (enum fault f = FAULT_NONE + 1; f < FAULT_COUNT; f++) {
-        text_lit(out, "proxyd_faults_total{cause=\"");
-        text_cstr(out, fault_info(f)->token);
-        text_lit(out, "\"} ");
-        text_u64(out, fault_sum(f));
-        text_char(out, '\n');
-    }
+    for (enum fault f = FAULT_NONE + 1; f < FAULT_COUNT; f++)
+        labelled(out, "proxyd_faults_total", "cause", fault_info(f)->token, fault_sum(f));
 }
 
 /* The first line of a /proc file that begins with `prefix`, without it; false: there is none. */

@@ -3,9 +3,12 @@
 #include "base/must.h"
 
 static const struct stat_info table[STAT_COUNT] = {
-#define STAT(name, type, help) [STAT_##name] = { #name, STAT_##type, help },
+#define STAT(name, type, help) [STAT_##name] = { #name, NULL, NULL, STAT_##type, help },
+#define STAT_OF(id, family, label, value, type, help)                                              \
+    [STAT_##id] = { #family, label, value, STAT_##type, help },
 #include "base/stat.tbl"
 #undef STAT
+#undef STAT_OF
 };
 
 enum { MOST_BLOCKS = 256 };

@@ -11,17 +11,20 @@
 
 enum stat_id {
 #define STAT(name, type, help) STAT_##name,
+#define STAT_OF(id, family, label, value, type, help) STAT_##id,
 #include "base/stat.tbl"
 #undef STAT
+#undef STAT_OF
     STAT_COUNT
 };
 
 enum stat_type { STAT_COUNTER, STAT_GAUGE };
 
 struct stat_info {
-    const char *name;
+    const char *family;        /* the metric's name */
+    const char *label, *value; /* which part of the family; NULL: all of it */
     enum stat_type type;
-    const char *help;
+    const char *help; /* of the family; NULL: the row before belongs to the same one */
 };
 
 struct stats {

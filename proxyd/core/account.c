@@ -98,8 +98,8 @@ static void publish(struct worker *w, u32 n)
 
 static void count(struct xchg *x)
 {
-    static const enum stat_id by_class[] = { STAT_responses_2xx_total, STAT_responses_3xx_total,
-                                             STAT_responses_4xx_total, STAT_responses_5xx_total };
+    static const enum stat_id by_class[] = { STAT_responses_2xx, STAT_responses_3xx,
+                                             STAT_responses_4xx, STAT_responses_5xx };
     struct stats *s = x->worker->stats;
     stat_sub(s, STAT_requests_in_flight, 1);
     stat_add(s, STAT_requests_total, 1);

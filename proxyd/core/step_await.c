@@ -51,7 +51,7 @@ static enum head_result pass_interim(struct xchg *x)
         conn_wait_moved(x->near.conn, WAIT_READ);
         conn_wait_moving(x->near.conn, WAIT_READ, x->worker->engine->conf->timeouts.body);
     }
-    stat_add(x->worker->stats, STAT_responses_1xx_total, 1);
+    stat_add(x->worker->stats, STAT_responses_1xx, 1);
     return HEAD_INTERIM;
 }
 

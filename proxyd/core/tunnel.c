@@ -99,8 +99,10 @@ static void end_broken(struct tunnel *t, unsigned broken)
 
 static void note_moved(struct tunnel *t, struct half *h, size_t n)
 {
+    bool from_client = h == &t->half[0];
     h->moved += n;
-    stat_add(t->worker->stats, STAT_tunnel_bytes_total, n);
+    stat_add(t->worker->stats,
+             from_client ? STAT_tunnel_bytes_from_client : STAT_tunnel_bytes_to_client, n);
 }
 
 static void promote(struct tunnel *t, unsigned i)

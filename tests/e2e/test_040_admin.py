@@ -99,9 +99,14 @@ def test_readyz_while_draining(proxyd, origin):
 
 def test_every_counter_of_the_table(rig):
     families = scrape(rig.proxyd)
-    table = re.findall(r'^STAT\((\w+), (COUNTER|GAUGE), "([^"]+)"\)',
-                       (ROOT / "proxyd/base/stat.tbl").read_text(encoding="ascii"), re.M)
+    rows = (ROOT / "proxyd/base/stat.tbl").read_text(encoding="ascii")
+    table = re.findall(r'^STAT\((\w+), (COUNTER|GAUGE), "([^"]+)"\)', rows, re.M)
     assert len(table) > 20
+    parts = re.findall(r'^STAT_OF\(\w+, (\w+), "(\w+)", "(\w+)", (COUNTER|GAUGE), ', rows, re.M)
+    assert len(table) + len(parts) == len(re.findall(r"^STAT", rows, re.M))
+    for name, label, value, kind in parts:
+        got = families[f"proxyd_{name}"]
+        assert got[0] == kind.lower() and f'{label}="{value}"' in got[2]
     for name, kind, text in table:
         got = families[f"proxyd_{name}"]
         assert got[0] == kind.lower() and got[1] == text and list(got[2]) == [None]
@@ -152,7 +157,7 @@ def test_counters_count(rig):
     grown = metrics.grown(rig.proxyd, before)
     assert grown["connections_total"] == 2
     assert grown["requests_total"] == 3
-    assert grown["responses_2xx_total"] == 2 and grown["responses_5xx_total"] == 1
+    assert grown["responses_total 2xx"] == 2 and grown["responses_total 5xx"] == 1
     assert grown["upstream_connects_total"] == 1
     assert grown["upstream_reused_total"] + grown.get("upstream_shelf_reused_total", 0) == 1
     assert grown["bytes_from_clients_total"] > 1000 and grown["bytes_to_clients_total"] > 2000

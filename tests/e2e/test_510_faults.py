@@ -265,7 +265,7 @@ def test_told_everywhere_alike(world, cause, number):
         line = world.daemon.wait_log(f"id={identity}")
         assert line.get("cause") == cause and f" {answer.status} " in line and f'"{scene.method} ' in line
         grown = metrics.grown(world.daemon, before)
-        assert grown[f"fault {cause}"] == 1 and grown["requests_total"] == 1 and grown["responses_5xx_total"] == 1
+        assert grown[f"fault {cause}"] == 1 and grown["requests_total"] == 1 and grown["responses_total 5xx"] == 1
         assert [name for name in grown if name.startswith("fault ")] == [f"fault {cause}"]
         assert until(lambda: len(world.daemon.log(f"cause={cause}")) == count)
 

@@ -5,7 +5,8 @@
     …
     assert metrics.grown(daemon, before)["tunnels_total"] == 1
 
-Names are without the prefix `proxyd_`; proxyd_faults_total{cause="x"} is "fault x".
+Names are without the prefix `proxyd_`; proxyd_faults_total{cause="x"} is "fault x", and any other
+proxyd_name{label="x"} is "name x".
 """
 import re
 import urllib.request
@@ -14,7 +15,7 @@ from .times import until
 
 ADMIN = "admin { bind 127.0.0.1:{admin_port}; }"
 
-_SAMPLE = re.compile(r'^proxyd_(\w+)(?:\{cause="(\w+)"\})? (\S+)$', re.M)
+_SAMPLE = re.compile(r'^proxyd_(\w+)(?:\{\w+="([^"]+)"\})? (\S+)$', re.M)
 
 
 def read(daemon):
@@ -22,8 +23,13 @@ def read(daemon):
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with opener.open(url, timeout=10) as answer:
         text = answer.read().decode()
-    return {f"fault {cause}" if cause else name: int(float(value))
-            for name, cause, value in _SAMPLE.findall(text)}
+    return {_named(name, label): int(float(value)) for name, label, value in _SAMPLE.findall(text)}
+
+
+def _named(name, label):
+    if name == "faults_total":
+        return f"fault {label}"
+    return f"{name} {label}" if label else name
 
 
 def grown(daemon, before):

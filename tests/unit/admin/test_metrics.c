@@ -41,7 +41,9 @@ static void every_counter_is_there(void **state)
     for (enum stat_id s = 0; s < STAT_COUNT; s++) {
         char name[128];
         struct text t = text_in(name, sizeof name - 1);
-        text_fmt(&t, "proxyd_%s", stat_info(s)->name);
+        const struct stat_info *i = stat_info(s);
+        text_fmt(&t, i->label ? "proxyd_%s{%s=\"%s\"}" : "proxyd_%s", i->family, i->label,
+                 i->value);
         name[t.n] = 0;
         u64 before = value_of(name);
         stat_add(&mine, s, 3);
@@ -106,6 +108,28 @@ static void families_are_well_formed(void **state)
     }
 }
 
+/* A label is no part of a name, and what a family says of itself it says once. */
+static void labels(void **state)
+{
+    (void)state;
+    static const char *const samples[] = {
+        "proxyd_responses_total{code_class=\"1xx\"}",
+        "proxyd_responses_total{code_class=\"2xx\"}",
+        "proxyd_responses_total{code_class=\"3xx\"}",
+        "proxyd_responses_total{code_class=\"4xx\"}",
+        "proxyd_responses_total{code_class=\"5xx\"}",
+        "proxyd_tunnel_bytes_total{direction=\"from_client\"}",
+        "proxyd_tunnel_bytes_total{direction=\"to_client\"}",
+    };
+    for (unsigned i = 0; i < countof(samples); i++)
+        value_of(samples[i]);
+    struct slice rest = exposition(), line;
+    unsigned helps = 0;
+    while (slice_cut(&rest, '\n', &line))
+        helps += slice_starts(line, SLICE("# HELP proxyd_responses_total "));
+    assert_int_equal(helps, 1);
+}
+
 static void process_figures_are_real(void **state)
 {
     (void)state;
@@ -117,9 +141,8 @@ static void process_figures_are_real(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_counter_is_there),
-        cmocka_unit_test(every_fault_is_there),
-        cmocka_unit_test(families_are_well_formed),
+        cmocka_unit_test(every_counter_is_there),   cmocka_unit_test(every_fault_is_there),
+        cmocka_unit_test(families_are_well_formed), cmocka_unit_test(labels),
         cmocka_unit_test(process_figures_are_real),
     };
     stats_register(&mine);

@@ -36,14 +36,36 @@ static void faults(void **state)
     }
 }
 
+/* Nowhere before is its name. */
+static void family_begins(unsigned s)
+{
+    for (unsigned before = 0; before < s; before++)
+        assert_string_not_equal(stat_info((enum stat_id)before)->family,
+                                stat_info((enum stat_id)s)->family);
+}
+
+static void belongs_to(const struct stat_info *i, const struct stat_info *before)
+{
+    assert_string_equal(i->family, before->family);
+    assert_string_equal(i->label, before->label);
+    assert_string_not_equal(i->value, before->value);
+    assert_int_equal(i->type, before->type);
+}
+
 static void stats(void **state)
 {
     (void)state;
     for (unsigned s = 0; s < STAT_COUNT; s++) {
         const struct stat_info *i = stat_info((enum stat_id)s);
-        assert_true(is_token(i->name));
-        assert_true(slice_ends(slice_of(i->name), SLICE("_total")) == (i->type == STAT_COUNTER));
-        assert_true(strlen(i->help) > 5);
+        assert_true(is_token(i->family));
+        assert_true(slice_ends(slice_of(i->family), SLICE("_total")) == (i->type == STAT_COUNTER));
+        assert_true((i->label == NULL) == (i->value == NULL));
+        if (i->help) {
+            assert_true(strlen(i->help) > 5);
+            family_begins(s);
+        } else {
+            belongs_to(i, stat_info((enum stat_id)(s - 1)));
+        }
     }
 }
 

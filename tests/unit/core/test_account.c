@@ -56,8 +56,8 @@ static void a_line_for_each_exchange(void **state)
     assert_string_equal(logged(), "");
     assert_int_equal(rig_count(STAT_requests_total), 2);
     assert_int_equal(rig_count(STAT_requests_in_flight), 0);
-    assert_int_equal(rig_count(STAT_responses_2xx_total), 1);
-    assert_int_equal(rig_count(STAT_responses_4xx_total), 1);
+    assert_int_equal(rig_count(STAT_responses_2xx), 1);
+    assert_int_equal(rig_count(STAT_responses_4xx), 1);
     assert_int_equal(rig_faults(FAULT_rule_denied), 1);
 }
 

@@ -116,7 +116,7 @@ static void interim_answers(void **state)
     assert_begins(answered("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n"
                            "Content-Length: 0\r\n\r\n"),
                   "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n");
-    assert_int_equal(rig_count(STAT_responses_1xx_total), 2);
+    assert_int_equal(rig_count(STAT_responses_1xx), 2);
 }
 
 static void interim_answers_without_end(void **state)
