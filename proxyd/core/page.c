@@ -14,31 +14,6 @@ static bool shown(u8 c, enum source o)
     return c >= 0x20 && (c < 0x7f || (c > 0x7f && o == OF_ADMINISTRATOR));
 }
 
-static bool names(struct slice item, struct slice type)
-{
-    const char *semicolon = slice_find(item, ';');
-    if (semicolon)
-        item = slice_trim(slice_range(item.p, semicolon));
-    return slice_eq_nocase(item, type);
-}
-
-/* The first named type decides; weights are not read: a browser names text/html first, a client
- * of an interface application/json, and curl says any. */
-enum page_form page_form(const struct msg *request)
-{
-    struct slice rest = msg_get(request, TOKEN_ACCEPT), item;
-    while (rest.p && list_next(&rest, &item)) {
-        if (names(item, SLICE("text/html")) || names(item, SLICE("application/xhtml+xml")))
-            return PAGE_HTML;
-        if (names(item, SLICE("application/json")) ||
-            names(item, SLICE("application/problem+json")))
-            return PAGE_JSON;
-        if (names(item, SLICE("text/plain")))
-            return PAGE_TEXT;
-    }
-    return PAGE_TEXT;
-}
-
 struct slice page_type(enum page_form f)
 {
     switch (f) {

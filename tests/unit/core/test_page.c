@@ -1,24 +1,11 @@
-/* The page of a refusal: the form that Accept asks for, and nothing from outside that could speak
- * to a browser, a parser or a terminal. */
+/* The page of a refusal: nothing from outside in it could speak to a browser, a parser or a
+ * terminal. */
 #include "core/page.h"
 
 #include "help_engine.h"
 
-static struct arena arena;
 static char area[16384];
 static const char *help = "";
-
-static enum page_form form_for(const char *accept)
-{
-    struct msg m;
-    arena_init(&arena, 0);
-    msg_init(&m, &arena);
-    if (accept)
-        msg_add(&m, SLICE("Accept"), slice_of(accept));
-    enum page_form f = page_form(&m);
-    arena_free(&arena);
-    return f;
-}
 
 static const char *page(enum page_form f, const char *target, const char *reason)
 {
@@ -33,33 +20,6 @@ static const char *page(enum page_form f, const char *target, const char *reason
     assert_false(t.full);
     area[t.n] = 0;
     return area;
-}
-
-static void what_accept_asks_for(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *accept;
-        enum page_form form;
-    } rows[] = {
-        { NULL, PAGE_TEXT },
-        { "", PAGE_TEXT },
-        { "*/*", PAGE_TEXT },
-        { "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", PAGE_HTML },
-        { "TEXT/HTML; level=1", PAGE_HTML },
-        { "application/json, text/html", PAGE_JSON },
-        { "application/problem+json", PAGE_JSON },
-        { "image/avif, application/json ;q=0.5", PAGE_JSON },
-        { "text/plain, text/html", PAGE_TEXT },
-        { "text/htmlx", PAGE_TEXT },
-        { ",,;, ;", PAGE_TEXT },
-    };
-    for (unsigned i = 0; i < countof(rows); i++)
-        if (form_for(rows[i].accept) != rows[i].form)
-            fail_msg("Accept: %s", rows[i].accept);
-    assert_slice(page_type(PAGE_HTML), "text/html; charset=utf-8");
-    assert_slice(page_type(PAGE_JSON), "application/json");
-    assert_slice(page_type(PAGE_TEXT), "text/plain; charset=utf-8");
 }
 
 static void as_text(void **state)
@@ -169,7 +129,6 @@ static void every_fault_has_a_page(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_accept_asks_for),
         cmocka_unit_test(as_text),
         cmocka_unit_test(as_json),
         cmocka_unit_test(as_html),
