@@ -102,11 +102,14 @@ static struct slice reason_line(struct xchg *x, const struct fault_info *f, char
 bool answer_fault(struct xchg *x)
 {
     const struct fault_info *f = fault_info(x->fault);
-    char reason[256], fields[1024], help[PAGE_HELP], body[8192], id[REQUEST_ID_TEXT];
+    char reason[256], fields[1024], help[PAGE_HELP], client[ADDR_TEXT], body[8192];
+    char id[REQUEST_ID_TEXT];
     account_id_text(id, x->worker, x->id);
     struct text ft = text_in(fields, sizeof fields), bt = text_in(body, sizeof body);
-    struct text ht = text_in(help, sizeof help);
+    struct text ht = text_in(help, sizeof help), ct = text_in(client, sizeof client);
     write_proxy_status(&ft, f);
+    if (x->fault == FAULT_client_not_allowed) /* it may be a gateway's, which nobody expects */
+        addr_text(&ct, &x->near.conn->peer);
     if (x->role->refuse)
         x->role->refuse(x, &ft, &ht);
     enum page_form form = x->req.method == METHOD_CONNECT ? PAGE_TEXT : page_form(&x->req);
@@ -114,6 +117,7 @@ bool answer_fault(struct xchg *x)
                       .target = x->req.target,
                       .rule = x->rule,
                       .reason = x->reason,
+                      .client = text_slice(&ct),
                       .help = text_slice(&ht),
                       .id = { id, sizeof id } };
     page_write(&bt, form, &p);

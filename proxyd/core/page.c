@@ -84,6 +84,7 @@ static void write_text(struct text *t, const struct page *p)
     text_cstr(t, p->fault->text);
     text_lit(t, "\n");
     text_line(t, "help", p->help, text_escaped);
+    text_line(t, "client", p->client, text_escaped);
     text_line(t, "rule", p->rule, text_escaped);
     text_line(t, "reason", p->reason, put_text);
     text_line(t, "request", p->target, text_escaped);
@@ -108,6 +109,7 @@ static void write_json(struct text *t, const struct page *p)
     json_member(t, "cause", slice_of(p->fault->token), OF_PEER);
     json_member(t, "text", slice_of(p->fault->text), OF_PEER);
     json_member(t, "help", p->help, OF_PEER);
+    json_member(t, "client", p->client, OF_PEER);
     json_member(t, "rule", p->rule, OF_PEER);
     json_member(t, "reason", p->reason, OF_ADMINISTRATOR);
     json_member(t, "request", p->target, OF_PEER);
@@ -198,6 +200,7 @@ static void write_html(struct text *t, const struct page *p)
     text_lit(t, "<dl>\n");
     html_row(t, "Request", p->target, OF_PEER);
     html_row(t, "Cause", slice_of(p->fault->token), OF_PEER);
+    html_row(t, "Your address", p->client, OF_PEER);
     html_row(t, "Rule", p->rule, OF_PEER);
     html_row(t, "Request id", p->id, OF_PEER);
     text_lit(t, "</dl>\n<footer>Quote the request id when you ask your administrator.</footer>\n"

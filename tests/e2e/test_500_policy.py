@@ -4,6 +4,7 @@ The rule engine has its own unit tests; here each sentence of the manual is show
 rule's name and cause on the page and in the log, and with an origin that must have seen nothing.
 """
 
+import json
 import pytest
 
 from lib import conf, metrics
@@ -84,6 +85,7 @@ def test_clients(proxyd, origin):
                 answer = client.ask(raw)
                 assert_refused(answer, "client_not_allowed")
                 assert answer.get("Connection").lower() == "close"
+                assert f"\nclient: {source}\n" in answer.body.decode(), "its own address, as it was seen"
                 assert client.expect_closed() == "eof", "one answer, then the end"
         assert until(lambda: len(daemon.log(f" {source} ")) == 6)
         assert all(line.get("cause") == "client_not_allowed" for line in daemon.log(f" {source} "))
@@ -114,7 +116,9 @@ def test_clients_over_ipv6(proxyd, origin):
     with Client(daemon.port, host="::1") as client:
         assert client.get(origin.url()).status == 200
     with Client(daemon.port) as client:
-        assert_refused(client.get(origin.url()), "client_not_allowed")
+        answer = client.get(origin.url(), "Accept: application/json")
+        assert_refused(answer, "client_not_allowed")
+        assert json.loads(answer.body)["client"] == "127.0.0.1"
 
 
 def test_a_mapped_client_is_its_ipv4_address(proxyd, origin):

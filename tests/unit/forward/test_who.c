@@ -27,6 +27,7 @@ static void by_network(void **state)
     const char *said = asked_from("192.0.3.1");
     assert_begins(said, "HTTP/1.1 403 ");
     assert_has(said, "client_not_allowed");
+    assert_has(said, "\nclient: 192.0.3.1\n");
     assert_has(said, "Connection: close\r\n"); /* nothing else will be answered either */
     assert_begins(asked_from("127.0.0.1"), "HTTP/1.1 403 ");
     assert_begins(asked_from("2001:db9::1"), "HTTP/1.1 403 ");
