@@ -6,6 +6,8 @@
 #include <emmintrin.h>
 #endif
 
+#include "base/str.h"
+
 void text_cstr(struct text *t, const char *s)
 {
     text_add(t, slice_of(s));
@@ -91,16 +93,60 @@ static size_t plain_run(const char *p, size_t n)
     return i;
 }
 
+static void put_escape(struct text *t, u8 c)
+{
+    char x[4] = { '\\', 'x', "0123456789ABCDEF"[c >> 4], "0123456789ABCDEF"[c & 15] };
+    text_put(t, x, sizeof x);
+}
+
 void text_escaped(struct text *t, struct slice s)
 {
     for (size_t i = 0; i < s.n;) {
         size_t run = plain_run(s.p + i, s.n - i);
         text_put(t, s.p + i, run);
         i += run;
-        if (i == s.n)
-            break;
-        u8 c = (u8)s.p[i++];
-        char x[4] = { '\\', 'x', "0123456789ABCDEF"[c >> 4], "0123456789ABCDEF"[c & 15] };
-        text_put(t, x, sizeof x);
+        if (i < s.n)
+            put_escape(t, (u8)s.p[i++]);
+    }
+}
+
+/* Ends a line, steers a terminal or the direction of writing, or shows nothing at all. */
+static bool is_unseen(u32 c)
+{
+    static const struct {
+        u32 first, last;
+    } ranges[] = { { 0x80, 0x9f },     { 0x61c, 0x61c },   { 0x180e, 0x180e },
+                   { 0x200b, 0x200f }, { 0x2028, 0x202e }, { 0x2060, 0x206f },
+                   { 0xfeff, 0xfeff }, { 0xfff9, 0xfffb }, { 0xe0000, 0xe007f } };
+    for (unsigned i = 0; i < countof(ranges); i++)
+        if (c >= ranges[i].first && c <= ranges[i].last)
+            return true;
+    return false;
+}
+
+/* Length of the character at s, which begins beyond ASCII; 0: not one to be shown. */
+static size_t shown_character(struct slice s)
+{
+    u8 first = (u8)s.p[0];
+    size_t n = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+    if (first < 0xc2 || s.n < n || !utf8_valid((struct slice){ s.p, n }, NULL))
+        return 0;
+    u32 c = first & (0x7fu >> n);
+    for (size_t i = 1; i < n; i++)
+        c = c << 6 | ((u8)s.p[i] & 0x3f);
+    return is_unseen(c) ? 0 : n;
+}
+
+void text_escaped_utf8(struct text *t, struct slice s)
+{
+    for (size_t i = 0; i < s.n;) {
+        struct slice rest = slice_skip(s, i);
+        size_t run = plain_run(rest.p, rest.n);
+        if (run == 0)
+            run = shown_character(rest);
+        text_put(t, rest.p, run);
+        i += run;
+        if (run == 0)
+            put_escape(t, (u8)s.p[i++]);
     }
 }

@@ -52,5 +52,9 @@ void text_pad(struct text *t, u64 v, unsigned width);
 void text_fmt(struct text *t, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* s with everything but printable ASCII, and `"` and `\`, as \xHH: safe in a quoted log field. */
 void text_escaped(struct text *t, struct slice s);
+/* The same, but characters of well-formed UTF-8 stand as they are: for words of the administrator.
+ * What is no text to the eye stays escaped: C1 controls, line separators, marks of direction, and
+ * what has no width. */
+void text_escaped_utf8(struct text *t, struct slice s);
 
 #endif

@@ -91,7 +91,7 @@ static void put_reason(struct text *t, struct slice reason)
     if (reason.n == 0)
         return;
     text_lit(t, " reason=\"");
-    text_escaped(t, reason);
+    text_escaped_utf8(t, reason);
     text_char(t, '"');
 }
 

@@ -3,8 +3,8 @@
 The rule engine has its own unit tests; here each sentence of the manual is shown on the wire, with the
 rule's name and cause on the page and in the log, and with an origin that must have seen nothing.
 """
-
 import json
+
 import pytest
 
 from lib import conf, metrics

@@ -52,11 +52,36 @@ static void escaped(void **state)
 }
 
 /* Every call at every capacity: a guard byte stays, `full` tells the truth. */
+static const char *shown(const char *words)
+{
+    struct text t = text_in(area, sizeof area - 1);
+    text_escaped_utf8(&t, slice_of(words));
+    area[t.n] = 0;
+    return area;
+}
+
+static void escaped_utf8(void **state)
+{
+    (void)state;
+    assert_string_equal(shown("gr\xc3\xbc\xc3\x9f \xe6\x97\xa5 \xf0\x9f\x90\x8c."),
+                        "gr\xc3\xbc\xc3\x9f \xe6\x97\xa5 \xf0\x9f\x90\x8c.");
+    assert_string_equal(shown("a\"b\\c\n\x7f"), "a\\x22b\\x5Cc\\x0A\\x7F");
+    /* C1, a line separator, marks of direction, no width, a tag */
+    assert_string_equal(shown("\xc2\x9b\xe2\x80\xa8"), "\\xC2\\x9B\\xE2\\x80\\xA8");
+    assert_string_equal(shown("\xe2\x80\xae\xd8\x9c"), "\\xE2\\x80\\xAE\\xD8\\x9C");
+    assert_string_equal(shown("\xef\xbb\xbf"), "\\xEF\\xBB\\xBF");
+    assert_string_equal(shown("\xf3\xa0\x80\xa1"), "\\xF3\\xA0\\x80\\xA1");
+    /* not well formed: cut off, overlong, a surrogate, a lone byte */
+    assert_string_equal(shown("\xe6\x97"), "\\xE6\\x97");
+    assert_string_equal(shown("\xc0\xaf\xed\xa0\x80"), "\\xC0\\xAF\\xED\\xA0\\x80");
+    assert_string_equal(shown("\xbc\xc3x"), "\\xBC\\xC3x");
+}
+
 static void never_past_the_end(void **state)
 {
     (void)state;
     for (size_t cap = 0; cap < 24; cap++)
-        for (unsigned call = 0; call < 6; call++) {
+        for (unsigned call = 0; call < 7; call++) {
             char small[32];
             memset(small, 0x7e, sizeof small);
             struct text t = text_in(small, cap);
@@ -67,6 +92,7 @@ static void never_past_the_end(void **state)
             case 2: text_fmt(&t, "%s", "0123456789abcdef"); break;
             case 3: text_pad(&t, 1, 20); break;
             case 4: text_hex(&t, UINT64_MAX); break;
+            case 5: text_escaped_utf8(&t, SLICE("\xc3\xbc\n\xc3\xbc\n\n")); break;
             default: text_cstr(&t, "0123456789abcdefghij"); break;
             }
             assert_true(t.n <= cap);
@@ -95,7 +121,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers),         cmocka_unit_test(strings),
         cmocka_unit_test(escaped),         cmocka_unit_test(never_past_the_end),
-        cmocka_unit_test(full_stays_full),
+        cmocka_unit_test(full_stays_full), cmocka_unit_test(escaped_utf8),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

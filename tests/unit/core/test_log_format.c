@@ -119,11 +119,12 @@ static void nothing_forges_a_line(void **state)
     const char *said = line((struct line){ .text = { [STRING_METHOD] = "G\"ET",
                                                      [STRING_TARGET] = "/a\r\nid=1 \x1b[2J\\\xff",
                                                      [STRING_RULE] = "r\nule",
-                                                     [STRING_REASON] = "no\n\xc3\xa9" },
+                                                     [STRING_REASON] = "no\n\xc3\xa9\xc2\x85\xff" },
                                            .status = 200 });
-    assert_string_equal(said, BEGIN "\"G\\x22ET /a\\x0D\\x0Aid=1 \\x1B[2J\\x5C\\xFF\" 200 in=78 "
-                                    "out=1256 0.0ms rule=r\\x0Aule reason=\"no\\x0A\\xC3\\xA9\" "
-                                    "id=0000000000000ab1\n");
+    assert_string_equal(said, BEGIN
+                        "\"G\\x22ET /a\\x0D\\x0Aid=1 \\x1B[2J\\x5C\\xFF\" 200 in=78 "
+                        "out=1256 0.0ms rule=r\\x0Aule reason=\"no\\x0A\xc3\xa9\\xC2\\x85\\xFF\" "
+                        "id=0000000000000ab1\n");
 }
 
 /* The longest strings that account.c lets through, each byte escaped. */
