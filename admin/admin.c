@@ -11,6 +11,7 @@
 #include "admin/metrics.h"
 #include "base/must.h"
 #include "base/str.h"
+#include "holder.h"
 #include "keeper.h"
 
 #ifndef PROXYD_VERSION
@@ -21,6 +22,9 @@
 enum { CONNECTIONS = 64, CONNECTION_SECONDS = 10, CONNECTION_MEMORY = 8 << 10, BACKLOG = 64 };
 
 #define PLAIN "text/plain; charset=utf-8"
+#define BY_NAME                                                                                    \
+    "this answers under an IP address or as localhost only, so that no web page can read it "      \
+    "under a name of its own: put the address into the URL, or send \"Host: localhost\""
 
 struct admin {
     struct MHD_Daemon *daemon;
@@ -148,7 +152,7 @@ static enum MHD_Result answer(struct admin *a, struct MHD_Connection *c, const c
     if (hosts.n > 1)
         return say(c, MHD_HTTP_BAD_REQUEST, "more than one Host");
     if (!hosts.local)
-        return say(c, MHD_HTTP_FORBIDDEN, "ask by address or as localhost, not by another name");
+        return say(c, MHD_HTTP_FORBIDDEN, BY_NAME);
     for (size_t i = 0; i < countof(pages); i++) {
         if (strcmp(url, pages[i].path) != 0)
             continue;
@@ -218,10 +222,12 @@ struct admin *admin_start(const struct addr *bind, bool both_families, admin_rea
     struct sock_listen how = { .addr = *bind, .both_families = both_families };
     int fd = keeper_listen(&how, BACKLOG);
     if (fd < 0) {
+        int why = errno;
         char area[ADDR_TEXT];
-        struct text t = text_in(area, sizeof area);
-        addr_text_port(&t, bind);
-        snprintf(error, n, "cannot listen on %.*s: %s", SLICE_FMT(text_slice(&t)), strerror(errno));
+        struct text at = text_in(area, sizeof area), t = text_in(error, n - 1);
+        addr_text_port(&at, bind);
+        holder_complain(bind, text_slice(&at), why, &t);
+        error[t.n] = 0;
         return NULL;
     }
     return admin_start_on(fd, ready, error, n);

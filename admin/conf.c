@@ -5,9 +5,10 @@ const struct schema_row admin_rows[] = {
     { .key = "bind",
       .type = { TYPE_BIND },
       .required = true,
-      .doc = "Where /healthz, /readyz and /metrics answer. Nobody is asked who they are, so keep "
-             "it on a "
-             "loopback address.",
+      .doc = "Where /healthz, /readyz, /metrics and /version answer. Nobody is asked who they "
+             "are, so keep it on a loopback address. A request for another host name than "
+             "localhost gets 403, because a web page could have such a name lead here: a scraper "
+             "has to use the address, or send `Host: localhost`.",
       .example = "bind 127.0.0.1:3180;" },
     { .key = NULL },
 };

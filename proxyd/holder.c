@@ -3,6 +3,7 @@
 #include "holder.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,4 +90,15 @@ bool holder_of(const struct addr *a, struct text *out)
         }
     closedir(d);
     return found;
+}
+
+void holder_complain(const struct addr *a, struct slice said, int error, struct text *out)
+{
+    text_fmt(out, "cannot listen on %.*s: %s", SLICE_FMT(said), strerror(error));
+    if (error != EADDRINUSE)
+        return;
+    struct text holder = text_in(out->p + out->n, out->cap - out->n);
+    text_lit(&holder, ", held by ");
+    if (holder_of(a, &holder))
+        out->n += holder.n;
 }

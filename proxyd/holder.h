@@ -7,5 +7,7 @@
 
 /* Appends "NAME (process PID)"; false when it cannot be told (no right to look, or gone). */
 bool holder_of(const struct addr *a, struct text *out);
+/* Appends why listening on `a`, written `said`, failed with `error`, and who has it. */
+void holder_complain(const struct addr *a, struct slice said, int error, struct text *out);
 
 #endif

@@ -32,17 +32,6 @@ struct sockets {
     struct socket socket[];
 };
 
-static void complain(const struct listener *l, int error, struct text *out)
-{
-    text_fmt(out, "cannot listen on %.*s: %s", SLICE_FMT(l->text), strerror(error));
-    if (error != EADDRINUSE)
-        return;
-    struct text holder = text_in(out->p + out->n, out->cap - out->n);
-    text_lit(&holder, ", held by ");
-    if (holder_of(&l->bound, &holder))
-        out->n += holder.n;
-}
-
 static struct sock_listen how(const struct listener *l, bool reuse_port)
 {
     return (struct sock_listen){ .addr = l->bound,
@@ -57,7 +46,7 @@ static bool prove_free(const struct listener *l, struct text *error)
     struct sock_listen alone = how(l, false);
     if (keeper_may_listen(&alone))
         return true;
-    complain(l, errno, error);
+    holder_complain(&l->bound, l->text, errno, error);
     return false;
 }
 
@@ -74,7 +63,7 @@ static bool open_for(struct engine *e, struct worker *w, struct text *error)
         k->io.fd = keeper_listen(&group, BACKLOG);
         k->io.on_ready = on_listen;
         if (k->io.fd < 0) {
-            complain(&e->listeners[i], errno, error);
+            holder_complain(&e->listeners[i].bound, e->listeners[i].text, errno, error);
             return false;
         }
         s->n++;

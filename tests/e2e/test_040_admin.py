@@ -215,6 +215,7 @@ def test_a_foreign_host_is_refused(rig, host):
     for path in ("/metrics", "/healthz", "/nothing"):
         answer = ask(rig.proxyd, path, host=host)
         assert answer.status == 403 and b"proxyd_" not in answer.body
+        assert b"put the address into the URL" in answer.body, "what to do about it"
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.1:{}", "localhost", "LOCALHOST:{}", "[::1]:{}", "10.0.0.1"])

@@ -139,7 +139,7 @@ static void names_are_refused(void **state)
     for (size_t i = 0; i < countof(good); i++)
         says(get("GET", "/healthz", good[i]), OK, "ok");
     for (size_t i = 0; i < countof(bad); i++)
-        says(get("GET", "/metrics", bad[i]), "HTTP/1.1 403 ", "by address");
+        says(get("GET", "/metrics", bad[i]), "HTTP/1.1 403 ", "or as localhost");
     says(ask("GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nHost: 127.0.0.1\r\nConnection: "
              "close\r\n\r\n"),
          "HTTP/1.1 400 ", "");
@@ -163,6 +163,7 @@ static void a_taken_port_is_named(void **state)
     snprintf(port, sizeof port, "127.0.0.1:%u: ", where.port);
     assert_non_null(strstr(error, port));
     assert_non_null(strstr(error, strerror(EADDRINUSE)));
+    assert_non_null(strstr(error, ", held by test_admin (process "));
 }
 
 int main(void)
