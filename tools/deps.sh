@@ -5,10 +5,15 @@
 set -eu
 cd "$(dirname "$0")/.."
 
+for section; do
+    grep -qxF "[$section]" packages.txt && continue
+    echo "deps: packages.txt has no section '$section', but" $(sed -n 's/^\[\(.*\)\]$/\1/p' packages.txt) >&2
+    exit 2
+done
 wanted=$(awk -v want=" $* " '
     /^\[/ { section = substr($0, 2, index($0, "]") - 2); next }
     /^[a-z0-9]/ && index(want, " " section " ") { print $1 }' packages.txt)
-[ -n "$wanted" ] || { echo "deps: packages.txt has no section: $*" >&2; exit 2; }
+[ -n "$wanted" ] || { echo "usage: tools/deps.sh SECTION..." >&2; exit 2; }
 
 if ! command -v dpkg-query >/dev/null 2>&1; then
     echo "deps: this is no Debian; have these yourself:" $wanted >&2
@@ -21,26 +26,33 @@ missing=$( (printf '%s\n' "$have"; echo --; printf '%s\n' "$wanted") |
     awk '$1 == "--" { wanted = 1; next } !wanted { have[$1]; next } !($1 in have)')
 [ -n "$missing" ] || exit 0
 
+refuse() {
+    echo "deps: packages are missing, and $1. As root:" >&2
+    echo "    apt-get install -y --no-install-recommends" $missing >&2
+    exit 1
+}
 if [ "$(id -u)" = 0 ]; then
     root=
 elif command -v sudo >/dev/null 2>&1; then
     root=sudo
 else
-    echo "deps: missing packages, and neither root nor sudo to install them. As root:" >&2
-    echo "    apt-get install -y --no-install-recommends" $missing >&2
-    exit 1
+    refuse "neither root nor sudo to install them"
 fi
+$root true || refuse "sudo does not let you install them"
 echo "deps: installing" $missing
 
-policy=/usr/sbin/policy-rc.d
+policy=${DEPS_POLICY:-/usr/sbin/policy-rc.d} # the tests have it elsewhere
 made=
-if [ ! -e $policy ]; then
-    printf '#!/bin/sh\nexit 101\n' | $root tee $policy >/dev/null
-    $root chmod 755 $policy
-    made=1
-fi
 log=$(mktemp)
-trap '[ -z "$made" ] || $root rm -f $policy; rm -f "$log"' EXIT
+# A shell that a signal ends runs no EXIT trap, unless the signal makes it exit.
+trap '[ -z "$made" ] || $root rm -f "$policy"; rm -f "$log"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+if [ ! -e "$policy" ]; then
+    made=1
+    printf '#!/bin/sh\nexit 101\n' | $root tee "$policy" >/dev/null
+    $root chmod 755 "$policy"
+fi
 apt() {
     $root env DEBIAN_FRONTEND=noninteractive apt-get -y -q -o DPkg::Lock::Timeout=120 "$@" >"$log" 2>&1
 }
