@@ -82,12 +82,17 @@ H_FILES := $(wildcard proxyd/*.h proxyd/*/*.h filters/*.h policy/*.h pac/*.h adm
 all: $(BUILD)/proxyd
 
 # ---------------------------------------------------------------- one variant
+# In a folder that the build has made, and in no other: what `make clean` may remove whole.
+MARKER := $(BUILD)/.proxyd-build
+$(MARKER):
+	@[ -n "$$(ls -A '$(BUILD)' 2>/dev/null)" ] || { mkdir -p '$(BUILD)' && touch '$@'; }
+
 # $(1): its name. Objects depend on the flags file, so a changed flag rebuilds what it touches.
 define variant
 flags_$(1) = $$(LANGUAGE) $$(WARN) $$(HARDEN) $$(LIB_CFLAGS) $$(CFLAGS_$(1)) $$(CFLAGS)
 LIB_OBJ_$(1) := $$(patsubst %.c,$$(BUILD)/$(1)/%.o,$$(filter-out $$(MAIN),$$(SOURCES)))
 
-$$(BUILD)/$(1)/flags: FORCE
+$$(BUILD)/$(1)/flags: FORCE | $$(MARKER)
 	@mkdir -p $$(@D)
 	@printf '%s\n' '$$(CC_$(1)) $$(subst ','"'"',$$(flags_$(1)))' | cmp -s - $$@ || \
 	    printf '%s\n' '$$(CC_$(1)) $$(subst ','"'"',$$(flags_$(1)))' > $$@
@@ -203,7 +208,7 @@ tsan: $(BUILD)/tsan/bin/proxyd
 build-tests: $(foreach v,release asan tsan,$(call unit_programs,$(v))) $(fuzz_programs) \
     $(BUILD)/asan/bin/proxyd $(BUILD)/tsan/bin/proxyd $(if $(wildcard tests/echo_role.c),$(BUILD)/release/bin/echo_role)
 
-test:
+test: | $(MARKER)
 	$(Q)$(MAKE) --no-print-directory deps SECTIONS="build test"
 	$(Q)BUILD=$(BUILD) PYTHON=$(PYTHON) JOBS=$(JOBS) MAKE="$(MAKE)" tests/run.sh all
 
@@ -238,14 +243,17 @@ reference: $(BUILD)/proxyd
 
 # ---------------------------------------------------------------- putting it in place
 install: $(BUILD)/proxyd
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/doc/proxyd
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/doc/proxyd/docs
 	install -m 755 $(BUILD)/proxyd $(DESTDIR)$(PREFIX)/bin/proxyd
-	install -m 644 README.md docs/*.md $(DESTDIR)$(PREFIX)/share/doc/proxyd/
+	install -m 644 README.md $(DESTDIR)$(PREFIX)/share/doc/proxyd/
+	install -m 644 docs/*.md $(DESTDIR)$(PREFIX)/share/doc/proxyd/docs/
 
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/proxyd
 	rm -rf $(DESTDIR)$(PREFIX)/share/doc/proxyd
 
 clean:
-	rm -rf $(BUILD)
+	$(Q)if [ -e '$(BUILD)' ] && [ ! -e '$(MARKER)' ]; then \
+	    echo "clean: $(BUILD) was not made by this build (no $(notdir $(MARKER)) in it), so it stays" >&2; exit 1; fi
+	rm -rf '$(BUILD)'
 	$(Q)$(MAKE) --no-print-directory -s -C bench/src clean
