@@ -137,21 +137,25 @@ $(BUILD)/fuzz/tests/fuzz/%: $(BUILD)/fuzz/tests/fuzz/%.o $(patsubst %.c,$(BUILD)
 
 # ---------------------------------------------------------------- what people type
 help:
-	@sed -n 's/^## *//p' Makefile
+	@sed -n 's/^## \{0,1\}//p' Makefile
 
 ## make                build build/proxyd, optimised
 ## make run            install what is missing, build, start with the built-in configuration
+##                     or with another one: CONFIG=proxyd.conf
 ## make test           everything: units, layers, fuzzing, end to end, sanitizers
 ## make check          the quick part of it: units and layers
+## make e2e            the end-to-end tests (E2E='tests/e2e/test_010_readme.py -x' for some)
 ## make layers         includes point down, the core knows no direction
 ## make fuzz           fuzz without end (TARGET=name for one); fuzz-short: 15 s each
 ## make bench          the table against the installed peers and the floors
 ## make asan, tsan     build with sanitizers and run the end-to-end tests on it
+## make debug          build/debug/bin/proxyd, with assertions
 ## make compilers      warnings are errors, gcc and clang
 ## make format lint    clang-format; clang-format check, clang-tidy, cppcheck
-## make install        PREFIX=/usr/local DESTDIR=
+## make reference      write docs/reference.md anew; documents: is it current, has each key a test?
+## make install        PREFIX=/usr/local DESTDIR=; uninstall takes it away again
 ## make deps           install the Debian packages that are missing (SECTIONS="build test lint bench")
-## make clean
+## make clean          remove what was built
 
 debug: $(BUILD)/debug/bin/proxyd
 
