@@ -72,32 +72,45 @@ static const char *read_all(int fd, size_t guess, size_t most, struct slice *tex
     return NULL;
 }
 
+static const char *too_large(size_t most)
+{
+    return most >= 1 << 20 ? "it is larger than 64 MiB" : "it is larger than 64 KiB";
+}
+
+static const char *read_bounded(int fd, size_t guess, size_t most, struct slice *text)
+{
+    const char *wrong = read_all(fd, guess ? guess : 4096, most, text);
+    if (wrong == NULL && text->n > most) {
+        free((void *)(uintptr_t)text->p);
+        wrong = too_large(most);
+    }
+    return wrong;
+}
+
 const char *file_read(const char *path, size_t most, struct slice *text, struct file_id *id)
 {
-    struct stat st = { 0 };
-    int fd = STDIN_FILENO;
-    bool standard = path[0] == '-' && path[1] == 0;
-    const char *wrong = standard ? NULL : open_regular(path, &fd, &st);
+    struct stat st;
+    int fd = -1;
+    const char *wrong = open_regular(path, &fd, &st);
     if (wrong)
         return wrong;
     *id = (struct file_id){ st.st_dev, st.st_ino };
-    size_t guess = standard || st.st_size < 0 ? 4096 : (size_t)st.st_size;
-    wrong = guess > most ? "" : read_all(fd, guess ? guess : 4096, most, text);
-    if (!standard)
-        close(fd);
-    if (wrong == NULL && text->n > most) {
-        free((void *)(uintptr_t)text->p);
-        wrong = "";
-    }
-    if (wrong && wrong[0] == 0)
-        wrong = most >= 1 << 20 ? "it is larger than 64 MiB" : "it is larger than 64 KiB";
+    size_t size = st.st_size < 0 ? 0 : (size_t)st.st_size;
+    wrong = size > most ? too_large(most) : read_bounded(fd, size, most, text);
+    close(fd);
     return wrong;
+}
+
+const char *file_read_input(size_t most, struct slice *text, struct file_id *id)
+{
+    *id = (struct file_id){ 0 };
+    return read_bounded(STDIN_FILENO, 0, most, text);
 }
 
 struct slice file_path(struct arena *a, const char *in, struct slice path)
 {
     const char *slash = in ? strrchr(in, '/') : NULL;
-    if (slash == NULL || (path.n && path.p[0] == '/') || slice_is(path, "-"))
+    if (slash == NULL || (path.n && path.p[0] == '/'))
         return arena_copy(a, path);
     size_t folder = (size_t)(slash - in) + 1;
     char *p = arena_alloc(a, folder + path.n + 1);

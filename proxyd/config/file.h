@@ -11,10 +11,11 @@ struct file_id {
     ino_t ino;
 };
 
-/* The whole of a regular file of at most `most` bytes into malloc'd memory; "-" is standard input,
- * which may be anything that ends. Returns NULL and fills *text (free its p) and *id, or what went
- * wrong ("it is a directory"). */
+/* The whole of a regular file of at most `most` bytes into malloc'd memory. Returns NULL and fills
+ * *text (free its p) and *id, or what went wrong ("it is a directory"). */
 const char *file_read(const char *path, size_t most, struct slice *text, struct file_id *id);
+/* The same of standard input, which may be anything that ends. */
+const char *file_read_input(size_t most, struct slice *text, struct file_id *id);
 
 /* What a path in a file means: absolute as it is, relative behind the folder of `in`. The result is
  * NUL-terminated. */

@@ -77,6 +77,14 @@ static bool is_open(const struct loader *l, const struct file_id *id, const char
     return false;
 }
 
+/* "-" is standard input for the first file only, whose name comes from the command line. */
+static const char *read_file(const char *path, bool first, struct slice *text, struct file_id *id)
+{
+    if (first && strcmp(path, "-") == 0)
+        return file_read_input(CONFIG_FILE_MAX, text, id);
+    return file_read(path, CONFIG_FILE_MAX, text, id);
+}
+
 static void load_file(struct loader *l, const char *path, struct position from, u32 width,
                       struct node *block, u32 depth)
 {
@@ -85,7 +93,7 @@ static void load_file(struct loader *l, const char *path, struct position from, 
     struct position where = from.file ? from : (struct position){ path, 0, 0 };
     if (!budget_ok(l, where, width))
         return;
-    const char *wrong = file_read(path, CONFIG_FILE_MAX, &text, &id);
+    const char *wrong = read_file(path, from.file == NULL, &text, &id);
     if (wrong) {
         diag_error_at(l->d, where, width, "cannot read %s: %s", slice_shown(slice_of(path)), wrong);
         return;
@@ -132,14 +140,23 @@ static void load_pattern(struct loader *l, const char *pattern, const struct wor
 
 static bool may_open(struct loader *l, const struct word *w)
 {
-    if (!l->files)
+    if (w->told)
+        return false;
+    if (!l->files) {
         diag_error(l->d, w, "this text may not read other files");
-    return l->files;
+        return false;
+    }
+    if (slice_is(w->text, "-")) {
+        diag_error(l->d, w, "\"-\" stands for standard input on the command line only");
+        diag_more(l->d, "a file of this name is written ./-");
+        return false;
+    }
+    return true;
 }
 
 void load_include(struct loader *l, const struct word *w, struct node *block, u32 depth)
 {
-    if (w->kind == WORD_REGEX || w->kind == WORD_SECRET || w->text.n == 0) {
+    if (!w->told && (w->kind == WORD_REGEX || w->kind == WORD_SECRET || w->text.n == 0)) {
         diag_error(l->d, w, "\"include\" takes a file or a pattern such as conf.d/*.conf");
         return;
     }

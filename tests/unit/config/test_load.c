@@ -281,6 +281,36 @@ static void include_missing(void **state)
     assert_says(&t, "      include none.conf;\n              ^~~~~~~~~\n");
 }
 
+static void include_of_an_unset_variable(void **state)
+{
+    (void)state;
+    unsetenv("PROXYD_UNSET");
+    write_file("c", "include ${PROXYD_UNSET}/x;\na secret file ${PROXYD_UNSET}/x;");
+    load("c");
+    assert_int_equal(t.diags.errors, 2);
+    assert_says(&t, "/c:1:9: error: the environment has no PROXYD_UNSET");
+    assert_says(&t, "/c:2:15: error: the environment has no PROXYD_UNSET");
+}
+
+/* Only the command line may name it: here the terminal would be asked, and nobody answers. */
+static void include_of_standard_input(void **state)
+{
+    (void)state;
+    write_file("c", "include -;\na secret file -;");
+    write_file("-", "b;");
+    load("c");
+    assert_int_equal(t.diags.errors, 2);
+    assert_says(&t, "/c:1:9: error: \"-\" stands for standard input on the command line only\n");
+    assert_says(&t, "/c:2:15: error: \"-\" stands for standard input on the command line only\n");
+    assert_says(&t, "    a file of this name is written ./-\n");
+    trial_end(&t);
+    write_file("c", "include ./-; include ?;");
+    assert_word(load("c"), 0, "b");
+    assert_false(t.fine); /* the pattern names c as well */
+    assert_int_equal(t.diags.errors, 1);
+    assert_says(&t, "includes itself");
+}
+
 static void include_cycle(void **state)
 {
     (void)state;
@@ -486,6 +516,8 @@ int main(void)
         CASE(include_in_order),
         CASE(include_relative_to_its_file),
         CASE(include_missing),
+        CASE(include_of_an_unset_variable),
+        CASE(include_of_standard_input),
         CASE(include_cycle),
         CASE(include_itself_by_another_name),
         CASE(include_stack_in_messages),
