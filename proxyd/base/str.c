@@ -81,23 +81,31 @@ bool utf8_valid(struct slice s, size_t *bad)
     return true;
 }
 
+static unsigned least(unsigned a, unsigned b)
+{
+    return a < b ? a : b;
+}
+
 unsigned str_distance(struct slice a, struct slice b, unsigned limit)
 {
-    enum { LONGEST = 64 };
-    unsigned row[LONGEST + 1];
+    enum { LONGEST = 64, ROWS = 3 }; /* an exchange looks two rows back */
+    unsigned rows[ROWS][LONGEST + 1];
     if (a.n > LONGEST || b.n > LONGEST)
         return limit + 1;
     for (unsigned j = 0; j <= b.n; j++)
-        row[j] = j;
+        rows[0][j] = j;
     for (unsigned i = 1; i <= a.n; i++) {
-        unsigned diagonal = row[0];
+        unsigned *row = rows[i % ROWS];
+        const unsigned *above = rows[(i - 1) % ROWS], *higher = rows[(i + 1) % ROWS];
+        char c = ascii_lower(a.p[i - 1]), before = i > 1 ? ascii_lower(a.p[i - 2]) : 0;
         row[0] = i;
         for (unsigned j = 1; j <= b.n; j++) {
-            unsigned swap = diagonal + (ascii_lower(a.p[i - 1]) != ascii_lower(b.p[j - 1]));
-            unsigned best = row[j] + 1 < row[j - 1] + 1 ? row[j] + 1 : row[j - 1] + 1;
-            diagonal = row[j];
-            row[j] = swap < best ? swap : best;
+            char d = ascii_lower(b.p[j - 1]);
+            row[j] = least(above[j - 1] + (c != d), least(above[j], row[j - 1]) + 1);
+            if (i > 1 && j > 1 && c == ascii_lower(b.p[j - 2]) && before == d)
+                row[j] = least(row[j], higher[j - 2] + 1);
         }
     }
-    return row[b.n] > limit ? limit + 1 : row[b.n];
+    unsigned far = rows[a.n % ROWS][b.n];
+    return far > limit ? limit + 1 : far;
 }

@@ -47,7 +47,8 @@ bool slice_cut(struct slice *rest, char sep, struct slice *piece);
  * byte. */
 bool utf8_valid(struct slice s, size_t *bad);
 
-/* Levenshtein distance for "did you mean", bounded: anything over limit comes back as limit + 1. */
+/* How many letters to add, drop, change or exchange with their neighbour lead from a to b (optimal
+ * string alignment, without case), bounded: anything over limit comes back as limit + 1. */
 unsigned str_distance(struct slice a, struct slice b, unsigned limit);
 
 #endif

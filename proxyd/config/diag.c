@@ -17,6 +17,7 @@ enum {
     EXCERPT_LEFT = 40, /* of them before the column, when the line is longer */
     SHOWN = 80,        /* bytes of a word in a message */
     ROTATING_ROOM = 512,
+    GUESS_PREFIX = 3, /* letters that two words must begin with when one is the other's beginning */
 };
 
 void diags_init(struct diags *d)
@@ -96,11 +97,22 @@ void diag_more(struct diags *d, const char *fmt, ...)
     va_end(ap);
 }
 
-struct guess guess_for(struct slice wrong)
+/* The distance of a guess that is just near enough. */
+static unsigned guess_limit(struct slice wrong)
 {
     size_t third = wrong.n / 3;
-    unsigned limit = third < 1 ? 1 : third > 4 ? 4 : (unsigned)third;
-    return (struct guess){ wrong, { NULL, 0 }, limit + 1 };
+    return third < 1 ? 1 : third > 4 ? 4 : (unsigned)third;
+}
+
+struct guess guess_for(struct slice wrong)
+{
+    return (struct guess){ wrong, { NULL, 0 }, guess_limit(wrong) + 1 };
+}
+
+static bool begins_alike(struct slice a, struct slice b)
+{
+    size_t n = a.n < b.n ? a.n : b.n;
+    return n >= GUESS_PREFIX && slice_eq_nocase((struct slice){ a.p, n }, (struct slice){ b.p, n });
 }
 
 void guess_try(struct guess *g, struct slice candidate)
@@ -108,6 +120,8 @@ void guess_try(struct guess *g, struct slice candidate)
     if (g->distance == 0 || candidate.n == 0)
         return;
     unsigned far = str_distance(g->wrong, candidate, g->distance - 1);
+    if (far >= g->distance && begins_alike(g->wrong, candidate))
+        far = guess_limit(g->wrong);
     if (far < g->distance && far < candidate.n) {
         g->best = candidate;
         g->distance = far;

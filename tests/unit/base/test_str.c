@@ -129,6 +129,11 @@ static void distance(void **state)
     (void)state;
     assert_int_equal(str_distance(SLICE("kitten"), SLICE("sitting"), 5), 3);
     assert_int_equal(str_distance(SLICE("same"), SLICE("SAME"), 5), 0);
+    assert_int_equal(str_distance(SLICE("haed"), SLICE("head"), 5), 1);
+    assert_int_equal(str_distance(SLICE("rnu"), SLICE("run"), 5), 1);
+    assert_int_equal(str_distance(SLICE("ba"), SLICE("AB"), 5), 1);
+    assert_int_equal(str_distance(SLICE("badc"), SLICE("abcd"), 5), 2);
+    assert_int_equal(str_distance(SLICE("ca"), SLICE("abc"), 5), 3);
     assert_int_equal(str_distance(SLICE(""), SLICE("abc"), 5), 3);
     assert_int_equal(str_distance(SLICE("abc"), SLICE(""), 2), 3);
     assert_int_equal(str_distance(SLICE("abcdef"), SLICE("uvwxyz"), 2), 3);

@@ -196,12 +196,42 @@ static void guesses(void **state)
     struct guess g = guess_for(SLICE("tunel-idle"));
     guess_try_list(&g, "head body tunnel-idle tunnel-lifetime");
     assert_true(slice_is(g.best, "tunnel-idle"));
+    static const char *const swapped[][2] = { { "haed", "head" },
+                                              { "idel", "idle" },
+                                              { "chekc", "check" },
+                                              { "rnu", "run" },
+                                              { "atuo", "auto" } };
+    for (size_t i = 0; i < countof(swapped); i++) {
+        g = guess_for(slice_of(swapped[i][0]));
+        guess_try_list(&g, "head body idle check run auto");
+        assert_true(slice_is(g.best, swapped[i][1]));
+    }
     g = guess_for(SLICE("xyz"));
     guess_try_list(&g, "head body idle");
     assert_int_equal(g.best.n, 0);
     g = guess_for(SLICE("a"));
     guess_try_list(&g, "b c");
     assert_int_equal(g.best.n, 0);
+}
+
+/* The beginning of a word is a guess, but never a better one than a word with a slip. */
+static void guesses_by_the_beginning(void **state)
+{
+    (void)state;
+    struct guess g = guess_for(SLICE("warn"));
+    guess_try_list(&g, "error warning info debug");
+    assert_true(slice_is(g.best, "warning"));
+    g = guess_for(SLICE("information"));
+    guess_try_list(&g, "error warning info debug");
+    assert_true(slice_is(g.best, "info"));
+    g = guess_for(SLICE("tunnel"));
+    guess_try_list(&g, "tunnel-idle tunnels");
+    assert_true(slice_is(g.best, "tunnels"));
+    g = guess_for(SLICE("in"));
+    guess_try_list(&g, "information");
+    assert_int_equal(g.best.n, 0);
+    check(RIGHT "log error { level warn; }");
+    assert_says(&t, "did you mean \"warning\"?");
 }
 
 int main(void)
@@ -222,6 +252,7 @@ int main(void)
         cmocka_unit_test_teardown(a_long_line_is_clipped, end),
         cmocka_unit_test_teardown(secrets_are_not_shown, end),
         cmocka_unit_test(guesses),
+        cmocka_unit_test_teardown(guesses_by_the_beginning, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
