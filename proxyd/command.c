@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "config/load.h"
+#include "config/shown.h"
 
 #ifndef PROXYD_VERSION
 #define PROXYD_VERSION "0"
@@ -53,11 +54,14 @@ static struct command do_check(struct options o)
     const char *name = o.config == NULL             ? "the built-in configuration"
                        : strcmp(o.config, "-") == 0 ? "standard input"
                                                     : o.config;
-    if (!fine || d.warnings)
-        fprintf(stderr, "%s: %u error%s, %u warning%s\n", name, d.errors, d.errors == 1 ? "" : "s",
-                d.warnings, d.warnings == 1 ? "" : "s");
+    bool clean = fine && d.warnings == 0;
+    FILE *to = clean ? stdout : stderr;
+    shown_put(to, slice_of(name));
+    if (clean)
+        fputs(": no errors\n", to);
     else
-        printf("%s: no errors\n", name);
+        fprintf(to, ": %u error%s, %u warning%s\n", d.errors, d.errors == 1 ? "" : "s", d.warnings,
+                d.warnings == 1 ? "" : "s");
     bool refused = !fine || (o.strict && d.warnings);
     diags_free(&d);
     config_free(&t);

@@ -50,17 +50,21 @@ bool slice_cut(struct slice *rest, char sep, struct slice *piece)
     return true;
 }
 
-/* Length of the UTF-8 sequence at s, 0 when malformed (overlong, surrogate, above U+10FFFF). */
-static size_t utf8_sequence(const u8 *s, size_t n)
+size_t utf8_first(struct slice text, u32 *point)
 {
+    const u8 *s = (const u8 *)text.p;
+    *point = s[0];
     if (s[0] < 0x80)
         return 1;
     size_t len = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
-    if (s[0] < 0xc2 || s[0] > 0xf4 || n < len)
+    if (s[0] < 0xc2 || s[0] > 0xf4 || text.n < len)
         return 0;
-    for (size_t i = 1; i < len; i++)
+    *point = s[0] & (0x7fu >> len);
+    for (size_t i = 1; i < len; i++) {
         if ((s[i] & 0xc0) != 0x80)
             return 0;
+        *point = *point << 6 | (s[i] & 0x3f);
+    }
     if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
         (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
         return 0;
@@ -70,7 +74,8 @@ static size_t utf8_sequence(const u8 *s, size_t n)
 bool utf8_valid(struct slice s, size_t *bad)
 {
     for (size_t i = 0; i < s.n;) {
-        size_t len = utf8_sequence((const u8 *)s.p + i, s.n - i);
+        u32 point;
+        size_t len = utf8_first(slice_skip(s, i), &point);
         if (len == 0) {
             if (bad)
                 *bad = i;

@@ -43,6 +43,9 @@ struct slice slice_trim(struct slice s);
  * empty last piece is a piece: "a," yields "a" and "". */
 bool slice_cut(struct slice *rest, char sep, struct slice *piece);
 
+/* Bytes of the first character of s, which is not empty, and its code point; 0 when it is malformed
+ * (cut short, overlong, a surrogate, above U+10FFFF). */
+size_t utf8_first(struct slice s, u32 *point);
 /* Well-formed UTF-8 by RFC 3629? On false, *bad (may be NULL) is the offset of the first bad
  * byte. */
 bool utf8_valid(struct slice s, size_t *bad);

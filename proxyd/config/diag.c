@@ -11,6 +11,7 @@
 #include "base/must.h"
 #include "base/str.h"
 #include "base/text.h"
+#include "config/shown.h"
 
 enum {
     EXCERPT = 100,     /* bytes of a line that are shown at most */
@@ -141,6 +142,12 @@ void guess_tell(const struct guess *g, struct diags *d)
         diag_more(d, "did you mean \"%.*s\"?", SLICE_FMT(g->best));
 }
 
+/* A byte of a character that is not its first. */
+static bool continues(char c)
+{
+    return ((u8)c & 0xc0) == 0x80;
+}
+
 static char *rotating(size_t *cap)
 {
     static char area[8][ROTATING_ROOM];
@@ -151,21 +158,17 @@ static char *rotating(size_t *cap)
 
 const char *slice_shown(struct slice s)
 {
-    size_t cap, n = 0;
+    size_t cap;
     char *p = rotating(&cap);
+    struct text t = text_in(p, cap - 1);
     bool clipped = s.n > SHOWN;
     size_t end = clipped ? SHOWN : s.n;
-    while (clipped && end > 0 && ((u8)s.p[end] & 0xc0) == 0x80)
+    while (clipped && end > 0 && continues(s.p[end]))
         end--;
-    p[n++] = '"';
-    for (size_t i = 0; i < end; i++) {
-        u8 c = (u8)s.p[i];
-        if (c < 0x20 || c == 0x7f)
-            n += (size_t)snprintf(p + n, cap - n, "\\x%02x", c);
-        else
-            p[n++] = (char)c;
-    }
-    snprintf(p + n, cap - n, clipped ? "...\"" : "\"");
+    text_char(&t, '"');
+    shown_escape(&t, (struct slice){ s.p, end });
+    text_cstr(&t, clipped ? "...\"" : "\"");
+    p[t.n] = 0;
     return p;
 }
 
@@ -222,20 +225,6 @@ static struct slice line_of(struct slice text, u32 line)
     return s;
 }
 
-static bool continues(char c)
-{
-    return ((u8)c & 0xc0) == 0x80;
-}
-
-/* One byte for a terminal: controls become ?, so that a file cannot move the cursor. */
-static void put_safe(FILE *to, struct slice s)
-{
-    for (size_t i = 0; i < s.n; i++) {
-        u8 c = (u8)s.p[i];
-        fputc((c < 0x20 && c != '\t') || c == 0x7f ? '?' : c, to);
-    }
-}
-
 /* The part of a line around offset `at` that is shown; cuts fall between characters. */
 static struct slice window(struct slice line, size_t at)
 {
@@ -263,41 +252,49 @@ static void print_excerpt(const struct diag *g, struct slice text, FILE *to)
     struct slice part = window(line, at);
     bool cut_left = part.p > line.p, cut_right = part.p + part.n < line.p + line.n;
     fprintf(to, "    %s", cut_left ? "..." : "");
-    put_safe(to, part);
+    shown_put(to, part);
     fprintf(to, "%s\n    %s", cut_right ? "..." : "", cut_left ? "   " : "");
-    at -= (size_t)(part.p - line.p);
-    for (size_t i = 0; i < at && i < part.n; i++)
-        if (!continues(part.p[i]))
-            fputc(part.p[i] == '\t' ? '\t' : ' ', to);
+    struct slice rest = slice_skip(line, at);
+    rest.n = (size_t)(part.p + part.n - rest.p);
+    shown_fill(to, slice_range(part.p, rest.p), ' ', 0);
     fputc('^', to);
-    for (size_t i = at + 1; i < part.n && i < at + g->width; i++)
-        if (!continues(part.p[i]))
-            fputc('~', to);
+    if (rest.n > g->width)
+        rest.n = g->width;
+    shown_fill(to, rest, '~', 1);
     fputc('\n', to);
+}
+
+static void print_lines(struct slice lines, FILE *to)
+{
+    struct slice line;
+    while (slice_cut(&lines, '\n', &line)) {
+        shown_put(to, line);
+        fputc('\n', to);
+    }
 }
 
 static void print_one(const struct diags *d, const struct diag *g, FILE *to)
 {
     const char *kind = g->warning ? "warning" : "error";
-    const char *more = strchr(g->message, '\n');
-    size_t first = more ? (size_t)(more - g->message) : strlen(g->message);
+    struct slice more = slice_of(g->message), first;
+    slice_cut(&more, '\n', &first);
     if (g->at.file == NULL) {
         fprintf(to, "%s: ", kind);
     } else {
-        put_safe(to, slice_of(g->at.file));
+        shown_put(to, slice_of(g->at.file));
         if (g->at.line)
             fprintf(to, ":%u:%u", g->at.line, g->at.column);
         fprintf(to, ": %s: ", kind);
     }
-    put_safe(to, (struct slice){ g->message, first });
-    fputc('\n', to);
+    print_lines(first, to);
     const struct source *s = source_of(d, g->at);
     if (s && g->at.line)
         print_excerpt(g, s->text, to);
-    if (more)
-        fprintf(to, "%s\n", more + 1);
+    print_lines(more, to);
     while (s && s->from.file) {
-        fprintf(to, "    included from %s:%u:%u\n", s->from.file, s->from.line, s->from.column);
+        fputs("    included from ", to);
+        shown_put(to, slice_of(s->from.file));
+        fprintf(to, ":%u:%u\n", s->from.line, s->from.column);
         s = source_of(d, s->from);
     }
 }

@@ -119,6 +119,19 @@ static void utf8(void **state)
         assert_false(utf8_valid(slice_of(bad[i]), &at));
         assert_int_equal(at, 0);
     }
+    static const struct {
+        const char *text;
+        u32 point;
+        size_t n;
+    } first[] = { { "a", 'a', 1 },
+                  { "\xc2\x9bx", 0x9b, 2 },
+                  { "\xe2\x82\xac", 0x20ac, 3 },
+                  { "\xf4\x8f\xbf\xbf", 0x10ffff, 4 } };
+    for (unsigned i = 0; i < countof(first); i++) {
+        u32 point;
+        assert_int_equal(utf8_first(slice_of(first[i].text), &point), first[i].n);
+        assert_int_equal(point, first[i].point);
+    }
     size_t at = 0;
     assert_false(utf8_valid(SLICE("ok\xc3\xa9\xff"), &at));
     assert_int_equal(at, 4);

@@ -152,6 +152,23 @@ static void check_and_its_codes(void **state)
     assert_left(1, "", "No such file or directory");
 }
 
+static void names_of_files_are_safe_to_print(void **state)
+{
+    (void)state;
+    static const char path[] = "/tmp/proxyd-\x1b[2J\xc2\x9b.conf";
+    char line[80];
+    write_file(path, "include x;");
+    snprintf(line, sizeof line, "check -c %s", path);
+    run(line);
+    assert_left(1, "", "/tmp/proxyd-?[2J?.conf:1:9: error: ");
+    assert_non_null(strstr(r.err, "\n/tmp/proxyd-?[2J?.conf: 1 error, 0 warnings\n"));
+    assert_null(strchr(r.err, 0x1b));
+    assert_null(strstr(r.err, "\xc2\x9b"));
+    remove(path);
+    run("\xc2\x9b");
+    assert_left(2, "", "there is no command \"\\xc2\\x9b\"\n");
+}
+
 static void prints(void **state)
 {
     (void)state;
@@ -175,6 +192,7 @@ int main(void)
         cmocka_unit_test(every_command_teaches),
         cmocka_unit_test(run_is_left_to_main),
         cmocka_unit_test(check_and_its_codes),
+        cmocka_unit_test(names_of_files_are_safe_to_print),
         cmocka_unit_test(prints),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -146,6 +146,40 @@ static void wide_characters(void **state)
     assert_says(&t, "    limits { head \"\xc3\xa9\xc3\xa9\" ; }\n                  ^~~~\n");
 }
 
+/* Of two columns, of none, and a byte order mark, which nobody sees. */
+static void characters_of_other_widths(void **state)
+{
+    (void)state;
+    check("\xef\xbb\xbf"
+          "x; " RIGHT);
+    assert_says(&t, "\xef\xbb\xbfx; listener");
+    assert_says(&t, "\n    ^\n");
+    trial_end(&t);
+    check(RIGHT "limits { head \xe6\x97\xa5\xe6\x9c\xac; } # \xf0\x9f\x98\x80\n"
+                "pool \"\xf0\x9f\x98\x80\xf0\x9f\x98\x80\" { x; }\n"
+                "pool \"e\xcc\x81\" { y; }\n");
+    assert_says(&t, "# \xf0\x9f\x98\x80\n                  ^~~~\n");
+    assert_says(&t, "\xf0\x9f\x98\x80\" { x; }\n                  ^\n");
+    assert_says(&t, "\" { y; }\n               ^\n");
+}
+
+/* C1 controls, marks that turn the line around, and what is no UTF-8 at all. */
+static void what_a_terminal_would_obey(void **state)
+{
+    (void)state;
+    check(RIGHT "a\xc2\x9b"
+                "b\xe2\x80\xae\xe2\x81\xa6\xd8\x9c"
+                "c\xe2\x80\xa8 x;\n");
+    assert_says(&t, "t.conf:2:1: error: "
+                    "\"a\\xc2\\x9bb\\xe2\\x80\\xae\\xe2\\x81\\xa6\\xd8\\x9cc\\xe2\\x80\\xa8\" "
+                    "is not known");
+    assert_says(&t, "\n    a?b???c? x;\n    ^~~~~~~~\n");
+    trial_end(&t);
+    check("a \x9b\xff;\n");
+    assert_says(&t, "\n    a ??;\n      ^\n");
+    assert_string_equal(slice_shown(SLICE("\xff\t")), "\"\\xff\\x09\"");
+}
+
 static void controls_do_not_reach_the_terminal(void **state)
 {
     (void)state;
@@ -248,6 +282,8 @@ int main(void)
         cmocka_unit_test_teardown(twenty_and_more, end),
         cmocka_unit_test_teardown(in_the_order_of_the_text, end),
         cmocka_unit_test_teardown(wide_characters, end),
+        cmocka_unit_test_teardown(characters_of_other_widths, end),
+        cmocka_unit_test_teardown(what_a_terminal_would_obey, end),
         cmocka_unit_test_teardown(controls_do_not_reach_the_terminal, end),
         cmocka_unit_test_teardown(a_long_line_is_clipped, end),
         cmocka_unit_test_teardown(secrets_are_not_shown, end),
