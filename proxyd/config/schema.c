@@ -9,6 +9,8 @@
 
 #include "base/must.h"
 #include "base/str.h"
+#include "config/schema_key.h"
+#include "config/schema_repair.h"
 #include "config/schema_type.h"
 
 enum { ROWS_MAX = 64 }; /* rows of one table */
@@ -74,40 +76,6 @@ static void add_name(struct checker *c, struct node *n)
     }
 }
 
-/* ---- rows ---- */
-
-/* Length of the first word of a row's key. */
-static size_t key_head(const char *key)
-{
-    const char *blank = strchr(key, ' ');
-    return blank ? (size_t)(blank - key) : strlen(key);
-}
-
-static bool row_fits(const struct schema_row *row, const struct node *n)
-{
-    size_t head = key_head(row->key);
-    if (!slice_eq(node_key(n), (struct slice){ row->key, head }))
-        return false;
-    return row->key[head] == 0 ||
-           (n->nwords > 1 && slice_is(n->words[1].text, row->key + head + 1));
-}
-
-static const struct schema_row *find_row(const struct schema_row *rows, const struct node *n)
-{
-    for (; rows->key; rows++)
-        if (row_fits(rows, n))
-            return rows;
-    return NULL;
-}
-
-static bool is_key(const struct schema_row *rows, struct slice word)
-{
-    for (; rows->key; rows++)
-        if (slice_eq(word, (struct slice){ rows->key, key_head(rows->key) }))
-            return true;
-    return slice_is(word, "include");
-}
-
 static bool any_negatable(const struct schema_row *rows)
 {
     for (; rows->key; rows++)
@@ -116,127 +84,7 @@ static bool any_negatable(const struct schema_row *rows)
     return false;
 }
 
-/* The block that knows `key`, looked for in all tables below rows; NULL when none does. */
-static const char *home_of(const struct schema_row *rows, const char *within, struct slice key,
-                           unsigned depth)
-{
-    for (; rows->key && depth < 8; rows++) {
-        if (within && slice_is(key, rows->key))
-            return within;
-        const char *found =
-            rows->children ? home_of(rows->children, rows->key, key, depth + 1) : NULL;
-        if (found)
-            return found;
-    }
-    return NULL;
-}
-
-static void where_text(struct text *t, const struct node *block)
-{
-    if (block->nwords == 0) {
-        text_lit(t, "at the top level");
-        return;
-    }
-    text_lit(t, "in the block \"");
-    for (u32 i = 0; i < block->nwords && i < 2; i++) {
-        text_cstr(t, i ? " " : "");
-        text_add(t, block->words[i].text);
-    }
-    text_lit(t, "\"");
-}
-
-/* `log acess`: the first word of a key of two words, and a second that belongs to none of them. */
-static void unknown_second(struct checker *c, const struct node *n, const struct schema_row *rows,
-                           const char *where)
-{
-    const struct word *second = &n->words[1];
-    struct guess g = guess_for(second->text);
-    char known[200];
-    struct text k = text_in(known, sizeof known - 1);
-    diag_error(c->d, second, "%s is not known behind \"%s\" %s", word_shown(second),
-               n->words[0].text.p, where);
-    for (const struct schema_row *r = rows; r->key; r++) {
-        size_t head = key_head(r->key);
-        if (r->key[head] == 0 || !slice_eq(node_key(n), (struct slice){ r->key, head }))
-            continue;
-        text_cstr(&k, k.n ? ", " : "");
-        text_cstr(&k, r->key);
-        guess_try(&g, slice_of(r->key + head + 1));
-    }
-    known[k.n] = 0;
-    diag_more(c->d, "expected one of: %s", known);
-    guess_tell(&g, c->d);
-}
-
-static void unknown_key(struct checker *c, const struct node *n, const struct schema_row *rows)
-{
-    char where[200], known[700];
-    struct text w = text_in(where, sizeof where - 1), k = text_in(known, sizeof known - 1);
-    struct guess g = guess_for(node_key(n));
-    where_text(&w, n->parent);
-    where[w.n] = 0;
-    if (is_key(rows, node_key(n)) && n->nwords > 1) {
-        unknown_second(c, n, rows, where);
-        return;
-    }
-    for (const struct schema_row *r = rows; r->key; r++) {
-        text_cstr(&k, r == rows ? "" : ", ");
-        text_cstr(&k, r->key);
-        guess_try(&g, (struct slice){ r->key, key_head(r->key) });
-    }
-    known[k.n] = 0;
-    guess_try(&g, SLICE("include"));
-    diag_error(c->d, &n->words[0], "%s is not known %s", slice_shown(node_key(n)), where);
-    if (rows[0].key && rows[1].key)
-        diag_more(c->d, "expected one of: %s", known);
-    else
-        diag_more(c->d, "expected \"%s\"", known);
-    guess_tell(&g, c->d);
-    const char *home = g.best.n ? NULL : home_of(c->top, NULL, node_key(n), 0);
-    if (home)
-        diag_more(c->d, "it is known in the block \"%s\"", home);
-}
-
 /* ---- words ---- */
-
-/* Cuts n before its word i; what follows is a node of its own, to which the block belongs. */
-static struct node *cut_node(struct checker *c, struct node *n, u32 i)
-{
-    const struct word *before = &n->words[i - 1];
-    struct position behind = before->at;
-    behind.column += before->width;
-    diag_error_at(c->d, behind, 1, "a \";\" is missing behind %s", word_shown(before));
-    struct node *rest = arena_alloc(&c->t->arena, sizeof *rest);
-    *rest = *n;
-    rest->words = &n->words[i];
-    rest->nwords = n->nwords - i;
-    n->nwords = i;
-    n->block = false;
-    n->children = n->last = NULL;
-    n->end = behind;
-    n->next = rest;
-    return rest;
-}
-
-/* A word that begins a new line and is a key of this place is taken for the next statement, whose
- * predecessor was not ended. Tells so and cuts the node there, so that all parts can be checked. */
-static void split_node(struct checker *c, struct node *n, const struct schema_row *rows)
-{
-    struct node *last = n;
-    for (u32 i = 2; i < last->nwords; i++) {
-        const struct word *w = &last->words[i];
-        if (w->at.line == w[-1].at.line || w->kind != WORD_BARE || !is_key(rows, w->text))
-            continue;
-        last = cut_node(c, last, i);
-        i = 1;
-    }
-    if (last == n)
-        return;
-    for (struct node *child = last->children; child; child = child->next)
-        child->parent = last;
-    if (n->parent->last == n)
-        n->parent->last = last;
-}
 
 static void check_ref(struct checker *c, const struct schema_row *row, const struct word *w)
 {
@@ -365,7 +213,7 @@ static void take_not(struct checker *c, struct node *n, const struct schema_row 
     n->negated = true;
     n->words++;
     n->nwords--;
-    const struct schema_row *row = find_row(rows, n);
+    const struct schema_row *row = schema_row_of(rows, n);
     if (row && !row->negatable)
         diag_error(c->d, n->words - 1, "\"not\" cannot stand before \"%s\"", row->key);
 }
@@ -377,14 +225,14 @@ static void check_node(struct checker *c, struct node *n, const struct schema_ro
 {
     u32 before = c->d->errors, unread = c->unread;
     if (n->parent != c->root)
-        split_node(c, n, rows);
+        schema_repair_statement(c->t, n, rows, c->d);
     take_not(c, n, rows);
     if (n->nwords == 1 && slice_is(node_key(n), "not") && c->d->errors != before)
         return;
-    const struct schema_row *row = n->row ? n->row : find_row(rows, n);
+    const struct schema_row *row = n->row ? n->row : schema_row_of(rows, n);
     n->row = row;
     if (row == NULL) {
-        unknown_key(c, n, rows);
+        schema_unknown_key(n, rows, c->top, c->d);
         return;
     }
     struct node **first = &seen[row - rows];
@@ -439,8 +287,8 @@ bool schema_check(struct tree *t, const struct schema_row *rows, struct diags *d
     c.slots = must_zalloc(c.nslots * sizeof *c.slots);
     /* Forward references are allowed, so the top level's names come first. */
     for (struct node *b = t->root.children; b; b = b->next) {
-        split_node(&c, b, rows);
-        b->row = find_row(rows, b);
+        schema_repair_statement(t, b, rows, d);
+        b->row = schema_row_of(rows, b);
         if (b->row && b->row->kind == ROW_NAMED && b->nwords == 2 && b->block)
             add_name(&c, b);
     }

@@ -1,0 +1,121 @@
+/*
+ * Rows by their keys. A key may have two words ("log access"), so a statement is asked for both.
+ */
+#include "config/schema_key.h"
+
+#include "base/str.h"
+#include "base/text.h"
+
+/* Length of the first word of a row's key. */
+static size_t key_head(const char *key)
+{
+    const char *blank = strchr(key, ' ');
+    return blank ? (size_t)(blank - key) : strlen(key);
+}
+
+static bool row_fits(const struct schema_row *row, const struct node *n)
+{
+    size_t head = key_head(row->key);
+    if (!slice_eq(node_key(n), (struct slice){ row->key, head }))
+        return false;
+    return row->key[head] == 0 ||
+           (n->nwords > 1 && slice_is(n->words[1].text, row->key + head + 1));
+}
+
+const struct schema_row *schema_row_of(const struct schema_row *rows, const struct node *n)
+{
+    for (; rows->key; rows++)
+        if (row_fits(rows, n))
+            return rows;
+    return NULL;
+}
+
+bool schema_is_key(const struct schema_row *rows, struct slice word)
+{
+    for (; rows->key; rows++)
+        if (slice_eq(word, (struct slice){ rows->key, key_head(rows->key) }))
+            return true;
+    return slice_is(word, "include");
+}
+
+/* The block that knows `key`, looked for in all tables below rows; NULL when none does. */
+static const char *home_of(const struct schema_row *rows, const char *within, struct slice key,
+                           unsigned depth)
+{
+    for (; rows->key && depth < 8; rows++) {
+        if (within && slice_is(key, rows->key))
+            return within;
+        const char *found =
+            rows->children ? home_of(rows->children, rows->key, key, depth + 1) : NULL;
+        if (found)
+            return found;
+    }
+    return NULL;
+}
+
+static void where_text(struct text *t, const struct node *block)
+{
+    if (block->nwords == 0) {
+        text_lit(t, "at the top level");
+        return;
+    }
+    text_lit(t, "in the block \"");
+    for (u32 i = 0; i < block->nwords && i < 2; i++) {
+        text_cstr(t, i ? " " : "");
+        text_add(t, block->words[i].text);
+    }
+    text_lit(t, "\"");
+}
+
+/* `log acess`: the first word of a key of two words, and a second that belongs to none of them. */
+static void unknown_second(const struct node *n, const struct schema_row *rows, const char *where,
+                           struct diags *d)
+{
+    const struct word *second = &n->words[1];
+    struct guess g = guess_for(second->text);
+    char known[200];
+    struct text k = text_in(known, sizeof known - 1);
+    diag_error(d, second, "%s is not known behind \"%s\" %s", word_shown(second),
+               n->words[0].text.p, where);
+    for (const struct schema_row *r = rows; r->key; r++) {
+        size_t head = key_head(r->key);
+        if (r->key[head] == 0 || !slice_eq(node_key(n), (struct slice){ r->key, head }))
+            continue;
+        text_cstr(&k, k.n ? ", " : "");
+        text_cstr(&k, r->key);
+        guess_try(&g, slice_of(r->key + head + 1));
+    }
+    known[k.n] = 0;
+    diag_more(d, "expected one of: %s", known);
+    guess_tell(&g, d);
+}
+
+void schema_unknown_key(const struct node *n, const struct schema_row *rows,
+                        const struct schema_row *top, struct diags *d)
+{
+    char where[200], known[700];
+    struct text w = text_in(where, sizeof where - 1), k = text_in(known, sizeof known - 1);
+    struct guess g = guess_for(node_key(n));
+    where_text(&w, n->parent);
+    where[w.n] = 0;
+    if (schema_is_key(rows, node_key(n)) && n->nwords > 1) {
+        unknown_second(n, rows, where, d);
+        return;
+    }
+    for (const struct schema_row *r = rows; r->key; r++) {
+        text_cstr(&k, r == rows ? "" : ", ");
+        text_cstr(&k, r->key);
+        guess_try(&g, (struct slice){ r->key, key_head(r->key) });
+    }
+    known[k.n] = 0;
+    guess_try(&g, SLICE("include"));
+    diag_error(d, &n->words[0], "%s is not known %s", slice_shown(node_key(n)), where);
+    if (rows[0].key && rows[1].key)
+        diag_more(d, "expected one of: %s", known);
+    else
+        diag_more(d, "expected \"%s\"", known);
+    guess_tell(&g, d);
+    const char *home = g.best.n ? NULL : home_of(top, NULL, node_key(n), 0);
+    if (home)
+        diag_more(d, "it is known in the block \"%s\"", home);
+}
