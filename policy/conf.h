@@ -9,7 +9,8 @@
 extern const struct schema_row policy_rows[];
 
 /* What types cannot say: values that mean something else than they look like, rules that can never
- * decide, a deny by path around which CONNECT leads. The node is right by policy_rows. */
+ * decide, a deny by path around which CONNECT leads. Warnings, all of them, and only about a policy
+ * without errors. */
 void policy_conf_check(const struct node *policy, struct diags *d);
 
 /* Parts of it, one row each. */

@@ -140,7 +140,7 @@ const struct schema_row timeouts_rows[] = {
 static void check_log_path(const struct node *n, struct diags *d)
 {
     const struct word *w = node_arg(n, 0);
-    if (schema_listed(n->row->also, w->text))
+    if (w->told || schema_listed(n->row->also, w->text))
         return;
     if (slice_is(w->text, "syslog")) { /* a word of the language, though not yet of this version */
         diag_error(d, w, "%s is not known here", word_shown(w));
@@ -202,7 +202,7 @@ static void check_server(const struct node *n, struct diags *d)
 static void check_hosts(const struct node *n, struct diags *d)
 {
     const struct word *w = node_arg(n, 0);
-    if (schema_listed(n->row->also, w->text))
+    if (w->told || schema_listed(n->row->also, w->text))
         return;
     struct arena a;
     struct stat st;
@@ -285,8 +285,8 @@ void conf_check(const struct node *root, struct diags *d)
                     return;
                 }
                 seen[n] = bind_read(w);
-                if (seen[n].addr.port == 0)
-                    continue; /* told already */
+                if (w->told)
+                    continue;
                 u32 k = 0;
                 while (k < n && !bind_clashes(&seen[k], &seen[n]))
                     k++;

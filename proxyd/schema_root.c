@@ -22,7 +22,7 @@ static const struct {
 static void check_listener(const struct node *n, struct diags *d)
 {
     const struct node *mode = node_child(n, "mode");
-    const struct word *word = mode ? node_arg(mode, 0) : NULL;
+    const struct word *word = mode && !mode->told ? node_arg(mode, 0) : NULL;
     for (size_t i = 0; word && i < countof(modes); i++) {
         if (!slice_is(word->text, modes[i].mode))
             continue;
@@ -30,7 +30,7 @@ static void check_listener(const struct node *n, struct diags *d)
         if (other)
             diag_error(d, &other->words[0], "\"%s\" does not go with \"mode %s\"", modes[i].refuses,
                        modes[i].mode);
-        if (node_child(n, modes[i].needs) == NULL) {
+        if (!node_may_have(n, modes[i].needs)) {
             diag_error(d, word, "\"mode %s\" needs \"%s\"", modes[i].mode, modes[i].needs);
             diag_more(d, "expected something like: %s %s;", modes[i].needs,
                       i == 0 ? "staff" : "web");
@@ -163,7 +163,7 @@ const struct schema_row root_rows[] = {
 static void check_admin(const struct node *root, struct diags *d)
 {
     const struct node *a = node_child(node_child(root, "admin"), "bind");
-    if (a == NULL || node_nargs(a) == 0)
+    if (a == NULL || a->told)
         return;
     struct bind_conf admin = bind_read(node_arg(a, 0));
     for (const struct node *l = node_child(root, "listener"); l; l = node_again(l))
@@ -181,10 +181,10 @@ static void check_admin(const struct node *root, struct diags *d)
             }
 }
 
-bool root_check(struct tree *t, struct diags *d, bool whole)
+bool root_check(struct tree *t, struct diags *d)
 {
     u32 before = d->errors;
-    schema_check(t, root_rows, d, whole);
+    schema_check(t, root_rows, d);
     conf_check(&t->root, d);
     check_admin(&t->root, d);
     return d->errors == before;
@@ -196,5 +196,5 @@ bool config_open(const char *path_or_null, struct tree *t, struct diags *d)
                              : config_load_text("(built-in)", slice_of(default_conf), true, t, d);
     if (t->sources == NULL)
         return false; /* nothing was read, and that is told */
-    return root_check(t, d, read) && read;
+    return root_check(t, d) && read;
 }

@@ -7,8 +7,8 @@
 extern const struct schema_row root_rows[];
 
 /* Everything that can be found wrong without a network, a free port or root: schema, references,
- * the checks of every module, addresses used twice. `whole` as in schema_check. */
-bool root_check(struct tree *t, struct diags *d, bool whole);
+ * the checks of every module, addresses used twice. */
+bool root_check(struct tree *t, struct diags *d);
 
 /* Loads and checks a file, "-" for standard input, NULL for the built-in configuration. True: no
  * error, though perhaps warnings; *t is then ready for conf_read and the others. *t is always

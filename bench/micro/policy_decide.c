@@ -54,8 +54,8 @@ static const struct policy *make(const char *each, struct arena *a)
     struct tree tree;
     struct diags d;
     diags_init(&d);
-    bool whole = config_load_text("bench", slice_of(text), false, &tree, &d);
-    if (!schema_check(&tree, rows, &d, whole)) {
+    if (!config_load_text("bench", slice_of(text), false, &tree, &d) ||
+        !schema_check(&tree, rows, &d)) {
         diags_print(&d, stderr);
         exit(1);
     }

@@ -42,7 +42,7 @@ static bool is_text(struct loader *l, const struct source *s)
     return false;
 }
 
-static void parse_source(struct loader *l, struct slice text, const char *file,
+static bool parse_source(struct loader *l, struct slice text, const char *file,
                          struct position from, struct node *block, u32 depth)
 {
     struct source *s = arena_zalloc(&l->t->arena, sizeof *s);
@@ -51,8 +51,10 @@ static void parse_source(struct loader *l, struct slice text, const char *file,
     while (*end)
         end = &(*end)->next;
     *end = s;
-    if (is_text(l, s))
-        parse_text(l, s, block, depth);
+    if (!is_text(l, s))
+        return false;
+    parse_text(l, s, block, depth);
+    return true;
 }
 
 static bool budget_ok(struct loader *l, struct position from, u32 width)
@@ -85,25 +87,25 @@ static const char *read_file(const char *path, bool first, struct slice *text, s
     return file_read(path, CONFIG_FILE_MAX, text, id);
 }
 
-static void load_file(struct loader *l, const char *path, struct position from, u32 width,
+static bool load_file(struct loader *l, const char *path, struct position from, u32 width,
                       struct node *block, u32 depth)
 {
     struct slice text;
     struct file_id id;
     struct position where = from.file ? from : (struct position){ path, 0, 0 };
     if (!budget_ok(l, where, width))
-        return;
+        return false;
     const char *wrong = read_file(path, from.file == NULL, &text, &id);
     if (wrong) {
         diag_error_at(l->d, where, width, "cannot read %s: %s", slice_shown(slice_of(path)), wrong);
-        return;
+        return false;
     }
     if (is_open(l, &id, path)) {
         diag_error_at(l->d, where, width, "%s includes itself", slice_shown(slice_of(path)));
         for (const struct open_file *o = l->open; o; o = o->includer)
             diag_more(l->d, "%s %s", o == l->open ? "which is read by" : "included by", o->name);
         free((void *)(uintptr_t)text.p);
-        return;
+        return false;
     }
     l->nfiles++;
     l->total += text.n;
@@ -111,9 +113,10 @@ static void load_file(struct loader *l, const char *path, struct position from, 
     struct open_file o = { l->open, id, name };
     l->open = &o;
     l->nopen++;
-    parse_source(l, text, name, from, block, depth);
+    bool read = parse_source(l, text, name, from, block, depth);
     l->nopen--;
     l->open = o.includer;
+    return read;
 }
 
 static int by_bytes(const void *a, const void *b)
@@ -121,21 +124,24 @@ static int by_bytes(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static void load_pattern(struct loader *l, const char *pattern, const struct word *w,
+static bool load_pattern(struct loader *l, const char *pattern, const struct word *w,
                          struct node *block, u32 depth)
 {
     glob_t g = { 0 };
     int rc = glob(pattern, GLOB_NOSORT, NULL, &g);
-    if (rc != 0 && rc != GLOB_NOMATCH)
+    bool read = rc == 0 || rc == GLOB_NOMATCH;
+    if (!read)
         diag_error(l->d, w, "cannot list the files of this pattern");
     if (rc == 0 && g.gl_pathc > CONFIG_FILES) {
         diag_error(l->d, w, "this pattern names %zu files, more than %d", g.gl_pathc, CONFIG_FILES);
+        read = false;
     } else if (rc == 0) {
         qsort(g.gl_pathv, g.gl_pathc, sizeof *g.gl_pathv, by_bytes);
         for (size_t i = 0; i < g.gl_pathc && !l->full; i++)
-            load_file(l, g.gl_pathv[i], w->at, w->width, block, depth);
+            read &= load_file(l, g.gl_pathv[i], w->at, w->width, block, depth);
     }
     globfree(&g);
+    return read;
 }
 
 static bool may_open(struct loader *l, const struct word *w)
@@ -154,23 +160,22 @@ static bool may_open(struct loader *l, const struct word *w)
     return true;
 }
 
-void load_include(struct loader *l, const struct word *w, struct node *block, u32 depth)
+bool load_include(struct loader *l, const struct word *w, struct node *block, u32 depth)
 {
     if (!w->told && (w->kind == WORD_REGEX || w->kind == WORD_SECRET || w->text.n == 0)) {
         diag_error(l->d, w, "\"include\" takes a file or a pattern such as conf.d/*.conf");
-        return;
+        return false;
     }
     if (!may_open(l, w))
-        return;
+        return false;
     if (l->nopen >= CONFIG_INCLUDES) {
         diag_error(l->d, w, "files include each other more than %d deep", CONFIG_INCLUDES);
-        return;
+        return false;
     }
     const char *path = file_path(&l->t->arena, w->at.file, w->text).p;
     if (strpbrk(w->text.p, "*?["))
-        load_pattern(l, path, w, block, depth);
-    else
-        load_file(l, path, w->at, w->width, block, depth);
+        return load_pattern(l, path, w, block, depth);
+    return load_file(l, path, w->at, w->width, block, depth);
 }
 
 void load_secret(struct loader *l, const struct word *w, struct word *secret)
@@ -221,7 +226,7 @@ bool config_load_file(const char *path, struct tree *t, struct diags *d)
 {
     struct loader l;
     begin(&l, true, t, d);
-    load_file(&l, path, (struct position){ NULL, 0, 0 }, 1, &t->root, 0);
+    t->root.torn |= !load_file(&l, path, (struct position){ NULL, 0, 0 }, 1, &t->root, 0);
     return end(&l);
 }
 
@@ -234,8 +239,8 @@ bool config_load_text(const char *name, struct slice text, bool files, struct tr
     if (text.n)
         memcpy(copy, text.p, text.n);
     const char *file = arena_copy(&t->arena, slice_of(name)).p;
-    parse_source(&l, (struct slice){ copy, text.n }, file, (struct position){ NULL, 0, 0 },
-                 &t->root, 0);
+    t->root.torn |= !parse_source(&l, (struct slice){ copy, text.n }, file,
+                                  (struct position){ NULL, 0, 0 }, &t->root, 0);
     return end(&l);
 }
 

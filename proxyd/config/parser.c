@@ -27,11 +27,15 @@ static void push_word(struct loader *l, const struct token *t)
         diag_error(l->d, &t->word, "more than %d words in all files", CONFIG_WORDS);
         l->full = true;
     }
-    bool key = l->nstatement == 1;
-    if (key && t->word.kind != WORD_BARE)
+    if (l->nstatement > 1 || t->word.told)
+        return;
+    l->words[0].told = true;
+    if (t->word.kind != WORD_BARE)
         diag_error(l->d, &t->word, "a statement begins with a bare word, not with quotes");
-    else if (key && t->expanded)
+    else if (t->expanded)
         diag_error(l->d, &t->word, "a key cannot come from the environment");
+    else
+        l->words[0].told = false;
 }
 
 static bool bare_is(const struct word *w, const char *text)
@@ -90,6 +94,7 @@ static struct node *make_node(struct place *p, bool block)
 /* Behind an opening brace that cannot be entered: goes behind its closing one. */
 static void skip_block(struct place *p)
 {
+    p->block->torn = true;
     for (u64 deep = 1; deep > 0;) {
         struct token t = lexer_next(&p->lex);
         if (t.kind == TOKEN_END)
@@ -132,8 +137,8 @@ static void on_semicolon(struct place *p, const struct token *t)
         l->nstatement = 0;
         if (n != 2)
             diag_error(l->d, &key, "\"include\" takes the name of one file or one pattern");
-        else
-            load_include(l, &path, p->block, p->depth);
+        if (n != 2 || !load_include(l, &path, p->block, p->depth))
+            p->block->torn = true;
     } else {
         make_node(p, false)->end = t->word.at;
     }
@@ -149,10 +154,29 @@ static void finish_statement(struct place *p)
     struct position behind = last->at;
     behind.column += last->width;
     diag_error_at(l->d, behind, 1, "a \";\" is missing behind %s", word_shown(last));
-    if (bare_is(&l->words[0], "include"))
+    if (bare_is(&l->words[0], "include")) {
         l->nstatement = 0;
-    else
+        p->block->torn = true;
+    } else {
         make_node(p, false)->end = behind;
+    }
+}
+
+static void tear_open_blocks(struct place *p)
+{
+    for (struct node *n = p->block; n; n = n->parent)
+        n->torn = true;
+}
+
+/* The block that was closed last, or one at the end of it, was closed too early. */
+static void tear_last_block(struct node *block)
+{
+    for (struct node *last = block; last && !block->torn; block = last) {
+        block->torn = true;
+        last = NULL;
+        for (struct node *n = block->children; n; n = n->next)
+            last = n->block ? n : last;
+    }
 }
 
 static void on_close(struct place *p, const struct token *t)
@@ -160,6 +184,7 @@ static void on_close(struct place *p, const struct token *t)
     finish_statement(p);
     if (p->block == p->top) {
         diag_error(p->l->d, &t->word, "a \"}\" without a block");
+        tear_last_block(p->top);
         return;
     }
     p->block->end = t->word.at;
@@ -170,6 +195,8 @@ static void on_close(struct place *p, const struct token *t)
 static void on_end(struct place *p)
 {
     finish_statement(p);
+    if (p->block != p->top)
+        tear_open_blocks(p);
     for (; p->block != p->top; p->block = p->block->parent)
         diag_error(p->l->d, &p->block->words[0], "the block %s is not closed",
                    slice_shown(node_key(p->block)));
@@ -196,5 +223,6 @@ void parse_text(struct loader *l, const struct source *s, struct node *block, u3
         case TOKEN_END: on_end(&p); return;
         }
     }
+    tear_open_blocks(&p);
     l->nstatement = 0;
 }

@@ -30,8 +30,8 @@ struct loader {
 /* Parses one text into `block`, which stands `depth` blocks deep. */
 void parse_text(struct loader *l, const struct source *s, struct node *block, u32 depth);
 
-/* `include WORD;` in load.c */
-void load_include(struct loader *l, const struct word *path, struct node *block, u32 depth);
+/* `include WORD;` in load.c. False: not all of it could be read. */
+bool load_include(struct loader *l, const struct word *path, struct node *block, u32 depth);
 /* Puts the first line of the file `path` into *secret, as a WORD_SECRET. */
 void load_secret(struct loader *l, const struct word *path, struct word *secret);
 

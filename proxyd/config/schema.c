@@ -27,10 +27,8 @@ struct checker {
     struct diags *d;
     const struct schema_row *top;
     struct node *root;
-    bool whole;
     struct name_slot *slots;
     size_t nslots; /* a power of two, at most half full */
-    u32 unread;    /* words met whose reading had failed before */
 };
 
 /* ---- names ---- */
@@ -86,13 +84,28 @@ static bool any_negatable(const struct schema_row *rows)
 
 /* ---- words ---- */
 
-static void check_ref(struct checker *c, const struct schema_row *row, const struct word *w)
+/* Is there a block that may be the one of this name: misspelt, or with a name that is not known? */
+static bool may_be_there(const struct checker *c, const char *key, struct slice name)
+{
+    if (c->root->torn)
+        return true;
+    for (const struct node *b = c->root->children; b; b = b->next) {
+        if (b->nwords < 2)
+            continue;
+        bool misspelt = b->meant && strcmp(b->meant->key, key) == 0 && slice_eq(node_name(b), name);
+        if (misspelt || (b->words[1].told && slice_is(node_key(b), key)))
+            return true;
+    }
+    return false;
+}
+
+static bool check_ref(struct checker *c, const struct schema_row *row, const struct word *w)
 {
     struct name_slot *s = slot_of(c, c->root, row->refers, w->text);
-    if (s->node) {
+    if (s->node)
         s->node->used = true;
-        return;
-    }
+    if (s->node || may_be_there(c, row->refers, w->text))
+        return true;
     struct guess g = guess_for(w->text);
     bool any = false;
     for (const struct node *b = c->root->children; b; b = b->next)
@@ -106,6 +119,7 @@ static void check_ref(struct checker *c, const struct schema_row *row, const str
                   : "expected a block \"%s NAME { ... }\" at the top level",
               row->refers);
     guess_tell(&g, c->d);
+    return false;
 }
 
 /* Words bound to the one before, as in `to class private`. */
@@ -160,30 +174,30 @@ static bool check_count(struct checker *c, const struct node *n, u32 first)
     return false;
 }
 
-static void check_words(struct checker *c, const struct node *n)
+/* Marks those that are wrong as told. False: there are too few or too many of them. */
+static bool check_words(struct checker *c, struct node *n)
 {
     const struct schema_row *row = n->row;
     u32 first = 1 + (strchr(row->key, ' ') != NULL);
     if (!check_count(c, n, first))
-        return;
+        return false;
     for (u32 i = first; i < n->nwords; i++) {
-        const struct word *w = &n->words[i];
+        struct word *w = &n->words[i];
         enum schema_type t = schema_word_type(row, i - first);
-        if (w->told) {
-            c->unread++;
+        if (w->told)
             continue;
-        }
         if (w->kind != WORD_REGEX && schema_listed(row->binds, w->text)) {
-            check_bound(c, n, i++);
+            w->told = !check_bound(c, n, i++);
             continue;
         }
         if (t == TYPE_CUSTOM)
             continue;
         if (t == TYPE_REF && w->kind != WORD_REGEX)
-            check_ref(c, row, w);
+            w->told = !check_ref(c, row, w);
         else
-            schema_word_check(row, t, w, c->d);
+            w->told = !schema_word_check(row, t, w, c->d);
     }
+    return true;
 }
 
 /* ---- blocks ---- */
@@ -220,37 +234,70 @@ static void take_not(struct checker *c, struct node *n, const struct schema_row 
 
 static void check_block(struct checker *c, struct node *block, const struct schema_row *rows);
 
-static void check_node(struct checker *c, struct node *n, const struct schema_row *rows,
+/* Finds n's row. False: there is none, or no second one may stand here. */
+static bool find_place(struct checker *c, struct node *n, const struct schema_row *rows,
                        struct node **seen)
 {
-    u32 before = c->d->errors, unread = c->unread;
-    if (n->parent != c->root)
-        schema_repair_statement(c->t, n, rows, c->d);
+    u32 before = c->d->errors;
     take_not(c, n, rows);
     if (n->nwords == 1 && slice_is(node_key(n), "not") && c->d->errors != before)
-        return;
-    const struct schema_row *row = n->row ? n->row : schema_row_of(rows, n);
-    n->row = row;
-    if (row == NULL) {
-        schema_unknown_key(n, rows, c->top, c->d);
-        return;
+        return false;
+    n->row = n->row ? n->row : schema_row_of(rows, n);
+    if (n->row == NULL) {
+        n->meant = schema_meant(rows, n);
+        if (n->words[0].told)
+            n->parent->torn = true;
+        else
+            schema_unknown_key(n, rows, c->top, c->d);
+        return false;
     }
-    struct node **first = &seen[row - rows];
-    if (*first && row->kind != ROW_NAMED && !row->repeat) {
+    struct node **first = &seen[n->row - rows];
+    if (*first && n->row->kind != ROW_NAMED && !n->row->repeat) {
         diag_error(c->d, &n->words[0], "\"%s\" stands here for the second time, first at %s",
-                   row->key, position_shown(node_at(*first)));
-        return;
+                   n->row->key, position_shown(node_at(*first)));
+        return false;
     }
     *first = n;
-    if (!check_kind(c, n))
-        return;
-    check_words(c, n);
-    if (row->kind == ROW_NAMED && n->nwords == 2 && n->parent != c->root)
+    return true;
+}
+
+static void check_words_and_children(struct checker *c, struct node *n, u32 errors_before)
+{
+    const struct schema_row *row = n->row;
+    bool counted = check_words(c, n);
+    if (row->kind == ROW_NAMED && n->nwords == 2 && n->parent != c->root && !n->words[1].told)
         add_name(c, n);
     if (n->block && row->children)
         check_block(c, n, row->children);
-    if (row->check && c->d->errors == before && c->unread == unread)
+    n->told |= n->torn || c->d->errors != errors_before;
+    for (u32 i = 0; i < n->nwords; i++)
+        n->told |= n->words[i].told;
+    if (row->check && (counted || n->block))
         row->check(n, c->d);
+}
+
+static void check_node(struct checker *c, struct node *n, const struct schema_row *rows,
+                       struct node **seen)
+{
+    u32 before = c->d->errors;
+    if (n->parent != c->root)
+        schema_repair_statement(c->t, n, rows, c->d);
+    if (find_place(c, n, rows, seen) && check_kind(c, n))
+        check_words_and_children(c, n, before);
+    n->told |= c->d->errors != before;
+    n->parent->told |= n->told;
+}
+
+static void tell_missing(struct checker *c, const struct node *block, const struct schema_row *row)
+{
+    if (block->nwords)
+        diag_error(c->d, &block->words[0], "\"%s\" is missing in the block %s", row->key,
+                   slice_shown(block->words[block->nwords > 1].text));
+    else
+        diag_error_at(
+            c->d, (struct position){ c->d->tree->sources ? c->d->tree->sources->file : NULL, 0, 0 },
+            1, "\"%s\" is missing", row->key);
+    tell_example(c, row);
 }
 
 static void check_block(struct checker *c, struct node *block, const struct schema_row *rows)
@@ -262,25 +309,15 @@ static void check_block(struct checker *c, struct node *block, const struct sche
     must(nrows <= ROWS_MAX);
     for (struct node *n = block->children; n; n = n->next)
         check_node(c, n, rows, seen);
-    for (const struct schema_row *r = rows; c->whole && r->key; r++) {
-        if (!r->required || seen[r - rows])
-            continue;
-        if (block->nwords)
-            diag_error(c->d, &block->words[0], "\"%s\" is missing in the block %s", r->key,
-                       slice_shown(block->words[block->nwords > 1].text));
-        else
-            diag_error_at(c->d,
-                          (struct position){ c->d->tree->sources ? c->d->tree->sources->file : NULL,
-                                             0, 0 },
-                          1, "\"%s\" is missing", r->key);
-        tell_example(c, r);
-    }
+    for (const struct schema_row *r = rows; r->key; r++)
+        if (r->required && !node_may_have(block, r->key))
+            tell_missing(c, block, r);
 }
 
-bool schema_check(struct tree *t, const struct schema_row *rows, struct diags *d, bool whole)
+bool schema_check(struct tree *t, const struct schema_row *rows, struct diags *d)
 {
     u32 before = d->errors;
-    struct checker c = { .t = t, .d = d, .top = rows, .root = &t->root, .whole = whole };
+    struct checker c = { .t = t, .d = d, .top = rows, .root = &t->root };
     size_t n = count_nodes(&t->root);
     for (c.nslots = 64; c.nslots < 2 * n; c.nslots *= 2)
         ;
@@ -289,11 +326,12 @@ bool schema_check(struct tree *t, const struct schema_row *rows, struct diags *d
     for (struct node *b = t->root.children; b; b = b->next) {
         schema_repair_statement(t, b, rows, d);
         b->row = schema_row_of(rows, b);
-        if (b->row && b->row->kind == ROW_NAMED && b->nwords == 2 && b->block)
+        b->meant = b->row ? NULL : schema_meant(rows, b);
+        if (b->row && b->row->kind == ROW_NAMED && b->nwords == 2 && b->block && !b->words[1].told)
             add_name(&c, b);
     }
     check_block(&c, &t->root, rows);
-    for (const struct node *b = t->root.children; b && whole && d->errors == 0; b = b->next)
+    for (const struct node *b = t->root.children; b && d->errors == 0; b = b->next)
         if (b->row && b->row->warn_unused && !b->used)
             diag_warning(d, &b->words[0], "nothing uses the %s %s", b->row->key,
                          slice_shown(node_name(b)));

@@ -73,14 +73,15 @@ struct schema_row {
     const char *doc;      /* one or two sentences */
     const char *example;  /* in the language */
     const struct schema_row *children; /* of a block */
-    /* Called on each node of this row, once its words and children are right. May be NULL. */
+    /* Called on each node of this row: on a block always, on a statement when the number of its
+     * words is right. Words and children may be wrong: those that are `told` are passed over, and
+     * so is any `torn` block when something is missing in it. May be NULL. */
     void (*check)(const struct node *n, struct diags *d);
 };
 
 /* Checks the tree against the rows of the top level: sets node.row, node.negated, node.used, and
- * reports everything that is wrong. `whole` is false when the text already had syntax errors; then
- * what is missing or unused is not reported. Returns true when no error was found. */
-bool schema_check(struct tree *t, const struct schema_row *rows, struct diags *d, bool whole);
+ * reports everything that is wrong. Returns true when no error was found. */
+bool schema_check(struct tree *t, const struct schema_row *rows, struct diags *d);
 
 /* ---- readers; only on a tree that schema_check found right ---- */
 

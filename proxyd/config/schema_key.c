@@ -90,12 +90,30 @@ static void unknown_second(const struct node *n, const struct schema_row *rows, 
     guess_tell(&g, d);
 }
 
+/* The key that `word` probably is, and "include", which stands in every block. */
+static struct guess guess_key(const struct schema_row *rows, struct slice word)
+{
+    struct guess g = guess_for(word);
+    for (; rows->key; rows++)
+        guess_try(&g, (struct slice){ rows->key, key_head(rows->key) });
+    guess_try(&g, SLICE("include"));
+    return g;
+}
+
+const struct schema_row *schema_meant(const struct schema_row *rows, const struct node *n)
+{
+    struct guess g = guess_key(rows, node_key(n));
+    while (rows->key && rows->key != g.best.p)
+        rows++;
+    return rows->key ? rows : NULL;
+}
+
 void schema_unknown_key(const struct node *n, const struct schema_row *rows,
                         const struct schema_row *top, struct diags *d)
 {
     char where[200], known[700];
     struct text w = text_in(where, sizeof where - 1), k = text_in(known, sizeof known - 1);
-    struct guess g = guess_for(node_key(n));
+    struct guess g = guess_key(rows, node_key(n));
     where_text(&w, n->parent);
     where[w.n] = 0;
     if (schema_is_key(rows, node_key(n)) && n->nwords > 1) {
@@ -105,10 +123,8 @@ void schema_unknown_key(const struct node *n, const struct schema_row *rows,
     for (const struct schema_row *r = rows; r->key; r++) {
         text_cstr(&k, r == rows ? "" : ", ");
         text_cstr(&k, r->key);
-        guess_try(&g, (struct slice){ r->key, key_head(r->key) });
     }
     known[k.n] = 0;
-    guess_try(&g, SLICE("include"));
     diag_error(d, &n->words[0], "%s is not known %s", slice_shown(node_key(n)), where);
     if (rows[0].key && rows[1].key)
         diag_more(d, "expected one of: %s", known);

@@ -18,6 +18,16 @@ const struct node *node_child(const struct node *block, const char *key)
     return NULL;
 }
 
+bool node_may_have(const struct node *block, const char *key)
+{
+    if (block->torn || node_child(block, key))
+        return true;
+    for (const struct node *n = block->children; n; n = n->next)
+        if (n->meant && strcmp(n->meant->key, key) == 0)
+            return true;
+    return false;
+}
+
 const struct node *node_again(const struct node *n)
 {
     struct slice wanted = key_of(n);

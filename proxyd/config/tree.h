@@ -31,23 +31,26 @@ struct word {
     struct position at;
     u32 width; /* bytes it takes in the source, for the caret */
     enum word_kind kind;
-    bool told; /* reading it failed, and a message says so: what it holds is not judged again */
+    bool told; /* a message says what is wrong with it: what it holds is not judged again */
 };
 
 /* `key word word … ;` or `key word … { children }`. words[0] is the key. A `not key …` (in a
  * block that allows it) has `negated` set, and words[0] is the key behind the `not`. */
 struct node {
-    const struct word *words;
+    struct word *words;
     u32 nwords;
-    bool block;                   /* ends in { … } and not in ; */
-    bool negated;                 /* `not` stood before the key; only where the schema allows it */
-    bool used;                    /* somebody refers to this named block; set by schema_check */
-    struct node *parent;          /* NULL at the top */
-    struct node *children;        /* first child, in file order */
-    struct node *last;            /* last child */
-    struct node *next;            /* next sibling */
-    const struct schema_row *row; /* what the schema says, NULL: unknown; set by schema_check */
-    struct position end;          /* of the closing } or ; */
+    bool block;   /* ends in { … } and not in ; */
+    bool negated; /* `not` stood before the key; only where the schema allows it */
+    bool used;    /* somebody refers to this named block; set by schema_check */
+    bool torn; /* of a block: not all of its text could be read, what is missing may stand there */
+    bool told; /* something in it is wrong, and messages say so; set by schema_check */
+    struct node *parent;            /* NULL at the top */
+    struct node *children;          /* first child, in file order */
+    struct node *last;              /* last child */
+    struct node *next;              /* next sibling */
+    const struct schema_row *row;   /* what the schema says, NULL: unknown; set by schema_check */
+    const struct schema_row *meant; /* of an unknown one: what was probably meant, or NULL */
+    struct position end;            /* of the closing } or ; */
 };
 
 /* One file that was read, kept for the excerpts in messages. */
@@ -74,6 +77,8 @@ static inline struct slice node_key(const struct node *n)
 const struct node *node_child(const struct node *block, const char *key);
 /* Next sibling with the same key, or NULL: for (c = node_child(b, "bind"); c; c = node_again(c)) */
 const struct node *node_again(const struct node *n);
+/* Does `key` stand in the block, or may it: misspelt, or where the text could not be read? */
+bool node_may_have(const struct node *block, const char *key);
 /* Number of words after the key, and the i-th of them (0-based). */
 static inline u32 node_nargs(const struct node *n)
 {

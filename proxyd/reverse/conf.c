@@ -44,7 +44,8 @@ void routes_check(const struct node *routes, struct diags *d)
 {
     const struct node *first = node_child(routes, "route");
     for (const struct node *r = first ? node_again(first) : NULL; r; r = node_again(r)) {
-        diag_warning(d, &r->words[1], "the route %s is never reached", slice_shown(node_name(r)));
+        diag_warning(d, &r->words[r->nwords > 1], "the route %s is never reached",
+                     slice_shown(node_name(r)));
         diag_more(d, "the route %s before it takes every request", slice_shown(node_name(first)));
     }
 }

@@ -84,7 +84,7 @@ void stand_start(void)
     stand.client_door = listen_at(&stand.client_door_at);
     diags_init(&diags);
     bool good = config_load_text("fuzz", slice_of(configuration), false, &tree, &diags) &&
-                root_check(&tree, &diags, true);
+                root_check(&tree, &diags);
     if (!good)
         diags_print(&diags, stderr);
     must(good);

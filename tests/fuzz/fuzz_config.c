@@ -49,7 +49,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
     diags_init(&d);
     bool fine =
         config_load_text("fuzz.conf", (struct slice){ (const char *)data, size }, false, &t, &d);
-    fine = root_check(&t, &d, fine) && fine;
+    fine = root_check(&t, &d) && fine;
     must(fine == (d.errors == 0));
     diags_print(&d, nowhere);
     if (fine)

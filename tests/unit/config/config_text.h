@@ -43,7 +43,7 @@ static inline void trial_check(struct trial *t, struct slice text)
 {
     *t = (struct trial){ 0 };
     t->fine = config_load_text("t.conf", text, true, &t->tree, &t->diags);
-    t->fine = root_check(&t->tree, &t->diags, t->fine) && t->fine;
+    t->fine = root_check(&t->tree, &t->diags) && t->fine;
     trial_print(t);
 }
 

@@ -193,7 +193,7 @@ void rig_configure(const char *text)
     struct diags d;
     diags_init(&d);
     bool good = config_load_text("test", slice_of(text), false, &tree, &d) &&
-                root_check(&tree, &d, true) && d.errors == 0;
+                root_check(&tree, &d) && d.errors == 0;
     if (!good)
         diags_print(&d, stderr);
     assert_true(good);
