@@ -178,7 +178,7 @@ static bool check_count(struct checker *c, const struct node *n, u32 first)
 static bool check_words(struct checker *c, struct node *n)
 {
     const struct schema_row *row = n->row;
-    u32 first = 1 + (strchr(row->key, ' ') != NULL);
+    u32 first = schema_key_words(row);
     if (!check_count(c, n, first))
         return false;
     for (u32 i = first; i < n->nwords; i++) {

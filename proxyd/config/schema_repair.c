@@ -5,6 +5,7 @@
 #include "config/schema_repair.h"
 
 #include "config/schema_key.h"
+#include "config/schema_type.h"
 
 /* Cuts n before its word i; what follows is a node of its own, to which the block belongs. */
 static struct node *cut_node(struct tree *t, struct node *n, u32 i, struct diags *d)
@@ -18,22 +19,34 @@ static struct node *cut_node(struct tree *t, struct node *n, u32 i, struct diags
     rest->words = &n->words[i];
     rest->nwords = n->nwords - i;
     n->nwords = i;
-    n->block = false;
+    n->block = n->torn = false;
     n->children = n->last = NULL;
     n->end = behind;
     n->next = rest;
     return rest;
 }
 
+/* How many words a statement may have, its key included; any number when it is none of `rows`. */
+static u32 most_words(const struct node *n, const struct schema_row *rows)
+{
+    const struct schema_row *row = schema_row_of(rows, n);
+    if (row == NULL || row->kind != ROW_STATEMENT)
+        return UINT32_MAX;
+    return schema_key_words(row) + schema_most_words(row);
+}
+
 void schema_repair_statement(struct tree *t, struct node *n, const struct schema_row *rows,
                              struct diags *d)
 {
     struct node *last = n;
+    u32 most = most_words(n, rows);
     for (u32 i = 2; i < last->nwords; i++) {
         const struct word *w = &last->words[i];
-        if (w->at.line == w[-1].at.line || w->kind != WORD_BARE || !schema_is_key(rows, w->text))
+        bool may_begin = i >= most || w->at.line != w[-1].at.line;
+        if (!may_begin || w->kind != WORD_BARE || !schema_is_key(rows, w->text))
             continue;
         last = cut_node(t, last, i, d);
+        most = most_words(last, rows);
         i = 1;
     }
     if (last == n)

@@ -149,6 +149,11 @@ enum schema_type schema_word_type(const struct schema_row *row, u32 i)
     return row->type[k];
 }
 
+u32 schema_key_words(const struct schema_row *row)
+{
+    return strchr(row->key, ' ') ? 2 : 1;
+}
+
 u32 schema_least_words(const struct schema_row *row)
 {
     if (row->kind == ROW_STATEMENT)

@@ -6,6 +6,8 @@
 
 /* Type of the i-th argument of a row (the last type given holds for all that follow). */
 enum schema_type schema_word_type(const struct schema_row *row, u32 i);
+/* Words of the key itself. */
+u32 schema_key_words(const struct schema_row *row);
 /* Fewest and most arguments of a row. */
 u32 schema_least_words(const struct schema_row *row);
 u32 schema_most_words(const struct schema_row *row);

@@ -87,6 +87,30 @@ static void a_missing_semicolon(void **state)
                                 "             ^\n");
 }
 
+/* On one line it shows by a word too many. */
+static void a_missing_semicolon_within_a_line(void **state)
+{
+    (void)state;
+    check(RIGHT "timeouts { head 10s idle 20s; }");
+    assert_string_equal(t.said, "t.conf:2:20: error: a \";\" is missing behind \"10s\"\n"
+                                "    timeouts { head 10s idle 20s; }\n"
+                                "                       ^\n");
+    trial_end(&t);
+    check(RIGHT "workers 4 timeouts { head 10s idle 20 body 1m connect 5; }");
+    assert_int_equal(t.diags.errors, 6);
+    assert_says(&t, "is missing behind \"4\"");
+    assert_says(&t, "is missing behind \"10s\"");
+    assert_says(&t, "is missing behind \"20\"");
+    assert_says(&t, "is missing behind \"1m\"");
+    assert_says(&t, "\"20\" is not a duration");
+    assert_says(&t, "\"5\" is not a duration");
+    trial_end(&t);
+    check(RIGHT "timeouts { head idle 20s; body 1m \"idle\"; }");
+    assert_int_equal(t.diags.errors, 2);
+    assert_says(&t, "t.conf:2:22: error: \"head\" takes only 1 word");
+    assert_says(&t, "t.conf:2:35: error: \"body\" takes only 1 word");
+}
+
 static void what_is_missing(void **state)
 {
     (void)state;
@@ -277,6 +301,7 @@ int main(void)
         cmocka_unit_test_teardown(a_doubled_key, end),
         cmocka_unit_test_teardown(a_missing_reference, end),
         cmocka_unit_test_teardown(a_missing_semicolon, end),
+        cmocka_unit_test_teardown(a_missing_semicolon_within_a_line, end),
         cmocka_unit_test_teardown(what_is_missing, end),
         cmocka_unit_test_teardown(a_warning, end),
         cmocka_unit_test_teardown(twenty_and_more, end),
