@@ -307,6 +307,7 @@ static void check_block(struct checker *c, struct node *block, const struct sche
     while (rows[nrows].key)
         nrows++;
     must(nrows <= ROWS_MAX);
+    schema_repair_blocks(block, rows, c->d);
     for (struct node *n = block->children; n; n = n->next)
         check_node(c, n, rows, seen);
     for (const struct schema_row *r = rows; r->key; r++)
@@ -322,6 +323,7 @@ bool schema_check(struct tree *t, const struct schema_row *rows, struct diags *d
     for (c.nslots = 64; c.nslots < 2 * n; c.nslots *= 2)
         ;
     c.slots = must_zalloc(c.nslots * sizeof *c.slots);
+    schema_repair_blocks(&t->root, rows, d);
     /* Forward references are allowed, so the top level's names come first. */
     for (struct node *b = t->root.children; b; b = b->next) {
         schema_repair_statement(t, b, rows, d);

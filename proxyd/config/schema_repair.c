@@ -56,3 +56,90 @@ void schema_repair_statement(struct tree *t, struct node *n, const struct schema
     if (n->parent->last == n)
         n->parent->last = last;
 }
+
+/* ---- a forgotten } ---- */
+
+static const struct schema_row *block_row(const struct schema_row *rows, const struct node *n)
+{
+    const struct schema_row *row = rows && n->block ? schema_row_of(rows, n) : NULL;
+    return row && row->kind != ROW_STATEMENT ? row : NULL;
+}
+
+/* The first child of an open block that belongs to rows `outer` and not to its own, `inner`;
+ * *before is the one before it. */
+static struct node *first_stray(struct node *open, const struct schema_row *outer,
+                                const struct schema_row *inner, struct node **before)
+{
+    u32 line = open->words[open->nwords - 1].at.line;
+    *before = NULL;
+    for (struct node *n = open->children; n; *before = n, line = n->end.line, n = n->next)
+        if (n->words[0].at.line != line && block_row(outer, n) && !block_row(inner, n))
+            return n;
+    return NULL;
+}
+
+/* The open blocks from `block` down to `open`, each the last child of the one before. */
+static void tell_missing_brace(struct node *block, const struct node *open,
+                               const struct node *stray, struct diags *d)
+{
+    diag_error(d, &stray->words[0], "\"}\" is missing before %s", slice_shown(node_key(stray)));
+    for (struct node *n = block;; n = n->last) {
+        diag_more(d, "the block %s at %s is not closed", slice_shown(node_key(n)),
+                  position_shown(node_at(n)));
+        n->open = false;
+        if (n == open)
+            return;
+    }
+}
+
+static void tell_open(struct node *block, struct diags *d)
+{
+    block->parent->torn = true;
+    for (struct node *n = block; n && n->open; n = n->last) {
+        diag_error(d, &n->words[0], "the block %s is not closed", slice_shown(node_key(n)));
+        n->torn = true;
+        n->open = false;
+    }
+}
+
+/* Puts `stray` and its followers from the end of `open` behind `block`, a child of parent. */
+static void move_behind(struct node *block, struct node *stray, struct node *open,
+                        struct node *before)
+{
+    struct node *parent = block->parent, *last = open->last;
+    for (struct node *n = stray; n; n = n->next)
+        n->parent = parent;
+    last->next = block->next;
+    block->next = stray;
+    if (parent->last == block)
+        parent->last = last;
+    open->last = before;
+    if (before)
+        before->next = NULL;
+    else
+        open->children = NULL;
+}
+
+/* `block` is open, and so may be its last child, and so on. */
+static void close_block(struct node *block, const struct schema_row *rows, struct diags *d)
+{
+    const struct schema_row *row = block_row(rows, block);
+    for (struct node *open = block; open && open->open; open = open->last) {
+        const struct schema_row *inner = row ? row->children : NULL;
+        struct node *before, *stray = first_stray(open, rows, inner, &before);
+        if (stray) {
+            tell_missing_brace(block, open, stray, d);
+            move_behind(block, stray, open, before);
+            return;
+        }
+        row = open->last ? block_row(inner, open->last) : NULL;
+    }
+    tell_open(block, d);
+}
+
+void schema_repair_blocks(struct node *parent, const struct schema_row *rows, struct diags *d)
+{
+    for (struct node *n = parent->children; n; n = n->next)
+        if (n->open)
+            close_block(n, rows, d);
+}

@@ -10,4 +10,10 @@
 void schema_repair_statement(struct tree *t, struct node *n, const struct schema_row *rows,
                              struct diags *d);
 
+/* In a block of `parent` whose closing brace never came, a block that begins a line and is known to
+ * `rows`, those of the parent, but not where it stands, shows where the brace is missing. Tells so
+ * and moves that block, and all that follows it, to the parent. Also tells of the open blocks where
+ * nothing shows it. */
+void schema_repair_blocks(struct node *parent, const struct schema_row *rows, struct diags *d);
+
 #endif

@@ -42,6 +42,7 @@ struct node {
     bool block;   /* ends in { … } and not in ; */
     bool negated; /* `not` stood before the key; only where the schema allows it */
     bool used;    /* somebody refers to this named block; set by schema_check */
+    bool open;    /* a block whose closing } never came; schema_check tells so */
     bool torn; /* of a block: not all of its text could be read, what is missing may stand there */
     bool told; /* something in it is wrong, and messages say so; set by schema_check */
     struct node *parent;            /* NULL at the top */

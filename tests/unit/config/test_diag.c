@@ -111,6 +111,55 @@ static void a_missing_semicolon_within_a_line(void **state)
     assert_says(&t, "t.conf:2:35: error: \"body\" takes only 1 word");
 }
 
+static void a_missing_brace(void **state)
+{
+    (void)state;
+    check("listener a {\n  bind 127.0.0.1:1; mode forward; policy p;\n\n"
+          "policy p { default allow; }\ntimeouts { head 10; }\nlimits { head 1k; }\n");
+    assert_string_equal(t.said,
+                        "t.conf:4:1: error: \"}\" is missing before \"policy\"\n"
+                        "    policy p { default allow; }\n"
+                        "    ^~~~~~\n"
+                        "    the block \"listener\" at t.conf:1:1 is not closed\n"
+                        "t.conf:5:17: error: \"10\" is not a duration\n"
+                        "    timeouts { head 10; }\n"
+                        "                    ^~\n"
+                        "    expected a number with a unit (ms, s, m, h, d or w), such as 30s\n"
+                        "    did you mean \"10s\"?\n");
+}
+
+static void two_missing_braces(void **state)
+{
+    (void)state;
+    check("listener a { bind 127.0.0.1:1; mode forward; policy p; }\n"
+          "policy p {\n default allow;\n rules {\n  deny x { to a.example; }\n"
+          "limits {\n head 1k;\n"
+          "timeouts { }\n");
+    assert_int_equal(t.diags.errors, 2);
+    assert_says(&t,
+                "t.conf:6:1: error: \"}\" is missing before \"limits\"\n    limits {\n    ^~~~~~\n"
+                "    the block \"policy\" at t.conf:2:1 is not closed\n"
+                "    the block \"rules\" at t.conf:4:2 is not closed\n");
+    assert_says(&t, "t.conf:8:1: error: \"}\" is missing before \"timeouts\"\n");
+    assert_says(&t, "    the block \"limits\" at t.conf:6:1 is not closed\n");
+}
+
+/* Nothing in it shows where it should have ended, so nothing is told of what may be missing. */
+static void a_block_without_end(void **state)
+{
+    (void)state;
+    check(RIGHT "policy q { rules {\n allow a { }\n");
+    assert_string_equal(t.said, "t.conf:2:1: error: the block \"policy\" is not closed\n"
+                                "    policy q { rules {\n    ^~~~~~\n"
+                                "t.conf:2:12: error: the block \"rules\" is not closed\n"
+                                "    policy q { rules {\n               ^~~~~\n");
+    trial_end(&t);
+    check("listener a { bind 127.0.0.1:1; policy p { default allow; }");
+    assert_says(&t, "the block \"listener\" is not closed");
+    assert_says(&t, "\"policy\" is a statement, not a block");
+    assert_int_equal(t.diags.errors, 2);
+}
+
 static void what_is_missing(void **state)
 {
     (void)state;
@@ -302,6 +351,9 @@ int main(void)
         cmocka_unit_test_teardown(a_missing_reference, end),
         cmocka_unit_test_teardown(a_missing_semicolon, end),
         cmocka_unit_test_teardown(a_missing_semicolon_within_a_line, end),
+        cmocka_unit_test_teardown(a_missing_brace, end),
+        cmocka_unit_test_teardown(two_missing_braces, end),
+        cmocka_unit_test_teardown(a_block_without_end, end),
         cmocka_unit_test_teardown(what_is_missing, end),
         cmocka_unit_test_teardown(a_warning, end),
         cmocka_unit_test_teardown(twenty_and_more, end),

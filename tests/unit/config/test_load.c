@@ -399,14 +399,15 @@ static void include_too_many(void **state)
 static void include_cannot_close_a_block(void **state)
 {
     (void)state;
-    write_file("d", "x; }");
-    write_file("e", "y {");
-    write_file("c", "a { include d; include e; } b;");
-    const struct node *n = load("c");
-    assert_int_equal(t.diags.errors, 2);
-    assert_says(&t, "/d:1:4: error: a \"}\" without a block");
-    assert_says(&t, "/e:1:1: error: the block \"y\" is not closed");
-    assert_word(n->next, 0, "b");
+    write_file("d", "clients ::1; }");
+    write_file("e", "rules {");
+    write_file("c", "policy p { include d; include e; default deny; } b;");
+    trial_open(&t, path_to("c"));
+    assert_int_equal(t.diags.errors, 4);
+    assert_says(&t, "/d:1:14: error: a \"}\" without a block");
+    assert_says(&t, "/e:1:1: error: the block \"rules\" is not closed");
+    assert_says(&t, "/c:1:50: error: \"b\" is not known at the top level");
+    assert_says(&t, "/c: error: \"listener\" is missing");
 }
 
 static void no_files_when_told(void **state)
