@@ -65,6 +65,16 @@ static void complain(struct lexer *l, size_t from, size_t width, const char *wha
     diag_error_at(l->d, position_of(l, from), (u32)width, "%s", what);
 }
 
+/* Behind a ${ that names no variable: behind its closing brace, if it has one. */
+static void skip_expansion(struct lexer *l)
+{
+    for (size_t i = l->i; i < l->text.n && !memchr("\n;{\"", l->text.p[i], 4); i++)
+        if (l->text.p[i] == '}') {
+            l->i = i + 1;
+            return;
+        }
+}
+
 /* l->i stands on `${`; moves behind the `}`. */
 static void expand(struct lexer *l, struct text *out)
 {
@@ -75,9 +85,10 @@ static void expand(struct lexer *l, struct text *out)
     size_t n = i - from - 2;
     bool named = n > 0 && n < sizeof name && !ascii_digit(l->text.p[from + 2]);
     if (i >= l->text.n || l->text.p[i] != '}' || !named) {
-        complain(l, from, i - from, "this is not a ${NAME} of the environment");
+        l->i = i;
+        skip_expansion(l);
+        complain(l, from, l->i - from, "this is not a ${NAME} of the environment");
         diag_more(l->d, "expected a name of letters, digits and _, then }");
-        l->i = i < l->text.n && l->text.p[i] == '}' ? i + 1 : i;
         return;
     }
     memcpy(name, l->text.p + from + 2, n);
@@ -130,17 +141,41 @@ static void after_quote(struct lexer *l)
     complain(l, l->i, 1, "a blank is missing behind the closing quote");
 }
 
-/* l->i stands behind the opening quote, `from` on the first byte of the word. */
-static void quoted(struct lexer *l, size_t from, bool regex, struct text *out, bool *expanded)
+/* Does the quote whose text begins here end on its line? */
+static bool is_closed(const struct lexer *l)
 {
-    while (!at_end(l) && l->text.p[l->i] != '\n') {
+    for (size_t i = l->i; i < l->text.n && l->text.p[i] != '\n'; i++) {
+        if (l->text.p[i] == '"')
+            return true;
+        if (l->text.p[i] == '\\' && i + 1 < l->text.n && l->text.p[i + 1] != '\n')
+            i++;
+    }
+    return false;
+}
+
+/* A quote that is not closed is taken to end with its statement, so that what follows on the line
+ * is read. Braces are common in regular expressions. */
+static void unclosed(struct lexer *l, size_t from, bool regex, struct text *out)
+{
+    const char *ends = regex ? "\n;" : "\n;{}";
+    size_t start = l->i;
+    complain(l, from, start - from, "the quote is not closed on its line");
+    diag_more(l->d, "expected a closing \"");
+    while (!at_end(l) && !strchr(ends, l->text.p[l->i])) {
+        bool variable = !regex && l->text.p[l->i] == '$' && peek(l, 1) == '{';
+        l->i += variable ? 2 : 1;
+        if (variable)
+            skip_expansion(l);
+    }
+    text_add(out, slice_trim(slice_range(l->text.p + start, l->text.p + l->i)));
+}
+
+/* l->i stands behind the opening quote. */
+static void quoted(struct lexer *l, bool regex, struct text *out, bool *expanded)
+{
+    while (l->text.p[l->i] != '"') {
         char c = l->text.p[l->i], next = peek(l, 1);
-        if (c == '"') {
-            l->i++;
-            after_quote(l);
-            return;
-        }
-        if (c == '\\' && next != '\n' && l->i + 1 < l->text.n) {
+        if (c == '\\') {
             if (regex)
                 text_char(out, c);
             else if (next != '"' && next != '\\') {
@@ -159,8 +194,8 @@ static void quoted(struct lexer *l, size_t from, bool regex, struct text *out, b
             l->i++;
         }
     }
-    complain(l, from, regex ? 2 : 1, "the quote is not closed on its line");
-    diag_more(l->d, "expected a closing \"");
+    l->i++;
+    after_quote(l);
 }
 
 static struct token word(struct lexer *l)
@@ -170,18 +205,15 @@ static struct token word(struct lexer *l)
     size_t from = l->i;
     u32 before = l->d->errors;
     t.word.at = position_of(l, from);
-    if (peek(l, 0) == '"') {
-        l->i++;
-        t.word.kind = WORD_QUOTED;
-        quoted(l, from, false, &out, &t.expanded);
-    } else if (peek(l, 0) == '~' && peek(l, 1) == '"') {
-        l->i += 2;
-        t.word.kind = WORD_REGEX;
-        quoted(l, from, true, &out, &t.expanded);
-    } else {
-        t.word.kind = WORD_BARE;
+    bool regex = peek(l, 0) == '~' && peek(l, 1) == '"';
+    t.word.kind = regex ? WORD_REGEX : peek(l, 0) == '"' ? WORD_QUOTED : WORD_BARE;
+    l->i += regex ? 2 : t.word.kind == WORD_QUOTED;
+    if (t.word.kind == WORD_BARE)
         bare(l, &out, &t.expanded);
-    }
+    else if (is_closed(l))
+        quoted(l, regex, &out, &t.expanded);
+    else
+        unclosed(l, from, regex, &out);
     t.word.width = (u32)(l->i - from);
     if (out.full)
         diag_error_at(l->d, t.word.at, 1, "a word of more than %d bytes", CONFIG_WORD_MAX);

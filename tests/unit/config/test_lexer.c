@@ -131,6 +131,48 @@ static void environment_misspelt(void **state)
     }
 }
 
+static const struct node *parse_with_one_error(const char *text, const char *says)
+{
+    const struct node *n = parse(text);
+    if (t.diags.errors != 1)
+        fail_msg("%s\n%s", text, t.said);
+    assert_says(&t, says);
+    return n;
+}
+
+/* What is in the braces is passed over, whatever it looks like. */
+static void environment_misspelt_is_one_error(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = { "a { b ${bad-name}; c; }", "a { b ${X:-y z}/w; c; }",
+                                         "a { b \"x ${1} y\"; c; }", "a { b ${x; c; }",
+                                         "a { b \"${x\"; c; }" };
+    for (size_t i = 0; i < countof(wrong); i++) {
+        const struct node *n = parse_with_one_error(wrong[i], "this is not a ${NAME}");
+        assert_word(n->children->next, 0, "c");
+        assert_true(n->children->words[1].told);
+        trial_end(&t);
+    }
+}
+
+/* What stands behind it on its line is read all the same. */
+static void an_open_quote_is_one_error(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = { "a { b \"x; }\nc { d; }", "a { b ~\"x{2}; }\nc { d; }",
+                                         "a { \"b { d; }\n}\nc { d; }",
+                                         "a { b \"x y ${PROXYD_UNSET}\x01; }\nc { d; }" };
+    for (size_t i = 0; i < countof(wrong); i++) {
+        const struct node *n = parse_with_one_error(wrong[i], "the quote is not closed");
+        assert_word(n->next, 0, "c");
+        assert_null(n->next->next);
+        trial_end(&t);
+    }
+    assert_word(parse("a \"x y ; b;")->next, 0, "b");
+    assert_word(t.tree.root.children, 1, "x y");
+    trial_end(&t);
+}
+
 static void environment_is_for_values(void **state)
 {
     (void)state;
@@ -215,6 +257,8 @@ int main(void)
         cmocka_unit_test_teardown(environment, end),
         cmocka_unit_test_teardown(environment_unset, end),
         cmocka_unit_test_teardown(environment_misspelt, end),
+        cmocka_unit_test(environment_misspelt_is_one_error),
+        cmocka_unit_test(an_open_quote_is_one_error),
         cmocka_unit_test_teardown(environment_is_for_values, end),
         cmocka_unit_test_teardown(environment_utf8, end),
         cmocka_unit_test_teardown(what_lexing_refuses, end),
