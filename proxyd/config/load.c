@@ -13,6 +13,9 @@
 #include "base/str.h"
 #include "config/parser.h"
 
+/* The name of "-". Only the command line may give it: in a file it would wait for ever. */
+static const char standard_input[] = "standard input";
+
 /* NUL and broken UTF-8 anywhere, also in comments, mean that this is no text. */
 static bool is_text(struct loader *l, const struct source *s)
 {
@@ -34,9 +37,9 @@ static bool is_text(struct loader *l, const struct source *s)
         }
     }
     if (nul)
-        diag_error_at(l->d, at, 1, "a NUL byte, the %zuth byte of the file", bad + 1);
+        diag_error_at(l->d, at, 1, "a NUL byte, byte %zu of the file", bad + 1);
     else
-        diag_error_at(l->d, at, 1, "invalid UTF-8: the byte 0x%02x, the %zuth of the file",
+        diag_error_at(l->d, at, 1, "invalid UTF-8: the byte 0x%02x, byte %zu of the file",
                       (u8)s->text.p[bad], bad + 1);
     diag_more(l->d, "expected text in UTF-8; the rest of this file was not read");
     return false;
@@ -70,21 +73,13 @@ static bool budget_ok(struct loader *l, struct position from, u32 width)
     return false;
 }
 
-static bool is_open(const struct loader *l, const struct file_id *id, const char *path)
+/* Standard input has no identity, and no file has that. */
+static bool is_open(const struct loader *l, const struct file_id *id)
 {
     for (const struct open_file *o = l->open; o; o = o->includer)
-        if ((o->id.ino || o->id.dev) ? o->id.dev == id->dev && o->id.ino == id->ino
-                                     : strcmp(o->name, path) == 0)
+        if (o->id.dev == id->dev && o->id.ino == id->ino)
             return true;
     return false;
-}
-
-/* "-" is standard input for the first file only, whose name comes from the command line. */
-static const char *read_file(const char *path, bool first, struct slice *text, struct file_id *id)
-{
-    if (first && strcmp(path, "-") == 0)
-        return file_read_input(CONFIG_FILE_MAX, text, id);
-    return file_read(path, CONFIG_FILE_MAX, text, id);
 }
 
 static bool load_file(struct loader *l, const char *path, struct position from, u32 width,
@@ -95,12 +90,13 @@ static bool load_file(struct loader *l, const char *path, struct position from, 
     struct position where = from.file ? from : (struct position){ path, 0, 0 };
     if (!budget_ok(l, where, width))
         return false;
-    const char *wrong = read_file(path, from.file == NULL, &text, &id);
+    const char *wrong = path == standard_input ? file_read_input(CONFIG_FILE_MAX, &text, &id)
+                                               : file_read(path, CONFIG_FILE_MAX, &text, &id);
     if (wrong) {
         diag_error_at(l->d, where, width, "cannot read %s: %s", slice_shown(slice_of(path)), wrong);
         return false;
     }
-    if (is_open(l, &id, path)) {
+    if (is_open(l, &id)) {
         diag_error_at(l->d, where, width, "%s includes itself", slice_shown(slice_of(path)));
         for (const struct open_file *o = l->open; o; o = o->includer)
             diag_more(l->d, "%s %s", o == l->open ? "which is read by" : "included by", o->name);
@@ -226,7 +222,8 @@ bool config_load_file(const char *path, struct tree *t, struct diags *d)
 {
     struct loader l;
     begin(&l, true, t, d);
-    t->root.torn |= !load_file(&l, path, (struct position){ NULL, 0, 0 }, 1, &t->root, 0);
+    const char *name = strcmp(path, "-") == 0 ? standard_input : path;
+    t->root.torn |= !load_file(&l, name, (struct position){ NULL, 0, 0 }, 1, &t->root, 0);
     return end(&l);
 }
 

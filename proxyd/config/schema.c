@@ -113,7 +113,12 @@ static bool check_ref(struct checker *c, const struct schema_row *row, const str
             guess_try(&g, node_name(b));
             any = true;
         }
-    diag_error(c->d, w, "there is no %s %s", row->refers, word_shown(w));
+    char area[300];
+    struct text block = text_in(area, sizeof area);
+    text_fmt(&block, "%s ", row->refers);
+    text_put(&block, w->text.p, w->text.n < 200 ? w->text.n : 200);
+    diag_error(c->d, w, "there is no block %s",
+               w->kind == WORD_SECRET ? "of this name" : slice_shown(text_slice(&block)));
     diag_more(c->d,
               any ? "expected the name of a block \"%s NAME { ... }\""
                   : "expected a block \"%s NAME { ... }\" at the top level",

@@ -13,10 +13,15 @@ static size_t key_head(const char *key)
     return blank ? (size_t)(blank - key) : strlen(key);
 }
 
+static bool begins_with(const struct schema_row *row, struct slice word)
+{
+    return slice_eq(word, (struct slice){ row->key, key_head(row->key) });
+}
+
 static bool row_fits(const struct schema_row *row, const struct node *n)
 {
     size_t head = key_head(row->key);
-    if (!slice_eq(node_key(n), (struct slice){ row->key, head }))
+    if (!begins_with(row, node_key(n)))
         return false;
     return row->key[head] == 0 ||
            (n->nwords > 1 && slice_is(n->words[1].text, row->key + head + 1));
@@ -33,24 +38,23 @@ const struct schema_row *schema_row_of(const struct schema_row *rows, const stru
 bool schema_is_key(const struct schema_row *rows, struct slice word)
 {
     for (; rows->key; rows++)
-        if (slice_eq(word, (struct slice){ rows->key, key_head(rows->key) }))
+        if (begins_with(rows, word))
             return true;
     return slice_is(word, "include");
 }
 
-/* The block that knows `key`, looked for in all tables below rows; NULL when none does. */
+/* The block that knows `key`, looked for in these rows and then in all below; "" is the top level,
+ * NULL: none does. */
 static const char *home_of(const struct schema_row *rows, const char *within, struct slice key,
                            unsigned depth)
 {
-    for (; rows->key && depth < 8; rows++) {
-        if (within && slice_is(key, rows->key))
+    const char *found = NULL;
+    for (const struct schema_row *r = rows; r->key; r++)
+        if (begins_with(r, key))
             return within;
-        const char *found =
-            rows->children ? home_of(rows->children, rows->key, key, depth + 1) : NULL;
-        if (found)
-            return found;
-    }
-    return NULL;
+    for (const struct schema_row *r = rows; r->key && depth < 8 && !found; r++)
+        found = r->children ? home_of(r->children, r->key, key, depth + 1) : NULL;
+    return found;
 }
 
 static void where_text(struct text *t, const struct node *block)
@@ -79,7 +83,7 @@ static void unknown_second(const struct node *n, const struct schema_row *rows, 
                n->words[0].text.p, where);
     for (const struct schema_row *r = rows; r->key; r++) {
         size_t head = key_head(r->key);
-        if (r->key[head] == 0 || !slice_eq(node_key(n), (struct slice){ r->key, head }))
+        if (r->key[head] == 0 || !begins_with(r, node_key(n)))
             continue;
         text_cstr(&k, k.n ? ", " : "");
         text_cstr(&k, r->key);
@@ -88,6 +92,18 @@ static void unknown_second(const struct node *n, const struct schema_row *rows, 
     known[k.n] = 0;
     diag_more(d, "expected one of: %s", known);
     guess_tell(&g, d);
+}
+
+/* `log { }`: the first word alone. */
+static void missing_second(const struct node *n, const struct schema_row *rows, struct diags *d)
+{
+    char area[200];
+    struct text known = text_in(area, sizeof area - 1);
+    for (const struct schema_row *r = rows; r->key; r++)
+        if (begins_with(r, node_key(n)))
+            text_fmt(&known, "%s\"%s\"", known.n ? " or " : "", r->key + key_head(r->key) + 1);
+    area[known.n] = 0;
+    diag_error(d, &n->words[0], "%s needs %s behind it", slice_shown(node_key(n)), area);
 }
 
 /* The key that `word` probably is, and "include", which stands in every block. */
@@ -116,8 +132,11 @@ void schema_unknown_key(const struct node *n, const struct schema_row *rows,
     struct guess g = guess_key(rows, node_key(n));
     where_text(&w, n->parent);
     where[w.n] = 0;
-    if (schema_is_key(rows, node_key(n)) && n->nwords > 1) {
-        unknown_second(n, rows, where, d);
+    if (schema_is_key(rows, node_key(n))) {
+        if (n->nwords > 1)
+            unknown_second(n, rows, where, d);
+        else
+            missing_second(n, rows, d);
         return;
     }
     for (const struct schema_row *r = rows; r->key; r++) {
@@ -131,7 +150,9 @@ void schema_unknown_key(const struct node *n, const struct schema_row *rows,
     else
         diag_more(d, "expected \"%s\"", known);
     guess_tell(&g, d);
-    const char *home = g.best.n ? NULL : home_of(top, NULL, node_key(n), 0);
-    if (home)
+    const char *home = g.best.n ? NULL : home_of(top, "", node_key(n), 0);
+    if (home && *home)
         diag_more(d, "it is known in the block \"%s\"", home);
+    else if (home)
+        diag_more(d, "it is known at the top level");
 }

@@ -215,8 +215,10 @@ u64 schema_word_number(const struct schema_row *row, enum schema_type t, struct 
 static void tell_expected(const struct schema_row *row, enum schema_type t, struct diags *d)
 {
     if (t == TYPE_CHOICE) {
-        diag_more(d, "expected %s%s", strchr(row->choices, ' ') ? "one of: " : "",
-                  list_shown(row->choices));
+        if (strchr(row->choices, ' '))
+            diag_more(d, "expected one of: %s", list_shown(row->choices));
+        else
+            diag_more(d, "expected \"%s\"", row->choices);
         return;
     }
     struct slice rest = slice_of(row->also), piece;

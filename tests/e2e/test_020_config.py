@@ -122,7 +122,7 @@ def test_check_by_standard_input(write):
     assert run_command("check", "-c", "-", stdin=RIGHT).stdout == "standard input: no errors\n"
     done = run_command("check", "-c", "-", stdin="nothing;")
     assert done.returncode == FAILED
-    assert '-:1:1: error: "nothing" is not known at the top level\n' in done.stderr
+    assert 'standard input:1:1: error: "nothing" is not known at the top level\n' in done.stderr
     assert done.stderr.endswith("standard input: 2 errors, 0 warnings\n")
     for spelling in (["--config=main.conf"], ["-cmain.conf"], ["--config", "main.conf"]):
         assert run_command("check", *spelling, cwd=write(RIGHT).parent).returncode == FINE
@@ -183,7 +183,7 @@ main.conf:3:17: error: "10" is not a duration
 main.conf: 1 error, 0 warnings
 """),
     "no such block": (LISTENER.replace("policy p", "policy staf") + POLICY.replace("policy p", "policy staff"), """\
-main.conf:1:56: error: there is no policy "staf"
+main.conf:1:56: error: there is no block "policy staf"
     listener a { bind 127.0.0.1:3128; mode forward; policy staf; }
                                                            ^~~~
     expected the name of a block "policy NAME { ... }"
@@ -274,7 +274,7 @@ def test_log_places_of_a_later_version(write, value):
 # -- hostile files --------------------------------------------------------------------------------
 
 HOSTILE = {
-    "NUL": (b"workers 4;\0\n", "main.conf:1:11: error: a NUL byte, the 11th byte of the file"),
+    "NUL": (b"workers 4;\0\n", "main.conf:1:11: error: a NUL byte, byte 11 of the file"),
     "NUL in a text": (b'policy p { default deny "a\0b"; }', "error: a NUL byte"),
     "invalid UTF-8": (b"workers \xff\xfe;\n", "main.conf:1:9: error: invalid UTF-8: the byte 0xff"),
     "overlong UTF-8": (b"# \xc0\xaf\n", "error: invalid UTF-8"),
@@ -429,7 +429,7 @@ def test_a_cascade_of_includes_is_bounded(write):
 def test_variables(write):
     text = LISTENER.replace("3128", "${E2E_PORT}").replace("policy p", "policy ${E2E_NAME}") + POLICY
     said(write(text), FINE, env={"E2E_PORT": "4000", "E2E_NAME": "p"})
-    assert 'there is no policy "a b; }"' in said(write(text), env={"E2E_PORT": "4000", "E2E_NAME": "a b; }"}), \
+    assert 'there is no block "policy a b; }"' in said(write(text), env={"E2E_PORT": "4000", "E2E_NAME": "a b; }"}), \
         "the value is one word, never lexed again"
 
 

@@ -71,7 +71,7 @@ static void a_missing_reference(void **state)
     (void)state;
     check("listener a { bind 127.0.0.1:1; mode forward; policy staf; }\npolicy staff { default "
           "allow; }");
-    assert_string_equal(t.said, "t.conf:1:53: error: there is no policy \"staf\"\n"
+    assert_string_equal(t.said, "t.conf:1:53: error: there is no block \"policy staf\"\n"
                                 "    listener a { bind 127.0.0.1:1; mode forward; policy staf; }\n"
                                 "                                                        ^~~~\n"
                                 "    expected the name of a block \"policy NAME { ... }\"\n"

@@ -143,14 +143,14 @@ static void nul_byte(void **state)
 {
     (void)state;
     put("c", "workers 1;\n# x\0y\n", 17);
-    assert_refused("c", "/c:2:4: error: a NUL byte, the 15th byte of the file");
+    assert_refused("c", "/c:2:4: error: a NUL byte, byte 15 of the file");
 }
 
 static void invalid_utf8(void **state)
 {
     (void)state;
     put("c", "workers 1;\n\"\xc3\xa9\xff\";", 17);
-    assert_refused("c", "/c:2:4: error: invalid UTF-8: the byte 0xff, the 15th of the file");
+    assert_refused("c", "/c:2:4: error: invalid UTF-8: the byte 0xff, byte 15 of the file");
 }
 
 static void empty(void **state)
@@ -480,6 +480,7 @@ static void standard_input(void **state)
     close(fds[0]);
     assert_true(t.fine);
     assert_word(t.tree.root.children, 1, "b");
+    assert_string_equal(t.tree.root.children->words[0].at.file, "standard input");
 }
 
 static void paths(void **state)
