@@ -137,14 +137,34 @@ const struct schema_row timeouts_rows[] = {
     { .key = NULL },
 };
 
+/* The words of all logs, those of a later version included: none of them becomes a file, whether
+ * it stands in the wrong log or is misspelt. A slash or a dot makes a name of a file. */
+static bool is_word_of_logs(struct slice s)
+{
+    struct guess g = guess_for(s);
+    guess_try_list(&g, "stdout stderr syslog none");
+    return g.best.n && !slice_find(s, '/') && !slice_find(s, '.');
+}
+
+static void tell_word_of_logs(const struct node *n, struct diags *d)
+{
+    const struct word *w = node_arg(n, 0);
+    struct guess g = guess_for(w->text);
+    diag_error(d, w, "%s is not known here", word_shown(w));
+    diag_more(d,
+              "expected one of: %s, or the path of a file; a file of this name is written ./%.*s",
+              list_shown(n->row->also), SLICE_FMT(w->text));
+    guess_try_list(&g, n->row->also);
+    guess_tell(&g, d);
+}
+
 static void check_log_path(const struct node *n, struct diags *d)
 {
     const struct word *w = node_arg(n, 0);
     if (w->told || schema_listed(n->row->also, w->text))
         return;
-    if (slice_is(w->text, "syslog")) { /* a word of the language, though not yet of this version */
-        diag_error(d, w, "%s is not known here", word_shown(w));
-        diag_more(d, "expected one of: %s, or the path of a file", list_shown(n->row->also));
+    if (w->kind != WORD_SECRET && is_word_of_logs(w->text)) {
+        tell_word_of_logs(n, d);
         return;
     }
     struct arena a;

@@ -143,6 +143,16 @@ static void what_cannot_be(void **state)
     refused(RIGHT "log access { to /tmp; }", "it is a directory");
     refused(RIGHT "log access { to /nowhere/at/all; }", "there is no folder \"/nowhere/at\"");
     refused(RIGHT "log access { to syslog; }", "\"syslog\" is not known here");
+    refused(
+        RIGHT "log error { to stdout; }",
+        "error: \"stdout\" is not known here\n"
+        "    log error { to stdout; }\n"
+        "                   ^~~~~~\n"
+        "    expected one of: stderr, none, or the path of a file; a file of this name is written "
+        "./stdout\n");
+    refused(RIGHT "log access { to sdtout; }", "did you mean \"stdout\"?");
+    refused(RIGHT "log access { to \"STDERR\"; }", "did you mean \"stderr\"?");
+    refused(RIGHT "log error { to noen; }", "did you mean \"none\"?");
     refused(RIGHT "dns { hosts /nowhere/hosts; }", "cannot read \"/nowhere/hosts\"");
     refused(RIGHT "dns { hosts /tmp; }", "it is not a regular file");
     refused(RIGHT "dns { server 1.1.1.1 1.1.1.1 1.1.1.1 1.1.1.1; server 1.1.1.1 1.1.1.1 1.1.1.1 "
@@ -152,13 +162,26 @@ static void what_cannot_be(void **state)
     refused(RIGHT "timeouts { head 0s; }", "head");
 }
 
+static void words_that_are_files(void **state)
+{
+    (void)state;
+    static const char *const files[] = { "./stdout", "stdout.log", "squid", "access", "/none" };
+    for (size_t i = 0; i < countof(files); i++) {
+        char text[100];
+        snprintf(text, sizeof text, "log access { to %s; }", files[i]);
+        read_text(text);
+        assert_int_equal(c.access.to, LOG_PATH);
+        assert_string_equal(c.access.path, files[i]);
+        done();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_defaults),
-        cmocka_unit_test(what_is_written),
-        cmocka_unit_test(addresses_that_clash),
-        cmocka_unit_test(what_cannot_be),
+        cmocka_unit_test(the_defaults),         cmocka_unit_test(what_is_written),
+        cmocka_unit_test(addresses_that_clash), cmocka_unit_test(what_cannot_be),
+        cmocka_unit_test(words_that_are_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
