@@ -4,6 +4,7 @@
  */
 #include "command.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #include "config/load.h"
@@ -19,7 +20,14 @@ struct options {
     bool help, strict, show_default, keys;
 };
 
-enum option_for { FOR_RUN = 1, FOR_CHECK = 2, FOR_CONFIG = 4, FOR_REFERENCE = 8, FOR_ALL = 255 };
+enum option_for {
+    FOR_RUN = 1,
+    FOR_CHECK = 2,
+    FOR_CONFIG = 4,
+    FOR_REFERENCE = 8,
+    FOR_ALL = 255,
+    FOR_CONFIG_FILE = FOR_RUN | FOR_CHECK
+};
 
 static const struct option_row {
     const char *name, *brief; /* --name, -b */
@@ -28,7 +36,7 @@ static const struct option_row {
     bool value;               /* takes one: .config */
 } options_table[] = {
     { "--help", "-h", FOR_ALL, offsetof(struct options, help), false },
-    { "--config", "-c", FOR_RUN | FOR_CHECK, 0, true },
+    { "--config", "-c", FOR_CONFIG_FILE, 0, true },
     { "--strict", NULL, FOR_CHECK, offsetof(struct options, strict), false },
     { "--default", NULL, FOR_CONFIG, offsetof(struct options, show_default), false },
     { "--keys", NULL, FOR_REFERENCE, offsetof(struct options, keys), false },
@@ -115,8 +123,9 @@ static const struct command_row {
       "  -h, --help          this text\n"
       "\n"
       "signals:\n"
-      "  TERM                stop accepting, finish what runs within \"timeouts drain\", end\n"
-      "  TERM again, INT     end at once\n"
+      "  TERM, QUIT          stop accepting, finish what runs within \"timeouts drain\", end\n"
+      "  INT, or any again   end at once\n"
+      "  HUP, USR1, USR2     ignored so far\n"
       "\n"
       "example:\n"
       "  proxyd run &\n"
@@ -144,7 +153,9 @@ static const struct command_row {
       "      did you mean \"30s\"?\n"
       "  proxyd.conf: 1 error, 0 warnings\n"
       "\n"
-      "exit codes: 0 no errors, 1 errors (with --strict also warnings), 2 wrong usage\n" },
+      "exit codes: 0 no errors, 1 errors (with --strict also warnings) or could not write, 2 "
+      "wrong\n"
+      "usage\n" },
     { "config", FOR_CONFIG, do_config, "print the built-in configuration",
       "Prints the configuration that \"run\" uses when it is given none. It is commented and\n"
       "meant as the start of your own.\n"
@@ -158,7 +169,7 @@ static const struct command_row {
       "  proxyd config --default > proxyd.conf\n"
       "  proxyd run -c proxyd.conf\n"
       "\n"
-      "exit codes: 0 printed, 2 wrong usage\n" },
+      "exit codes: 0 printed, 1 could not write, 2 wrong usage\n" },
     { "reference", FOR_REFERENCE, do_reference, "print the manual of the configuration",
       "Prints the manual of the configuration language in Markdown: every block and key with its\n"
       "values, its default, its meaning and an example.\n"
@@ -171,7 +182,7 @@ static const struct command_row {
       "example:\n"
       "  proxyd reference | less\n"
       "\n"
-      "exit codes: 0 printed, 2 wrong usage\n" },
+      "exit codes: 0 printed, 1 could not write, 2 wrong usage\n" },
     { "version", 0, do_version, "print the version",
       "Prints the name and the version of the program in one line.\n"
       "\n"
@@ -183,7 +194,7 @@ static const struct command_row {
       "  $ proxyd version\n"
       "  proxyd " PROXYD_VERSION "\n"
       "\n"
-      "exit codes: 0 printed, 2 wrong usage\n" },
+      "exit codes: 0 printed, 1 could not write, 2 wrong usage\n" },
     { "help", 0, do_help, "this list; \"help COMMAND\" explains one command",
       "Lists the commands, or explains one of them.\n"
       "\n"
@@ -194,7 +205,7 @@ static const struct command_row {
       "example:\n"
       "  proxyd help check\n"
       "\n"
-      "exit codes: 0 printed, 2 wrong usage\n" },
+      "exit codes: 0 printed, 1 could not write, 2 wrong usage\n" },
 };
 
 static void list_commands(FILE *to)
@@ -254,6 +265,8 @@ static struct command wrong_option(const struct command_row *c, const char *arg)
     for (size_t i = 0; i < countof(options_table); i++)
         if (options_table[i].commands & c->bit)
             guess_try(&g, slice_of(options_table[i].name));
+    if (g.best.n == 0 && arg[0] != '-' && (c->bit & FOR_CONFIG_FILE))
+        fprintf(stderr, "did you mean -c %s?\n", slice_shown(slice_of(arg)));
     tell_guess(&g);
     fprintf(stderr, "\"proxyd %s --help\" explains it\n", c->name);
     return leave(EXIT_USAGE);
@@ -328,16 +341,21 @@ static bool parse_options(const struct command_row *c, char **argv, struct optio
     return true;
 }
 
-static struct command help_on(const char *name)
+/* argv begins with the name of the command to explain. */
+static struct command help_on(const struct command_row *help, char **argv)
 {
-    const struct command_row *c = find_command(name);
+    const struct command_row *c = find_command(argv[0]);
+    struct options o = { 0 };
+    struct command end;
     if (c == NULL)
-        return unknown_command(name);
+        return unknown_command(argv[0]);
+    if (!parse_options(help, argv + 1, &o, &end))
+        return end;
     fputs(c->help, stdout);
     return leave(EXIT_FINE);
 }
 
-struct command command_parse(int argc, char **argv)
+static struct command understand(int argc, char **argv)
 {
     if (argc < 2) {
         list_commands(stderr);
@@ -351,8 +369,8 @@ struct command command_parse(int argc, char **argv)
     const struct command_row *c = find_command(name);
     if (c == NULL)
         return unknown_command(name);
-    if (c->act == do_help && argc == 3 && argv[2][0] != '-')
-        return help_on(argv[2]);
+    if (c->act == do_help && argc > 2 && argv[2][0] != '-')
+        return help_on(c, argv + 2);
     struct options o = { 0 };
     struct command end;
     if (!parse_options(c, argv + 2, &o, &end))
@@ -362,4 +380,21 @@ struct command command_parse(int argc, char **argv)
         return leave(EXIT_FINE);
     }
     return c->act(o);
+}
+
+/* What was printed is only good when it has arrived: a disk may be full. */
+static bool was_written(void)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return true;
+    fprintf(stderr, "proxyd: cannot write to standard output: %s\n", strerror(errno));
+    return false;
+}
+
+struct command command_parse(int argc, char **argv)
+{
+    struct command c = understand(argc, argv);
+    if (c.what == COMMAND_EXIT && !was_written() && c.exit_code == EXIT_FINE)
+        c.exit_code = EXIT_FAILED;
+    return c;
 }

@@ -7,7 +7,8 @@
 /* Exit codes of the process. */
 enum {
     EXIT_FINE = 0,
-    EXIT_FAILED = 1,  /* check found errors; run failed for another reason than its configuration */
+    EXIT_FAILED = 1,  /* check found errors, the output could not be written; run failed for another
+                         reason than its configuration */
     EXIT_USAGE = 2,   /* the command line is wrong */
     EXIT_CONFIG = 78, /* run: the configuration is wrong (EX_CONFIG); do not restart */
 };

@@ -89,7 +89,8 @@ def test_list_of_commands():
 @pytest.mark.parametrize("args,complaint", [
     (["chek"], 'there is no command "chek"\ndid you mean "check"?\n'),
     (["check", "--stict"], '"--stict" is not known here\ndid you mean "--strict"?\n'),
-    (["check", "extra"], '"extra" is not known here\n'),
+    (["check", "extra"], '"extra" is not known here\ndid you mean -c "extra"?\n'),
+    (["help", "run", "extra"], 'proxyd help: "extra" is not known here\n'),
     (["check", "-c"], "--config needs the name of a file\n"),
     (["check", "-c", ""], "--config needs the name of a file\n"),
     (["check", "-c", "a", "-c", "b"], "--config stands there twice\n"),
@@ -102,6 +103,16 @@ def test_wrong_usage(args, complaint):
     assert done.returncode == USAGE and done.stdout == ""
     assert complaint in done.stderr and done.stderr.startswith("proxyd")
     assert "help" in done.stderr, "it should say where the explanation is"
+
+
+@pytest.mark.parametrize("args", [["config", "--default"], ["reference"], ["check"], ["help", "run"]])
+def test_output_that_cannot_be_written(args):
+    """`proxyd config --default > proxyd.conf` on a full disk is no success."""
+    with open("/dev/full", "w", encoding="ascii") as full:
+        done = subprocess.run([BINARY, *args], stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+                              env=environment())
+    assert done.returncode == FAILED
+    assert done.stderr == "proxyd: cannot write to standard output: No space left on device\n"
 
 
 def test_config_default_is_right_and_prints_what_run_uses(write):

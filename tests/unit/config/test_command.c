@@ -26,8 +26,8 @@ static void slurp(FILE *f, char *area, size_t cap)
     fclose(f);
 }
 
-/* Runs a command line of blank-separated words. */
-static void run(const char *line)
+/* Runs a command line of blank-separated words, its output going to `out`. */
+static void run_into(FILE *out, const char *line)
 {
     char text[256], *argv[16];
     int argc = 0;
@@ -36,7 +36,7 @@ static void run(const char *line)
         argv[argc++] = p;
     argv[argc] = NULL;
     fflush(NULL);
-    FILE *out = tmpfile(), *err = tmpfile();
+    FILE *err = tmpfile();
     int saved[2] = { dup(1), dup(2) };
     dup2(fileno(out), 1);
     dup2(fileno(err), 2);
@@ -48,6 +48,11 @@ static void run(const char *line)
     close(saved[1]);
     slurp(out, r.out, sizeof r.out);
     slurp(err, r.err, sizeof r.err);
+}
+
+static void run(const char *line)
+{
+    run_into(tmpfile(), line);
 }
 
 static void write_file(const char *path, const char *text)
@@ -77,7 +82,13 @@ static void wrong_usage(void **state)
     run("check --strct");
     assert_left(2, "", "did you mean \"--strict\"?");
     run("check x.conf");
-    assert_left(2, "", "\"x.conf\" is not known here");
+    assert_left(2, "", "\"x.conf\" is not known here\ndid you mean -c \"x.conf\"?\n");
+    run("run x.conf");
+    assert_left(2, "", "did you mean -c \"x.conf\"?\n");
+    run("version x.conf");
+    assert_left(2, "", "\"x.conf\" is not known here\n\"proxyd version --help\"");
+    run("check strict");
+    assert_left(2, "", "did you mean \"--strict\"?");
     run("check -c");
     assert_left(2, "", "--config needs the name of a file");
     run("check -c a -c b");
@@ -86,6 +97,10 @@ static void wrong_usage(void **state)
     assert_left(2, "", "proxyd run: \"--strict\" is not known here");
     run("config");
     assert_left(2, "", "proxyd config --default");
+    run("help run extra");
+    assert_left(2, "", "proxyd help: \"extra\" is not known here\n");
+    run("help chek extra");
+    assert_left(2, "", "did you mean \"check\"?");
     run("help chek");
     assert_left(2, "", "did you mean \"check\"?");
 }
@@ -111,6 +126,9 @@ static void every_command_teaches(void **state)
         run(line);
         assert_left(0, "usage: proxyd ", "");
     }
+    run("help run");
+    assert_non_null(strstr(r.out, "  TERM, QUIT  "));
+    assert_non_null(strstr(r.out, "  HUP, USR1, USR2     ignored"));
     run("help check");
     assert_left(0, "usage: proxyd check", "");
     run("--help");
@@ -150,6 +168,22 @@ static void check_and_its_codes(void **state)
     remove(path);
     run("check -c /tmp/proxyd-test-command.conf");
     assert_left(1, "", "No such file or directory");
+}
+
+static void output_that_cannot_be_written(void **state)
+{
+    (void)state;
+    static const char *const lines[] = { "check", "config --default", "reference", "version",
+                                         "help",  "help run",         "run --help" };
+    for (size_t i = 0; i < countof(lines); i++) {
+        run_into(fopen("/dev/full", "r+"), lines[i]);
+        clearerr(stdout);
+        assert_left(1, "", "proxyd: cannot write to standard output: No space left on device\n");
+    }
+    run_into(fopen("/dev/full", "r+"), "nothing");
+    assert_left(2, "", "there is no command \"nothing\"\n");
+    run("version");
+    assert_left(0, "proxyd ", "");
 }
 
 static void names_of_files_are_safe_to_print(void **state)
@@ -192,6 +226,7 @@ int main(void)
         cmocka_unit_test(every_command_teaches),
         cmocka_unit_test(run_is_left_to_main),
         cmocka_unit_test(check_and_its_codes),
+        cmocka_unit_test(output_that_cannot_be_written),
         cmocka_unit_test(names_of_files_are_safe_to_print),
         cmocka_unit_test(prints),
     };
