@@ -205,7 +205,8 @@ const struct schema_row log_error_rows[] = {
       .type = { TYPE_CHOICE },
       .choices = "error warning info debug",
       .fallback = "info",
-      .doc = "The least important message that is still written.",
+      .doc = "The least important message that is still written. `debug` adds a line for each "
+             "request that failed, with what was being attempted.",
       .example = "level warning;" },
     { .key = NULL },
 };

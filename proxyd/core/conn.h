@@ -6,7 +6,8 @@
  *   serves          made by         event goes to     ends in
  *   CONN_HEAD       near_accept     near_ready        CONN_EXCHANGE, or conn_close
  *   CONN_EXCHANGE   xchg_open,      xchg_wake         CONN_HEAD (next request), CONN_IDLE (pooled),
- *                   dial, pool                        CONN_TUNNEL, CONN_LINGER or conn_close
+ *                   dial, pool                        CONN_TUNNEL, CONN_LINGER, conn_close or
+ *                                                     conn_release (to the shelf)
  *   CONN_DIALLING   dial            dial_ready        CONN_EXCHANGE or conn_close
  *   CONN_IDLE       pool_give       pool_ready        CONN_EXCHANGE or conn_close
  *   CONN_TUNNEL     tunnel_start    tunnel_ready      conn_close

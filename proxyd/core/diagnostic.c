@@ -3,8 +3,6 @@
 #include "core/answer.h"
 #include "http/hop.h"
 
-enum { MORE_THAN_FIELDS = 1024 };
-
 static bool confidential(const struct field *f)
 {
     return f->id == TOKEN_AUTHORIZATION || f->id == TOKEN_PROXY_AUTHORIZATION ||
@@ -15,7 +13,7 @@ enum verdict answer_trace(struct xchg *x)
 {
     size_t room = x->req.text_len + x->req.nfields + 64u; /* a blank may be added to each field */
     struct text t;
-    if (!conn_room(x->near.conn, room + MORE_THAN_FIELDS, &t)) /* before the arena grows */
+    if (!conn_room(x->near.conn, room + HEAD_SPARE, &t)) /* before the arena grows */
         return PARKED;
     t = text_in(arena_alloc(&x->arena, room), room);
     for (u32 i = 0; i < x->req.nfields; i++)

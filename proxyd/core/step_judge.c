@@ -4,8 +4,6 @@
 #include "core/conf.h"
 #include "core/xchg.h"
 
-enum { MORE_THAN_FIELDS = 1024 };
-
 static void write_length(struct text *t, u64 n)
 {
     text_lit(t, "Content-Length: ");
@@ -49,7 +47,7 @@ static enum step_result write_head(struct xchg *x)
 {
     struct text t;
     bool switching = x->resp.status == 101;
-    size_t need = x->resp.text_len + x->resp.extra_len + x->resp.nfields + MORE_THAN_FIELDS;
+    size_t need = x->resp.text_len + x->resp.extra_len + x->resp.nfields + HEAD_SPARE;
     if (!conn_room(x->near.conn, need, &t))
         return STEP_PARK;
     u32 head_len = x->resp.text_len;

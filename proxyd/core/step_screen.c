@@ -40,6 +40,12 @@ static const struct stage *stage_at(const struct xchg *x, u8 i)
     return i <= countof(always) ? &always[i - 1] : x->role->request_stages[i - 1 - countof(always)];
 }
 
+const char *screen_doing(const struct xchg *x)
+{
+    const struct stage *s = stage_at(x, x->stage);
+    return s ? s->name : "judging the request";
+}
+
 enum step_result step_screen(struct xchg *x)
 {
     const struct stage *s;

@@ -3,8 +3,6 @@
 #include "core/near.h"
 #include "core/xchg.h"
 
-enum { MORE_THAN_FIELDS = 1024 }; /* start line, Host, Via, framing, Connection */
-
 static void write_framing(struct xchg *x, struct text *t)
 {
     if (x->req.body == BODY_CHUNKED) {
@@ -52,7 +50,7 @@ enum step_result step_send(struct xchg *x)
 {
     struct text t;
     size_t need = x->req.text_len + x->req.extra_len + x->req.nfields + /* perhaps a blank each */
-                  x->uri.host.len + MORE_THAN_FIELDS;
+                  x->uri.host.len + HEAD_SPARE;
     if (!conn_room(x->far.conn, need, &t))
         return STEP_PARK;
     msg_remove(&x->req, TOKEN_CONTENT_LENGTH);

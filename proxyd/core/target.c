@@ -9,7 +9,7 @@
 #include "core/shelf.h"
 #include "core/xchg.h"
 
-/* Below the idle time-outs that common origins have (nginx and Apache 75 s and 5 s): an idle
+/* Some origins close earlier (Apache after 5 s), some later (nginx after 75 s): an idle
  * connection is watched, so a close by the origin is seen at once and this is only tidiness. */
 enum { IDLE_MS = 60000, PEAK_WINDOW_MS = 10000 };
 

@@ -2,6 +2,7 @@
 
 #include "base/must.h"
 #include "core/account.h"
+#include "core/conf.h"
 #include "core/dial.h"
 #include "core/near.h"
 #include "core/target.h"
@@ -23,7 +24,7 @@ static const struct step_row table[STEP_COUNT] = {
 
 const char *xchg_doing(const struct xchg *x)
 {
-    return table[x->step].doing;
+    return x->step == STEP_screen ? screen_doing(x) : table[x->step].doing;
 }
 
 enum step_result xchg_go(struct xchg *x, enum step step)
@@ -33,10 +34,21 @@ enum step_result xchg_go(struct xchg *x, enum step step)
     return STEP_GO;
 }
 
+/* The access log says what came of a request; this says where it stood. */
+static void tell_failure(struct xchg *x)
+{
+    char id[REQUEST_ID_TEXT];
+    account_id_text(id, x->worker, x->id);
+    account_error(x->worker, LEVEL_DEBUG, "%s while %s id=%.*s", fault_info(x->fault)->token,
+                  xchg_doing(x), REQUEST_ID_TEXT, id);
+}
+
 enum step_result xchg_fail(struct xchg *x, enum fault f)
 {
     if (x->fault == FAULT_NONE)
         x->fault = f;
+    if (unlikely(x->worker->engine->conf->error.level == LEVEL_DEBUG))
+        tell_failure(x);
     bool silent = x->answered || x->near.conn->broken || fault_info(x->fault)->status == 0;
     return xchg_go(x, silent ? STEP_finish : STEP_refuse);
 }

@@ -1,7 +1,7 @@
 /*
  * The exchange: one request and its answer, carried from a near leg to a far leg in named steps
- * (steps.tbl). The dispatcher calls the current step until it parks or the exchange is over; the
- * only way back in is xchg_wake.
+ * (steps.tbl). The dispatcher calls the current step until it parks or the exchange is over; back
+ * in lead xchg_wake (something happened), xchg_expired (nothing did) and xchg_cut (drain).
  *
  * Lifetime
  *   xchg_open   a whole request head is in near->in, or a fault instead of one
@@ -37,7 +37,11 @@ enum step_result {
     STEP_OVER  /* the exchange is gone: do not touch it */
 };
 
-enum { ROLE_AREA = 160, MOST_INTERIM = 64 };
+enum {
+    ROLE_AREA = 160,
+    MOST_INTERIM = 64,
+    HEAD_SPARE = 1024 /* of a head that is written: start line, Host, Via, framing, Connection */
+};
 
 struct xchg {
     struct worker *worker;
@@ -96,12 +100,13 @@ void xchg_cut(struct xchg *x);
 enum step_result xchg_go(struct xchg *x, enum step step);
 /* To refuse, or to finish when the near side has seen a final head. */
 enum step_result xchg_fail(struct xchg *x, enum fault f);
-/* What the current step attempts, for error lines. */
+/* What the current step or stage attempts, for the error log. */
 const char *xchg_doing(const struct xchg *x);
 /* The role's area as T. */
 #define xchg_role_area(x, T)                                                                       \
     ((void)sizeof(char[sizeof(T) <= ROLE_AREA ? 1 : -1]), (T *)(void *)(x)->role_area)
 
+const char *screen_doing(const struct xchg *x);
 enum step_result step_screen(struct xchg *x);
 enum step_result step_where(struct xchg *x);
 enum step_result step_dial(struct xchg *x);

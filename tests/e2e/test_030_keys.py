@@ -252,6 +252,18 @@ def test_level(proxyd, level, expected):
     assert TOLD["info"] not in daemon.stdout()
 
 
+@pytest.mark.parametrize("level", ["debug", "info"])
+def test_debug_tells_what_was_attempted(proxyd, level):
+    daemon = proxyd(conf.forward(rules="allow here { to 127.0.0.1; reach loopback; }",
+                                 extra=f"log error {{ level {level}; }}"))
+    with Client(daemon.port) as client:
+        assert client.get("http://127.0.0.1:1/").status == 502
+        assert client.get("http://127.0.0.2:1/").status == 403
+    daemon.stop()
+    for line in ("connect_refused while connecting id=", "default_denied while asking the policy's rules id="):
+        assert (line in daemon.stderr()) == (level == "debug"), daemon.stderr()
+
+
 @pytest.mark.parametrize("where", ["stderr", "errors.log", "none"])
 def test_error_log(proxyd, where):
     # covers: log error to

@@ -593,6 +593,8 @@ def test_urgent_data_in_a_spliced_tunnel(rig):
     assert far.recv(4, socket.MSG_WAITALL) == b"TAIL"
     hold.set()
     client.close()
+    far.close()
+    metrics.wait(rig.proxyd, "tunnels_open", 0)
 
 
 def test_interleaved_small_messages(rig):
