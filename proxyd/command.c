@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "config/load.h"
+#include "config/reference_tables.h"
 #include "config/shown.h"
 
 #ifndef PROXYD_VERSION
@@ -90,10 +91,12 @@ static struct command do_config(struct options o)
 
 static struct command do_reference(struct options o)
 {
-    if (o.keys)
+    if (o.keys) {
         schema_keys(root_rows, stdout);
-    else
+    } else {
         schema_reference(root_rows, stdout);
+        reference_tables(stdout);
+    }
     return leave(EXIT_FINE);
 }
 

@@ -1,0 +1,78 @@
+#include "config/reference_tables.h"
+
+#include "base/stat.h"
+
+static const char before_causes[] =
+    "\n"
+    "## Causes\n"
+    "\n"
+    "Why a request or a tunnel failed: one word for the access log (`cause=`), the page,\n"
+    "`Proxy-Status` (RFC 9209) and the counter `proxyd_faults_total`. A page is sent as long as "
+    "no\n"
+    "answer has begun; where the status is missing, none is possible or due, and the connection "
+    "ends.\n"
+    "\n"
+    "| cause | status | whose doing | meaning |\n"
+    "|---|---|---|---|\n";
+
+static const char before_metrics[] =
+    "\n"
+    "## Metrics\n"
+    "\n"
+    "What the workers count, at `/metrics` of the admin listener.\n"
+    "\n"
+    "| metric | type | labels | meaning |\n"
+    "|---|---|---|---|\n";
+
+static void put_causes(FILE *to)
+{
+    static const char *const whose[] = { [FAULT_OF_NOBODY] = "",
+                                         [FAULT_OF_NEAR] = "the client's",
+                                         [FAULT_OF_FAR] = "the destination's, or the way to it",
+                                         [FAULT_OF_US] = "the proxy's",
+                                         [FAULT_OF_POLICY] = "the policy's" };
+    for (unsigned f = FAULT_NONE + 1; f < FAULT_COUNT; f++) {
+        const struct fault_info *i = fault_info((enum fault)f);
+        fprintf(to, "| `%s` | ", i->token);
+        if (i->status)
+            fprintf(to, "%u ", i->status);
+        fprintf(to, "| %s | %s |\n", whose[i->whose], i->text);
+    }
+}
+
+/* Rows of a family stand together; the first has the help for all. */
+static void put_labels(FILE *to, unsigned first)
+{
+    const struct stat_info *i = stat_info((enum stat_id)first);
+    if (i->label == NULL)
+        return;
+    fprintf(to, "`%s`: `%s`", i->label, i->value);
+    for (unsigned s = first + 1; s < STAT_COUNT; s++) {
+        const struct stat_info *next = stat_info((enum stat_id)s);
+        if (next->help)
+            break;
+        fprintf(to, ", `%s`", next->value);
+    }
+    fputc(' ', to);
+}
+
+static void put_metrics(FILE *to)
+{
+    for (unsigned s = 0; s < STAT_COUNT; s++) {
+        const struct stat_info *i = stat_info((enum stat_id)s);
+        if (i->help == NULL)
+            continue;
+        fprintf(to, "| `proxyd_%s` | %s | ", i->family,
+                i->type == STAT_COUNTER ? "counter" : "gauge");
+        put_labels(to, s);
+        fprintf(to, "| %s |\n", i->help);
+    }
+}
+
+void reference_tables(FILE *to)
+{
+    fputs(before_causes, to);
+    put_causes(to);
+    fputs(before_metrics, to);
+    put_metrics(to);
+}

@@ -1,0 +1,57 @@
+"""docs/operation.md leaves nothing out that a running proxy tells or obeys."""
+import re
+
+import pytest
+
+from lib import conf, metrics
+from lib.client import Client
+from lib.faults import ROOT
+
+TEXT = (ROOT / "docs/operation.md").read_text(encoding="utf-8")
+REFERENCE = (ROOT / "docs/reference.md").read_text(encoding="utf-8")
+RIG = conf.forward(extra=metrics.ADMIN)
+
+
+def source(name):
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def test_fields_of_the_access_log():
+    fields = set(re.findall(r'" (\w+)=', source("proxyd/core/log_format.c")))
+    assert len(fields) > 6
+    assert fields == set(re.findall(r"^\| `(\w+)=` \|", TEXT, re.M))
+
+
+def test_paths_of_the_admin_listener():
+    paths = re.findall(r'\{ "(/\w+)", get_', source("admin/admin.c"))
+    assert len(paths) > 3
+    assert paths == re.findall(r"^\| `(/\w+)` \|", TEXT, re.M)
+
+
+def test_exit_codes():
+    codes = re.findall(r"EXIT_\w+ = (\d+)", source("proxyd/command.h"))
+    assert codes == re.findall(r"^\| (\d+) \|", TEXT, re.M)
+
+
+@pytest.mark.parametrize("handled,rows", [("sigaddset\\(set, SIG(\\w+)\\)", "drain|closed at once"),
+                                          ("signal\\(SIG(\\w+), SIG_IGN\\)", "ignored")])
+def test_signals(handled, rows):
+    names = set(re.findall(handled, source("proxyd/main.c"))) - {"PIPE"}
+    section = TEXT.split("\n## Signals\n")[1].split("\n## ")[0]
+    told = [line.split(" | ")[0] for line in section.splitlines() if re.search(rows, line)]
+    assert names and names == set(re.findall(r"`(\w+)`", " ".join(told)))
+
+
+def test_every_metric(rig):
+    with Client(rig.proxyd.ports["admin_port"]) as client:
+        shown = client.ask(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").body.decode()
+    names = set(re.findall(r"^# TYPE (\w+) ", shown, re.M))
+    assert len(names) > 30
+    assert names == set(re.findall(r"`((?:proxyd|process)_\w+)`(?=,| \|)", TEXT + REFERENCE))
+
+
+def test_paths_of_the_proxy_itself(rig):
+    for path in ("/proxy.pac", "/wpad.dat"):
+        assert f"GET {path}`" in TEXT
+        with Client(rig.port) as client:
+            assert client.ask(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").status == 200
