@@ -183,19 +183,20 @@ bool addrclass_refresh_local(void)
 
 /* ---- classes ---- */
 
+#define QUAD(a, b, c, d) ((u32)(a) << 24 | (u32)(b) << 16 | (u32)(c) << 8 | (u32)(d))
+
 static enum addr_class class4(u32 ip)
 {
-    switch (ip) {
-    case 0xa9fea9fe: /* 169.254.169.254 */
-    case 0x646464c8: /* 100.100.100.200 */
-    case 0xa83f8110: /* 168.63.129.16 */ return CLASS_METADATA;
-    default: break;
-    }
+#define ALONE4(a, b, c, d, class)                                                                  \
+    if (ip == QUAD(a, b, c, d))                                                                    \
+        return CLASS_##class;
+#include "filters/addrclass.tbl"
+#undef ALONE4
     u8 text[16] = { (u8)(ip >> 24), (u8)(ip >> 16), (u8)(ip >> 8), (u8)ip };
     if (is_local(text, AF_INET))
         return CLASS_LOOPBACK;
 #define FOUR(a, b, c, d, bits, class)                                                              \
-    if ((ip ^ ((u32)(a) << 24 | (u32)(b) << 16 | (u32)(c) << 8 | (d))) >> (32 - (bits)) == 0)      \
+    if ((ip ^ QUAD(a, b, c, d)) >> (32 - (bits)) == 0)                                             \
         return CLASS_##class;
 #include "filters/addrclass.tbl"
 #undef FOUR
@@ -258,9 +259,12 @@ static enum addr_class class_inside(u64 high, u64 low)
 static enum addr_class class6(const struct addr *a)
 {
     u64 high = long_at(a->ip), low = long_at(a->ip + 8);
-    if (high == 0xfd000ec200000000 && low == 0x254) /* fd00:ec2::254 */
-        return CLASS_METADATA;
-    if ((high == 0 && low <= 1) || is_local(a->ip, AF_INET6))
+#define ALONE6(h, l, class)                                                                        \
+    if (high == (u64)(h) && low == (u64)(l))                                                       \
+        return CLASS_##class;
+#include "filters/addrclass.tbl"
+#undef ALONE6
+    if (is_local(a->ip, AF_INET6))
         return CLASS_LOOPBACK;
     enum addr_class inside = class_inside(high, low);
     if (inside != CLASS_COUNT)

@@ -31,6 +31,10 @@ enum addr_class addr_class(const struct addr *a);
  * port; how many: 0 to 2. */
 unsigned addr_carried(const struct addr *a, struct addr out[2]);
 
+/* CLASS_BIT of every class that an address of the network may have while none of them is this
+ * machine's own; all classes where an IPv4 address is carried. */
+u8 addr_classes_in(const struct cidr *net);
+
 /* "metadata", "loopback", "link-local" … as rules spell them. */
 const char *addr_class_name(enum addr_class c);
 bool addr_class_find(struct slice name, enum addr_class *out);

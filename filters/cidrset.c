@@ -48,6 +48,18 @@ static int by_first6(const void *a, const void *b)
         (n) = kept;                                                                                \
     } while (0)
 
+static struct range4 range_of4(const struct cidr *c)
+{
+    u32 first = value4(&c->base);
+    return (struct range4){ first, first | (c->bits ? ((u64)1 << (32 - c->bits)) - 1 : ~0u) };
+}
+
+static struct range6 range_of6(const struct cidr *c)
+{
+    unsigned __int128 first = value6(&c->base), all = ~(unsigned __int128)0;
+    return (struct range6){ first, first | (c->bits == 128 ? 0 : all >> c->bits) };
+}
+
 void cidrset_build(struct cidrset *s, struct arena *a, const struct cidr *list, size_t n)
 {
     u32 n4 = 0, n6 = 0;
@@ -57,15 +69,10 @@ void cidrset_build(struct cidrset *s, struct arena *a, const struct cidr *list, 
     struct range6 *six = arena_alloc(a, n6 * sizeof *six);
     n4 = n6 = 0;
     for (size_t i = 0; i < n; i++) {
-        unsigned bits = list[i].bits;
-        if (list[i].base.family == AF_INET) {
-            u32 first = value4(&list[i].base);
-            four[n4++] =
-                (struct range4){ first, first | (bits ? ((u64)1 << (32 - bits)) - 1 : ~0u) };
-        } else {
-            unsigned __int128 first = value6(&list[i].base), all = ~(unsigned __int128)0;
-            six[n6++] = (struct range6){ first, first | (bits == 128 ? 0 : all >> bits) };
-        }
+        if (list[i].base.family == AF_INET)
+            four[n4++] = range_of4(&list[i]);
+        else
+            six[n6++] = range_of6(&list[i]);
     }
     MERGE(four, n4, by_first4);
     MERGE(six, n6, by_first6);
@@ -103,4 +110,22 @@ bool cidrset_has(const struct cidrset *s, const struct addr *a)
         FIND(s->six, s->n6, v);
     }
     return false;
+}
+
+#define MEETS(list, n, range)                                                                      \
+    do {                                                                                           \
+        for (u32 i = 0; i < (n); i++)                                                              \
+            if ((list)[i].first <= (range).last && (range).first <= (list)[i].last)                \
+                return true;                                                                       \
+        return false;                                                                              \
+    } while (0)
+
+bool cidrset_meets(const struct cidrset *s, const struct cidr *c)
+{
+    if (c->base.family == AF_INET) {
+        struct range4 range = range_of4(c);
+        MEETS(s->four, s->n4, range);
+    }
+    struct range6 range = range_of6(c);
+    MEETS(s->six, s->n6, range);
 }

@@ -25,5 +25,7 @@ struct cidrset {
 void cidrset_build(struct cidrset *s, struct arena *a, const struct cidr *list, size_t n);
 /* An address without family is in no set. */
 bool cidrset_has(const struct cidrset *s, const struct addr *a);
+/* Has the set any address of the network? Walks the whole set: for checks, not for traffic. */
+bool cidrset_meets(const struct cidrset *s, const struct cidr *c);
 
 #endif

@@ -7,7 +7,7 @@
 
 #include "base/str.h"
 #include "config/value.h"
-#include "filters/addrclass.h"
+#include "policy/rule.h"
 
 void policy_to_check(const struct node *n, struct diags *d)
 {
@@ -83,15 +83,115 @@ static void check_unreachable(const struct node *rules, struct diags *d)
     }
 }
 
-/* ---- a deny by path, and the tunnel beside it ---- */
+/* ---- conditions of one rule that nothing meets ---- */
 
-static const struct node *positive(const struct node *rule, const char *key)
+static const struct node *skip_negated(const struct node *c)
 {
-    const struct node *c = node_child(rule, key);
     while (c && c->negated)
         c = node_again(c);
     return c;
 }
+
+/* The first condition `key` without `not`, and the next one. */
+static const struct node *positive(const struct node *rule, const char *key)
+{
+    return skip_negated(node_child(rule, key));
+}
+
+static const struct node *positive_again(const struct node *c)
+{
+    return skip_negated(node_again(c));
+}
+
+/* The classes of what the i-th value of a `to` covers; `class X` is two words. A name may lead to
+ * any address. */
+static u8 classes_of_value(const struct node *to, u32 *i)
+{
+    struct slice word = node_arg(to, *i)->text;
+    enum addr_class class;
+    struct cidr net;
+    bool host_bits;
+    if (slice_is(word, "class") && addr_class_find(node_arg(to, ++*i)->text, &class))
+        return CLASS_BIT(class);
+    return cidr_parse(word, &net, &host_bits) ? addr_classes_in(&net) : CLASS_BIT(CLASS_PUBLIC);
+}
+
+static void tell_closed(const struct node *to, const struct node *rule, u8 classes, struct diags *d)
+{
+    char area[128];
+    struct text names = text_in(area, sizeof area - 1);
+    if (classes != CLASS_BIT(CLASS_METADATA)) /* never proposed where it is not all that is meant */
+        classes &= (u8)~CLASS_BIT(CLASS_METADATA);
+    for (enum addr_class c = 0; c < CLASS_COUNT; c++) {
+        if (!(classes & CLASS_BIT(c)))
+            continue;
+        text_cstr(&names, names.n ? " " : "");
+        text_cstr(&names, addr_class_name(c));
+    }
+    area[names.n] = 0;
+    diag_warning(d, &to->words[0], "the rule %s can never allow anything",
+                 slice_shown(node_name(rule)));
+    diag_more(d, "an allow opens public addresses only; add \"reach %s\"", area);
+}
+
+/* An allow whose destinations are all closed by their class. Any address may be one of this
+ * machine's own, so `reach loopback` may open it. */
+static void check_closed(const struct node *rule, u8 reach, struct diags *d)
+{
+    u8 opened = reach | CLASS_BIT(CLASS_PUBLIC);
+    if (reach & CLASS_BIT(CLASS_LOOPBACK))
+        return;
+    for (const struct node *to = positive(rule, "to"); to; to = positive_again(to)) {
+        u8 classes = 0;
+        for (u32 i = 0; i < node_nargs(to); i++)
+            classes |= classes_of_value(to, &i);
+        if (classes & opened)
+            continue;
+        tell_closed(to, rule, classes, d);
+        return;
+    }
+}
+
+/* A `from` of addresses that are refused before any rule is asked. */
+static void check_from(const struct node *rule, const struct cidrset *clients, struct diags *d)
+{
+    for (const struct node *from = positive(rule, "from"); from; from = positive_again(from)) {
+        bool meets = false;
+        for (u32 i = 0; i < node_nargs(from); i++) {
+            struct cidr net;
+            bool host_bits;
+            meets |= cidr_parse(node_arg(from, i)->text, &net, &host_bits) &&
+                     cidrset_meets(clients, &net);
+        }
+        if (meets)
+            continue;
+        diag_warning(d, &from->words[0], "the rule %s can never match",
+                     slice_shown(node_name(rule)));
+        diag_more(d, "none of these addresses is one of \"clients\", and others are refused before "
+                     "any rule");
+        return;
+    }
+}
+
+/* A path together with nothing but CONNECT. True: told. */
+static bool check_path_of_tunnels(const struct node *rule, struct diags *d)
+{
+    const struct node *path = node_child(rule, "path");
+    for (const struct node *m = positive(rule, "method"); path && m; m = positive_again(m)) {
+        u32 connects = 0;
+        for (u32 i = 0; i < node_nargs(m); i++)
+            connects += slice_is(node_arg(m, i)->text, "CONNECT");
+        if (connects < node_nargs(m))
+            continue;
+        diag_warning(d, &path->words[0], "the rule %s can never match",
+                     slice_shown(node_name(rule)));
+        diag_more(d, "the path inside a tunnel is not seen, and its only method is CONNECT");
+        return true;
+    }
+    return false;
+}
+
+/* ---- a deny by path, and the tunnel beside it ---- */
 
 static struct addr sample_client(const struct node *rule)
 {
@@ -184,8 +284,14 @@ void policy_conf_check(const struct node *policy, struct diags *d)
     struct arena a;
     arena_init(&a, 0);
     const struct policy *p = policy_compile(policy, &a, d);
-    for (const struct node *r = rules->children; r; r = r->next)
-        if (slice_is(node_key(r), "deny"))
+    u32 i = 0;
+    for (const struct node *r = rules->children; r; r = r->next, i++) {
+        bool allow = slice_is(node_key(r), "allow"), told = check_path_of_tunnels(r, d);
+        check_from(r, &p->clients, d);
+        if (allow)
+            check_closed(r, p->rule[i].reach, d);
+        else if (!told)
             check_tunnel(p, r, d);
+    }
     arena_free(&a);
 }

@@ -358,9 +358,55 @@ static void names_and_faults(void **state)
     assert_int_equal(addr_class(&(struct addr){ 0 }), CLASS_RESERVED);
 }
 
+#define BIT(class) CLASS_BIT(CLASS_##class)
+
+static void classes_of_networks(void **state)
+{
+    static const struct {
+        const char *net;
+        u8 classes;
+    } rows[] = {
+        { "10.0.0.0/8", BIT(PRIVATE) },
+        { "10.1.2.3", BIT(PRIVATE) },
+        { "8.0.0.0/7", BIT(PUBLIC) },
+        { "8.0.0.0/6", BIT(PUBLIC) | BIT(PRIVATE) },
+        { "169.254.0.0/16", BIT(LINK_LOCAL) | BIT(METADATA) },
+        { "169.254.0.0/17", BIT(LINK_LOCAL) },
+        { "169.254.169.254", BIT(METADATA) },
+        { "168.63.129.16/31", BIT(METADATA) | BIT(PUBLIC) },
+        { "100.64.0.0/10", BIT(METADATA) | BIT(PRIVATE) },
+        { "224.0.0.0/3", BIT(MULTICAST) | BIT(RESERVED) },
+        { "198.18.0.0/15", BIT(RESERVED) },
+        { "0.0.0.0/0", 0x7f },
+        { "255.255.255.255", BIT(RESERVED) },
+        { "::1", BIT(LOOPBACK) },
+        { "::/127", BIT(LOOPBACK) },
+        { "::ffff:10.0.0.0/104", BIT(PRIVATE) },
+        { "64:ff9b::/96", 0x7f },
+        { "2002:a00::/24", 0x7f },
+        { "2001::/33", 0x7f },
+        { "2001:2::/48", BIT(RESERVED) },
+        { "fc00::/7", BIT(PRIVATE) | BIT(METADATA) },
+        { "fd01::/16", BIT(PRIVATE) },
+        { "fe00::/8", BIT(RESERVED) | BIT(LINK_LOCAL) },
+        { "2600::/8", BIT(PUBLIC) | BIT(RESERVED) },
+        { "2a00::/8", BIT(PUBLIC) },
+        { "::/0", 0x7f },
+    };
+    (void)state;
+    for (size_t i = 0; i < countof(rows); i++) {
+        struct cidr net;
+        bool host_bits;
+        assert_true(cidr_parse(slice_of(rows[i].net), &net, &host_bits) && !host_bits);
+        if (addr_classes_in(&net) != rows[i].classes)
+            fail_msg("%s: %x", rows[i].net, addr_classes_in(&net));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(classes_of_networks),
         cmocka_unit_test(metadata),
         cmocka_unit_test(four),
         cmocka_unit_test(six),

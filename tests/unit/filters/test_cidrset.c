@@ -55,6 +55,33 @@ static void both_families(void **state)
     arena_free(&a);
 }
 
+static bool meets(const struct cidrset *s, const char *text)
+{
+    struct cidr c = net(text);
+    return cidrset_meets(s, &c);
+}
+
+static void networks_that_meet(void **state)
+{
+    struct arena a;
+    struct cidrset s;
+    const struct cidr list[] = { net("10.0.0.0/8"), net("192.0.2.1"), net("fc00::/7") };
+    (void)state;
+    arena_init(&a, 0);
+    cidrset_build(&s, &a, list, countof(list));
+    assert_true(meets(&s, "10.1.2.0/24"));
+    assert_true(meets(&s, "10.255.255.255"));
+    assert_true(meets(&s, "8.0.0.0/6"));
+    assert_true(meets(&s, "0.0.0.0/0"));
+    assert_true(meets(&s, "192.0.2.0/31"));
+    assert_false(meets(&s, "192.0.2.2/31"));
+    assert_false(meets(&s, "11.0.0.0/8"));
+    assert_true(meets(&s, "::/0"));
+    assert_true(meets(&s, "fd00::1"));
+    assert_false(meets(&s, "fe00::/8"));
+    arena_free(&a);
+}
+
 static void everything_and_nothing(void **state)
 {
     struct arena a;
@@ -143,9 +170,8 @@ static void same_as_one_by_one(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(both_families),
-        cmocka_unit_test(everything_and_nothing),
-        cmocka_unit_test(overlaps_are_merged),
+        cmocka_unit_test(both_families),          cmocka_unit_test(networks_that_meet),
+        cmocka_unit_test(everything_and_nothing), cmocka_unit_test(overlaps_are_merged),
         cmocka_unit_test(same_as_one_by_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -150,12 +150,63 @@ static void a_deny_by_path_leaves_connect_open(void **state)
             NULL, false },
           { RULES("deny a { to x.example; path /admin; } allow b { method GET; }"), NULL, false },
           { RULES("deny a { to x.example; path /admin; port 80; } allow b { }"), NULL, false },
-          { RULES("deny a { to x.example; path /admin; from 10.1.0.0/16; } allow b { from "
-                  "10.2.0.0/16; }"),
+          { "clients 10.0.0.0/8; " RULES(
+                "deny a { to x.example; path /admin; from 10.1.0.0/16; } allow b { from "
+                "10.2.0.0/16; }"),
             NULL, false },
           { RULES("deny a { to 10.0.0.1; path /admin; } allow b { }"), NULL, false },
           { RULES("allow a { to x.example; path /public; } deny b { to x.example; }"), NULL,
             false });
+}
+
+static void an_allow_without_reach(void **state)
+{
+    (void)state;
+    CHECK({ RULES("allow intra { to 10.0.0.0/8; }"), "the rule \"intra\" can never allow anything",
+            true },
+          { RULES("allow a { to 10.0.0.0/8 192.168.1.1; }"), "add \"reach private\"\n", true },
+          { RULES("allow a { to 10.0.0.0/8 class loopback; }"), "\"reach loopback private\"\n",
+            true },
+          { RULES("allow a { to 10.0.0.0/8; reach link-local; }"), "reach private", true },
+          { RULES("allow a { to 169.254.0.0/16; }"), "\"reach link-local\"\n", true },
+          { RULES("allow a { to 169.254.169.254; }"), "\"reach metadata\"\n", true },
+          { RULES("allow a { to ::1; port 80; }"), "\"reach loopback\"\n", true },
+          { RULES("allow a { to *; to class private; }"), "\"reach private\"\n", true });
+    CHECK({ RULES("allow a { to 10.0.0.0/8; reach private; }"), NULL, false },
+          { RULES("allow a { to 10.0.0.0/8; reach loopback; }"), NULL,
+            false }, /* perhaps our own */
+          { RULES("allow a { to 10.0.0.0/8 x.example; }"), NULL, false },
+          { RULES("allow a { to 10.0.0.0/8 11.0.0.1; }"), NULL, false },
+          { RULES("allow a { to 0.0.0.0/1; }"), NULL, false },
+          { RULES("allow a { to class private class public; }"), NULL, false },
+          { RULES("allow a { to 64:ff9b::/96; }"), NULL, false },
+          { RULES("allow a { not to 10.0.0.0/8; }"), NULL, false },
+          { RULES("deny a { to 10.0.0.0/8; }"), NULL, false });
+}
+
+static void a_path_of_tunnels(void **state)
+{
+    (void)state;
+    CHECK({ RULES("allow a { method CONNECT; path /x; }"), "the rule \"a\" can never match", true },
+          { RULES("deny a { method CONNECT; path /x; } allow b { }"), "is not seen", true },
+          { RULES("deny a { method CONNECT; not path /x; } "), "is not seen", true });
+    CHECK({ RULES("allow a { method CONNECT GET; path /x; }"), NULL, false },
+          { RULES("allow a { not method CONNECT; path /x; }"), NULL, false },
+          { RULES("allow a { method connect2; path /x; }"), NULL, false });
+}
+
+static void a_from_outside_of_clients(void **state)
+{
+    (void)state;
+    CHECK({ RULES("allow a { from 10.0.0.0/8; }"), "the rule \"a\" can never match", true },
+          { "clients 10.0.0.0/8; " RULES("allow a { from 127.0.0.1 11.0.0.0/8; }"),
+            "none of these addresses is one of \"clients\"", true },
+          { RULES("allow a { from 127.0.0.1; from fd00::/8; }"), "can never match", true });
+    CHECK({ RULES("allow a { from 127.1.0.0/16; }"), NULL, false },
+          { RULES("allow a { from 0.0.0.0/0; }"), NULL, false },
+          { RULES("allow a { not from 10.0.0.0/8; }"), NULL, false },
+          { RULES("allow a { from 10.0.0.0/8 ::1; }"), NULL, false },
+          { "clients 10.0.0.0/8; " RULES("allow a { from 10.1.0.0/16; }"), NULL, false });
 }
 
 static void several_errors_in_one_run(void **state)
@@ -177,6 +228,9 @@ int main(void)
         cmocka_unit_test(values_of_conditions),
         cmocka_unit_test(a_rule_behind_a_catch_all),
         cmocka_unit_test(a_deny_by_path_leaves_connect_open),
+        cmocka_unit_test(an_allow_without_reach),
+        cmocka_unit_test(a_path_of_tunnels),
+        cmocka_unit_test(a_from_outside_of_clients),
         cmocka_unit_test(several_errors_in_one_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
