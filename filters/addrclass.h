@@ -35,6 +35,10 @@ unsigned addr_carried(const struct addr *a, struct addr out[2]);
  * machine's own; all classes where an IPv4 address is carried. */
 u8 addr_classes_in(const struct cidr *net);
 
+/* What is in a class, for the manual: its addresses and networks, less what classes before it
+ * have. */
+void addr_class_text(struct text *t, enum addr_class c);
+
 /* "metadata", "loopback", "link-local" … as rules spell them. */
 const char *addr_class_name(enum addr_class c);
 bool addr_class_find(struct slice name, enum addr_class *out);

@@ -60,3 +60,27 @@ u8 addr_classes_in(const struct cidr *net)
     }
     return CLASS_BIT(CLASS_PUBLIC);
 }
+
+static void block_text(struct text *t, const struct cidr *net)
+{
+    bool alone = net->bits == (net->base.family == AF_INET ? 32 : 128);
+    text_cstr(t, t->n ? ", " : "");
+    addr_text(t, &net->base);
+    if (alone)
+        return;
+    text_char(t, '/');
+    text_u64(t, net->bits);
+}
+
+void addr_class_text(struct text *t, enum addr_class class)
+{
+    for (size_t i = 0; i < countof(blocks); i++)
+        if (blocks[i].classes == CLASS_BIT(class) && blocks[i].net.bits)
+            block_text(t, &blocks[i].net);
+    if (class == CLASS_LOOPBACK)
+        text_lit(t, ", and the addresses of this machine's interfaces");
+    else if (class == CLASS_RESERVED)
+        text_lit(t, ", and every other IPv6 address");
+    else if (class == CLASS_PUBLIC)
+        text_lit(t, ", and every other IPv4 address");
+}

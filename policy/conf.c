@@ -25,6 +25,22 @@ static const struct schema_row allow_rows[] = {
     { .key = NULL },
 };
 
+/* The words of `class` and `reach`. */
+static void put_classes(FILE *to)
+{
+    fputs("\nEach address has one class, the first that it fits. A name has the classes of the "
+          "addresses it leads\nto. An IPv6 address that carries an IPv4 address has the class of "
+          "that "
+          "one, or a stricter one.\n\n| class | addresses |\n|---|---|\n",
+          to);
+    for (enum addr_class c = 0; c < CLASS_COUNT; c++) {
+        char area[1024];
+        struct text t = text_in(area, sizeof area);
+        addr_class_text(&t, c);
+        fprintf(to, "| `%s` | %.*s |\n", addr_class_name(c), SLICE_FMT(text_slice(&t)));
+    }
+}
+
 static const struct schema_row rules_rows[] = {
     { .key = "allow",
       .kind = ROW_NAMED,
@@ -81,8 +97,15 @@ const struct schema_row policy_rows[] = {
     { .key = "rules",
       .kind = ROW_BLOCK,
       .children = rules_rows,
-      .doc = "In this order; the first rule that matches decides. A condition on something that "
-             "the request does not show is no match, with or without `not`." },
+      .manual = put_classes,
+      .doc = "In this order; the first rule that matches decides. All conditions of a rule must "
+             "hold; several values of one condition are alternatives; `not` before a condition "
+             "means none of its values. A condition on something that the request does not show "
+             "is no match, with or without `not`.",
+      .example = "rules {\n"
+                 "    deny  uploads { method PUT POST; not to *.backup.example 192.0.2.7; }\n"
+                 "    allow office  { from 10.20.0.0/16; port 80 443; not to class reserved; }\n"
+                 "}" },
     { .key = NULL },
 };
 

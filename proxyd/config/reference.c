@@ -41,10 +41,13 @@ static const char introduction[] =
     "| DURATION | a number with `ms`, `s`, `m`, `h`, `d` or `w`: `30s` |\n"
     "| N | a number |\n"
     "| NAME | the name of a block |\n"
-    "| ADDR | an IPv4 or IPv6 address |\n"
+    "| ADDR[:PORT] | an IPv4 or IPv6 address, and perhaps a port: `192.0.2.53`, "
+    "`[2001:db8::53]:5300` |\n"
     "| ADDR:PORT | to listen on: `127.0.0.1:3128`, `[::1]:3128`, or `*:3128` and `[::]:3128` for "
     "both families |\n"
     "| HOST:PORT | `app.internal:8080`, `10.1.0.5:80`, `[2001:db8::5]:80` |\n"
+    "| DOMAIN | a host name: letters, digits, `-` and `_`, in parts with dots between them: "
+    "`corp.example` |\n"
     "| CIDR | an address or a network: `10.0.0.0/8`; bits behind the prefix are an error |\n"
     "| DEST | `HOST`, `*.HOST` (what is below it), `.HOST` (both), `*` (everything), an address or "
     "a "
@@ -161,6 +164,8 @@ static void put_blocks(FILE *to, const struct schema_row *rows, const char *path
                 r->repeat ? ", may stand several times" : "", r->doc);
         if (r->example)
             fprintf(to, "\n```\n%s\n```\n", r->example);
+        if (r->manual)
+            r->manual(to);
         if (r->children) {
             put_table(to, r->children);
             put_blocks(to, r->children, here);

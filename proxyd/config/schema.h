@@ -72,6 +72,7 @@ struct schema_row {
     const char *fallback; /* the default, in the language; NULL: none */
     const char *doc;      /* one or two sentences */
     const char *example;  /* in the language */
+    void (*manual)(FILE *to); /* writes, in Markdown, what the manual of a block says besides */
     const struct schema_row *children; /* of a block */
     /* Called on each node of this row: on a block always, on a statement when the number of its
      * words is right. Words and children may be wrong: those that are `told` are passed over, and

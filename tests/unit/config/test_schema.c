@@ -466,6 +466,10 @@ static void the_manual_names_every_key(void **state)
             fail_msg("the manual lacks %s", cell);
     }
     assert_non_null(strstr(keys, "\nlimits clients-per-address\n"));
+    assert_non_null(strstr(manual, "\n| `private` | 10.0.0.0/8, "));
+    assert_non_null(strstr(manual, "several values of one condition are alternatives"));
+    assert_non_null(strstr(manual, "; not to "));
+    assert_non_null(strstr(manual, "\n| DOMAIN | "));
     assert_non_null(strstr(keys, "\npolicy rules allow reach\n"));
     free(manual);
     free(keys);

@@ -403,10 +403,33 @@ static void classes_of_networks(void **state)
     }
 }
 
+static void texts_of_classes(void **state)
+{
+    static const char *const texts[CLASS_COUNT] = {
+        [CLASS_METADATA] = "169.254.169.254, 100.100.100.200, 168.63.129.16, fd00:ec2::254",
+        [CLASS_LOOPBACK] = "0.0.0.0/8, 127.0.0.0/8, ::, ::1, and the addresses of this machine's "
+                           "interfaces",
+        [CLASS_LINK_LOCAL] = "169.254.0.0/16, fe80::/10",
+        [CLASS_PRIVATE] = "10.0.0.0/8, 100.64.0.0/10, 172.16.0.0/12, 192.168.0.0/16, fc00::/7",
+        [CLASS_MULTICAST] = "224.0.0.0/4, ff00::/8",
+        [CLASS_PUBLIC] = "2000::/3, and every other IPv4 address",
+    };
+    (void)state;
+    for (enum addr_class c = 0; c < CLASS_COUNT; c++) {
+        char area[1024];
+        struct text t = text_in(area, sizeof area);
+        addr_class_text(&t, c);
+        assert_false(t.full);
+        if (texts[c] && !slice_is(text_slice(&t), texts[c]))
+            fail_msg("%.*s", SLICE_FMT(text_slice(&t)));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(classes_of_networks),
+        cmocka_unit_test(texts_of_classes),
         cmocka_unit_test(metadata),
         cmocka_unit_test(four),
         cmocka_unit_test(six),
