@@ -69,6 +69,8 @@ UNITS := $(sort $(wildcard tests/unit/test_*.c tests/unit/*/test_*.c))
 FUZZERS := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 # Anything else in tests/unit and tests/fuzz is a helper that every test there may call.
 UNIT_HELP := $(filter-out $(UNITS),$(sort $(wildcard tests/unit/*.c tests/unit/*/*.c)))
+# Unit programs can refuse memory: tests/unit/help_memory.h.
+UNIT_WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=mmap
 FUZZ_HELP := $(filter-out $(FUZZERS),$(sort $(wildcard tests/fuzz/*.c)))
 C_FILES := $(SOURCES) $(UNITS) $(UNIT_HELP) $(FUZZERS) $(FUZZ_HELP) $(wildcard tests/*.c bench/src/*.c bench/micro/*.c)
 H_FILES := $(wildcard proxyd/*.h proxyd/*/*.h filters/*.h policy/*.h pac/*.h admin/*.h tests/*/*.h tests/*/*/*.h)
@@ -112,7 +114,7 @@ $$(BUILD)/$(1)/bin/proxyd: $$(BUILD)/$(1)/proxyd/main.o $$(BUILD)/lib$(1).a
 	$$(Q)$$(CC_$(1)) $$(filter-out -fsanitize=fuzzer%,$$(LDFLAGS_$(1))) $$(LINK_HARDEN) $$(LDFLAGS) -o $$@ $$^ $$(LIBS)
 
 $$(BUILD)/$(1)/tests/unit/%: $$(BUILD)/$(1)/tests/unit/%.o $$(patsubst %.c,$$(BUILD)/$(1)/%.o,$$(UNIT_HELP)) $$(BUILD)/lib$(1).a
-	$$(Q)$$(CC_$(1)) $$(LDFLAGS_$(1)) $$(LINK_HARDEN) $$(LDFLAGS) -o $$@ $$^ $$(TEST_LIBS) $$(LIBS)
+	$$(Q)$$(CC_$(1)) $$(LDFLAGS_$(1)) $$(LINK_HARDEN) $$(UNIT_WRAP) $$(LDFLAGS) -o $$@ $$^ $$(TEST_LIBS) $$(LIBS)
 
 -include $$(patsubst %.c,$$(BUILD)/$(1)/%.d,$$(SOURCES) $$(UNITS) $$(UNIT_HELP) $$(FUZZERS) $$(FUZZ_HELP) $$(wildcard tests/*.c))
 endef

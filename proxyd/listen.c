@@ -155,11 +155,11 @@ static struct worker *less_loaded(struct worker *w)
 static void dispatch(struct worker *w, const struct listener *l, int fd, const struct addr *peer)
 {
     struct worker *to = w->draining ? w : less_loaded(w);
-    if (to == w) {
+    struct handed_over *h = to == w ? NULL : malloc(sizeof *h);
+    if (h == NULL) { /* also for want of memory: it is served here as well */
         near_accept(w, l, fd, peer);
         return;
     }
-    struct handed_over *h = must_alloc(sizeof *h);
     *h = (struct handed_over){ .letter.open = take_over, .fd = fd, .peer = *peer, .listener = l };
     stat_add(w->stats, STAT_connections_handed_over_total, 1);
     loop_post(&to->loop, &h->letter);

@@ -16,23 +16,44 @@ void arena_init(struct arena *a, size_t chunk_size)
         (struct arena){ .chunk_size = chunk_size ? chunk_size : 4096 - sizeof(struct arena_chunk) };
 }
 
-static void add_chunk(struct arena *a, size_t size)
+static bool add_chunk(struct arena *a, size_t size)
 {
-    struct arena_chunk *c = must_alloc(sizeof *c + size);
+    struct arena_chunk *c = malloc(sizeof *c + size);
+    if (c == NULL)
+        return false;
     c->older = a->chunk;
     c->size = size;
     a->chunk = c;
     a->used = 0;
     a->total += size;
+    return true;
+}
+
+static size_t aligned(size_t n)
+{
+    return (n + 15) & ~(size_t)15;
+}
+
+void *arena_try(struct arena *a, size_t n)
+{
+    n = aligned(n);
+    if ((a->chunk == NULL || a->chunk->size - a->used < n) &&
+        !add_chunk(a, n > a->chunk_size ? n : a->chunk_size))
+        return NULL;
+    void *p = a->chunk->data + a->used;
+    a->used += n;
+    return p;
 }
 
 void *arena_alloc(struct arena *a, size_t n)
 {
-    n = (n + 15) & ~(size_t)15;
-    if (a->chunk == NULL || a->chunk->size - a->used < n)
-        add_chunk(a, n > a->chunk_size ? n : a->chunk_size);
-    void *p = a->chunk->data + a->used;
-    a->used += n;
+    if (aligned(n) <= a->reserve_size - a->reserve_used) {
+        void *p = a->reserve + a->reserve_used;
+        a->reserve_used += aligned(n);
+        return p;
+    }
+    void *p = arena_try(a, n);
+    must(p != NULL);
     return p;
 }
 
@@ -58,7 +79,7 @@ void arena_reset(struct arena *a)
         a->total -= c->size;
         free(c);
     }
-    a->used = 0;
+    a->used = a->reserve_used = 0;
 }
 
 void arena_free(struct arena *a)
@@ -68,5 +89,5 @@ void arena_free(struct arena *a)
         a->chunk = c->older;
         free(c);
     }
-    a->used = a->total = 0;
+    a->used = a->total = a->reserve_used = 0;
 }

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/must.h"
 #include "core/conf.h"
 
 enum { TELL_AGAIN_MS = 10000 };
@@ -128,10 +127,12 @@ void account_exchange(struct xchg *x)
 
 struct access_record *account_detach(struct xchg *x)
 {
-    count(x);
     struct slice s[LOG_STRINGS];
     struct log_head h;
-    struct access_record *r = must_alloc(sizeof *r + describe(x, s, &h));
+    struct access_record *r = malloc(sizeof *r + describe(x, s, &h));
+    if (r == NULL)
+        return NULL;
+    count(x);
     r->head = h;
     fill(x, r, s);
     r->tunnel = true;

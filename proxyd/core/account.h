@@ -8,7 +8,7 @@
 /* Counts and logs x. */
 void account_exchange(struct xchg *x);
 /* Counts x; a copy of its record on the heap, for the tunnel that it becomes to complete and pass
- * to account_tunnel. */
+ * to account_tunnel. NULL: no memory, and nothing is counted. */
 struct access_record *account_detach(struct xchg *x);
 /* Logs with what is in r now; frees it. */
 void account_tunnel(struct worker *w, struct access_record *r);

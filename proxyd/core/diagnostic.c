@@ -15,7 +15,12 @@ enum verdict answer_trace(struct xchg *x)
     struct text t;
     if (!conn_room(x->near.conn, room + HEAD_SPARE, &t)) /* before the arena grows */
         return PARKED;
-    t = text_in(arena_alloc(&x->arena, room), room);
+    char *area = arena_try(&x->arena, room);
+    if (area == NULL) {
+        x->fault = FAULT_out_of_memory;
+        return REFUSED;
+    }
+    t = text_in(area, room);
     for (u32 i = 0; i < x->req.nfields; i++)
         if (confidential(&x->req.fields[i]))
             msg_remove_field(&x->req, &x->req.fields[i]);

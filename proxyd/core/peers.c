@@ -72,11 +72,14 @@ static struct entry **find(struct shard *s, u64 hash, const u8 ip[16])
     return e;
 }
 
-/* Doubles a full table: chains stay short at any number of clients. */
+/* Doubles a full table: chains stay short at any number of clients. Without memory for it they grow
+ * until there is some. */
 static void widen(struct shard *s)
 {
     u32 n = s->nbuckets * 2;
-    struct entry **wider = must_zalloc(n * sizeof(void *));
+    struct entry **wider = calloc(n, sizeof(void *));
+    if (wider == NULL)
+        return;
     for (u32 b = 0; b < s->nbuckets; b++)
         while (s->bucket[b]) {
             struct entry *e = s->bucket[b];
@@ -93,7 +96,9 @@ static struct entry *add(struct shard *s, u64 hash, const u8 ip[16])
 {
     if (s->n >= s->nbuckets)
         widen(s);
-    struct entry *e = must_zalloc(sizeof *e);
+    struct entry *e = calloc(1, sizeof *e);
+    if (e == NULL)
+        return NULL;
     e->hash = hash;
     memcpy(e->ip, ip, 16);
     struct entry **bucket = bucket_of(s, hash);
@@ -113,7 +118,7 @@ bool peers_enter(struct peers *p, const struct addr *a, u32 most)
     struct entry *e = *find(s, hash, ip);
     if (e == NULL)
         e = add(s, hash, ip);
-    bool room = e->open < most;
+    bool room = e != NULL && e->open < most;
     if (room)
         e->open++;
     pthread_mutex_unlock(&s->lock);

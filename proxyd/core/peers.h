@@ -12,8 +12,8 @@ struct peers;
 
 struct peers *peers_new(void);
 void peers_free(struct peers *p);
-/* Counts one more; false when `most` are open already. IPv6 clients count by /64, the least a
- * site gets. */
+/* Counts one more; false when `most` are open already, or there is no memory to count it. IPv6
+ * clients count by /64, the least a site gets. */
 bool peers_enter(struct peers *p, const struct addr *a, u32 most);
 void peers_leave(struct peers *p, const struct addr *a);
 

@@ -47,7 +47,9 @@ bool shelf_put(struct shelf *s, u64 hash, struct slice host, u16 port,
                const struct shelf_item *item)
 {
     struct shard *d = &s->shard[hash % SHARDS];
-    struct entry *e = must_alloc(sizeof *e + host.n);
+    struct entry *e = malloc(sizeof *e + host.n);
+    if (e == NULL)
+        return false;
     e->item = *item;
     e->hash = hash;
     e->port = port;

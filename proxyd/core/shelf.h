@@ -19,8 +19,8 @@ struct shelf_item {
 
 struct shelf *shelf_new(void);
 void shelf_free(struct shelf *s);
-/* Keyed by the target's 64-bit keyed hash and compared by name. False when the shelf is full: the
- * caller closes. */
+/* Keyed by the target's 64-bit keyed hash and compared by name. False when the shelf is full or
+ * memory is short: the caller closes. */
 bool shelf_put(struct shelf *s, u64 hash, struct slice host, u16 port,
                const struct shelf_item *item);
 /* The most recent one that `fits` approves of, or false. */

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/must.h"
 #include "core/conf.h"
 #include "core/shelf.h"
 #include "core/xchg.h"
@@ -27,7 +26,9 @@ static struct target *find(struct worker *w, u64 hash, const struct host *host, 
 
 static struct target *make(struct worker *w, u64 hash, const struct host *host, u16 port)
 {
-    struct target *t = must_zalloc(sizeof *t + host->len + 1u);
+    struct target *t = calloc(1, sizeof *t + host->len + 1u);
+    if (t == NULL)
+        return NULL;
     t->hash = hash;
     t->port = port;
     t->len = host->len;
@@ -46,7 +47,8 @@ struct target *target_get(struct worker *w, const struct host *host, u16 port)
     struct target *t = find(w, hash, host, port);
     if (t == NULL)
         t = make(w, hash, host, port);
-    t->refs++;
+    if (t)
+        t->refs++;
     return t;
 }
 

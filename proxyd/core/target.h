@@ -33,7 +33,8 @@ struct target {
     char host[];
 };
 
-/* The worker's target for that host and port, made when new; a reference is held. Never NULL. */
+/* The worker's target for that host and port, made when new; a reference is held. NULL: no memory.
+ * */
 struct target *target_get(struct worker *w, const struct host *host, u16 port);
 /* Gives the reference back and clears *t. */
 void target_put(struct worker *w, struct target **t);

@@ -315,6 +315,10 @@ bool tunnel_start(struct xchg *x)
     memset(t, 0, sizeof *t);
     t->worker = w;
     t->record = account_detach(x);
+    if (t->record == NULL) {
+        slab_give(&w->tunnels, t);
+        return false;
+    }
     t->born_ms = worker_ms(w);
     timer_init(&t->timer, TIMER_TUNNEL);
     adopt(t, 0, x->near.conn);

@@ -147,6 +147,7 @@ static struct xchg *begin(struct conn *c)
     x->id = ++w->exchange_serial;
     x->start_us = w->loop.now.mono_us;
     arena_init(&x->arena, 0);
+    arena_lend(&x->arena, x->arena_reserve, sizeof x->arena_reserve);
     msg_init(&x->req, &x->arena);
     x->req.said = &x->said;
     msg_init(&x->resp, &x->arena);

@@ -40,7 +40,9 @@ enum step_result {
 enum {
     ROLE_AREA = 160,
     MOST_INTERIM = 64,
-    HEAD_SPARE = 1024 /* of a head that is written: start line, Host, Via, framing, Connection */
+    HEAD_SPARE = 1024, /* of a head that is written: start line, Host, Via, framing, Connection */
+    /* Trailers: of the request, of the request sent once more, of the answer. */
+    ARENA_RESERVE = 3 * sizeof(struct msg)
 };
 
 struct xchg {
@@ -83,6 +85,7 @@ struct xchg {
     struct target_uri uri; /* host and port are those of the destination, whatever the form */
     struct msg req, resp;
     _Alignas(16) char role_area[ROLE_AREA]; /* the role's own notes about this exchange */
+    _Alignas(16) char arena_reserve[ARENA_RESERVE];
 };
 
 /* Opens an exchange for the head of `len` bytes at the front of c->in and runs it. */

@@ -114,7 +114,10 @@ enum verdict forward_rules(struct xchg *x)
 enum verdict forward_where(struct xchg *x)
 {
     x->target = target_get(x->worker, &x->uri.host, x->uri.port);
-    return PASS;
+    if (x->target)
+        return PASS;
+    x->fault = FAULT_out_of_memory;
+    return REFUSED;
 }
 
 enum fault forward_vet(struct xchg *x, const struct addr *a)

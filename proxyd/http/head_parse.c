@@ -128,7 +128,8 @@ static enum fault parse_fields(struct msg *m, struct walk w, const char *p,
             m->nfields = (u16)(f - m->fields);
             if (m->nfields == most || m->arena == NULL)
                 return FAULT_too_many_fields;
-            msg_grow(m);
+            if (!msg_grow(m))
+                return FAULT_out_of_memory;
             f = m->fields + m->nfields;
             full = fields_end(m, most);
         }
@@ -258,17 +259,18 @@ enum fault trailer_parse(struct msg *m, const char *section, u32 len,
                          const struct head_limits *limits, bool response)
 {
     u64 twice[2] = { 0, 0 };
+    enum fault bad = response ? FAULT_response_bad_chunk : FAULT_bad_trailer;
     m->response = response;
     m->text = section;
     m->text_len = len;
-    bool fine = len < FIELD_EXTRA && len <= limits->head && ends_empty(section, section + len);
-    if (fine) {
-        struct walk w = walk_begin(section, section + len);
-        fine = parse_fields(m, w, section, limits, twice) == FAULT_NONE;
-    }
-    for (unsigned i = 0; fine && i < m->nfields; i++)
-        fine = !is_forbidden_trailer(m, &m->fields[i]);
-    if (fine)
-        return FAULT_NONE;
-    return response ? FAULT_response_bad_chunk : FAULT_bad_trailer;
+    if (len >= FIELD_EXTRA || len > limits->head || !ends_empty(section, section + len))
+        return bad;
+    struct walk w = walk_begin(section, section + len);
+    enum fault f = parse_fields(m, w, section, limits, twice);
+    if (f != FAULT_NONE)
+        return f == FAULT_out_of_memory ? f : bad;
+    for (unsigned i = 0; i < m->nfields; i++)
+        if (is_forbidden_trailer(m, &m->fields[i]))
+            return bad;
+    return FAULT_NONE;
 }

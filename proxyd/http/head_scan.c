@@ -27,7 +27,8 @@ u32 head_skip_empty(const char *p, u32 n)
 enum fault head_fault_far(enum fault f)
 {
     switch (f) {
-    case FAULT_NONE: return FAULT_NONE;
+    case FAULT_NONE:
+    case FAULT_out_of_memory: return f;
     case FAULT_head_too_large:
     case FAULT_target_too_long:
     case FAULT_too_many_fields: return FAULT_response_head_too_large;

@@ -89,37 +89,44 @@ void msg_remove_field(struct msg *m, struct field *f)
         forget(m, (enum token)id);
 }
 
-void msg_grow(struct msg *m)
+bool msg_grow(struct msg *m)
 {
     unsigned cap = m->cap < 0x8000 ? m->cap * 2u : 0xFFFF;
     must(m->arena != NULL && m->nfields < cap);
-    struct field *more = arena_alloc(m->arena, cap * sizeof *more);
+    struct field *more = arena_try(m->arena, cap * sizeof *more);
+    if (more == NULL)
+        return false;
     memcpy(more, m->fields, m->nfields * sizeof *more);
     m->fields = more;
     m->cap = (u16)cap;
+    return true;
 }
 
 /* Room for n more bytes of extra; what it held before stays readable in the arena. */
-static void extra_room(struct msg *m, size_t n)
+static bool extra_room(struct msg *m, size_t n)
 {
     if (likely(n <= m->extra_cap - m->extra_len))
-        return;
+        return true;
     size_t cap = m->extra_cap ? m->extra_cap * 2u : 256;
     while (cap < m->extra_len + n)
         cap *= 2;
     must(m->arena != NULL && cap < FIELD_EXTRA);
-    char *more = arena_alloc(m->arena, cap);
+    char *more = arena_try(m->arena, cap);
+    if (more == NULL)
+        return false;
     if (m->extra_len)
         memcpy(more, m->extra, m->extra_len);
     m->extra = more;
     m->extra_cap = (u32)cap;
+    return true;
 }
 
-void msg_add(struct msg *m, struct slice name, struct slice value)
+bool msg_add(struct msg *m, struct slice name, struct slice value)
 {
     must(name.n <= UINT16_MAX && slice_is_token(name));
     value = slice_trim(value);
-    extra_room(m, name.n + value.n + 4);
+    if (!extra_room(m, name.n + value.n + 4) || (m->nfields == m->cap && !msg_grow(m)))
+        return false;
     char *p = m->extra + m->extra_len, *v = p + name.n + 2;
     memcpy(p, name.p, name.n);
     memcpy(p + name.n, ": ", 2);
@@ -128,8 +135,6 @@ void msg_add(struct msg *m, struct slice name, struct slice value)
     memcpy(v + value.n, "\r\n", 2);
 
     enum token t = token_find(name);
-    if (m->nfields == m->cap)
-        msg_grow(m);
     m->fields[m->nfields++] = (struct field){
         .id = (u16)t,
         .nlen = (u16)name.n,
@@ -139,12 +144,13 @@ void msg_add(struct msg *m, struct slice name, struct slice value)
     };
     m->present[t >> 6] |= 1ull << (t & 63);
     m->extra_len += (u32)(name.n + value.n + 4);
+    return true;
 }
 
-void msg_set(struct msg *m, enum token t, struct slice value)
+bool msg_set(struct msg *m, enum token t, struct slice value)
 {
     msg_remove(m, t);
-    msg_add(m, token_name(t), value);
+    return msg_add(m, token_name(t), value);
 }
 
 bool list_next(struct slice *rest, struct slice *item)

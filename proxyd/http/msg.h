@@ -95,12 +95,12 @@ void msg_remove_name(struct msg *m, struct slice name);
 void msg_remove_field(struct msg *m, struct field *f);
 /* Appends a field; name and value are copied. The name must be a token. Controls in the value (an
  * error of the caller, never of the peer) become blanks, so that no line can be smuggled in here.
- * name and value may lie in this very message. */
-void msg_add(struct msg *m, struct slice name, struct slice value);
+ * name and value may lie in this very message. False, and nothing added: no memory. */
+bool msg_add(struct msg *m, struct slice name, struct slice value);
 /* msg_remove, then msg_add. */
-void msg_set(struct msg *m, enum token t, struct slice value);
-/* Room for more entries than m->cap; entries may move. Used by the parsers. */
-void msg_grow(struct msg *m);
+bool msg_set(struct msg *m, enum token t, struct slice value);
+/* Room for more entries than m->cap; entries may move. False: no memory. Used by the parsers. */
+bool msg_grow(struct msg *m);
 
 /* Cuts the next non-empty element, without blanks around it, off a comma list (RFC 9110 section
  * 5.6.1; not for lists whose elements may hold quoted commas). False at the end. */

@@ -65,5 +65,8 @@ enum verdict reverse_where(struct xchg *x)
     u32 i = n == 1 ? 0 : atomic_fetch_add_explicit(part->turn, 1, memory_order_relaxed) % n;
     x->rule = part->routes.route;
     x->target = target_get(x->worker, &part->servers[i].host, part->servers[i].port);
-    return PASS;
+    if (x->target)
+        return PASS;
+    x->fault = FAULT_out_of_memory;
+    return REFUSED;
 }

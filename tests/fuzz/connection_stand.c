@@ -58,7 +58,10 @@ static enum verdict where(struct xchg *x)
                                                      : "127.0.77.1";
     must(host_parse(slice_of(c == 'x' ? "127.0.77.9" : ip), &host) == FAULT_NONE);
     x->target = target_get(x->worker, &host, origin_port);
-    return PASS;
+    if (x->target)
+        return PASS;
+    x->fault = FAULT_out_of_memory;
+    return REFUSED;
 }
 
 static void start_accepting(struct worker *w)

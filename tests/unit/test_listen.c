@@ -9,6 +9,7 @@
 #include "core/near.h"
 #include "io/sock.h"
 #include "tests/unit/core/help_engine.h"
+#include "tests/unit/help_memory.h"
 
 static struct addr at;
 
@@ -159,6 +160,21 @@ static void handed_over(void **state)
     assert_has(rig_ask(clients[0], GET), "/x");
 }
 
+/* A letter that cannot be written: the busier worker serves the client itself. */
+static void not_handed_over_without_memory(void **state)
+{
+    (void)state;
+    open_listener();
+    listen_stop(rig.workers[1]); /* so that the first one accepts */
+    atomic_store(&rig.worker->open, 1000);
+    connect_one();
+    memory_refuse(1, false);
+    rig_turn();
+    assert_int_equal(memory_relent(), 1);
+    assert_int_equal(atomic_fetch_sub(&rig.worker->open, 1000), 1001);
+    assert_has(rig_ask(clients[0], GET), "/x");
+}
+
 /* What has connected before the drain is still accepted. */
 static void stopping(void **state)
 {
@@ -181,9 +197,13 @@ static void stopping(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        LISTEN_TEST(clients_are_served),      LISTEN_TEST(a_port_that_is_held),
-        LISTEN_TEST(at_the_limit_of_clients), LISTEN_TEST(out_of_descriptors),
-        LISTEN_TEST_TWO(handed_over),         LISTEN_TEST(stopping),
+        LISTEN_TEST(clients_are_served),
+        LISTEN_TEST(a_port_that_is_held),
+        LISTEN_TEST(at_the_limit_of_clients),
+        LISTEN_TEST(out_of_descriptors),
+        LISTEN_TEST_TWO(handed_over),
+        LISTEN_TEST_TWO(not_handed_over_without_memory),
+        LISTEN_TEST(stopping),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

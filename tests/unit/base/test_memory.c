@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/list.h"
 #include "base/slab.h"
+#include "tests/unit/help_memory.h"
 
 static void arena_hands_out_disjoint_aligned_memory(void **state)
 {
@@ -52,6 +53,27 @@ static void arena_reset_keeps_the_first_chunk(void **state)
     for (unsigned i = 0; i < 200; i++)
         assert_int_equal(z[i], 0);
     arena_free(&a);
+}
+
+/* The reserve is for arena_alloc alone and is taken before any memory of the system. */
+static void arena_with_a_reserve(void **state)
+{
+    (void)state;
+    _Alignas(16) char reserve[48];
+    struct arena a;
+    arena_init(&a, 64);
+    arena_lend(&a, reserve, sizeof reserve);
+    for (int round = 0; round < 2; round++) {
+        memory_refuse(1, true);
+        assert_null(arena_try(&a, 1));
+        assert_ptr_equal(arena_alloc(&a, 17), reserve);
+        assert_ptr_equal(arena_alloc(&a, 16), reserve + 32);
+        assert_int_equal(memory_relent(), 1);
+        assert_non_null(arena_alloc(&a, 1)); /* it is used up */
+        assert_non_null(arena_try(&a, 100));
+        arena_reset(&a);
+        arena_free(&a);
+    }
 }
 
 static void arena_copies_end_in_nul(void **state)
@@ -234,6 +256,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(arena_hands_out_disjoint_aligned_memory),
         cmocka_unit_test(arena_reset_keeps_the_first_chunk),
+        cmocka_unit_test(arena_with_a_reserve),
         cmocka_unit_test(arena_copies_end_in_nul),
         cmocka_unit_test(slab_objects_are_disjoint_and_reused),
         cmocka_unit_test(slab_takes_small_and_large_objects),

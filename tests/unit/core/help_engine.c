@@ -57,7 +57,10 @@ static enum verdict where(struct xchg *x)
         return answer_write(x, &a) ? ANSWERED : PARKED;
     }
     x->target = target_get(x->worker, &x->uri.host, rig.port);
-    return PASS;
+    if (x->target)
+        return PASS;
+    x->fault = FAULT_out_of_memory;
+    return REFUSED;
 }
 
 static enum fault vet(struct xchg *x, const struct addr *a)

@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/help_memory.h"
+
 static struct addr at(const char *text)
 {
     struct addr a;
@@ -83,6 +85,32 @@ static void many_addresses(void **state)
     peers_free(p);
 }
 
+/* Who cannot be counted is not let in; a table that cannot widen goes on as it is. */
+static void without_memory(void **state)
+{
+    (void)state;
+    struct peers *p = peers_new();
+    struct addr a = numbered(0);
+    memory_refuse(1, false);
+    assert_false(peers_enter(p, &a, 1));
+    assert_int_equal(memory_relent(), 1);
+    unsigned inside = 0, refused = 0;
+    for (u32 i = 0; i < 50000; i++) {
+        a = numbered(i);
+        memory_refuse(1, false);
+        inside += peers_enter(p, &a, 1);
+        refused += memory_relent();
+        inside += peers_enter(p, &a, 1);
+    }
+    assert_int_equal(inside, 50000);
+    assert_int_equal(refused, 50000);
+    for (u32 i = 0; i < 50000; i++) {
+        a = numbered(i);
+        peers_leave(p, &a);
+    }
+    peers_free(p);
+}
+
 enum { THREADS = 4, EACH = 5000, LIMIT = 2 };
 static struct peers *shared_peers;
 static _Atomic int inside[8];
@@ -128,6 +156,7 @@ int main(void)
         cmocka_unit_test(a_limit_per_address),
         cmocka_unit_test(ports_are_nothing_but_sites_are),
         cmocka_unit_test(many_addresses),
+        cmocka_unit_test(without_memory),
         cmocka_unit_test(threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

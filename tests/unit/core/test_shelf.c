@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/help_memory.h"
+
 #define HOST SLICE("a.test")
 
 static bool anyone(void *context, const struct addr *a)
@@ -100,6 +102,18 @@ static void it_is_full_some_time(void **state)
     shelf_free(s);
 }
 
+static void without_memory(void **state)
+{
+    (void)state;
+    struct shelf *s = shelf_new();
+    struct shelf_item it = item_of(1, 10);
+    memory_refuse(1, false);
+    assert_false(shelf_put(s, 77, HOST, 80, &it));
+    assert_int_equal(memory_relent(), 1);
+    assert_true(shelf_put(s, 77, HOST, 80, &it));
+    shelf_free(s);
+}
+
 static void sweeping(void **state)
 {
     (void)state;
@@ -169,7 +183,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_latest_first), cmocka_unit_test(compared_by_name),
         cmocka_unit_test(only_what_fits),   cmocka_unit_test(it_is_full_some_time),
-        cmocka_unit_test(sweeping),         cmocka_unit_test(threads),
+        cmocka_unit_test(without_memory),   cmocka_unit_test(sweeping),
+        cmocka_unit_test(threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

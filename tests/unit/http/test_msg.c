@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "http/head.h"
+#include "tests/unit/help_memory.h"
 
 static const struct head_limits limits = { 65536, 4096, 200 };
 
@@ -106,6 +107,27 @@ static void growing(void **state)
     arena_free(&a);
 }
 
+/* Without memory nothing is added, and what is there stays. */
+static void refused(void **state)
+{
+    (void)state;
+    struct arena a;
+    struct msg m;
+    arena_init(&a, 16);
+    parse(&m, &a, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    memory_refuse(1, true);
+    assert_false(msg_add(&m, SLICE("X"), SLICE("y"))); /* nowhere to keep the text */
+    assert_int_equal(memory_relent(), 1);
+    written(&m, "Host: a\r\n");
+    while (m.nfields < MSG_INLINE_FIELDS)
+        assert_true(msg_add(&m, SLICE("X"), SLICE("y")));
+    memory_refuse(1, true);
+    assert_false(msg_add(&m, SLICE("X"), SLICE("y"))); /* no entry is left */
+    assert_int_equal(memory_relent(), 1);
+    assert_int_equal(msg_count(&m, TOKEN_OTHER), MSG_INLINE_FIELDS - 1);
+    arena_free(&a);
+}
+
 /* Whatever was not "Name: value" is written so. */
 static void blanks_are_normalised(void **state)
 {
@@ -151,6 +173,7 @@ int main(void)
         cmocka_unit_test(removing),
         cmocka_unit_test(adding),
         cmocka_unit_test(growing),
+        cmocka_unit_test(refused),
         cmocka_unit_test(lists),
         cmocka_unit_test(blanks_are_normalised),
         cmocka_unit_test(write_is_bounded),
