@@ -17,9 +17,11 @@ struct entry {
     char host[];
 };
 
+/* What is judged or closed is out of the list and belongs to one thread, so nothing is called with
+ * a lock held. */
 struct shard {
     pthread_mutex_t lock; /* guards the list and n */
-    struct list entries;  /* most recent first; a few dozen at most, so a walk is short */
+    struct list entries;  /* put last first; a few dozen at most, so a walk is short */
     u32 n;
 };
 
@@ -72,45 +74,88 @@ static bool same(const struct entry *e, u64 hash, struct slice host, u16 port)
     return e->hash == hash && e->port == port && slice_eq((struct slice){ e->host, e->len }, host);
 }
 
+static void remove_entry(struct shard *d, struct entry *e)
+{
+    list_remove(&e->link);
+    d->n--;
+}
+
+/* The first one to that place, or NULL. */
+static struct entry *take_out(struct shard *d, u64 hash, struct slice host, u16 port)
+{
+    struct entry *found = NULL;
+    pthread_mutex_lock(&d->lock);
+    for (struct list *n = d->entries.next; n != &d->entries && !found; n = n->next) {
+        struct entry *e = container_of(n, struct entry, link);
+        if (same(e, hash, host, port))
+            found = e;
+    }
+    if (found)
+        remove_entry(d, found);
+    pthread_mutex_unlock(&d->lock);
+    return found;
+}
+
+/* They had a place, so no question is asked whether there is one. */
+static void put_back(struct shard *d, struct list *judged)
+{
+    struct list *n;
+    pthread_mutex_lock(&d->lock);
+    while ((n = list_pop(judged)) != NULL) {
+        list_push_front(&d->entries, n);
+        d->n++;
+    }
+    pthread_mutex_unlock(&d->lock);
+}
+
 bool shelf_take(struct shelf *s, u64 hash, struct slice host, u16 port,
                 bool (*fits)(void *context, const struct addr *), void *context,
                 struct shelf_item *item)
 {
     struct shard *d = &s->shard[hash % SHARDS];
-    struct entry *found = NULL;
-    pthread_mutex_lock(&d->lock);
-    for (struct list *n = d->entries.next; n != &d->entries && !found; n = n->next) {
-        struct entry *e = container_of(n, struct entry, link);
-        if (same(e, hash, host, port) && fits(context, &e->item.peer))
-            found = e;
+    struct list unfit; /* last judged first: they go back in the order in which they were */
+    struct entry *e;
+    list_init(&unfit);
+    while ((e = take_out(d, hash, host, port)) != NULL && !fits(context, &e->item.peer))
+        list_push_front(&unfit, &e->link);
+    if (!list_empty(&unfit))
+        put_back(d, &unfit);
+    if (e == NULL)
+        return false;
+    *item = e->item;
+    free(e);
+    return true;
+}
+
+static void close_all(struct list *entries)
+{
+    while (!list_empty(entries)) {
+        struct entry *e = container_of(list_pop(entries), struct entry, link);
+        close(e->item.fd);
+        free(e);
     }
-    if (found) {
-        list_remove(&found->link);
-        d->n--;
+}
+
+/* What was judged stands before what came meanwhile, so every one is looked at. */
+static void take_old(struct shard *d, u64 ms, struct list *old)
+{
+    pthread_mutex_lock(&d->lock);
+    for (struct list *n = d->entries.next, *next; n != &d->entries; n = next) {
+        struct entry *e = container_of(n, struct entry, link);
+        next = n->next;
+        if (e->item.since_ms >= ms)
+            continue;
+        remove_entry(d, e);
+        list_push_back(old, &e->link);
     }
     pthread_mutex_unlock(&d->lock);
-    if (!found)
-        return false;
-    *item = found->item;
-    free(found);
-    return true;
 }
 
 void shelf_sweep(struct shelf *s, u64 ms)
 {
-    for (unsigned i = 0; i < SHARDS; i++) {
-        struct shard *d = &s->shard[i];
-        pthread_mutex_lock(&d->lock);
-        /* oldest last */
-        while (!list_empty(&d->entries)) {
-            struct entry *e = container_of(d->entries.prev, struct entry, link);
-            if (e->item.since_ms >= ms)
-                break;
-            list_remove(&e->link);
-            d->n--;
-            close(e->item.fd);
-            free(e);
-        }
-        pthread_mutex_unlock(&d->lock);
-    }
+    struct list old;
+    list_init(&old);
+    for (unsigned i = 0; i < SHARDS; i++)
+        take_old(&s->shard[i], ms, &old);
+    close_all(&old);
 }

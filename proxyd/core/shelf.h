@@ -23,7 +23,8 @@ void shelf_free(struct shelf *s);
  * memory is short: the caller closes. */
 bool shelf_put(struct shelf *s, u64 hash, struct slice host, u16 port,
                const struct shelf_item *item);
-/* The most recent one that `fits` approves of, or false. */
+/* The most recent one that `fits` approves of, or false. While one is judged, nobody else sees it
+ * and no lock is held. */
 bool shelf_take(struct shelf *s, u64 hash, struct slice host, u16 port,
                 bool (*fits)(void *context, const struct addr *), void *context,
                 struct shelf_item *item);

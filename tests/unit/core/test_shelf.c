@@ -87,6 +87,63 @@ static void only_what_fits(void **state)
     shelf_free(s);
 }
 
+struct slow {
+    struct shelf *shelf;
+    struct shelf_item late; /* comes while the first one is judged */
+};
+
+static bool slow_to_refuse(void *context, const struct addr *a)
+{
+    struct slow *w = context;
+    (void)a;
+    alarm(10); /* for ever is longer */
+    if (w->late.fd)
+        assert_true(shelf_put(w->shelf, 77, HOST, 80, &w->late));
+    w->late.fd = 0;
+    return false;
+}
+
+/* Judging takes its time, and the shelf is open meanwhile; what was not taken is there again, in
+ * its place, and grows old as before. */
+static void judged_with_no_lock_held(void **state)
+{
+    (void)state;
+    struct slow w = { shelf_new(), item_of(3, 30) };
+    struct shelf_item a = item_of(1, 10), b = item_of(2, 20), c = w.late, got;
+    assert_true(shelf_put(w.shelf, 77, HOST, 80, &a) && shelf_put(w.shelf, 77, HOST, 80, &b));
+    assert_false(shelf_take(w.shelf, 77, HOST, 80, slow_to_refuse, &w, &got));
+    alarm(0);
+    shelf_sweep(w.shelf, 11);
+    assert_false(is_open(a.fd));
+    assert_true(is_open(b.fd));
+    shelf_sweep(w.shelf, 21);
+    assert_false(is_open(b.fd));
+    assert_true(shelf_take(w.shelf, 77, HOST, 80, anyone, NULL, &got));
+    assert_int_equal(got.fd, c.fd);
+    assert_false(shelf_take(w.shelf, 77, HOST, 80, anyone, NULL, &got));
+    close(c.fd);
+    shelf_free(w.shelf);
+}
+
+static void what_did_not_fit_keeps_its_place(void **state)
+{
+    (void)state;
+    struct shelf *s = shelf_new();
+    struct shelf_item got;
+    u16 wanted = 9;
+    for (u16 i = 1; i <= 3; i++) {
+        struct shelf_item it = item_of(i, i);
+        assert_true(shelf_put(s, 77, HOST, 80, &it));
+    }
+    assert_false(shelf_take(s, 77, HOST, 80, port_is, &wanted, &got));
+    for (u16 i = 3; i >= 1; i--) {
+        assert_true(shelf_take(s, 77, HOST, 80, anyone, NULL, &got));
+        assert_int_equal(got.peer.port, i);
+        close(got.fd);
+    }
+    shelf_free(s);
+}
+
 static void it_is_full_some_time(void **state)
 {
     (void)state;
@@ -181,9 +238,14 @@ static void threads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_latest_first), cmocka_unit_test(compared_by_name),
-        cmocka_unit_test(only_what_fits),   cmocka_unit_test(it_is_full_some_time),
-        cmocka_unit_test(without_memory),   cmocka_unit_test(sweeping),
+        cmocka_unit_test(the_latest_first),
+        cmocka_unit_test(compared_by_name),
+        cmocka_unit_test(only_what_fits),
+        cmocka_unit_test(it_is_full_some_time),
+        cmocka_unit_test(judged_with_no_lock_held),
+        cmocka_unit_test(what_did_not_fit_keeps_its_place),
+        cmocka_unit_test(without_memory),
+        cmocka_unit_test(sweeping),
         cmocka_unit_test(threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
