@@ -1,6 +1,7 @@
 #include "core/shelf.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -27,6 +28,8 @@ struct shard {
 
 struct shelf {
     struct shard shard[SHARDS];
+    _Atomic u32 n;    /* of all shards */
+    _Atomic u32 hand; /* the next shard to evict from */
 };
 
 struct shelf *shelf_new(void)
@@ -45,6 +48,20 @@ void shelf_free(struct shelf *s)
     free(s);
 }
 
+static void add_entry(struct shelf *s, struct shard *d, struct entry *e)
+{
+    list_push_front(&d->entries, &e->link);
+    d->n++;
+    atomic_fetch_add_explicit(&s->n, 1, memory_order_relaxed);
+}
+
+static void remove_entry(struct shelf *s, struct shard *d, struct entry *e)
+{
+    list_remove(&e->link);
+    d->n--;
+    atomic_fetch_sub_explicit(&s->n, 1, memory_order_relaxed);
+}
+
 bool shelf_put(struct shelf *s, u64 hash, struct slice host, u16 port,
                const struct shelf_item *item)
 {
@@ -59,10 +76,8 @@ bool shelf_put(struct shelf *s, u64 hash, struct slice host, u16 port,
     memcpy(e->host, host.p, host.n);
     pthread_mutex_lock(&d->lock);
     bool room = d->n < MOST_PER_SHARD;
-    if (room) {
-        list_push_front(&d->entries, &e->link);
-        d->n++;
-    }
+    if (room)
+        add_entry(s, d, e);
     pthread_mutex_unlock(&d->lock);
     if (!room)
         free(e);
@@ -74,15 +89,10 @@ static bool same(const struct entry *e, u64 hash, struct slice host, u16 port)
     return e->hash == hash && e->port == port && slice_eq((struct slice){ e->host, e->len }, host);
 }
 
-static void remove_entry(struct shard *d, struct entry *e)
-{
-    list_remove(&e->link);
-    d->n--;
-}
-
 /* The first one to that place, or NULL. */
-static struct entry *take_out(struct shard *d, u64 hash, struct slice host, u16 port)
+static struct entry *take_out(struct shelf *s, u64 hash, struct slice host, u16 port)
 {
+    struct shard *d = &s->shard[hash % SHARDS];
     struct entry *found = NULL;
     pthread_mutex_lock(&d->lock);
     for (struct list *n = d->entries.next; n != &d->entries && !found; n = n->next) {
@@ -91,20 +101,19 @@ static struct entry *take_out(struct shard *d, u64 hash, struct slice host, u16 
             found = e;
     }
     if (found)
-        remove_entry(d, found);
+        remove_entry(s, d, found);
     pthread_mutex_unlock(&d->lock);
     return found;
 }
 
 /* They had a place, so no question is asked whether there is one. */
-static void put_back(struct shard *d, struct list *judged)
+static void put_back(struct shelf *s, u64 hash, struct list *judged)
 {
+    struct shard *d = &s->shard[hash % SHARDS];
     struct list *n;
     pthread_mutex_lock(&d->lock);
-    while ((n = list_pop(judged)) != NULL) {
-        list_push_front(&d->entries, n);
-        d->n++;
-    }
+    while ((n = list_pop(judged)) != NULL)
+        add_entry(s, d, container_of(n, struct entry, link));
     pthread_mutex_unlock(&d->lock);
 }
 
@@ -112,14 +121,13 @@ bool shelf_take(struct shelf *s, u64 hash, struct slice host, u16 port,
                 bool (*fits)(void *context, const struct addr *), void *context,
                 struct shelf_item *item)
 {
-    struct shard *d = &s->shard[hash % SHARDS];
     struct list unfit; /* last judged first: they go back in the order in which they were */
     struct entry *e;
     list_init(&unfit);
-    while ((e = take_out(d, hash, host, port)) != NULL && !fits(context, &e->item.peer))
+    while ((e = take_out(s, hash, host, port)) != NULL && !fits(context, &e->item.peer))
         list_push_front(&unfit, &e->link);
     if (!list_empty(&unfit))
-        put_back(d, &unfit);
+        put_back(s, hash, &unfit);
     if (e == NULL)
         return false;
     *item = e->item;
@@ -127,17 +135,14 @@ bool shelf_take(struct shelf *s, u64 hash, struct slice host, u16 port,
     return true;
 }
 
-static void close_all(struct list *entries)
+static void close_entry(struct entry *e)
 {
-    while (!list_empty(entries)) {
-        struct entry *e = container_of(list_pop(entries), struct entry, link);
-        close(e->item.fd);
-        free(e);
-    }
+    close(e->item.fd);
+    free(e);
 }
 
 /* What was judged stands before what came meanwhile, so every one is looked at. */
-static void take_old(struct shard *d, u64 ms, struct list *old)
+static void take_old(struct shelf *s, struct shard *d, u64 ms, struct list *old)
 {
     pthread_mutex_lock(&d->lock);
     for (struct list *n = d->entries.next, *next; n != &d->entries; n = next) {
@@ -145,17 +150,45 @@ static void take_old(struct shard *d, u64 ms, struct list *old)
         next = n->next;
         if (e->item.since_ms >= ms)
             continue;
-        remove_entry(d, e);
+        remove_entry(s, d, e);
         list_push_back(old, &e->link);
     }
     pthread_mutex_unlock(&d->lock);
 }
 
-void shelf_sweep(struct shelf *s, u64 ms)
+u32 shelf_sweep(struct shelf *s, u64 ms)
 {
     struct list old;
+    u32 n = 0;
     list_init(&old);
     for (unsigned i = 0; i < SHARDS; i++)
-        take_old(&s->shard[i], ms, &old);
-    close_all(&old);
+        take_old(s, &s->shard[i], ms, &old);
+    for (; !list_empty(&old); n++)
+        close_entry(container_of(list_pop(&old), struct entry, link));
+    return n;
+}
+
+static struct entry *take_last(struct shelf *s, struct shard *d)
+{
+    struct entry *last = NULL;
+    pthread_mutex_lock(&d->lock);
+    if (!list_empty(&d->entries)) {
+        last = container_of(d->entries.prev, struct entry, link);
+        remove_entry(s, d, last);
+    }
+    pthread_mutex_unlock(&d->lock);
+    return last;
+}
+
+bool shelf_evict(struct shelf *s, u32 spare)
+{
+    struct entry *e = NULL;
+    if (atomic_load_explicit(&s->n, memory_order_relaxed) <= spare)
+        return false;
+    for (unsigned i = 0; i < SHARDS && e == NULL; i++)
+        e = take_last(s, &s->shard[atomic_fetch_add(&s->hand, 1) % SHARDS]);
+    if (e == NULL)
+        return false;
+    close_entry(e);
+    return true;
 }

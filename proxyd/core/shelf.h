@@ -28,7 +28,10 @@ bool shelf_put(struct shelf *s, u64 hash, struct slice host, u16 port,
 bool shelf_take(struct shelf *s, u64 hash, struct slice host, u16 port,
                 bool (*fits)(void *context, const struct addr *), void *context,
                 struct shelf_item *item);
-/* Closes what has rested since before `ms`; all with UINT64_MAX. Any thread. */
-void shelf_sweep(struct shelf *s, u64 ms);
+/* Closes one that has rested long, to free a descriptor, if more than `spare` are there. The shards
+ * take turns. Any thread. */
+bool shelf_evict(struct shelf *s, u32 spare);
+/* Closes what has rested since before `ms`; all with UINT64_MAX. How many? Any thread. */
+u32 shelf_sweep(struct shelf *s, u64 ms);
 
 #endif

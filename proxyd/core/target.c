@@ -151,6 +151,7 @@ static struct conn *take_from_shelf(struct xchg *x)
         return NULL;
     while (
         shelf_take(w->engine->shelf, x->target->hash, host, x->target->port, allowed, x, &item)) {
+        stat_sub(w->stats, STAT_upstream_idle, 1);
         if (!still_quiet(item.fd)) {
             close(item.fd);
             continue;
@@ -184,7 +185,9 @@ static void put_on_shelf(struct target *t, struct conn *c)
     struct shelf_item item = { .peer = c->peer, .requests = c->requests, .since_ms = worker_ms(w) };
     struct slice host = { t->host, t->len };
     item.fd = conn_release(c);
-    if (!shelf_put(w->engine->shelf, t->hash, host, t->port, &item))
+    if (shelf_put(w->engine->shelf, t->hash, host, t->port, &item))
+        stat_add(w->stats, STAT_upstream_idle, 1);
+    else
         close(item.fd);
 }
 
@@ -224,7 +227,7 @@ void pool_expired(struct conn *c)
     close_idle(c);
 }
 
-bool pool_evict(struct worker *w)
+static bool evict_from_drawer(struct worker *w)
 {
     if (list_empty(&w->idle_far))
         return false;
@@ -232,14 +235,29 @@ bool pool_evict(struct worker *w)
     return true;
 }
 
+static bool evict_from_shelf(struct worker *w, u32 spare)
+{
+    if (!shelf_evict(w->engine->shelf, spare))
+        return false;
+    stat_sub(w->stats, STAT_upstream_idle, 1);
+    return true;
+}
+
+bool pool_evict(struct worker *w)
+{
+    return evict_from_drawer(w) || evict_from_shelf(w, 0);
+}
+
 void pool_evict_spare(struct worker *w)
 {
     if (w->idle_far.next != w->idle_far.prev)
-        pool_evict(w);
+        evict_from_drawer(w);
+    else
+        evict_from_shelf(w, list_empty(&w->idle_far) ? 1 : 0);
 }
 
 void pool_drain(struct worker *w)
 {
-    while (pool_evict(w))
+    while (evict_from_drawer(w))
         ;
 }

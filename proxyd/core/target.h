@@ -54,12 +54,12 @@ void pool_rest(struct target *t);
  * over. */
 void pool_ready(struct conn *c);
 void pool_expired(struct conn *c);
-/* Closes the idle connection that rested longest, to free a descriptor; false when there is none.
- * */
+/* Closes the idle connection that rested longest, to free a descriptor: of the drawers, else of the
+ * shelf. False when there is none. */
 bool pool_evict(struct worker *w);
 /* The same, but the last one stays: the clients that are here need a way to an origin. */
 void pool_evict_spare(struct worker *w);
-/* Closes all idle connections: drain. */
+/* Closes all idle connections of this worker: drain. */
 void pool_drain(struct worker *w);
 
 #endif

@@ -80,7 +80,8 @@ static void on_sweep(struct timer *t)
 {
     struct worker *w = container_of(t, struct worker, sweep_timer);
     u64 now = worker_ms(w);
-    shelf_sweep(w->engine->shelf, now > SHELF_IDLE_MS ? now - SHELF_IDLE_MS : 0);
+    u32 swept = shelf_sweep(w->engine->shelf, now > SHELF_IDLE_MS ? now - SHELF_IDLE_MS : 0);
+    stat_sub(w->stats, STAT_upstream_idle, swept);
     timer_set(&w->loop.wheel, &w->sweep_timer, now + SWEEP_MS);
 }
 

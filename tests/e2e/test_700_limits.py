@@ -1,7 +1,6 @@
 """Limits and time-outs: each with its cause and its status, each by the clock it promises, and none of
 them a reason to spin, to grow or to forget the clients that behave.
 """
-import resource
 import socket
 import threading
 import time
@@ -470,25 +469,13 @@ def test_clients_beyond_the_limit_wait(proxyd, origin, workers):
     metrics.wait(daemon, "connections_open", 0)
 
 
-def lower_descriptors(daemon, room):
-    """Leaves the daemon this many more than it has open now."""
-    _, hard = resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE)
-    resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (daemon.descriptors() + room, hard))
-
-
-def restore_descriptors(daemon):
-    _, hard = resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE)
-    resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (hard, hard))
-
-
 def test_out_of_descriptors(proxyd, origin):
     """New clients wait in the queue of the kernel, no spin; established ones go on; it recovers."""
     daemon = proxyd(conf.forward(extra=metrics.ADMIN))
     with Client(daemon.port) as steady:
         assert steady.get(origin.url()).status == 200
         metrics.wait(daemon, "connections_open", 1)
-        time.sleep(0.2)
-        lower_descriptors(daemon, 1)
+        daemon.lower_descriptors(1)
         crowd = [Client(daemon.port) for _ in range(10)]
         for client in crowd:
             client.send(request(origin.url("/crowd")))
@@ -496,7 +483,7 @@ def test_out_of_descriptors(proxyd, origin):
         assert cpu_share(daemon, 1.5) < within(0.05)
         for _ in range(20):
             assert steady.get(origin.url("/steady")).status == 200, "it has its connections"
-        restore_descriptors(daemon)
+        daemon.restore_descriptors()
         for client in crowd:
             assert client.response(timeout=SOON).status in (200, 503)
             client.close()
@@ -513,8 +500,7 @@ def test_no_descriptor_for_the_origin(proxyd, origin):
         assert second_client.get(origin.url()).status == 200
         until(lambda: metrics.read(daemon)["connections_open"] == 2)
         until(lambda: metrics.read(daemon)["upstream_idle"] == 1)
-        time.sleep(0.1)
-        lower_descriptors(daemon, 0)
+        daemon.lower_descriptors(0)
         answer = client.get(f"http://127.0.0.1:{other.port}/gave-way")
         assert answer.status == 200, "the connection that rested made room"
         origin.at("/hold", read_body(), pause(1.0), send(ok()))
@@ -527,7 +513,7 @@ def test_no_descriptor_for_the_origin(proxyd, origin):
         assert answer.status == 503
         go.set()
         assert client.response().status == 200
-        restore_descriptors(daemon)
+        daemon.restore_descriptors()
         assert second_client.get(origin.url("/room")).status == 200
 
 

@@ -139,6 +139,29 @@ def test_a_connection_is_reused_across_workers(proxyd):
             client.close()
 
 
+def test_the_shelf_gives_way_when_descriptors_are_short(proxyd, origin):
+    """It is nobody's own, so whoever needs the descriptor closes what rests on it; until then it counts."""
+    rules = ("allow four { from 127.0.0.4; to 127.0.0.1; reach loopback; } "
+             "allow six { from 127.0.0.6; to ::1; reach loopback; }")
+    daemon = proxyd(conf.forward(workers=2, rules=rules, extra=metrics.ADMIN))
+    with Origin("127.0.0.1", name="dual.test") as four, Origin("::1", port=four.port, name="dual.test") as six:
+        first = client_on(daemon, 0, source="127.0.0.4")
+        second = client_on(daemon, 0, source="127.0.0.6")
+        third = client_on(daemon, 1, source="127.0.0.4")
+        assert first.get(four.url("/first")).status == 200
+        assert second.get(six.url("/second")).status == 200     # on the shelf
+        assert worker_of(second) == 0
+        metrics.wait(daemon, "upstream_idle", 2)
+        daemon.lower_descriptors(0)
+        assert third.get(origin.url("/elsewhere")).status == 200, "the connection on the shelf made room"
+        daemon.restore_descriptors()
+        metrics.wait(daemon, "upstream_idle", 2)
+        assert first.get(four.url("/again")).status == 200
+        assert four.requests[0].conn is four.requests[1].conn, "the drawer of the other worker is its own"
+        for client in (first, second, third):
+            client.close()
+
+
 def test_a_stale_connection_on_the_shelf_is_not_used(proxyd):
     rules = ("allow four { from 127.0.0.4; to 127.0.0.1; reach loopback; } "
              "allow six { from 127.0.0.6; to ::1; reach loopback; }")

@@ -4,9 +4,11 @@ Every Proxyd gets a folder, a configuration file with free ports filled in, and 
 stderr kept in files. A crash, a sanitizer report or a stop with anything but exit code 0 fails the
 test in which it is noticed, which is the test that caused it because conftest.py looks after each.
 """
+import itertools
 import os
 import pathlib
 import re
+import resource
 import shlex
 import signal
 import socket
@@ -170,6 +172,18 @@ class Proxyd:
 
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    def lower_descriptors(self, room):
+        """Leaves it this many more than it has open now. The limit is on numbers, and there are gaps."""
+        time.sleep(0.2)   # whoever has just read the metrics is still being closed
+        used = {int(n) for n in os.listdir(f"/proc/{self.pid}/fd")}
+        free = (n for n in itertools.count() if n not in used)
+        _, hard = resource.prlimit(self.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(self.pid, resource.RLIMIT_NOFILE, (next(itertools.islice(free, room, None)), hard))
+
+    def restore_descriptors(self):
+        _, hard = resource.prlimit(self.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(self.pid, resource.RLIMIT_NOFILE, (hard, hard))
 
     def memory(self):
         """Resident bytes."""

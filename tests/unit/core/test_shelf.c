@@ -177,13 +177,37 @@ static void sweeping(void **state)
     struct shelf *s = shelf_new();
     struct shelf_item a = item_of(1, 10), b = item_of(2, 20), got;
     assert_true(shelf_put(s, 77, HOST, 80, &a) && shelf_put(s, 77, HOST, 80, &b));
-    shelf_sweep(s, 10);
+    assert_int_equal(shelf_sweep(s, 10), 0);
     assert_true(is_open(a.fd));
-    shelf_sweep(s, 20);
+    assert_int_equal(shelf_sweep(s, 20), 1);
     assert_false(is_open(a.fd));
     assert_true(is_open(b.fd));
     assert_true(shelf_take(s, 77, HOST, 80, anyone, NULL, &got));
     close(b.fd);
+    shelf_free(s);
+}
+
+/* One goes at a time, in whichever shard it is, until only the spare ones are left. */
+static void evicting(void **state)
+{
+    (void)state;
+    struct shelf *s = shelf_new();
+    struct shelf_item it[3];
+    unsigned open = 0;
+    for (u64 i = 0; i < 3; i++) {
+        it[i] = item_of(1, 10);
+        assert_true(shelf_put(s, i / 2, HOST, 80, &it[i]));
+    }
+    assert_true(shelf_evict(s, 1));
+    assert_false(is_open(it[0].fd)); /* the oldest of the first shard */
+    assert_true(shelf_evict(s, 1));
+    for (unsigned i = 0; i < 3; i++)
+        open += is_open(it[i].fd);
+    assert_int_equal(open, 1);
+    assert_false(shelf_evict(s, 1));
+    assert_true(shelf_evict(s, 0));
+    assert_false(shelf_evict(s, 0));
+    assert_int_equal(shelf_sweep(s, UINT64_MAX), 0);
     shelf_free(s);
 }
 
@@ -246,6 +270,7 @@ int main(void)
         cmocka_unit_test(what_did_not_fit_keeps_its_place),
         cmocka_unit_test(without_memory),
         cmocka_unit_test(sweeping),
+        cmocka_unit_test(evicting),
         cmocka_unit_test(threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

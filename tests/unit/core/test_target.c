@@ -198,6 +198,13 @@ static void draining_keeps_nothing(void **state)
     close(far);
 }
 
+/* Counted in whichever worker it was put or taken. */
+static u64 idle_of_all(void)
+{
+    return rig_count(STAT_upstream_idle) +
+           atomic_load(&rig.workers[1]->stats->value[STAT_upstream_idle]);
+}
+
 /* With other workers about, the drawer keeps as many as were busy at once; the rest is shared. */
 static void what_the_drawer_does_not_need_goes_to_the_shelf(void **state)
 {
@@ -218,9 +225,10 @@ static void what_the_drawer_does_not_need_goes_to_the_shelf(void **state)
     pool_busy(rig.worker, x->target);
     d->requests = 7;
     give(x->target, d);
-    assert_int_equal(rig_count(STAT_upstream_idle), 1);
+    assert_int_equal(idle_of_all(), 2);
     struct conn *taken = pool_take(y);
     assert_non_null(taken);
+    assert_int_equal(idle_of_all(), 1);
     assert_ptr_equal(taken->worker, other);
     assert_int_equal(taken->requests, 7);
     assert_int_equal(taken->peer.port, 80);
@@ -230,6 +238,37 @@ static void what_the_drawer_does_not_need_goes_to_the_shelf(void **state)
     pool_drain(rig.worker);
     rig_turn();
     close(far[0]), close(far[1]);
+}
+
+/* A descriptor that is missing is taken from the shelf when the own drawer is empty. */
+static void the_shelf_gives_way_too(void **state)
+{
+    (void)state;
+    struct worker *other = rig.workers[1];
+    struct xchg *x = asker(rig.worker, "a.test", 80);
+    int far[3];
+    struct conn *c[3];
+    for (int i = 0; i < 3; i++)
+        c[i] = used(rig.worker, x->target, "127.0.0.1:80", &far[i]);
+    x->target->peak = x->target->last_peak = 0; /* nobody needs a drawer */
+    for (int i = 0; i < 3; i++)
+        give(x->target, c[i]);
+    assert_int_equal(idle_of_all(), 3);
+    pool_evict_spare(other);
+    assert_int_equal(idle_of_all(), 2);
+    pool_evict_spare(other);
+    pool_evict_spare(other); /* the last way to an origin stays */
+    assert_int_equal(idle_of_all(), 1);
+    pool_drain(other); /* closes what is its own */
+    assert_int_equal(idle_of_all(), 1);
+    assert_true(pool_evict(other));
+    assert_false(pool_evict(other));
+    assert_int_equal(idle_of_all(), 0);
+    for (int i = 0; i < 3; i++) {
+        assert_true(rig_ended(far[i]));
+        close(far[i]);
+    }
+    asker_end(x);
 }
 
 /* Nobody watches the shelf: what closed or spoke there is noticed when it is taken. */
@@ -269,6 +308,7 @@ int main(void)
         RIG_TEST(eviction_takes_who_rested_longest),
         RIG_TEST(draining_keeps_nothing),
         RIG_TEST_TWO(what_the_drawer_does_not_need_goes_to_the_shelf),
+        RIG_TEST_TWO(the_shelf_gives_way_too),
         RIG_TEST_TWO(stale_ones_on_the_shelf),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
