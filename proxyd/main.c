@@ -35,7 +35,7 @@
 #include "snapshot.h"
 
 enum { OFFLOAD_THREADS = 2, OFFLOAD_MOST = 4096 };
-enum { CONTROL_MS = 2000, DESCRIPTORS_KEPT = 256, MOST_WORKERS = 128 };
+enum { CONTROL_MS = 2000, DESCRIPTORS_KEPT = 256 };
 
 struct process {
     struct tree tree;

@@ -6,6 +6,7 @@
 #include "schema_root.h"
 
 #include "admin/conf.h"
+#include "base/stat.h"
 #include "config/load.h"
 #include "engine_conf.h"
 #include "policy/conf.h"
@@ -73,7 +74,7 @@ const struct schema_row root_rows[] = {
       .type = { TYPE_COUNT },
       .also = "auto",
       .least = 1,
-      .most = 1024,
+      .most = MOST_WORKERS,
       .fallback = "auto",
       .doc = "Threads that do the work. `auto` is one for each CPU the process may use.",
       .example = "workers 4;" },

@@ -11,8 +11,7 @@ static const struct stat_info table[STAT_COUNT] = {
 #undef STAT_OF
 };
 
-enum { MOST_BLOCKS = 256 };
-static struct stats *blocks[MOST_BLOCKS];
+static struct stats *blocks[MOST_STATS];
 static _Atomic unsigned nblocks;
 
 const struct stat_info *stat_info(enum stat_id s)
@@ -24,7 +23,7 @@ const struct stat_info *stat_info(enum stat_id s)
 void stats_register(struct stats *s)
 {
     unsigned n = atomic_load(&nblocks);
-    must(n < MOST_BLOCKS);
+    must(n < MOST_STATS);
     blocks[n] = s;
     atomic_store(&nblocks, n + 1);
 }

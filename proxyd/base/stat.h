@@ -18,6 +18,10 @@ enum stat_id {
     STAT_COUNT
 };
 
+/* Threads that do the work. A worker's number is one byte of its request ids, and it has one of the
+ * blocks; the others are for the few threads that count besides. */
+enum { MOST_WORKERS = 128, MOST_STATS = 2 * MOST_WORKERS };
+
 enum stat_type { STAT_COUNTER, STAT_GAUGE };
 
 struct stat_info {
@@ -34,7 +38,8 @@ struct stats {
 
 const struct stat_info *stat_info(enum stat_id s);
 
-/* Makes a block known to the sums; at most 256, before threads start or under the caller's care. */
+/* Makes a block known to the sums; at most MOST_STATS, before threads start or under the caller's
+ * care. */
 void stats_register(struct stats *s);
 /* Sums over all registered blocks; any thread. A gauge may be negative for an instant: clamped to
  * 0. */

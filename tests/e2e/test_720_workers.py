@@ -10,6 +10,7 @@ import pytest
 
 from lib import conf, metrics
 from lib.client import Client, fetch, request
+from lib.daemon import run_command
 from lib.echo_server import pattern
 from lib.origin import Origin, ok, read_body, send
 from lib.times import until, within
@@ -18,6 +19,10 @@ from lib.times import until, within
 LINE = re.compile(r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (\S+) "([A-Z]+|-)(?: (\S+))?" (\d{3}|-) in=\d+ out=\d+ '
                   r'\d+\.\dms(?: to=\S+)?(?: rule=\S+)?(?: upgrade=\S+)?(?: cause=\w+)?(?: reason="[^"]*")? '
                   r'id=([0-9a-f]{16})')
+
+
+#: As many as the schema lets one ask for.
+MOST = 128
 
 
 def worker_of(client):
@@ -43,12 +48,19 @@ def threads_of(daemon):
 
 # -- how many -------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("n", [1, 3])
+@pytest.mark.parametrize("n", [1, 3, MOST])
 def test_number_of_workers(proxyd, n):
     # covers: workers
     daemon = proxyd(conf.forward(workers=n))
     assert until(lambda: sum(t.startswith("worker-") for t in threads_of(daemon)) == n)
     assert f"proxyd: {n} worker{'' if n == 1 else 's'}; try: " in daemon.stderr()
+
+
+def test_more_than_there_may_be(tmp_path):
+    """A mistake in the configuration, not an assertion at the start."""
+    (tmp_path / "conf").write_text(conf.forward(workers=MOST + 1).replace("{port}", "3128"))
+    done = run_command("check", "-c", tmp_path / "conf")
+    assert done.returncode == 1 and f"expected at most {MOST}" in done.stderr, done.stderr
 
 
 @pytest.mark.parametrize("cpus", [{0}, None])
