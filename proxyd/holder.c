@@ -4,30 +4,60 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "engine_conf.h"
+
 enum { LISTEN_STATE = 0x0a };
 
-/* Is this line of the table a listening socket on that port? Then its inode, else 0. The columns:
- * number, local ADDRESS:PORT in hex, remote, state, queues, timers, retransmits, user, timeout,
- * inode. */
-static unsigned long inode_of_line(const char *line, unsigned port)
+/* "0100007F:0CEA", or four such words for IPv6: each is as this machine has it in memory. */
+static bool read_local(const char *text, struct addr *out)
 {
-    char local[80], state[8], inode[32];
-    if (sscanf(line, "%*s %79s %*s %7s %*s %*s %*s %*s %*s %31s", local, state, inode) != 3)
-        return 0;
-    const char *colon = strrchr(local, ':');
-    if (colon == NULL || strtoul(colon + 1, NULL, 16) != port ||
-        strtoul(state, NULL, 16) != LISTEN_STATE)
-        return 0;
-    return strtoul(inode, NULL, 10);
+    u32 word[4];
+    unsigned port;
+    int end = 0;
+    if (sscanf(text, "%8x:%4x%n", &word[0], &port, &end) == 2 && text[end] == 0) {
+        struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons((u16)port) };
+        memcpy(&in.sin_addr, word, sizeof in.sin_addr);
+        addr_from_sockaddr(out, (struct sockaddr *)&in);
+        return true;
+    }
+    if (sscanf(text, "%8x%8x%8x%8x:%4x%n", &word[0], &word[1], &word[2], &word[3], &port, &end) !=
+        5)
+        return false;
+    struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = htons((u16)port) };
+    memcpy(&in6.sin6_addr, word, sizeof in6.sin6_addr);
+    addr_from_sockaddr(out, (struct sockaddr *)&in6);
+    return text[end] == 0;
 }
 
-/* Inode of a listening socket on that port in one of the kernel's tables, 0: none. */
-static unsigned long listening_inode(const char *table, unsigned port)
+/* Whether [::] is there for IPv4 too is not in the table: it is taken to be. */
+static struct bind_conf widest(const struct addr *a)
+{
+    return (struct bind_conf){ .addr = *a, .both_families = a->family == AF_INET6 };
+}
+
+/* Is this line of the table a listening socket that is in the way of `a`? Then its inode, else 0.
+ * The columns: number, local ADDRESS:PORT in hex, remote, state, queues, timers, retransmits, user,
+ * timeout, inode. */
+static unsigned long inode_of_line(const char *line, const struct addr *a)
+{
+    char local[80], state[8], inode[32];
+    struct addr held;
+    if (sscanf(line, "%*s %79s %*s %7s %*s %*s %*s %*s %*s %31s", local, state, inode) != 3)
+        return 0;
+    if (strtoul(state, NULL, 16) != LISTEN_STATE || !read_local(local, &held))
+        return 0;
+    struct bind_conf theirs = widest(&held), ours = widest(a);
+    return bind_clashes(&theirs, &ours) ? strtoul(inode, NULL, 10) : 0;
+}
+
+/* Inode of a listening socket in the way of `a` in one of the kernel's tables, 0: none. */
+static unsigned long listening_inode(const char *table, const struct addr *a)
 {
     char line[512];
     unsigned long found = 0;
@@ -35,7 +65,7 @@ static unsigned long listening_inode(const char *table, unsigned port)
     if (f == NULL)
         return 0;
     while (!found && fgets(line, sizeof line, f))
-        found = inode_of_line(line, port);
+        found = inode_of_line(line, a);
     fclose(f);
     return found;
 }
@@ -74,10 +104,12 @@ static void name_process(const char *pid, struct text *out)
 
 bool holder_of(const struct addr *a, struct text *out)
 {
+    static const char *const tables[] = { "/proc/net/tcp", "/proc/net/tcp6" };
     char wanted[64];
-    unsigned long inode = listening_inode("/proc/net/tcp", a->port);
+    bool six = a->family == AF_INET6;
+    unsigned long inode = listening_inode(tables[six], a);
     if (inode == 0)
-        inode = listening_inode("/proc/net/tcp6", a->port);
+        inode = listening_inode(tables[!six], a);
     DIR *d = inode ? opendir("/proc") : NULL;
     if (d == NULL)
         return false;

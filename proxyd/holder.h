@@ -1,4 +1,4 @@
-/* Who listens on a port already? For the message when a start is refused. */
+/* Who listens on an address already? For the message when a start is refused. */
 #ifndef PROXYD_HOLDER_H
 #define PROXYD_HOLDER_H
 
