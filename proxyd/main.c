@@ -35,7 +35,8 @@
 #include "snapshot.h"
 
 enum { OFFLOAD_THREADS = 2, OFFLOAD_MOST = 4096 };
-enum { CONTROL_MS = 2000, DESCRIPTORS_KEPT = 256 };
+enum { CONTROL_MS = 2000, TICK_MS = 20, PATIENCE_MS = 2000, HURRY_MS = 100 };
+enum { DESCRIPTORS_KEPT = 256 };
 
 struct process {
     struct tree tree;
@@ -252,20 +253,37 @@ static bool all_done(const struct process *p)
     return true;
 }
 
-/* After the first signal: until all is finished, time is up, or a second one comes. */
-static void finish(struct process *p, const sigset_t *set, int signal_number)
+static u64 now_ms(void)
 {
-    u64 limit = p->snapshot.conf.timeouts.drain, start = clock_us(CLOCK_MONOTONIC) / 1000;
-    bool now = signal_number == SIGINT;
+    return clock_us(CLOCK_MONOTONIC) / 1000;
+}
+
+/* After the first signal: until all is finished, time is up, or a second one comes. True: a signal
+ * has asked for the end at once. */
+static bool finish(struct process *p, const sigset_t *set, int signal_number)
+{
+    u64 limit = p->snapshot.conf.timeouts.drain, start = now_ms();
+    bool hurry = signal_number == SIGINT, now = hurry;
     drain(p, now ? DRAIN_NOW : DRAIN_GRACEFUL);
     while (!all_done(p)) {
-        bool again = wait_signal(set, 20) > 0;
-        bool late = limit != UINT32_MAX && clock_us(CLOCK_MONOTONIC) / 1000 - start >= limit;
-        if ((again || late) && !now) {
+        hurry |= wait_signal(set, TICK_MS) > 0;
+        bool late = limit != UINT32_MAX && now_ms() - start >= limit;
+        if ((hurry || late) && !now) {
             now = true;
             drain(p, DRAIN_NOW);
         }
     }
+    return hurry;
+}
+
+/* Does the pool come to its end, in some time and before one more signal? */
+static bool offload_finish(struct offload *o, const sigset_t *set, bool hurry)
+{
+    u64 end = now_ms() + (hurry ? HURRY_MS : PATIENCE_MS);
+    while (!offload_ended(o))
+        if (wait_signal(set, TICK_MS) > 0 || now_ms() >= end)
+            return offload_ended(o);
+    return true;
 }
 
 /* Looks at what changes outside: the hosts file, this machine's addresses. On a thread of the
@@ -285,7 +303,8 @@ static void look_around(struct offload_job *job)
     atomic_store(&l->busy, false);
 }
 
-static void control(struct process *p, const sigset_t *set)
+/* Until the first signal, and what it asks for; true: the end at once. */
+static bool control(struct process *p, const sigset_t *set)
 {
     static struct look_around look = { .job.run = look_around };
     int s;
@@ -293,19 +312,24 @@ static void control(struct process *p, const sigset_t *set)
     while ((s = wait_signal(set, CONTROL_MS)) < 0)
         if (!atomic_exchange(&look.busy, true) && !offload_post(p->engine.offload, &look.job))
             atomic_store(&look.busy, false);
-    finish(p, set, s);
+    return finish(p, set, s);
 }
 
-static void dismantle(struct process *p)
+static void dismantle(struct process *p, const sigset_t *set, bool hurry)
 {
+    offload_end(p->engine.offload);
     admin_stop(p->admin);
     for (u32 i = 0; i < p->engine.nworkers; i++)
         worker_join(p->engine.workers[i]);
     log_writer_stop(p->engine.log_writer);
-    offload_free(p->engine.offload);
     u64 cut = atomic_load(&p->engine.cut);
     if (cut)
         say("%llu requests and tunnels were cut off", (unsigned long long)cut);
+    if (!offload_finish(p->engine.offload, set, hurry)) {
+        say("warning: a thread hangs on a file, as on a disk that has gone away: left behind");
+        _exit(EXIT_FINE); /* that thread uses what would be freed here */
+    }
+    offload_free(p->engine.offload);
     dns_shared_free(p->engine.dns);
     shelf_free(p->engine.shelf);
     peers_free(p->engine.peers);
@@ -343,8 +367,8 @@ static int run(const char *path)
     for (u32 i = 0; i < p.engine.nworkers; i++)
         worker_start(p.engine.workers[i]);
     announce(&p);
-    control(&p, &set);
-    dismantle(&p);
+    bool hurry = control(&p, &set);
+    dismantle(&p, &set, hurry);
     return EXIT_FINE;
 }
 

@@ -1,5 +1,5 @@
-/* Locks: `lock` guards the queue, its length and `ending`. A job belongs to the pool from post to
- * done. */
+/* Locks: `lock` guards the queue, its length, `ending` and `running`. A job belongs to the pool
+ * from post to done. */
 #include "io/offload.h"
 
 #include <pthread.h>
@@ -12,6 +12,7 @@ struct offload {
     pthread_cond_t wanted;
     struct offload_job *first, **end;
     u32 waiting, most, nthreads;
+    u32 running; /* threads that have not ended */
     bool ending;
     pthread_t thread[];
 };
@@ -52,6 +53,9 @@ static void *serve(void *arg)
             loop_post(back, &job->letter);
         }
     }
+    pthread_mutex_lock(&o->lock);
+    o->running--;
+    pthread_mutex_unlock(&o->lock);
     return NULL;
 }
 
@@ -62,18 +66,30 @@ struct offload *offload_new(u32 threads, u32 most)
     pthread_cond_init(&o->wanted, NULL);
     o->end = &o->first;
     o->most = most;
-    o->nthreads = threads;
+    o->nthreads = o->running = threads;
     for (u32 i = 0; i < threads; i++)
         must(pthread_create(&o->thread[i], NULL, serve, o) == 0);
     return o;
 }
 
-void offload_free(struct offload *o)
+void offload_end(struct offload *o)
 {
     pthread_mutex_lock(&o->lock);
     o->ending = true;
     pthread_cond_broadcast(&o->wanted);
     pthread_mutex_unlock(&o->lock);
+}
+
+bool offload_ended(struct offload *o)
+{
+    pthread_mutex_lock(&o->lock);
+    bool ended = o->running == 0;
+    pthread_mutex_unlock(&o->lock);
+    return ended;
+}
+
+void offload_free(struct offload *o)
+{
     for (u32 i = 0; i < o->nthreads; i++)
         pthread_join(o->thread[i], NULL);
     pthread_cond_destroy(&o->wanted);

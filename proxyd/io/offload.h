@@ -20,8 +20,12 @@ struct offload_job {
 
 /* Starts `threads` threads; jobs beyond `most` waiting are refused. */
 struct offload *offload_new(u32 threads, u32 most);
-/* Runs what is queued, then ends the threads. No loop may be gone that a queued job comes back
- * to. */
+/* Takes no more jobs; the threads run what is queued, then end. No loop may be gone that a queued
+ * job comes back to. */
+void offload_end(struct offload *o);
+/* Have all threads ended? One whose job hangs on a disk that has gone away never does. */
+bool offload_ended(struct offload *o);
+/* After offload_end; waits for the threads. */
 void offload_free(struct offload *o);
 /* Any thread. False: the queue is full, the job is the caller's again. */
 bool offload_post(struct offload *o, struct offload_job *job);

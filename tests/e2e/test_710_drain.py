@@ -11,6 +11,7 @@ import pytest
 
 from lib import conf, metrics
 from lib.client import Client, fetch, request
+from lib.dead_disk import DeadDisk
 from lib.origin import Origin, call, close, ok, pause, read_body, send, wait
 from lib.times import Stopwatch, until, within
 from lib.wire import Ended
@@ -298,6 +299,29 @@ def test_during_every_step(proxyd, parts):
         assert daemon.wait(within(5)) == 0
         for client in clients + fill:
             client.close()
+
+
+# -- a disk that has gone away ----------------------------------------------------------------------
+
+HANGS = "proxyd: warning: a thread hangs on a file, as on a disk that has gone away: left behind\n"
+
+
+@pytest.mark.parametrize("signals,seconds", [([TERM], 3), ([INT], 1), ([TERM, TERM], 1), ([TERM, INT], 1)])
+def test_a_hosts_file_that_hangs_does_not_keep_it_alive(proxyd, tmp_path, signals, seconds):
+    """Waited for a while after TERM, not after INT or a second signal; and told."""
+    disk = DeadDisk(tmp_path)
+    daemon = proxyd(LONG, env=disk.env)
+    disk.goes_away(daemon)
+    fetch(daemon.port, "http://127.0.0.1:1/")
+    with Stopwatch() as watch:
+        for number in signals:
+            daemon.send_signal(number)
+            assert until(lambda: refused(daemon.port))
+            time.sleep(0.1)
+        assert daemon.wait(within(5)) == 0
+    assert watch.seconds < within(seconds)
+    assert HANGS in daemon.stderr()
+    assert daemon.log("http://127.0.0.1:1/")
 
 
 # -- the log --------------------------------------------------------------------------------------

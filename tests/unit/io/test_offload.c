@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "io/offload.h"
 
@@ -41,6 +42,7 @@ static void test_runs_elsewhere_and_comes_back(void **state)
     for (int i = 0; i < 100 && !came_back; i++)
         loop_turn(&loop, 100);
     assert_true(came_back);
+    offload_end(o);
     offload_free(o);
     loop_free(&loop);
 }
@@ -72,8 +74,29 @@ static void test_refuses_beyond_its_queue(void **state)
     }
     assert_in_range(posted, 2, 3);
     pthread_mutex_unlock(&gate);
+    offload_end(o);
     offload_free(o);
     assert_int_equal(atomic_load(&ran), posted);
+}
+
+/* Whoever ends it sees whether a job hangs, and need not hang with it. */
+static void test_tells_whether_it_has_ended(void **state)
+{
+    (void)state;
+    struct offload_job job = { .run = run_gated }, late = { .run = run_gated };
+    struct offload *o = offload_new(2, 2);
+    pthread_mutex_lock(&gate);
+    assert_true(offload_post(o, &job));
+    assert_false(offload_ended(o));
+    offload_end(o);
+    assert_false(offload_post(o, &late));
+    usleep(20000);
+    assert_false(offload_ended(o));
+    pthread_mutex_unlock(&gate);
+    for (int i = 0; i < 1000 && !offload_ended(o); i++)
+        usleep(1000);
+    assert_true(offload_ended(o));
+    offload_free(o);
 }
 
 int main(void)
@@ -81,6 +104,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_runs_elsewhere_and_comes_back),
         cmocka_unit_test(test_refuses_beyond_its_queue),
+        cmocka_unit_test(test_tells_whether_it_has_ended),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,45 @@
+"""A disk that goes away: whoever asks for a file of that name then waits for ever.
+
+The libc's stat is put before the real one (LD_PRELOAD) in the daemon; the file `gone` in its folder
+takes the disk away, and `asked` appears when somebody has begun to wait.
+"""
+import subprocess
+
+from .skip import need
+from .times import until
+
+_SOURCE = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+int stat(const char *path, struct stat *st)
+{
+    int (*real)(const char *, struct stat *) = dlsym(RTLD_NEXT, "stat");
+    if (strstr(path, "hosts") && access("gone", F_OK) == 0) {
+        close(open("asked", O_CREAT | O_WRONLY, 0600));
+        for (;;)
+            pause();
+    }
+    return real(path, st);
+}
+"""
+
+
+class DeadDisk:
+    """The hosts file of a daemon started with env=disk.env stands on it."""
+
+    def __init__(self, folder):
+        source, library = folder / "dead_disk.c", folder / "dead_disk.so"
+        source.write_text(_SOURCE)
+        subprocess.run([need("gcc"), "-shared", "-fPIC", "-o", library, source], check=True)
+        self.env = {"LD_PRELOAD": str(library)}
+
+    @staticmethod
+    def goes_away(daemon):
+        """Returns when the daemon hangs on it, which looks at the file every two seconds."""
+        (daemon.folder / "gone").touch()
+        assert until((daemon.folder / "asked").exists)
