@@ -2,10 +2,12 @@
 
 #include <errno.h>
 #include <microhttpd.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "admin/metrics.h"
@@ -20,6 +22,7 @@
 
 /* Scrapers and probes come one at a time; what is beyond is somebody holding connections open. */
 enum { CONNECTIONS = 64, CONNECTION_SECONDS = 10, CONNECTION_MEMORY = 8 << 10, BACKLOG = 64 };
+enum { PAUSE_MS = 100, LONGEST_WAIT_MS = 60000 };
 
 #define PLAIN "text/plain; charset=utf-8"
 #define BY_NAME                                                                                    \
@@ -29,6 +32,9 @@ enum { CONNECTIONS = 64, CONNECTION_SECONDS = 10, CONNECTION_MEMORY = 8 << 10, B
 struct admin {
     struct MHD_Daemon *daemon;
     admin_ready_fn *ready;
+    int listener, end; /* end: eventfd, the thread is to leave */
+    bool paused;       /* for want of descriptors nobody is accepted in this turn */
+    pthread_t thread;
 };
 
 static bool is_ready(struct admin *a, const char **why)
@@ -185,35 +191,103 @@ static enum MHD_Result on_request(void *self, struct MHD_Connection *c, const ch
     return answer(self, c, url, method);
 }
 
-/* Signals are main's: the thread that MHD starts inherits a mask that lets none in. */
-static struct MHD_Daemon *start_daemon(int fd, struct admin *a)
+/* ---- the thread ---- */
+
+static bool has_place(struct MHD_Daemon *d)
+{
+    return MHD_get_daemon_info(d, MHD_DAEMON_INFO_CURRENT_CONNECTIONS)->num_connections <
+           CONNECTIONS;
+}
+
+static void accept_one(struct admin *a)
+{
+    struct addr peer;
+    struct sockaddr_storage ss;
+    int fd = sock_accept(a->listener, &peer);
+    if (fd >= 0) {
+        socklen_t n = addr_to_sockaddr(&peer, &ss);
+        MHD_add_connection(a->daemon, fd, (struct sockaddr *)&ss, n); /* closes it when it fails */
+        return;
+    }
+    a->paused = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
+}
+
+static int wait_ms(struct admin *a)
+{
+    MHD_UNSIGNED_LONG_LONG ms;
+    int most = a->paused ? PAUSE_MS : LONGEST_WAIT_MS;
+    return MHD_get_timeout(a->daemon, &ms) == MHD_YES && ms < (unsigned)most ? (int)ms : most;
+}
+
+/* A client that cannot be taken now waits in the kernel's queue, and the listening socket is not
+ * asked for: it would say for ever that it is ready. That is why MHD, which does ask, is not given
+ * it. False: the end. */
+static bool turn(struct admin *a)
+{
+    int epoll = MHD_get_daemon_info(a->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+    struct pollfd p[] = { { .fd = a->end, .events = POLLIN },
+                          { .fd = epoll, .events = POLLIN },
+                          { .fd = !a->paused && has_place(a->daemon) ? a->listener : -1,
+                            .events = POLLIN } };
+    poll(p, countof(p), wait_ms(a));
+    a->paused = false;
+    if (p[2].revents)
+        accept_one(a);
+    MHD_run(a->daemon);
+    return !p[0].revents;
+}
+
+static void *serve(void *arg)
+{
+    pthread_setname_np(pthread_self(), "admin");
+    while (turn(arg))
+        ;
+    return NULL;
+}
+
+/* Signals are main's: the thread inherits a mask that lets none in. */
+static int start_thread(struct admin *a)
 {
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    struct MHD_Daemon *d =
-        MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC, 0, NULL, NULL, on_request, a,
-                         MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
-                         (unsigned)CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT,
-                         (unsigned)CONNECTION_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-                         (size_t)CONNECTION_MEMORY, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-                         MHD_OPTION_END);
+    int error = pthread_create(&a->thread, NULL, serve, a);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return d;
+    return error;
+}
+
+static struct MHD_Daemon *start_daemon(struct admin *a)
+{
+    return MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL, on_request, a,
+                            MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS,
+                            MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)CONNECTION_SECONDS,
+                            MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+                            MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+}
+
+static void release(struct admin *a)
+{
+    if (a->daemon)
+        MHD_stop_daemon(a->daemon);
+    if (a->end >= 0)
+        close(a->end);
+    close(a->listener);
+    free(a);
 }
 
 struct admin *admin_start_on(int fd, admin_ready_fn *ready, char *error, size_t n)
 {
     struct admin *a = must_zalloc(sizeof *a);
     a->ready = ready;
-    a->daemon = start_daemon(fd, a);
-    if (!a->daemon) {
-        snprintf(error, n, "the admin thread does not start: %s", strerror(errno));
-        close(fd);
-        free(a);
-        return NULL;
-    }
-    return a;
+    a->listener = fd;
+    a->end = eventfd(0, EFD_CLOEXEC);
+    a->daemon = start_daemon(a);
+    int why = a->end < 0 || !a->daemon ? errno : start_thread(a);
+    if (why == 0)
+        return a;
+    snprintf(error, n, "the admin thread does not start: %s", strerror(why));
+    release(a);
+    return NULL;
 }
 
 struct admin *admin_start(const struct addr *bind, bool both_families, admin_ready_fn *ready,
@@ -237,6 +311,7 @@ void admin_stop(struct admin *a)
 {
     if (!a)
         return;
-    MHD_stop_daemon(a->daemon); /* closes the listening socket too */
-    free(a);
+    (void)eventfd_write(a->end, 1);
+    pthread_join(a->thread, NULL);
+    release(a);
 }

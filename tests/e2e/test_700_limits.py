@@ -492,6 +492,20 @@ def test_out_of_descriptors(proxyd, origin):
     assert daemon.alive()
 
 
+def test_out_of_descriptors_with_an_admin_client(proxyd):
+    """A scrape that cannot be accepted waits as well, and its listener does not spin."""
+    daemon = proxyd(conf.forward(extra=metrics.ADMIN))
+    metrics.settle(daemon)
+    time.sleep(0.2)
+    lower_descriptors(daemon, 0)
+    with Client(daemon.ports["admin_port"]) as scrape:
+        scrape.send(request("/healthz", host="localhost"))
+        time.sleep(0.2)
+        assert cpu_share(daemon, 1.0) < within(0.05)
+        restore_descriptors(daemon)
+        assert scrape.response(timeout=SOON).status == 200
+
+
 def test_no_descriptor_for_the_origin(proxyd, origin):
     """A client that is here already gets 503 with the cause; an idle pooled connection gives way first."""
     daemon = proxyd(conf.forward(workers=1, extra=metrics.ADMIN))

@@ -10,11 +10,15 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "admin/admin.h"
 #include "io/sock.h"
+
+enum { PLACES = 64 }; /* connections at once */
 
 static const char *not_ready; /* NULL: ready */
 static struct admin *admin;
@@ -50,13 +54,24 @@ static int stop(void **state)
     return 0;
 }
 
-/* Sends `request` as it is, gives all that comes until the other side closes. */
-static const char *ask(const char *request)
+static void connect_to_it(int fd)
 {
     struct sockaddr_storage ss;
     socklen_t n = addr_to_sockaddr(&where, &ss);
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
     assert_int_equal(connect(fd, (struct sockaddr *)&ss, n), 0);
+}
+
+static int connected(void)
+{
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    connect_to_it(fd);
+    return fd;
+}
+
+/* Sends `request` as it is, gives all that comes until the other side closes. */
+static const char *ask(const char *request)
+{
+    int fd = connected();
     assert_int_equal(send(fd, request, strlen(request), 0), strlen(request));
     size_t have = 0;
     ssize_t got;
@@ -155,6 +170,66 @@ static void keeps_alive(void **state)
     says(whole, OK, "proxyd ");
 }
 
+/* Seconds of CPU that this process takes in so many microseconds. */
+static double cpu_used(unsigned us)
+{
+    struct timespec before, after;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
+    usleep(us);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
+    return (double)(after.tv_sec - before.tv_sec) + 1e-9 * (double)(after.tv_nsec - before.tv_nsec);
+}
+
+/* Connects with a socket made before and asks. */
+static void ask_on(int fd)
+{
+    static const char request[] = "GET /healthz HTTP/1.0\r\n\r\n";
+    connect_to_it(fd);
+    assert_int_equal(send(fd, request, sizeof request - 1, 0), sizeof request - 1);
+}
+
+static bool answered(int fd, int ms)
+{
+    struct pollfd p = { .fd = fd, .events = POLLIN };
+    return poll(&p, 1, ms) == 1 && recv(fd, answer, 9, 0) == 9 && !memcmp(answer, "HTTP/1.1 ", 9);
+}
+
+/* A client that cannot be accepted waits in the queue of the kernel; nobody tries all the time. */
+static void without_descriptors_clients_wait(void **state)
+{
+    (void)state;
+    struct rlimit before, none = { .rlim_cur = 4 }; /* below, poll refuses */
+    int client = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none.rlim_max = before.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    ask_on(client);
+    bool early = answered(client, 100);
+    double cpu = cpu_used(500000);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_false(early);
+    assert_true(cpu < 0.1);
+    assert_true(answered(client, 5000));
+    close(client);
+}
+
+/* More than there are places for: the rest waits too, until one of the others goes. */
+static void without_places_clients_wait(void **state)
+{
+    (void)state;
+    int crowd[PLACES], late = socket(AF_INET, SOCK_STREAM, 0);
+    for (unsigned i = 0; i < PLACES; i++)
+        crowd[i] = connected();
+    ask_on(late);
+    assert_false(answered(late, 200));
+    assert_true(cpu_used(200000) < 0.05);
+    close(crowd[0]);
+    assert_true(answered(late, 5000));
+    close(late);
+    for (unsigned i = 1; i < PLACES; i++)
+        close(crowd[i]);
+}
+
 static void a_taken_port_is_named(void **state)
 {
     (void)state;
@@ -169,10 +244,15 @@ static void a_taken_port_is_named(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(pages_answer),          cmocka_unit_test(readiness_has_a_reason),
-        cmocka_unit_test(head_has_no_body),      cmocka_unit_test(other_paths_and_methods),
-        cmocka_unit_test(names_are_refused),     cmocka_unit_test(keeps_alive),
+        cmocka_unit_test(pages_answer),
+        cmocka_unit_test(readiness_has_a_reason),
+        cmocka_unit_test(head_has_no_body),
+        cmocka_unit_test(other_paths_and_methods),
+        cmocka_unit_test(names_are_refused),
+        cmocka_unit_test(keeps_alive),
         cmocka_unit_test(a_taken_port_is_named),
+        cmocka_unit_test(without_descriptors_clients_wait),
+        cmocka_unit_test(without_places_clients_wait),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }
