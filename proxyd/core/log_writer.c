@@ -2,6 +2,11 @@
  * Threads: `sleeping` and the eventfd are shared with the workers, everything else is the
  * writer's own. The writer naps 20 ms between rounds while there is traffic, so a line costs no
  * wake-up of its own; when a round finds nothing it sleeps until a worker calls.
+ *
+ * No call is missed: the writer says that it sleeps, then looks at the rings once more; a worker
+ * publishes, then looks whether the writer sleeps. Each has a full fence between the two: without
+ * them each could still see what was before the other's store, because a processor may let a load
+ * overtake an earlier store to elsewhere, and the record would lie there until the next one.
  */
 #include "core/log_writer.h"
 
@@ -130,7 +135,8 @@ static void *run(void *arg)
             rest(w, NAP_MS);
             continue;
         }
-        atomic_store(&w->sleeping, true);
+        atomic_store_explicit(&w->sleeping, true, memory_order_relaxed);
+        atomic_thread_fence(memory_order_seq_cst);
         if (!drain(w) && !atomic_load(&w->stop))
             rest(w, -1);
         atomic_store(&w->sleeping, false);
@@ -147,7 +153,8 @@ void log_writer_start(struct log_writer *w)
 void log_writer_wake(struct log_writer *w, bool urgent)
 {
     u64 one = 1;
-    if (urgent || atomic_load(&w->sleeping))
+    atomic_thread_fence(memory_order_seq_cst);
+    if (urgent || atomic_load_explicit(&w->sleeping, memory_order_relaxed))
         (void)!write(w->event, &one, sizeof one);
 }
 
