@@ -47,7 +47,7 @@ void *arena_try(struct arena *a, size_t n)
 
 void *arena_alloc(struct arena *a, size_t n)
 {
-    if (aligned(n) <= a->reserve_size - a->reserve_used) {
+    if (a->reserve && aligned(n) <= a->reserve_size - a->reserve_used) {
         void *p = a->reserve + a->reserve_used;
         a->reserve_used += aligned(n);
         return p;

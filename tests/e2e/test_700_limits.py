@@ -497,12 +497,12 @@ def test_out_of_descriptors_with_an_admin_client(proxyd):
     daemon = proxyd(conf.forward(extra=metrics.ADMIN))
     metrics.settle(daemon)
     time.sleep(0.2)
-    lower_descriptors(daemon, 0)
+    daemon.lower_descriptors(0)
     with Client(daemon.ports["admin_port"]) as scrape:
         scrape.send(request("/healthz", host="localhost"))
         time.sleep(0.2)
         assert cpu_share(daemon, 1.0) < within(0.05)
-        restore_descriptors(daemon)
+        daemon.restore_descriptors()
         assert scrape.response(timeout=SOON).status == 200
 
 
