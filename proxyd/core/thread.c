@@ -47,16 +47,31 @@ static struct thread *thread_of(struct worker *w)
     return container_of(w, struct thread, worker);
 }
 
+bool worker_starves(const struct worker *w)
+{
+    return !list_empty(&w->starved[STARVED_BEGUN]) || !list_empty(&w->starved[STARVED_HEAD]);
+}
+
+static struct conn *next_starved(struct worker *w)
+{
+    struct list *n = list_pop(&w->starved[STARVED_BEGUN]);
+    if (n == NULL)
+        n = list_pop(&w->starved[STARVED_HEAD]);
+    return n ? container_of(n, struct conn, starved_link) : NULL;
+}
+
 /* Timers that do not belong to an object. */
+
+/* Who gets nothing this time either is the last in line again. */
 static void on_starved_timer(struct timer *t)
 {
     struct worker *w = container_of(t, struct worker, starved_timer);
-    for (unsigned i = 0; i < STARVED_A_TURN && !list_empty(&w->starved); i++) {
-        struct conn *c = container_of(list_pop(&w->starved), struct conn, starved_link);
+    struct conn *c;
+    for (unsigned i = 0; i < STARVED_A_TURN && (c = next_starved(w)) != NULL; i++) {
         c->starved = false;
         loop_again(&w->loop, &c->stream.io);
     }
-    if (!list_empty(&w->starved))
+    if (worker_starves(w))
         timer_set(&w->loop.wheel, t, worker_ms(w) + STARVED_RETRY_MS);
 }
 
@@ -68,10 +83,8 @@ void worker_starve(struct worker *w, struct conn *c)
         account_error(w, LEVEL_WARNING, "limits memory is reached: new work waits");
     c->starved = true;
     list_remove(&c->starved_link);
-    if (c->serves == CONN_HEAD) /* what has begun is finished before anything begins */
-        list_push_back(&w->starved, &c->starved_link);
-    else
-        list_push_front(&w->starved, &c->starved_link);
+    enum starved_line line = c->serves == CONN_HEAD ? STARVED_HEAD : STARVED_BEGUN;
+    list_push_back(&w->starved[line], &c->starved_link);
     if (!timer_armed(&w->starved_timer))
         timer_set(&w->loop.wheel, &w->starved_timer, worker_ms(w) + STARVED_RETRY_MS);
 }
@@ -156,7 +169,8 @@ static void init_memory(struct worker *w)
         list_init(&w->targets[i]);
     list_init(&w->idle_far);
     list_init(&w->near_conns);
-    list_init(&w->starved);
+    for (unsigned i = 0; i < STARVED_LINES; i++)
+        list_init(&w->starved[i]);
     w->stats = aligned_alloc(CACHE_LINE, sizeof *w->stats);
     must(w->stats != NULL);
     memset(w->stats, 0, sizeof *w->stats);

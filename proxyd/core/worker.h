@@ -32,6 +32,10 @@ enum { TARGET_BUCKETS = 1024 };
 /* What the error log is told again and again while it lasts: see account_again. */
 enum tell { TELL_DESCRIPTORS, TELL_CLIENTS, TELL_ADDRESS, TELL_MEMORY, TELL_ORIGIN, TELLS };
 
+/* The lines of those who wait for memory, in the order of service: what has begun is finished before
+ * anything begins. */
+enum starved_line { STARVED_BEGUN, STARVED_HEAD, STARVED_LINES };
+
 struct worker {
     struct loop loop;
     u32 id;
@@ -45,9 +49,9 @@ struct worker {
     bool log_urgent;  /* the ring is half full: wake it in any case */
     struct dns *dns;
     struct list targets[TARGET_BUCKETS];
-    struct list idle_far;   /* pooled connections of all targets, oldest first */
-    struct list near_conns; /* all client connections, for drain */
-    struct list starved;    /* connections that wait for a buffer */
+    struct list idle_far;               /* pooled connections of all targets, oldest first */
+    struct list near_conns;             /* all client connections, for drain */
+    struct list starved[STARVED_LINES]; /* connections that wait for a buffer, first come first */
     struct timer starved_timer;
     struct timer accept_timer; /* accepting is paused until then */
     struct timer sweep_timer;
@@ -97,5 +101,7 @@ static inline u64 worker_ms(const struct worker *w)
 
 /* Over the memory budget: wait in line; conn->stream.io is called again when buffers came back. */
 void worker_starve(struct worker *w, struct conn *c);
+/* Does anybody wait? */
+bool worker_starves(const struct worker *w);
 
 #endif

@@ -400,7 +400,7 @@ static const char *left_over(void)
         { "requests_in_flight", stat_sum(STAT_requests_in_flight) },
         { "tunnels_open", stat_sum(STAT_tunnels_open) },
         { "upstream_idle", stat_sum(STAT_upstream_idle) },
-        { "starved", !list_empty(&w->starved) },
+        { "starved", worker_starves(w) },
         { "near", !list_empty(&w->near_conns) },
         { "idle", !list_empty(&w->idle_far) },
     };

@@ -23,7 +23,7 @@ static void one_that_is_pooled_leaves_the_line(void **state)
     pool_rest(t);
     pool_give(t, c);
     assert_false(c->starved);
-    assert_true(list_empty(&w->starved));
+    assert_false(worker_starves(w));
     assert_ptr_equal(w->idle_far.next, &c->idle_link);
     rig_later(50);
     rig_turn();
@@ -86,12 +86,42 @@ static void waits_for_room_have_an_end(void **state)
     conn_close(c);
 }
 
+/* Tries in vain and stands in line again. */
+static void in_vain(struct io *io)
+{
+    struct conn *c = container_of(io, struct conn, stream.io);
+    c->requests++;
+    worker_starve(c->worker, c);
+}
+
+/* However long the line is, nobody in it is overtaken for ever by those who stand in it again. */
+static void everybody_has_a_turn(void **state)
+{
+    (void)state;
+    struct conn *c[150];
+    int other;
+    for (unsigned i = 0; i < countof(c); i++) {
+        c[i] = rig_conn(CONN_EXCHANGE, &other);
+        c[i]->stream.io.on_ready = in_vain;
+    }
+    rig_turn(); /* they are writable, and stand in line */
+    for (unsigned i = 0; i < 9; i++)
+        rig_later(10);
+    u32 turns = c[0]->requests;
+    assert_true(turns > 2);
+    for (unsigned i = 0; i < countof(c); i++)
+        assert_in_range(c[i]->requests, turns - 1, turns);
+    for (unsigned i = 0; i < countof(c); i++)
+        conn_close(c[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         RIG_TEST(one_that_is_pooled_leaves_the_line),
         RIG_TEST(one_that_lingers_does_not_spin),
         RIG_TEST(waits_for_room_have_an_end),
+        RIG_TEST(everybody_has_a_turn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

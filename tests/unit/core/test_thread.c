@@ -180,16 +180,18 @@ static void the_line_of_the_starved(void **state)
     worker_starve(rig.worker, other);
     worker_starve(rig.worker, begun);
     worker_starve(rig.worker, head);
-    struct list *line = &rig.worker->starved;
-    assert_ptr_equal(line->next, &begun->starved_link);
-    assert_ptr_equal(line->next->next, &head->starved_link);
-    assert_ptr_equal(line->next->next->next, &other->starved_link);
-    assert_ptr_equal(line->prev, &other->starved_link);
+    struct list *heads = &rig.worker->starved[STARVED_HEAD],
+                *exchanges = &rig.worker->starved[STARVED_BEGUN];
+    assert_ptr_equal(exchanges->next, &begun->starved_link);
+    assert_ptr_equal(exchanges->prev, &begun->starved_link);
+    assert_ptr_equal(heads->next, &head->starved_link);
+    assert_ptr_equal(heads->next->next, &other->starved_link);
+    assert_ptr_equal(heads->prev, &other->starved_link);
     assert_true(head->starved && timer_armed(&rig.worker->starved_timer));
     conn_close(other);
     conn_close(begun);
     conn_close(head);
-    assert_true(list_empty(line));
+    assert_false(worker_starves(rig.worker));
 }
 
 /* What nobody took from the shelf for half a minute is closed by the first worker. */
