@@ -47,6 +47,8 @@ bool conn_is_internal(const struct conn *c)
 bool internal_open(struct worker *w, const struct listener *l, struct slice request,
                    const struct internal_asker *asker)
 {
+    if (w->draining)
+        return false;
     struct ear *e = calloc(1, sizeof *e);
     struct conn *c = e ? conn_new_memory(w, &stream_memory, &e->stream, request) : NULL;
     if (c == NULL) {
@@ -55,8 +57,9 @@ bool internal_open(struct worker *w, const struct listener *l, struct slice requ
     }
     e->asker = asker;
     c->listen = l;
+    list_push_back(&w->near_conns, &c->link);
     near_ready(c);
-    must(c->serves != CONN_HEAD); /* the request was not whole; c stays until the turn ends */
+    must(c->serves != CONN_HEAD || c->in == NULL); /* else the request was not whole */
     return true;
 }
 

@@ -3,6 +3,8 @@
  * is an ordinary exchange whose near connection ends in memory instead of a socket, so it takes the
  * same steps, asks the same role about every address and rides the same pool.
  *
+ * A drain waits for it as for any client, and cuts it at the deadline.
+ *
  * Lifetime: the request and `self` are the asker's. `bytes` is called with what a client would have
  * received, in order; `end` once, last, after which the exchange is gone.
  */
@@ -20,7 +22,8 @@ struct internal_asker {
 };
 
 /* Sends `request`, a whole request in absolute-form, through the role of `l`. The asker must stay
- * until `end`. False (and no `end`) when memory is short. */
+ * until `end`, which may come before this returns. False (and no `end`) when memory is short or the
+ * worker is draining. */
 bool internal_open(struct worker *w, const struct listener *l, struct slice request,
                    const struct internal_asker *asker);
 /* Does this near connection end in memory? Then it is closed with internal_end. */

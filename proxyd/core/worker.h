@@ -50,7 +50,7 @@ struct worker {
     struct dns *dns;
     struct list targets[TARGET_BUCKETS];
     struct list idle_far;               /* pooled connections of all targets, oldest first */
-    struct list near_conns;             /* all client connections, for drain */
+    struct list near_conns;             /* of clients and internal ones, for drain */
     struct list starved[STARVED_LINES]; /* connections that wait for a buffer, first come first */
     struct timer starved_timer;
     struct timer accept_timer; /* accepting is paused until then */

@@ -4,6 +4,7 @@
 #include "core/account.h"
 #include "core/conf.h"
 #include "core/dial.h"
+#include "core/internal.h"
 #include "core/near.h"
 #include "core/target.h"
 
@@ -159,11 +160,20 @@ static struct xchg *begin(struct conn *c)
     return x;
 }
 
+/* There is no memory for an exchange, so nobody to answer either. */
+static void turn_away(struct conn *c)
+{
+    if (conn_is_internal(c))
+        internal_end(c, false);
+    else
+        near_close(c);
+}
+
 void xchg_open(struct conn *c, u32 len)
 {
     struct xchg *x = begin(c);
     if (unlikely(x == NULL)) {
-        near_close(c);
+        turn_away(c);
         return;
     }
     c->pin = c->in;
@@ -191,7 +201,7 @@ void xchg_open_fault(struct conn *c, enum fault f)
 {
     struct xchg *x = begin(c);
     if (unlikely(x == NULL)) {
-        near_close(c);
+        turn_away(c);
         return;
     }
     x->fault = f;

@@ -1,7 +1,9 @@
 /* An exchange without a client goes through the same steps as any other and ends at its asker. */
 #include "core/internal.h"
 
+#include "core/near.h"
 #include "help_engine.h"
+#include "tests/unit/help_memory.h"
 
 struct asker {
     struct internal_asker asker; /* stays until on_end */
@@ -106,12 +108,58 @@ static void no_memory(void **state)
     rig_feast();
 }
 
+/* Wherever memory is refused, the asker learns of it once: by false or by `end`. */
+static void memory_refused_at_each_step(void **state)
+{
+    unsigned refused = 1;
+    for (unsigned nth = 1; refused; nth++) {
+        struct asker a = { .text = text_in(a.got, sizeof a.got), .most = 4000 };
+        a.asker = (struct internal_asker){ take, on_end, &a };
+        rig_set_up(state);
+        memory_refuse(nth, false);
+        bool open = internal_open(rig.worker, &rig.listener, SLICE(GET("/path")), &a.asker);
+        refused = memory_relent();
+        rig_later(50); /* who stood in line for memory goes on */
+        assert_true(a.ended == open);
+        assert_true(a.whole || refused);
+        rig_tear_down(state);
+    }
+}
+
+/* A drain waits for what is asked, refuses what would come, and ends what takes too long. */
+static void draining(void **state)
+{
+    (void)state;
+    struct asker a = { .most = 4000 };
+    struct worker *w = rig.worker;
+    int origin = rig_origin();
+    ask(&a, GET("http://origin.test/list"));
+    int far = rig_accept(origin);
+    rig_say(far, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nli");
+    w->draining = DRAIN_GRACEFUL;
+    near_drain(w);
+    rig_turn();
+    assert_false(a.ended || w->loop.stop);
+    assert_false(internal_open(w, &rig.listener, SLICE(GET("/path")), &a.asker));
+    w->draining = DRAIN_NOW;
+    near_drain(w);
+    assert_true(a.ended && !a.whole);
+    rig_turn();
+    assert_true(w->loop.stop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        RIG_TEST(answered_by_ourselves),       RIG_TEST(refused),
-        RIG_TEST(answered_by_an_origin),       RIG_TEST(an_answer_that_is_cut_is_not_whole),
-        RIG_TEST(an_asker_that_wants_no_more), RIG_TEST(no_memory),
+        RIG_TEST(answered_by_ourselves),
+        RIG_TEST(refused),
+        RIG_TEST(answered_by_an_origin),
+        RIG_TEST(an_answer_that_is_cut_is_not_whole),
+        RIG_TEST(an_asker_that_wants_no_more),
+        RIG_TEST(no_memory),
+
+        cmocka_unit_test(memory_refused_at_each_step),
+        RIG_TEST(draining),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
