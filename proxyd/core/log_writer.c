@@ -18,14 +18,20 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/must.h"
+#include "base/stat.h"
 #include "core/log_format.h"
 
-enum { RING = 1 << 20, BATCH = 256 * 1024, NAP_MS = 20, STOP_SECONDS = 2 };
+enum { RING = 1 << 20, BATCH = 256 * 1024, NAP_MS = 20, STOP_SECONDS = 2, TELL_AGAIN_MS = 10000 };
 
 struct output {
+    const char *name;
     int fd;
     struct text text;
+    u64 unwritten; /* lines lost since that was told last */
+    int why;       /* errno */
+    u64 tell_ms;   /* not told again before */
 };
 
 struct log_writer {
@@ -33,6 +39,7 @@ struct log_writer {
     u64 *lost; /* per ring: drops already reported */
     u32 nrings;
     struct output access, error;
+    struct stats *stats;
     struct log_clock clock;
     int event;
     pthread_t thread;
@@ -48,8 +55,12 @@ struct log_writer *log_writer_new(int access_fd, int error_fd, u32 nrings)
     w->nrings = nrings;
     for (u32 i = 0; i < nrings; i++)
         ring_init(&w->ring[i], RING);
-    w->access = (struct output){ access_fd, text_in(must_alloc(BATCH), BATCH) };
-    w->error = (struct output){ error_fd, text_in(must_alloc(BATCH), BATCH) };
+    w->access = (struct output){ "access", access_fd, text_in(must_alloc(BATCH), BATCH), 0, 0, 0 };
+    w->error = (struct output){ "error", error_fd, text_in(must_alloc(BATCH), BATCH), 0, 0, 0 };
+    w->stats = aligned_alloc(CACHE_LINE, sizeof *w->stats);
+    must(w->stats != NULL);
+    memset(w->stats, 0, sizeof *w->stats);
+    stats_register(w->stats);
     w->event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     must(w->event >= 0);
     return w;
@@ -60,8 +71,19 @@ struct ring *log_writer_ring(struct log_writer *w, u32 i)
     return &w->ring[i];
 }
 
+/* The lines from `done` on, the one that is partly written too. */
+static void lose(struct log_writer *w, struct output *o, size_t done)
+{
+    u64 lines = 0;
+    o->why = errno;
+    for (size_t i = done; i < o->text.n; i++)
+        lines += o->text.p[i] == '\n';
+    o->unwritten += lines;
+    stat_add(w->stats, STAT_log_lines_lost_total, lines);
+}
+
 /* A pipe that is full makes this thread wait and nobody else. What cannot be written is dropped. */
-static void flush(struct output *o)
+static void flush(struct log_writer *w, struct output *o)
 {
     size_t done = 0;
     while (o->fd >= 0 && done < o->text.n) {
@@ -72,6 +94,7 @@ static void flush(struct output *o)
             struct pollfd p = { .fd = o->fd, .events = POLLOUT };
             poll(&p, 1, 1000);
         } else if (errno != EINTR) {
+            lose(w, o, done);
             break;
         }
     }
@@ -79,12 +102,41 @@ static void flush(struct output *o)
     o->text.full = false;
 }
 
+/* On stderr, unless that is what cannot be written, or is a pipe that nobody reads. */
+static void complain(const struct output *o, struct slice line)
+{
+    struct pollfd p = { .fd = STDERR_FILENO, .events = POLLOUT };
+    if (o->fd != STDERR_FILENO && poll(&p, 1, 0) > 0)
+        (void)!write(STDERR_FILENO, line.p, line.n);
+}
+
+/* Of the access log in the error log, of that on stderr; the first time, at the end, and now and
+ * then in between. */
+static void report_unwritten(struct log_writer *w, struct output *o)
+{
+    char area[200];
+    struct text line = text_in(area, sizeof area);
+    u64 now = clock_us(CLOCK_MONOTONIC) / 1000;
+    if (o->unwritten == 0 || (now < o->tell_ms && !atomic_load(&w->stop)))
+        return;
+    text_fmt(&line, "proxyd: the %s log cannot be written: %s: %llu lines lost\n", o->name,
+             strerror(o->why), (unsigned long long)o->unwritten);
+    o->unwritten = 0;
+    o->tell_ms = now + TELL_AGAIN_MS;
+    if (o == &w->error) {
+        complain(o, text_slice(&line));
+        return;
+    }
+    text_add(&w->error.text, text_slice(&line));
+    flush(w, &w->error);
+}
+
 static void format(struct log_writer *w, struct slice record)
 {
     const struct log_head *h = (const void *)record.p;
     struct output *o = h->kind == LOG_ACCESS ? &w->access : &w->error;
     if (o->text.cap - o->text.n < LOG_LINE)
-        flush(o);
+        flush(w, o);
     if (h->kind == LOG_ACCESS)
         log_format_access(&o->text, &w->clock, (const void *)record.p);
     else
@@ -113,8 +165,10 @@ static bool drain(struct log_writer *w)
         }
         report_lost(w, i);
     }
-    flush(&w->access);
-    flush(&w->error);
+    flush(w, &w->access);
+    flush(w, &w->error);
+    report_unwritten(w, &w->access);
+    report_unwritten(w, &w->error);
     return any;
 }
 
@@ -175,5 +229,5 @@ void log_writer_stop(struct log_writer *w)
     free(w->lost);
     free(w->access.text.p);
     free(w->error.text.p);
-    free(w);
+    free(w); /* the counters stay: readers may still sum them */
 }

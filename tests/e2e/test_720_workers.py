@@ -312,10 +312,15 @@ def _drain(fd, into):
 
 
 def test_a_full_disk(proxyd, origin):
-    """/dev/full refuses every write: no line, no harm."""
-    daemon = proxyd(conf.forward(log="to /dev/full"))
+    """/dev/full refuses every write: no line, no harm, but counted and told."""
+    daemon = proxyd(conf.forward(log="to /dev/full", extra=metrics.ADMIN))
     for _ in range(3):
         assert fetch(daemon.port, origin.url()).status == 200
+    metrics.wait(daemon, "log_lines_lost_total", 3)
+    daemon.stop()
+    told = re.findall(r"proxyd: the access log cannot be written: No space left on device: (\d+) lines lost\n",
+                      daemon.stderr())
+    assert len(told) <= 2 and sum(map(int, told)) == 3
 
 
 def test_counters_are_sums(proxyd, parts):

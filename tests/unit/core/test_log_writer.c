@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "base/stat.h"
 #include "core/logrec.h"
 
 static struct log_writer *writer;
@@ -183,6 +184,57 @@ static void a_full_pipe(void **state)
     assert_int_equal(whole, put);
 }
 
+static bool wait_for(enum stat_id s, u64 value)
+{
+    for (int i = 0; i < 1000 && stat_sum(s) != value; i++)
+        usleep(5000);
+    return stat_sum(s) == value;
+}
+
+/* A full disk: what is lost is counted, and told once for all that follows soon; the rest of it at
+ * the end. */
+static void a_log_that_cannot_be_written(void **state)
+{
+    (void)state;
+    u64 lost = stat_sum(STAT_log_lines_lost_total);
+    int pair[2], full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+    assert_true(full >= 0 && pipe(pair) == 0);
+    writer = log_writer_new(full, pair[1], 1);
+    for (int i = 0; i < 3; i++)
+        put_access(log_writer_ring(writer, 0), 1);
+    log_writer_start(writer);
+    assert_true(wait_for(STAT_log_lines_lost_total, lost + 3));
+    for (u64 i = 1; i <= 4; i++) {
+        put_access(log_writer_ring(writer, 0), 1);
+        log_writer_wake(writer, true);
+        assert_true(wait_for(STAT_log_lines_lost_total, lost + 3 + i));
+    }
+    log_writer_stop(writer);
+    close(full), close(pair[1]);
+    assert_string_equal(
+        rest_of(pair[0]),
+        "proxyd: the access log cannot be written: No space left on device: 3 lines lost\n"
+        "proxyd: the access log cannot be written: No space left on device: 4 lines lost\n");
+}
+
+/* Of the error log it is told on stderr. */
+static void an_error_log_that_cannot_be_written(void **state)
+{
+    (void)state;
+    int pair[2], full = open("/dev/full", O_WRONLY | O_CLOEXEC), before = dup(STDERR_FILENO);
+    assert_true(full >= 0 && before >= 0 && pipe(pair) == 0);
+    writer = log_writer_new(-1, full, 1);
+    assert_true(put_error(log_writer_ring(writer, 0), "one"));
+    dup2(pair[1], STDERR_FILENO);
+    log_writer_start(writer);
+    log_writer_stop(writer);
+    dup2(before, STDERR_FILENO);
+    close(before), close(full), close(pair[1]);
+    assert_string_equal(
+        rest_of(pair[0]),
+        "proxyd: the error log cannot be written: No space left on device: 1 lines lost\n");
+}
+
 static void to_nowhere(void **state)
 {
     (void)state;
@@ -197,8 +249,12 @@ static void to_nowhere(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_to_its_place), cmocka_unit_test(woken_when_something_comes),
-        cmocka_unit_test(more_than_a_batch), cmocka_unit_test(a_full_pipe),
+        cmocka_unit_test(each_to_its_place),
+        cmocka_unit_test(woken_when_something_comes),
+        cmocka_unit_test(more_than_a_batch),
+        cmocka_unit_test(a_full_pipe),
+        cmocka_unit_test(a_log_that_cannot_be_written),
+        cmocka_unit_test(an_error_log_that_cannot_be_written),
         cmocka_unit_test(to_nowhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
