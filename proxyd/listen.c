@@ -127,7 +127,7 @@ static void take_over(struct letter *l, void *receiver)
     struct handed_over *h = container_of(l, struct handed_over, letter);
     struct worker *w = receiver;
     if (w->loop.stop) /* drained while the letter was on its way */
-        near_turn_away(w, h->listener, h->fd, &h->peer, FAULT_draining);
+        near_turn_away(w, h->fd, FAULT_draining);
     else
         near_accept(w, h->listener, h->fd, &h->peer);
     free(h);

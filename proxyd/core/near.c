@@ -73,12 +73,12 @@ void near_accept(struct worker *w, const struct listener *l, int fd, const struc
     const struct conf *cf = w->engine->conf;
     if (!peers_enter(w->engine->peers, peer, cf->limits.clients_per_address)) {
         tell_crowd(w, peer);
-        near_turn_away(w, l, fd, peer, FAULT_too_many_from_address);
+        near_turn_away(w, fd, FAULT_too_many_from_address);
         return;
     }
     if (!conn_affordable(w)) {
         peers_leave(w->engine->peers, peer);
-        near_turn_away(w, l, fd, peer, FAULT_out_of_memory);
+        near_turn_away(w, fd, FAULT_out_of_memory);
         return;
     }
     struct conn *c = admit(w, l, fd, peer);
@@ -90,14 +90,11 @@ void near_accept(struct worker *w, const struct listener *l, int fd, const struc
     conn_wait(c, WAIT_HEAD, cf->timeouts.head);
 }
 
-/* The address is over its limit, so this connection is counted nowhere: it gets what one send
- * takes and is closed. Reading first what the client has sent already keeps the kernel from
- * answering with a reset. */
-void near_turn_away(struct worker *w, const struct listener *l, int fd, const struct addr *peer,
-                    enum fault f)
+/* Nothing is kept for this connection (the address is over its limit, memory is short, the worker
+ * ends): it gets what one send takes and is closed. Reading first what the client has sent already
+ * keeps the kernel from answering with a reset. */
+void near_turn_away(struct worker *w, int fd, enum fault f)
 {
-    (void)l;
-    (void)peer;
     char area[512];
     char sink[4096];
     struct text t = text_in(area, sizeof area);
@@ -108,9 +105,9 @@ void near_turn_away(struct worker *w, const struct listener *l, int fd, const st
     text_add(&t, status_reason(i->status));
     text_lit(&t, "\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: ");
     text_u64(&t, strlen(i->token) + strlen(i->text) + 3);
-    text_lit(&t, "\r\nProxy-Status: proxyd;error=");
+    text_lit(&t, "\r\nProxy-Status: proxyd; error=");
     text_cstr(&t, i->proxy_status);
-    text_lit(&t, ";details=\"");
+    text_lit(&t, "; details=\"");
     text_cstr(&t, i->token);
     text_lit(&t, "\"\r\n\r\n");
     text_cstr(&t, i->token);

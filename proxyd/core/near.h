@@ -9,8 +9,7 @@
 void near_accept(struct worker *w, const struct listener *l, int fd, const struct addr *peer);
 /* The client cannot be served now: a short answer with the fault's status, if one is due, and a
  * close. */
-void near_turn_away(struct worker *w, const struct listener *l, int fd, const struct addr *peer,
-                    enum fault f);
+void near_turn_away(struct worker *w, int fd, enum fault f);
 /* Event on a connection that serves CONN_HEAD or CONN_LINGER; its timer. */
 void near_ready(struct conn *c);
 void near_expired(struct conn *c);
