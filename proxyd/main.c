@@ -26,6 +26,7 @@
 #include "core/peers.h"
 #include "core/role.h"
 #include "core/shelf.h"
+#include "core/target.h"
 #include "core/thread.h"
 #include "filters/addrclass.h"
 #include "io/dns.h"
@@ -122,12 +123,18 @@ static bool open_logs(struct process *p)
     return true;
 }
 
+static bool close_idle(void *worker)
+{
+    return pool_evict(worker);
+}
+
 static struct dns_shared *start_dns(const struct dns_conf *c)
 {
     struct dns_conf_io io = { .nservers = c->nservers,
                               .timeout_ms = c->timeout,
                               .search = c->search,
-                              .hosts_path = c->hosts };
+                              .hosts_path = c->hosts,
+                              .make_room = close_idle };
     memcpy(io.servers, c->servers, c->nservers * sizeof io.servers[0]);
     return dns_shared_new(&io);
 }

@@ -16,6 +16,7 @@
 #include "base/slab.h"
 #include "io/dns_cache.h"
 #include "io/dns_reply.h"
+#include "io/dns_socket.h"
 
 enum {
     MOST_FLIGHTS = 500, /* per worker, two questions each */
@@ -49,6 +50,7 @@ struct dns {
     struct slab flights;
     struct dns_timer retry; /* c-ares' own time-outs */
     struct dns_inbox inbox;
+    struct dns_sockets sockets;
     struct dns_socket socket[MOST_SOCKETS];
 };
 
@@ -237,8 +239,7 @@ static void combine(const struct flight *f, struct dns_news *news)
         memcpy(to, v4->ip[i], 4);
     news->ttl = lesser(v6->n ? v6->ttl : DNS_TTL_MOST, v4->n ? v4->ttl : DNS_TTL_MOST);
     const struct question *other = v6->n ? &f->v4 : &f->v6;
-    bool unknown = fault_of(other) == FAULT_dns_failure || fault_of(other) == FAULT_dns_timeout;
-    if (unknown)
+    if (dns_not_heard(fault_of(other)))
         news->ttl = lesser(news->ttl, DNS_PARTIAL_TTL);
 }
 
@@ -264,9 +265,11 @@ static void on_patience_end(struct dns_timer *t)
 
 static void ask(struct question *q);
 
-static enum fault fault_of_status(int status)
+static enum fault fault_of_status(const struct dns *d, int status)
 {
     switch (status) {
+    case ARES_ECONNREFUSED:
+        return d->sockets.no_descriptor ? FAULT_out_of_descriptors : FAULT_dns_failure;
     case ARES_ENOTFOUND: return FAULT_dns_nxdomain;
     case ARES_ENODATA: return FAULT_dns_no_address;
     case ARES_ETIMEOUT: return FAULT_dns_timeout;
@@ -291,9 +294,9 @@ static void on_answer(void *arg, int status, int timeouts, unsigned char *bytes,
     if (said && bytes && n > 0)
         dns_reply_read(q->family, bytes, (size_t)n, &q->reply);
     else
-        q->reply = (struct dns_reply){ .fault = fault_of_status(status), .ttl = DNS_TTL_LEAST };
+        q->reply = (struct dns_reply){ .fault = fault_of_status(d, status), .ttl = DNS_TTL_LEAST };
     q->done = true;
-    if (q->reply.fault == FAULT_dns_failure || q->reply.fault == FAULT_dns_timeout)
+    if (dns_not_heard(q->reply.fault))
         stat_add(d->stats, STAT_dns_failures_total, 1);
     bool both = f->v6.done && f->v4.done;
     if (both || (q == &f->v6 && q->reply.n))
@@ -398,6 +401,8 @@ static bool open_channel(struct dns *d)
                ARES_OPT_SOCK_STATE_CB | ARES_OPT_NOROTATE;
     if (ares_init_options(&d->channel, &o, mask) != ARES_SUCCESS)
         return false;
+    d->sockets = (struct dns_sockets){ .make_room = conf->make_room, .owner = d->loop->context };
+    dns_sockets_use(&d->sockets, d->channel);
     if (set_servers(d->channel, conf))
         return true;
     ares_destroy(d->channel);

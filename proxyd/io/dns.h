@@ -27,6 +27,9 @@ struct dns_conf_io {
     u32 timeout_ms;                   /* bound of one look-up, all tries together; 0: 2000 */
     struct slice search;              /* domain without leading or final dot, or empty */
     const char *hosts_path;           /* NULL: no hosts file */
+    /* Closes something idle when a question finds no descriptor; false: there is nothing. Called on
+     * the loop's thread with its context. NULL: nothing ever is. */
+    bool (*make_room)(void *context);
 };
 
 /* What all workers share: cache, hosts table, configuration. Outlives every struct dns on it. */
@@ -61,7 +64,7 @@ void dns_on_timer(struct timer *t);
 
 /* addr[0, nv6) is IPv6, addr[nv6, n) IPv4, each in the resolver's order, ports 0. Either n > 0 and
  * fault is FAULT_NONE, or n is 0 and fault one of dns_nxdomain, dns_no_address, dns_failure,
- * dns_timeout. */
+ * dns_timeout, out_of_descriptors (which nobody remembers). */
 struct dns_answer {
     enum fault fault;
     u8 n;

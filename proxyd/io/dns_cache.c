@@ -203,15 +203,10 @@ static bool has_addresses(const struct dns_entry *e)
     return e->n6 + e->n4 > 0;
 }
 
-static bool is_resolvers_failure(u8 fault)
-{
-    return fault == FAULT_dns_failure || fault == FAULT_dns_timeout;
-}
-
 /* The resolver has failed lately, but what it said before may stand in. */
 static bool stands_in(const struct dns_entry *e, u64 now)
 {
-    return is_resolvers_failure(e->fault) && has_addresses(e) && now < e->stale_until;
+    return dns_not_heard(e->fault) && has_addresses(e) && now < e->stale_until;
 }
 
 static void copy_addresses(const struct dns_entry *e, struct dns_answer *out)
@@ -342,6 +337,15 @@ static void set_addresses(struct dns_entry *e, const u8 *ips, u8 n6, u8 n4)
     e->shard->bytes += entry_bytes(e);
 }
 
+/* How long a failure answers for the name. A want of our own says nothing of it and may be over the
+ * next instant. */
+static u64 failure_hold_ms(const struct dns_entry *e)
+{
+    if (has_addresses(e))
+        return DNS_STALE_HOLD_MS;
+    return e->fault == FAULT_out_of_descriptors ? 0 : DNS_FAILURE_HOLD_MS;
+}
+
 static void take_failure(struct dns_entry *e, u8 fault, u64 now)
 {
     if (e->fault == FAULT_NONE && now < e->fresh_until) { /* a refresh in the background failed */
@@ -351,12 +355,12 @@ static void take_failure(struct dns_entry *e, u8 fault, u64 now)
     e->fault = fault;
     if (now >= e->stale_until)
         set_addresses(e, NULL, 0, 0);
-    e->fresh_until = now + (has_addresses(e) ? DNS_STALE_HOLD_MS : DNS_FAILURE_HOLD_MS);
+    e->fresh_until = now + failure_hold_ms(e);
 }
 
 static void take_news(struct dns_entry *e, const struct dns_news *news, u64 now)
 {
-    if (is_resolvers_failure((u8)news->fault)) {
+    if (dns_not_heard(news->fault)) {
         take_failure(e, (u8)news->fault, now);
         return;
     }

@@ -33,6 +33,12 @@ enum {
     DNS_PARTIAL_TTL = 30            /* seconds, when only one family could be learned */
 };
 
+/* No resolver has said anything of use: what one said before may stand in. */
+static inline bool dns_not_heard(enum fault f)
+{
+    return f == FAULT_dns_failure || f == FAULT_dns_timeout || f == FAULT_out_of_descriptors;
+}
+
 /* Where a worker's finished waits are put down. */
 struct dns_inbox {
     pthread_mutex_t lock;

@@ -23,8 +23,7 @@ enum {
 
 /* What one question (A or AAAA) came to. */
 struct dns_reply {
-    enum fault
-        fault; /* FAULT_NONE: n > 0; else dns_nxdomain, dns_no_address, dns_failure, dns_timeout */
+    enum fault fault; /* FAULT_NONE: n > 0; else one of struct dns_answer's */
     u8 n;
     u32 ttl; /* seconds, clamped; of a negative answer by RFC 2308 section 5 */
     u8 ip[DNS_REPLY_ADDRESSES][16]; /* network order, 4 or 16 bytes used */

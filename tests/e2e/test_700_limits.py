@@ -531,6 +531,41 @@ def test_no_descriptor_for_the_origin(proxyd, origin):
         assert second_client.get(origin.url("/room")).status == 200
 
 
+@pytest.fixture
+def resolving(proxyd, parts):
+    """A daemon that has not asked its resolver yet."""
+    dns = parts.dns()
+    dns.set("name.test", "127.0.0.1")
+    daemon = proxyd(conf.forward(workers=1, dns=f"server {dns.server}; hosts none; timeout 1s;", extra=metrics.ADMIN))
+    metrics.settle(daemon)
+    return daemon
+
+
+def test_no_descriptor_for_the_resolver(resolving, origin):
+    """503 as for an origin, not 502 as if the resolver had failed; and nobody remembers it."""
+    with Client(resolving.port) as client:
+        metrics.wait(resolving, "connections_open", 1)
+        time.sleep(0.1)
+        lower_descriptors(resolving, 0)
+        answer = client.get(f"http://name.test:{origin.port}/")
+        assert_refused(answer, "out_of_descriptors")
+        assert answer.status == 503
+        restore_descriptors(resolving)
+        assert client.get(f"http://name.test:{origin.port}/").status == 200
+
+
+def test_the_pool_makes_room_for_the_resolver(resolving, origin):
+    """Of two connections that rest, one gives way to the question, one to the new connection."""
+    with Origin() as other, Client(resolving.port) as client:
+        assert client.get(f"http://127.0.0.1:{origin.port}/").status == 200
+        assert client.get(f"http://127.0.0.1:{other.port}/").status == 200
+        metrics.wait(resolving, "upstream_idle", 2)
+        time.sleep(0.1)
+        lower_descriptors(resolving, 0)
+        assert client.get(f"http://name.test:{origin.port}/").status == 200
+        restore_descriptors(resolving)
+
+
 # -- memory ---------------------------------------------------------------------------------------
 
 def test_memory_limit_with_many_clients(proxyd, origin):

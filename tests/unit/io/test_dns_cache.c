@@ -154,6 +154,24 @@ static void negative_answers_are_kept(void **state)
     store(entry, addresses(1, 10));
 }
 
+/* It says nothing of the name: the next asker asks anew, unless an older answer stands in. */
+static void a_want_of_descriptors_is_not_kept(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(find("a"), DNS_PARKED_ASK);
+        fails(entry, FAULT_out_of_descriptors);
+        take_ready(&wait);
+        assert_int_equal(wait.answer.fault, FAULT_out_of_descriptors);
+    }
+    learn("b", 1, 100);
+    now += 100000;
+    assert_int_equal(find("b"), DNS_PARKED_ASK);
+    fails(entry, FAULT_out_of_descriptors);
+    take_ready(&wait);
+    assert_is(1, true);
+}
+
 static void stale_for_an_hour(void **state)
 {
     (void)state;
@@ -377,6 +395,7 @@ int main(void)
         TEST(lives_as_long_as_its_ttl),
         TEST(last_tenth_refreshes_in_the_background),
         TEST(negative_answers_are_kept),
+        TEST(a_want_of_descriptors_is_not_kept),
         TEST(stale_for_an_hour),
         TEST(stale_ends_when_the_resolver_is_back),
         TEST(gone_is_gone_whatever_was_before),

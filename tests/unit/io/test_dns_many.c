@@ -193,22 +193,60 @@ static void names_at_once_are_capped(void **state)
     assert_string_equal(look_up("fresh.test", &b), "192.0.2.9");
 }
 
+/* No descriptor beyond those that are open; returns the limit as it was. */
+static struct rlimit no_more_descriptors(void)
+{
+    struct rlimit old;
+    int next = dup(0);
+    close(next);
+    getrlimit(RLIMIT_NOFILE, &old);
+    struct rlimit low = { (rlim_t)next, old.rlim_max };
+    setrlimit(RLIMIT_NOFILE, &low);
+    return old;
+}
+
+/* Told as what it is, and forgotten at once: it says nothing of the name. */
 static void out_of_descriptors(void **state)
 {
     (void)state;
     struct ask a;
-    struct rlimit old, low = { 0, 0 };
     rule((struct rule){ "a.test", .addresses = "192.0.2.1", .minimum = 5 });
-    getrlimit(RLIMIT_NOFILE, &old);
-    int next = dup(0);
-    close(next);
-    low = (struct rlimit){ (rlim_t)next, old.rlim_max };
-    setrlimit(RLIMIT_NOFILE, &low);
-    assert_string_equal(look_up("a.test", &a), "dns_failure");
+    struct rlimit old = no_more_descriptors();
+    assert_string_equal(look_up("a.test", &a), "out_of_descriptors");
     assert_true(a.took_ms < 650);
+    assert_string_equal(look_up("a.test", &a), "out_of_descriptors");
     setrlimit(RLIMIT_NOFILE, &old);
-    turn_for(&w, 1050);
     assert_string_equal(look_up("a.test", &a), "192.0.2.1");
+}
+
+static int idle_fd;
+
+static bool close_idle(void *context)
+{
+    assert_ptr_equal(context, &w);
+    bool there = idle_fd >= 0;
+    if (there)
+        close(idle_fd);
+    idle_fd = -1;
+    return there;
+}
+
+/* What is idle gives its descriptor. */
+static void room_is_made_for_a_socket(void **state)
+{
+    (void)state;
+    struct ask a;
+    struct dns_conf_io conf = { .nservers = 1, .make_room = close_idle };
+    conf.servers[0] = resolver_addr(resolver);
+    lookup_stop();
+    shared = dns_shared_new(&conf);
+    lookup_worker_start(&w, shared);
+    rule((struct rule){ "a.test", .addresses = "192.0.2.1", .minimum = 5 });
+    idle_fd = dup(0);
+    struct rlimit old = no_more_descriptors();
+    assert_string_equal(look_up("a.test", &a), "192.0.2.1");
+    setrlimit(RLIMIT_NOFILE, &old);
+    assert_int_equal(idle_fd, -1);
 }
 
 /* A worker that ends leaves no one waiting. */
@@ -266,15 +304,11 @@ static void system_servers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(cancelled_is_never_called),
-        TEST(done_may_cancel_another_that_is_ready),
-        TEST(single_flight_over_all_workers),
-        TEST(churning),
-        TEST(names_at_once_are_capped),
-        TEST(out_of_descriptors),
-        TEST(freed_with_flights_under_way),
-        TEST(freed_with_askers_parked),
-        TEST(system_servers),
+        TEST(cancelled_is_never_called),      TEST(done_may_cancel_another_that_is_ready),
+        TEST(single_flight_over_all_workers), TEST(churning),
+        TEST(names_at_once_are_capped),       TEST(out_of_descriptors),
+        TEST(room_is_made_for_a_socket),      TEST(freed_with_flights_under_way),
+        TEST(freed_with_askers_parked),       TEST(system_servers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
