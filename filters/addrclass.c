@@ -2,7 +2,7 @@
  * Classes by table (addrclass.tbl), which the compiler turns into a chain of compares: about 5 ns.
  *
  * This machine's own addresses are an immutable open-addressing table behind an atomic pointer.
- * Lifetime: the control thread publishes a new table and puts the old one on `retired`; a look-up
+ * Lifetime: a refresh publishes a new table and puts the old one on `retired`; a look-up
  * holds a table for nanoseconds, so what was retired more than RETIRED_MS ago is freed at the next
  * refresh. The last two tables live as long as the process, by design.
  */
@@ -25,7 +25,7 @@ struct local_set {
 };
 
 static _Atomic(const struct local_set *) local;
-static struct local_set *retired; /* control thread only, newest first */
+static struct local_set *retired; /* the refresh under way only, newest first */
 
 static const char *const class_names[CLASS_COUNT] = {
     [CLASS_METADATA] = "metadata",     [CLASS_LOOPBACK] = "loopback",

@@ -1,6 +1,8 @@
 /*
- * Every open of a configured path and every bind goes through here: direct calls today, requests
- * to a privileged keeper process when the daemon learns to drop its rights.
+ * Every bind and every open of a configured path for writing goes through here: direct calls today,
+ * requests to a privileged keeper process when the daemon learns to drop its rights. Files that are
+ * only read are opened where they are understood, below this: the configuration and what it names
+ * at start (config/file.c), the hosts file at start and whenever it changes (io/hosts.c).
  */
 #ifndef PROXYD_KEEPER_H
 #define PROXYD_KEEPER_H

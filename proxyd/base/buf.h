@@ -3,11 +3,12 @@
  * warm in cache. A connection without unread or unsent bytes owns none: that is what keeps an idle
  * client at a few hundred bytes.
  *
- * The budget is the hard thing: what the freelists hold and what is in use together never exceed
- * it. buf_take_for then returns NULL and the caller waits (existing work) or refuses (new work).
+ * The budget is the hard thing: nothing is taken by which the freelists and what is in use would
+ * exceed it together (after buf_pool_resize to less, what is in use may, until it is given back).
+ * buf_take_for returns NULL instead, and the caller waits (existing work) or refuses (new work).
  * The last parts of it are for those who give back soonest (enum buf_use): were new requests let in
  * until nothing is left, none of them could be finished.
- * A freelist keeps at most what BUF_KEEP says; the rest goes back to the system.
+ * A freelist keeps at most half a megabyte; the rest goes back to the system.
  */
 #ifndef BASE_BUF_H
 #define BASE_BUF_H

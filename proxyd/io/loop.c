@@ -28,7 +28,7 @@ bool loop_init(struct loop *l, void *context)
     l->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     l->wake_io = (struct io){ .fd = l->wake, .on_ready = on_wake };
     /* Not for EPOLLOUT: every read makes it writable anew, an edge and an idle turn per wake-up. */
-    return l->epoll >= 0 && l->wake >= 0 && loop_add_level(l, &l->wake_io, EPOLLIN);
+    return l->epoll >= 0 && l->wake >= 0 && loop_add_level(l, &l->wake_io, IO_IN);
 }
 
 void loop_free(struct loop *l)
