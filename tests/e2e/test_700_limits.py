@@ -546,11 +546,11 @@ def test_no_descriptor_for_the_resolver(resolving, origin):
     with Client(resolving.port) as client:
         metrics.wait(resolving, "connections_open", 1)
         time.sleep(0.1)
-        lower_descriptors(resolving, 0)
+        resolving.lower_descriptors(0)
         answer = client.get(f"http://name.test:{origin.port}/")
         assert_refused(answer, "out_of_descriptors")
         assert answer.status == 503
-        restore_descriptors(resolving)
+        resolving.restore_descriptors()
         assert client.get(f"http://name.test:{origin.port}/").status == 200
 
 
@@ -561,9 +561,9 @@ def test_the_pool_makes_room_for_the_resolver(resolving, origin):
         assert client.get(f"http://127.0.0.1:{other.port}/").status == 200
         metrics.wait(resolving, "upstream_idle", 2)
         time.sleep(0.1)
-        lower_descriptors(resolving, 0)
+        resolving.lower_descriptors(0)
         assert client.get(f"http://name.test:{origin.port}/").status == 200
-        restore_descriptors(resolving)
+        resolving.restore_descriptors()
 
 
 # -- memory ---------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 The libc's stat is put before the real one (LD_PRELOAD) in the daemon; the file `gone` in its folder
 takes the disk away, and `asked` appears when somebody has begun to wait.
 """
+import os
 import subprocess
 
 from .skip import need
@@ -36,7 +37,9 @@ class DeadDisk:
         source, library = folder / "dead_disk.c", folder / "dead_disk.so"
         source.write_text(_SOURCE)
         subprocess.run([need("gcc"), "-shared", "-fPIC", "-o", library, source], check=True)
-        self.env = {"LD_PRELOAD": str(library)}
+        # the thread that hangs is left behind, and told; TSan need not tell it too
+        quiet = os.environ.get("TSAN_OPTIONS", "exitcode=97") + ":report_thread_leaks=0"
+        self.env = {"LD_PRELOAD": str(library), "TSAN_OPTIONS": quiet}
 
     @staticmethod
     def goes_away(daemon):

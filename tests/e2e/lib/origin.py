@@ -156,9 +156,10 @@ class Conn:
         request.conn = self
         self.current = request
         with self.origin.changed:
-            self.requests.append(request)
-            self.origin.requests.append(request)
-            self.origin.changed.notify_all()
+            if request.raw_head in self.received:   # else it came before clear(), to be forgotten
+                self.requests.append(request)
+                self.origin.requests.append(request)
+                self.origin.changed.notify_all()
         return request
 
     def finish_request(self):
