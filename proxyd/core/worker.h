@@ -32,8 +32,8 @@ enum { TARGET_BUCKETS = 1024 };
 /* What the error log is told again and again while it lasts: see account_again. */
 enum tell { TELL_DESCRIPTORS, TELL_CLIENTS, TELL_ADDRESS, TELL_MEMORY, TELL_ORIGIN, TELLS };
 
-/* The lines of those who wait for memory, in the order of service: what has begun is finished before
- * anything begins. */
+/* The lines of those who wait for memory, in the order of service: what has begun is finished
+ * before anything begins. */
 enum starved_line { STARVED_BEGUN, STARVED_HEAD, STARVED_LINES };
 
 struct worker {

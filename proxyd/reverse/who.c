@@ -1,9 +1,9 @@
 /*
  * The client is whoever holds the connection: what a request itself says about earlier hops
  * (X-Forwarded-*, Forwarded) or certificates (RFC 9440) can be written by anybody, so it is taken
- * out here, once, before anything can read it. The hard thing is what servers make of names: CGI and
- * its heirs read X_Forwarded_For and X-Forwarded-For as one variable, so the underscore twin of a
- * known field goes as well.
+ * out here, once, before anything can read it. The hard thing is what servers make of names: CGI
+ * and its heirs read X_Forwarded_For and X-Forwarded-For as one variable, so the underscore twin of
+ * a known field goes as well.
  */
 #include "reverse/who.h"
 
