@@ -330,14 +330,26 @@ static void text6(struct text *t, const u8 ip[16])
     }
 }
 
+/* Two of them stand in every log line: made here they cost a third of four numbers. */
+static void text4(struct text *t, const u8 ip[4])
+{
+    char d[16], *p = d;
+    for (unsigned i = 0; i < 4; i++) {
+        unsigned v = ip[i];
+        if (v >= 100)
+            *p++ = (char)('0' + v / 100);
+        if (v >= 10)
+            *p++ = (char)('0' + v / 10 % 10);
+        *p++ = (char)('0' + v % 10);
+        *p++ = '.';
+    }
+    text_put(t, d, (size_t)(p - d) - 1);
+}
+
 void addr_text(struct text *t, const struct addr *a)
 {
     if (a->family == AF_INET) {
-        for (unsigned i = 0; i < 4; i++) {
-            if (i)
-                text_char(t, '.');
-            text_u64(t, a->ip[i]);
-        }
+        text4(t, a->ip);
     } else if (a->family == AF_INET6) {
         text6(t, a->ip);
         if (a->scope) {

@@ -3,6 +3,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
@@ -58,6 +59,41 @@ static const char *shown(const char *words)
     text_escaped_utf8(&t, slice_of(words));
     area[t.n] = 0;
     return area;
+}
+
+/* Long runs are looked through in pieces: wherever the odd byte is, it is found. */
+static void escaped_anywhere(void **state)
+{
+    (void)state;
+    for (size_t n = 1; n < 50; n++)
+        for (size_t at = 0; at < n; at++) {
+            char in[50], out[60], want[60];
+            memset(in, 'a', n);
+            in[at] = '"';
+            struct text t = text_in(out, sizeof out), w = text_in(want, sizeof want);
+            text_escaped(&t, (struct slice){ in, n });
+            text_put(&w, in, at);
+            text_lit(&w, "\\x22");
+            text_put(&w, in + at + 1, n - at - 1);
+            assert_true(slice_eq(text_slice(&t), text_slice(&w)));
+        }
+}
+
+static void numbers_of_all_lengths(void **state)
+{
+    (void)state;
+    for (u64 power = 1, digits = 1; digits < 20; power *= 10, digits++)
+        for (u64 v = power - 1; v <= power + 1; v++) {
+            char out[40], want[40];
+            struct text t = text_in(out, sizeof out);
+            text_u64(&t, v);
+            snprintf(want, sizeof want, "%llu", (unsigned long long)v);
+            assert_true(slice_is(text_slice(&t), want));
+            t.n = 0;
+            text_pad(&t, v, 20);
+            snprintf(want, sizeof want, "%020llu", (unsigned long long)v);
+            assert_true(slice_is(text_slice(&t), want));
+        }
 }
 
 static void escaped_utf8(void **state)
@@ -119,9 +155,10 @@ static void full_stays_full(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(numbers),         cmocka_unit_test(strings),
-        cmocka_unit_test(escaped),         cmocka_unit_test(never_past_the_end),
-        cmocka_unit_test(full_stays_full), cmocka_unit_test(escaped_utf8),
+        cmocka_unit_test(numbers),          cmocka_unit_test(strings),
+        cmocka_unit_test(escaped),          cmocka_unit_test(never_past_the_end),
+        cmocka_unit_test(full_stays_full),  cmocka_unit_test(escaped_utf8),
+        cmocka_unit_test(escaped_anywhere), cmocka_unit_test(numbers_of_all_lengths),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
