@@ -1,7 +1,8 @@
 /*
  * One condition of a rule, and what it is evaluated against. A kind of condition is a row of
- * conditions.tbl with two functions, one that makes its data from the configuration and one that
- * says whether it holds; a new kind is a row and a file, the engine does not change.
+ * conditions.tbl with three functions: one makes its data from the configuration, one says in
+ * advance for which requests it never holds, one says whether it holds. A new kind is a row and a
+ * file, the engine does not change.
  */
 #ifndef POLICY_CONDITION_H
 #define POLICY_CONDITION_H
@@ -18,10 +19,32 @@ enum { PATH_LONGEST = 16384 };
 /* The two forms of a path (http/uri.h); rules with a path are tried with each. */
 enum path_form { FORM_NORMAL, FORM_FOLDED, FORMS };
 
+/* What a rule may be for at all, by its conditions: a clear bit is a certain no. A question has the
+ * same with its own bits only, so that most rules are passed over in three instructions and a
+ * branch instead of 80 instructions of conditions (of twenty, on a warm exchange, fifteen are). */
+enum trait {
+    TRAIT_NAME = 1, /* the host is a name, … */
+    TRAIT_LITERAL = 2,
+    TRAIT_PATH = 4, /* the path is shown, … */
+    TRAIT_TUNNEL = 8,
+};
+struct gate {
+    u64 ports;   /* bit port % 64 */
+    u32 methods; /* bit per enum method */
+    u32 traits;
+};
+
+static inline bool gate_shut(const struct gate *rule, const struct gate *question)
+{
+    return (rule->ports & question->ports) == 0 || (rule->methods & question->methods) == 0 ||
+           (question->traits & ~rule->traits) != 0;
+}
+
 /* The state of one decision. What is costly is made when the first condition asks for it and kept
  * for the rest of the rules. */
 struct evaluation {
     const struct policy_question *q;
+    struct gate gate;
     const struct addr *address; /* the destination, or the literal host; NULL: not known (yet) */
     bool address_used;          /* the address has made a difference so far */
     bool class_known, prints_known, paths_known;
@@ -51,6 +74,8 @@ struct condition_kind {
     const char *name;
     /* The condition's data, in the arena. The node is right by the schema. */
     const void *(*make)(const struct node *n, struct arena *a);
+    /* Clears what the condition, without `not`, never holds for. */
+    void (*narrow)(const void *data, struct gate *g);
     enum match (*holds)(const void *data, struct evaluation *e);
 };
 
@@ -65,6 +90,7 @@ extern const struct condition_kind condition_kinds[CONDITION_COUNT];
 
 #define CONDITION(name)                                                                            \
     const void *condition_##name##_make(const struct node *n, struct arena *a);                    \
+    void condition_##name##_narrow(const void *data, struct gate *g);                              \
     enum match condition_##name##_holds(const void *data, struct evaluation *e);
 #include "policy/conditions.tbl"
 #undef CONDITION

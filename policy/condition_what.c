@@ -31,6 +31,12 @@ const void *condition_method_make(const struct node *n, struct arena *a)
     return m;
 }
 
+void condition_method_narrow(const void *data, struct gate *g)
+{
+    const struct methods *m = data;
+    g->methods &= m->known | (m->others ? (u32)1 << METHOD_OTHER : 0);
+}
+
 enum match condition_method_holds(const void *data, struct evaluation *e)
 {
     const struct methods *m = data;
@@ -78,6 +84,12 @@ const void *condition_path_make(const struct node *n, struct arena *a)
 static bool is_under(struct slice path, struct slice prefix)
 {
     return slice_starts(path, prefix) && (path.n == prefix.n || path.p[prefix.n] == '/');
+}
+
+void condition_path_narrow(const void *data, struct gate *g)
+{
+    (void)data;
+    g->traits &= ~(u32)TRAIT_TUNNEL;
 }
 
 enum match condition_path_holds(const void *data, struct evaluation *e)

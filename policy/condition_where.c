@@ -45,11 +45,20 @@ const void *condition_to_make(const struct node *n, struct arena *a)
     return to;
 }
 
+void condition_to_narrow(const void *data, struct gate *g)
+{
+    const struct to *to = data;
+    if (!to->any && to->classes == 0 && to->nets.n4 + to->nets.n6 == 0)
+        g->traits &= ~(u32)TRAIT_LITERAL;
+}
+
 /* An address that carries an IPv4 one (NAT64, 6to4 …) may lead there or not: a deny of that network
  * holds for it, an allow wants the address itself. */
 static enum match in_nets(const struct to *to, const struct addr *a)
 {
     struct addr inside[2];
+    if (to->nets.n4 + to->nets.n6 == 0)
+        return MATCH_NO;
     if (cidrset_has(&to->nets, a))
         return MATCH_YES;
     for (unsigned n = to->nets.n4 ? addr_carried(a, inside) : 0; n > 0; n--)
@@ -84,6 +93,18 @@ const void *condition_port_make(const struct node *n, struct arena *a)
         must(value_ports(node_arg(n, i)->text, &range[i].first, &range[i].last));
     portset_build(ports, a, range, node_nargs(n));
     return ports;
+}
+
+void condition_port_narrow(const void *data, struct gate *g)
+{
+    const struct portset *ports = data;
+    u64 bits = 0;
+    for (u32 i = 0; i < ports->n; i++) {
+        u32 first = ports->range[i].first, last = ports->range[i].last;
+        for (u32 port = first; port <= last && port < first + 64; port++)
+            bits |= (u64)1 << port % 64;
+    }
+    g->ports &= bits;
 }
 
 enum match condition_port_holds(const void *data, struct evaluation *e)

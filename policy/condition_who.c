@@ -15,6 +15,13 @@ const void *condition_from_make(const struct node *n, struct arena *a)
     return nets;
 }
 
+/* A compare of the address costs no more than a mask of it would. */
+void condition_from_narrow(const void *data, struct gate *g)
+{
+    (void)data;
+    (void)g;
+}
+
 enum match condition_from_holds(const void *data, struct evaluation *e)
 {
     return match_of(cidrset_has(data, &e->q->client));

@@ -173,13 +173,18 @@ static void compile_rule(const struct node *n, struct policy_rule *r, struct are
     for (const struct node *c = n->children; c; c = c->next)
         most++;
     struct condition *list = arena_alloc(a, most * sizeof *list);
-    *r = (struct policy_rule){ .name = arena_copy(a, node_name(n)),
+    *r = (struct policy_rule){ .gate = { ~(u64)0, ~(u32)0, ~(u32)0 },
+                               .name = arena_copy(a, node_name(n)),
                                .allow = slice_is(node_key(n), "allow"),
                                .condition = list };
     for (size_t k = 0; k < CONDITION_COUNT; k++) {
         const struct condition_kind *kind = &condition_kinds[k];
-        for (const struct node *c = node_child(n, kind->name); c; c = node_again(c))
-            list[made++] = (struct condition){ kind, kind->make(c, a), c->negated };
+        for (const struct node *c = node_child(n, kind->name); c; c = node_again(c)) {
+            struct condition *made_now = &list[made++];
+            *made_now = (struct condition){ kind, kind->make(c, a), c->negated };
+            if (!c->negated)
+                kind->narrow(made_now->data, &r->gate);
+        }
     }
     r->conditions = (u32)made;
     const struct node *reach = node_child(n, "reach");

@@ -10,7 +10,8 @@
 
 const struct condition_kind condition_kinds[CONDITION_COUNT] = {
 #define CONDITION(name)                                                                            \
-    [CONDITION_##name] = { #name, condition_##name##_make, condition_##name##_holds },
+    [CONDITION_##name] = { #name, condition_##name##_make, condition_##name##_narrow,              \
+                           condition_##name##_holds },
 #include "policy/conditions.tbl"
 #undef CONDITION
 };
@@ -109,7 +110,7 @@ static void by_default(const struct policy *p, struct evaluation *e, struct poli
 static void by_rules(const struct policy *p, struct evaluation *e, struct policy_decision *d)
 {
     for (const struct policy_rule *r = p->rule; r < p->rule + p->rules; r++) {
-        enum match m = rule_matches(r, e);
+        enum match m = gate_shut(&r->gate, &e->gate) ? MATCH_NO : rule_matches(r, e);
         if (m == MATCH_NO)
             continue;
         d->rule = r;
@@ -125,6 +126,16 @@ static void by_rules(const struct policy *p, struct evaluation *e, struct policy
     by_default(p, e, d);
 }
 
+static struct gate gate_of(const struct policy_question *q)
+{
+    return (struct gate){
+        .ports = (u64)1 << q->port % 64,
+        .methods = (u32)1 << q->method,
+        .traits = (q->host->literal ? TRAIT_LITERAL : TRAIT_NAME) |
+                  (q->path.p ? TRAIT_PATH : TRAIT_TUNNEL),
+    };
+}
+
 void policy_decide(const struct policy *p, const struct policy_question *q,
                    struct policy_decision *d)
 {
@@ -137,6 +148,7 @@ void policy_decide(const struct policy *p, const struct policy_question *q,
     }
     struct evaluation e; /* 33 kB, of which only the small fields are set and usually touched */
     e.q = q;
+    e.gate = gate_of(q);
     e.address = q->destination ? q->destination : q->host->literal ? &q->host->addr : NULL;
     e.address_used = e.class_known = e.prints_known = e.paths_known = false;
     by_rules(p, &e, d);

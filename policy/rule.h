@@ -13,6 +13,7 @@ struct condition {
 };
 
 struct policy_rule {
+    struct gate gate; /* of all conditions; first, as most rules are left at it */
     struct slice name;
     bool allow;
     u8 reach; /* CLASS_BIT of each class an allow opens beyond public */

@@ -316,6 +316,34 @@ static void address_free(void **state)
 }
 
 /* The cheap way (policy_class_allowed on an address_free decision) and the full one agree. */
+/* Rules are passed over by masks in which ports share bits and unknown methods one bit. */
+static void what_shares_a_bit_is_told_apart(void **state)
+{
+    (void)state;
+    DECIDE("default allow; http-ports any; rules { deny port { port 80; } }",
+           { "GET", "a.example", 80, "deny port rule_denied" },
+           { "GET", "a.example", 144, "allow default" },
+           { "GET", "a.example", 16, "allow default" });
+    DECIDE("default allow; http-ports any; rules { deny wide { port 100-300; not port 200; } }",
+           { "GET", "a.example", 99, "allow default" },
+           { "GET", "a.example", 100, "deny wide rule_denied" },
+           { "GET", "a.example", 163, "deny wide rule_denied" },
+           { "GET", "a.example", 164, "deny wide rule_denied" },
+           { "GET", "a.example", 200, "allow default" },
+           { "GET", "a.example", 264, "deny wide rule_denied" },
+           { "GET", "a.example", 300, "deny wide rule_denied" },
+           { "GET", "a.example", 301, "allow default" });
+    DECIDE(
+        "default allow; rules { deny one { method MKCOL; } deny other { not method PURGE GET; } }",
+        { "MKCOL", "a.example", 80, "deny one rule_denied" },
+        { "PURGE", "a.example", 80, "allow default" }, { "GET", "a.example", 80, "allow default" },
+        { "mkcol", "a.example", 80, "deny other rule_denied" },
+        { "POST", "a.example", 80, "deny other rule_denied" });
+    DECIDE("default allow; rules { deny names { not to a.example; } }",
+           { "GET", "192.0.1.1", 80, "deny names rule_denied" },
+           { "GET", "a.example", 80, "allow default" });
+}
+
 static void cheap_and_full_way_agree(void **state)
 {
     static const char *const addrs[] = { "8.8.8.8", "10.0.0.1", "127.0.0.1", "169.254.169.254",
@@ -400,6 +428,7 @@ int main(void)
         cmocka_unit_test(a_path_in_a_tunnel_is_unknown),
         cmocka_unit_test(an_address_that_a_parent_resolves_is_unknown),
         cmocka_unit_test(address_free),
+        cmocka_unit_test(what_shares_a_bit_is_told_apart),
         cmocka_unit_test(cheap_and_full_way_agree),
         cmocka_unit_test(rules_can_be_listed),
         cmocka_unit_test(a_rule_of_many_hosts),
