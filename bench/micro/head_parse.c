@@ -90,7 +90,7 @@ static void forward_request(void)
     scan_request();
     msg_init(&m, NULL);
     sink += request_parse(&m, request, sizeof request - 1, &limits);
-    sink += target_parse(m.method, m.target, &uri);
+    sink += target_parse(m.method, m.target, NULL, &uri);
     hop_strip(&m);
     head_write_request_line(&out, m.method_text, uri.path_query);
     head_write_fields(&out, &m);
@@ -100,7 +100,7 @@ static void forward_request(void)
 static void target_only(void)
 {
     struct target_uri uri;
-    sink += target_parse(METHOD_GET, slice_of("http://www.example.com:8080/a/b?c"), &uri);
+    sink += target_parse(METHOD_GET, slice_of("http://www.example.com:8080/a/b?c"), NULL, &uri);
 }
 
 static void find_token(void)

@@ -183,7 +183,9 @@ void xchg_open(struct conn *c, u32 len)
     struct head_limits limits = near_head_limits(c);
     enum fault f = request_parse(&x->req, head, len, &limits);
     if (f == FAULT_NONE || f == FAULT_bad_host) { /* a client says a wrong target in Host as well */
-        enum fault of_target = target_parse(x->req.method, x->req.target, &x->uri);
+        bool said = f == FAULT_NONE && x->said.host.len;
+        enum fault of_target =
+            target_parse(x->req.method, x->req.target, said ? &x->said : NULL, &x->uri);
         f = of_target ? of_target : f;
     }
     x->step = STEP_screen;

@@ -137,7 +137,8 @@ static enum fault one_host(const struct msg *m, const u64 twice[2])
         return m->minor ? FAULT_bad_host : FAULT_NONE;
     if (is_twice(twice, TOKEN_HOST))
         return FAULT_bad_host;
-    return authority_parse(msg_get(m, TOKEN_HOST), &said->host, &said->port, &said->has_port);
+    said->text = msg_get(m, TOKEN_HOST);
+    return authority_parse(said->text, &said->host, &said->port, &said->has_port);
 }
 
 enum fault request_framing(struct msg *m, const u64 twice[2])

@@ -147,8 +147,19 @@ static bool is_scheme(struct slice s)
     return s.n && ascii_alpha(s.p[0]);
 }
 
+static enum fault own_authority(const struct authority *host, struct target_uri *out)
+{
+    if (host == NULL || !slice_eq(host->text, out->authority))
+        return authority_parse(out->authority, &out->host, &out->port, &out->has_port);
+    out->host = host->host;
+    out->port = host->port;
+    out->has_port = host->has_port;
+    return FAULT_NONE;
+}
+
 /* scheme "://" authority [path] ["?" query] */
-static enum fault parse_absolute(struct slice target, struct target_uri *out)
+static enum fault parse_absolute(struct slice target, const struct authority *host,
+                                 struct target_uri *out)
 {
     const char *colon = slice_find(target, ':'), *end = target.p + target.n;
     if (!colon || end - colon < 3 || colon[1] != '/' || colon[2] != '/')
@@ -164,7 +175,7 @@ static enum fault parse_absolute(struct slice target, struct target_uri *out)
     out->form = TARGET_ABSOLUTE;
     out->authority = slice_range(from, to);
     out->path_query = slice_range(to, end);
-    if (authority_parse(out->authority, &out->host, &out->port, &out->has_port))
+    if (own_authority(host, out))
         return FAULT_bad_target;
     if (!out->has_port)
         out->port = 80;
@@ -173,16 +184,18 @@ static enum fault parse_absolute(struct slice target, struct target_uri *out)
 }
 
 /* host ":" port, nothing more and nothing less (RFC 9112 section 3.2.3) */
-static enum fault parse_connect(struct slice target, struct target_uri *out)
+static enum fault parse_connect(struct slice target, const struct authority *host,
+                                struct target_uri *out)
 {
     out->form = TARGET_AUTHORITY;
     out->authority = target;
-    if (authority_parse(target, &out->host, &out->port, &out->has_port) || !out->has_port)
+    if (own_authority(host, out) || !out->has_port)
         return FAULT_bad_connect_target;
     return FAULT_NONE;
 }
 
-enum fault target_parse(enum method method, struct slice target, struct target_uri *out)
+enum fault target_parse(enum method method, struct slice target, const struct authority *host,
+                        struct target_uri *out)
 {
     const struct slice none = { NULL, 0 };
     out->scheme = out->authority = out->path_query = out->path = out->query = none;
@@ -192,7 +205,7 @@ enum fault target_parse(enum method method, struct slice target, struct target_u
     out->host.name[0] = 0;
     memset(&out->host.addr, 0, sizeof out->host.addr);
     if (method == METHOD_CONNECT)
-        return parse_connect(target, out);
+        return parse_connect(target, host, out);
     const char *end = target.p + target.n;
     if (target.n == 0 || scan_no_target(target.p, target.p, end) != end)
         return FAULT_bad_target;
@@ -207,7 +220,7 @@ enum fault target_parse(enum method method, struct slice target, struct target_u
         out->path = out->path_query = target;
         return FAULT_NONE;
     }
-    return parse_absolute(target, out);
+    return parse_absolute(target, host, out);
 }
 
 void target_write(struct text *out, const struct target_uri *t)

@@ -20,6 +20,7 @@ struct host {
 
 /* HOST or HOST:PORT; port 0 without one. */
 struct authority {
+    struct slice text; /* as it was spelled */
     struct host host;
     u16 port;
     bool has_port;
@@ -42,8 +43,11 @@ struct target_uri {
 
 /* Which form is allowed depends on the method: CONNECT takes authority-form only and nothing else
  * takes it; "*" is for OPTIONS. FAULT_NONE, bad_target, bad_scheme (absolute-form, scheme not http)
- * or bad_connect_target. Userinfo, an empty host, port 0 and an empty port are refused. */
-enum fault target_parse(enum method method, struct slice target, struct target_uri *out);
+ * or bad_connect_target. Userinfo, an empty host, port 0 and an empty port are refused. What is
+ * spelled like `host`, the parsed Host field, takes that over instead of being parsed again:
+ * clients say their target twice. NULL: there is none, or it was bad. */
+enum fault target_parse(enum method method, struct slice target, const struct authority *host,
+                        struct target_uri *out);
 
 /* Path and query in origin-form. Not always the same as path_query: an absolute-form with a query
  * but no path ("http://h?q") has path_query "?q" and is written "/?q". */

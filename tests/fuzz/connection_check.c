@@ -381,7 +381,8 @@ static u32 check_origin_requests(const struct wire *o, struct messages *seen, co
         msg_init(&m, &arena);
         enum fault f = request_parse(&m, o->got + at, len, &loose);
         NEED(f == FAULT_NONE, "the origin got a request with fault %u", f);
-        NEED(m.method != METHOD_CONNECT && target_parse(m.method, m.target, &uri) == FAULT_NONE &&
+        NEED(m.method != METHOD_CONNECT &&
+                 target_parse(m.method, m.target, NULL, &uri) == FAULT_NONE &&
                  (uri.form == TARGET_ORIGIN || uri.form == TARGET_ASTERISK),
              "the origin got the target %.*s", (int)m.target.n, m.target.p);
         check_request_fields(&m);

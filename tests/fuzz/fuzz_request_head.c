@@ -36,6 +36,21 @@ static void check_again(const struct msg *m, bool same_framing)
     arena_free(&arena);
 }
 
+/* The target says the same whether the Host field was of help or not. */
+static void check_target(const struct msg *m)
+{
+    struct target_uri own, helped;
+    enum fault f = target_parse(m->method, m->target, NULL, &own);
+    CHECK(target_parse(m->method, m->target, m->said->host.len ? m->said : NULL, &helped) == f);
+    if (f)
+        return;
+    CHECK(own.form == helped.form && own.port == helped.port && own.has_port == helped.has_port);
+    CHECK(own.host.len == helped.host.len && own.host.literal == helped.host.literal);
+    CHECK(memcmp(own.host.name, helped.host.name, own.host.len + 1u) == 0);
+    CHECK(memcmp(&own.host.addr, &helped.host.addr, sizeof own.host.addr) == 0);
+    CHECK(slice_eq(own.authority, helped.authority) && slice_eq(own.path, helped.path));
+}
+
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
     if (size > 8192)
@@ -43,16 +58,17 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
     char *p = exact_copy(data, size);
     struct arena arena;
     struct msg m;
+    struct authority said = { .port = 0 };
     arena_init(&arena, 0);
     u32 n = scan_both_ways(p, (u32)size);
     char *head = exact_copy(p, n ? n : size); /* the parser must hold on its own, too */
     msg_init(&m, &arena);
+    m.said = &said;
     if (request_parse(&m, head, n ? n : (u32)size, &fuzz_limits) == FAULT_NONE) {
-        struct target_uri uri;
         CHECK(n > 0);
         check_fields(&m);
         check_again(&m, true);
-        target_parse(m.method, m.target, &uri);
+        check_target(&m);
         enum body_kind body = m.body;
         hop_strip(&m);
         check_fields(&m);

@@ -30,7 +30,7 @@ static void check_target(enum method method, struct slice text)
     struct target_uri u, again;
     char area[10000];
     struct text t = text_in(area, sizeof area);
-    if (target_parse(method, text, &u))
+    if (target_parse(method, text, NULL, &u))
         return;
     if (u.form == TARGET_ABSOLUTE || u.form == TARGET_AUTHORITY) {
         CHECK(u.port > 0);
@@ -40,7 +40,7 @@ static void check_target(enum method method, struct slice text)
         return;
     target_write(&t, &u);
     CHECK(!t.full && t.n > 0);
-    CHECK(target_parse(method, text_slice(&t), &again) == FAULT_NONE);
+    CHECK(target_parse(method, text_slice(&t), NULL, &again) == FAULT_NONE);
     CHECK(again.form == (u.form == TARGET_ASTERISK ? TARGET_ASTERISK : TARGET_ORIGIN));
     CHECK(slice_eq(again.path, u.path) && slice_eq(again.query, u.query));
     CHECK((again.query.p == NULL) == (u.query.p == NULL));

@@ -33,7 +33,7 @@ static const char *to_far(const char *request)
     struct text t = text_in(area, sizeof area - 1);
     msg_init(&x->req, &x->arena);
     assert_int_equal(request_parse(&x->req, request, (u32)strlen(request), &limits), FAULT_NONE);
-    assert_int_equal(target_parse(x->req.method, x->req.target, &x->uri), FAULT_NONE);
+    assert_int_equal(target_parse(x->req.method, x->req.target, NULL, &x->uri), FAULT_NONE);
     forward_to_far(x, &t);
     area[t.n] = 0;
     return area;

@@ -245,7 +245,8 @@ static void target_refusals(void **state)
     (void)state;
     for (size_t i = 0; i < countof(target_cases); i++) {
         struct target_uri uri;
-        enum fault f = target_parse(target_cases[i].method, slice_of(target_cases[i].target), &uri);
+        enum fault f =
+            target_parse(target_cases[i].method, slice_of(target_cases[i].target), NULL, &uri);
         if (f != target_cases[i].want)
             fail_msg("%s, wanted %s: %s", fault_info(f)->token,
                      fault_info(target_cases[i].want)->token, target_cases[i].target);
@@ -258,7 +259,7 @@ static void parts(const char *target, enum target_form form, const char *host, u
     struct target_uri u;
     char area[100];
     struct text t = text_in(area, sizeof area);
-    assert_int_equal(target_parse(METHOD_OPTIONS, slice_of(target), &u), FAULT_NONE);
+    assert_int_equal(target_parse(METHOD_OPTIONS, slice_of(target), NULL, &u), FAULT_NONE);
     assert_int_equal(u.form, form);
     assert_string_equal(u.host.name, host);
     assert_int_equal(u.port, port);
@@ -282,24 +283,62 @@ static void target_parts(void **state)
     parts("http://a?x=http://b/", TARGET_ABSOLUTE, "a", 80, "/", "x=http://b/", "/?x=http://b/");
     parts("http://a/@b:c", TARGET_ABSOLUTE, "a", 80, "/@b:c", NULL, "/@b:c");
     struct target_uri u;
-    assert_int_equal(target_parse(METHOD_OPTIONS, SLICE("http://a"), &u), FAULT_NONE);
+    assert_int_equal(target_parse(METHOD_OPTIONS, SLICE("http://a"), NULL, &u), FAULT_NONE);
     assert_true(u.bare && !u.has_port);
     assert_true(slice_is(u.scheme, "http") && slice_is(u.authority, "a"));
-    assert_int_equal(target_parse(METHOD_OPTIONS, SLICE("http://a:80/"), &u), FAULT_NONE);
+    assert_int_equal(target_parse(METHOD_OPTIONS, SLICE("http://a:80/"), NULL, &u), FAULT_NONE);
     assert_true(!u.bare && u.has_port);
-    assert_int_equal(target_parse(METHOD_CONNECT, SLICE("A.b:443"), &u), FAULT_NONE);
+    assert_int_equal(target_parse(METHOD_CONNECT, SLICE("A.b:443"), NULL, &u), FAULT_NONE);
     assert_int_equal(u.form, TARGET_AUTHORITY);
     assert_string_equal(u.host.name, "a.b");
     assert_int_equal(u.port, 443);
     assert_true(slice_is(u.authority, "A.b:443"));
 }
 
+/* The Host field's parse stands for a target that is spelled like it, and for no other. */
+static void target_like_its_host(void **state)
+{
+    (void)state;
+    static const struct {
+        enum method method;
+        const char *host, *target, *want;
+        u16 port;
+    } cases[] = {
+        { METHOD_GET, "A.b:81", "http://A.b:81/x", "other", 99 },
+        { METHOD_GET, "a.b", "http://a.b/x", "other", 80 },
+        { METHOD_GET, "a.b", "http://a.b:81/x", "a.b", 81 },
+        { METHOD_GET, "a.b", "http://a.bc/x", "a.bc", 80 },
+        { METHOD_GET, "A.b", "http://a.b/x", "a.b", 80 },
+        { METHOD_CONNECT, "a.b:443", "a.b:443", "other", 99 },
+        { METHOD_CONNECT, "a.b", "a.b:443", "a.b", 443 },
+    };
+    for (size_t i = 0; i < countof(cases); i++) {
+        struct authority host = { .text = slice_of(cases[i].host) };
+        struct target_uri u;
+        assert_int_equal(host_parse(SLICE("other"), &host.host), FAULT_NONE); /* tells them apart */
+        host.has_port = slice_find(host.text, ':') != NULL;
+        host.port = host.has_port ? 99 : 0;
+        assert_int_equal(target_parse(cases[i].method, slice_of(cases[i].target), &host, &u),
+                         FAULT_NONE);
+        assert_string_equal(u.host.name, cases[i].want);
+        assert_int_equal(u.port, cases[i].port);
+    }
+    struct authority host = { .text = SLICE("a.b") };
+    struct target_uri u;
+    assert_int_equal(host_parse(host.text, &host.host), FAULT_NONE);
+    assert_int_equal(target_parse(METHOD_CONNECT, host.text, &host, &u), FAULT_bad_connect_target);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(hosts),        cmocka_unit_test(host_lengths),
-        cmocka_unit_test(authorities),  cmocka_unit_test(written_hosts),
-        cmocka_unit_test(target_parts), cmocka_unit_test(target_refusals),
+        cmocka_unit_test(hosts),
+        cmocka_unit_test(host_lengths),
+        cmocka_unit_test(authorities),
+        cmocka_unit_test(written_hosts),
+        cmocka_unit_test(target_parts),
+        cmocka_unit_test(target_refusals),
+        cmocka_unit_test(target_like_its_host),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
