@@ -234,18 +234,18 @@ static void *knock(void *arg)
         if (fd < 0)
             continue;
         wait_for(fd, POLLOUT);
-        struct addr mine = bound(fd);
-        answers += sock_connect_error(fd) == 0 && mine.port != to->port; /* or it met itself */
+        answers += sock_connect_error(fd) == 0;
         close(fd);
     }
     return (void *)answers;
 }
 
-/* Whoever connects while the address is tried is refused, not accepted and reset. */
+/* Whoever connects while the address is tried is refused, not accepted and reset. An address that
+ * no source has: from 127.0.0.1 a port may meet itself, or be lent to another process. */
 static void trying_an_address_takes_nobody_in(void **state)
 {
     (void)state;
-    int taken = listen_on(local("127.0.0.1", 0), true, false);
+    int taken = listen_on(local("127.9.8.7", 0), true, false);
     struct sock_listen how = { .addr = bound(taken) };
     assert_false(sock_may_listen(&how));
     assert_int_equal(errno, EADDRINUSE);
