@@ -71,9 +71,11 @@ static void tell_crowd(struct worker *w, const struct addr *peer)
 void near_accept(struct worker *w, const struct listener *l, int fd, const struct addr *peer)
 {
     const struct conf *cf = w->engine->conf;
-    if (!peers_enter(w->engine->peers, peer, cf->limits.clients_per_address)) {
-        tell_crowd(w, peer);
-        near_turn_away(w, fd, FAULT_too_many_from_address);
+    enum fault f = peers_enter(w->engine->peers, peer, cf->limits.clients_per_address);
+    if (f) {
+        if (f == FAULT_too_many_from_address)
+            tell_crowd(w, peer);
+        near_turn_away(w, fd, f);
         return;
     }
     if (!conn_affordable(w)) {

@@ -108,7 +108,7 @@ static struct entry *add(struct shard *s, u64 hash, const u8 ip[16])
     return e;
 }
 
-bool peers_enter(struct peers *p, const struct addr *a, u32 most)
+enum fault peers_enter(struct peers *p, const struct addr *a, u32 most)
 {
     u8 ip[16];
     key_of(a, ip);
@@ -118,11 +118,13 @@ bool peers_enter(struct peers *p, const struct addr *a, u32 most)
     struct entry *e = *find(s, hash, ip);
     if (e == NULL)
         e = add(s, hash, ip);
-    bool room = e != NULL && e->open < most;
-    if (room)
+    enum fault f = e == NULL         ? FAULT_out_of_memory
+                   : e->open >= most ? FAULT_too_many_from_address
+                                     : FAULT_NONE;
+    if (f == FAULT_NONE)
         e->open++;
     pthread_mutex_unlock(&s->lock);
-    return room;
+    return f;
 }
 
 void peers_leave(struct peers *p, const struct addr *a)

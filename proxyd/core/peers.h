@@ -7,14 +7,16 @@
 #define CORE_PEERS_H
 
 #include "base/addr.h"
+#include "base/fault.h"
 
 struct peers;
 
 struct peers *peers_new(void);
 void peers_free(struct peers *p);
-/* Counts one more; false when `most` are open already, or there is no memory to count it. IPv6
- * clients count by /64, the least a site gets. */
-bool peers_enter(struct peers *p, const struct addr *a, u32 most);
+/* Counts one more, or says why not: FAULT_too_many_from_address when `most` are open already,
+ * FAULT_out_of_memory when there is none to count it in. IPv6 clients count by /64, the least a
+ * site gets. */
+enum fault peers_enter(struct peers *p, const struct addr *a, u32 most);
 void peers_leave(struct peers *p, const struct addr *a);
 
 #endif

@@ -432,7 +432,7 @@ static void check_nothing_left(void)
     }
     for (u8 i = 10; i < 10 + CLIENT_ADDRESSES; i++) {
         struct addr peer = { .family = AF_INET, .ip = { 127, 0, 77, i } };
-        must(peers_enter(stand.engine.peers, &peer, 1));
+        must(peers_enter(stand.engine.peers, &peer, 1) == FAULT_NONE);
         peers_leave(stand.engine.peers, &peer);
     }
 }

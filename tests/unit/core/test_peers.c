@@ -17,19 +17,26 @@ static struct addr at(const char *text)
     return a;
 }
 
+static bool enters(struct peers *p, const struct addr *a, u32 most)
+{
+    enum fault f = peers_enter(p, a, most);
+    assert_true(f == FAULT_NONE || f == FAULT_too_many_from_address);
+    return f == FAULT_NONE;
+}
+
 static void a_limit_per_address(void **state)
 {
     (void)state;
     struct peers *p = peers_new();
     struct addr a = at("192.0.2.1"), b = at("192.0.2.2");
     for (int round = 0; round < 3; round++) {
-        assert_true(peers_enter(p, &a, 2));
-        assert_true(peers_enter(p, &a, 2));
-        assert_false(peers_enter(p, &a, 2)); /* who is refused is not counted */
-        assert_false(peers_enter(p, &a, 2));
-        assert_true(peers_enter(p, &b, 2));
+        assert_true(enters(p, &a, 2));
+        assert_true(enters(p, &a, 2));
+        assert_false(enters(p, &a, 2)); /* who is refused is not counted */
+        assert_false(enters(p, &a, 2));
+        assert_true(enters(p, &b, 2));
         peers_leave(p, &a);
-        assert_true(peers_enter(p, &a, 2));
+        assert_true(enters(p, &a, 2));
         peers_leave(p, &a);
         peers_leave(p, &a);
         peers_leave(p, &b);
@@ -43,15 +50,15 @@ static void ports_are_nothing_but_sites_are(void **state)
     struct peers *p = peers_new();
     struct addr a = at("2001:db8:1:2:3:4:5:6"), same_site = at("2001:db8:1:2::1"),
                 other_site = at("2001:db8:1:3::1"), v4 = at("192.0.2.1"), v4_again = v4;
-    assert_true(peers_enter(p, &a, 1));
-    assert_false(peers_enter(p, &same_site, 1));
-    assert_true(peers_enter(p, &other_site, 1));
+    assert_true(enters(p, &a, 1));
+    assert_false(enters(p, &same_site, 1));
+    assert_true(enters(p, &other_site, 1));
     v4.port = 1000;
     v4_again.port = 2000;
-    assert_true(peers_enter(p, &v4, 1));
-    assert_false(peers_enter(p, &v4_again, 1));
+    assert_true(enters(p, &v4, 1));
+    assert_false(enters(p, &v4_again, 1));
     peers_leave(p, &same_site);
-    assert_true(peers_enter(p, &a, 1));
+    assert_true(enters(p, &a, 1));
     peers_free(p);
 }
 
@@ -68,18 +75,18 @@ static void many_addresses(void **state)
     struct peers *p = peers_new();
     for (u32 i = 0; i < MANY; i++) {
         struct addr a = numbered(i);
-        assert_true(peers_enter(p, &a, 1));
+        assert_true(enters(p, &a, 1));
     }
     for (u32 i = 0; i < MANY; i++) {
         struct addr a = numbered(i);
-        if (peers_enter(p, &a, 1))
+        if (enters(p, &a, 1))
             fail_msg("%u was forgotten", i);
         if (i % 2)
             peers_leave(p, &a);
     }
     for (u32 i = 0; i < MANY; i++) {
         struct addr a = numbered(i);
-        if (peers_enter(p, &a, 1) != (i % 2 == 1))
+        if (enters(p, &a, 1) != (i % 2 == 1))
             fail_msg("%u is wrong", i);
     }
     peers_free(p);
@@ -92,15 +99,15 @@ static void without_memory(void **state)
     struct peers *p = peers_new();
     struct addr a = numbered(0);
     memory_refuse(1, false);
-    assert_false(peers_enter(p, &a, 1));
+    assert_int_equal(peers_enter(p, &a, 1), FAULT_out_of_memory);
     assert_int_equal(memory_relent(), 1);
     unsigned inside = 0, refused = 0;
     for (u32 i = 0; i < 50000; i++) {
         a = numbered(i);
         memory_refuse(1, false);
-        inside += peers_enter(p, &a, 1);
+        inside += peers_enter(p, &a, 1) == FAULT_NONE;
         refused += memory_relent();
-        inside += peers_enter(p, &a, 1);
+        inside += peers_enter(p, &a, 1) == FAULT_NONE;
     }
     assert_int_equal(inside, 50000);
     assert_int_equal(refused, 50000);
@@ -121,7 +128,7 @@ static void *come_and_go(void *arg)
     for (unsigned i = 0; i < EACH; i++) {
         unsigned k = rand_r(&seed) % 8;
         struct addr a = numbered(k);
-        if (!peers_enter(shared_peers, &a, LIMIT))
+        if (!enters(shared_peers, &a, LIMIT))
             continue;
         if (__atomic_add_fetch((int *)&inside[k], 1, __ATOMIC_SEQ_CST) > LIMIT)
             abort();
@@ -145,7 +152,7 @@ static void threads(void **state)
         pthread_join(id[i], NULL);
     for (u32 k = 0; k < 8; k++) { /* all places are free again */
         struct addr a = numbered(k);
-        assert_true(peers_enter(shared_peers, &a, 1));
+        assert_true(enters(shared_peers, &a, 1));
     }
     peers_free(shared_peers);
 }
