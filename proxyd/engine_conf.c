@@ -47,8 +47,8 @@ const struct schema_row limits_rows[] = {
       .least = 1,
       .most = 10000000,
       .fallback = "20000",
-      .doc = "Client connections at one time; a new one waits until another ends. Clamped, with a "
-             "warning, to what the limit of file descriptors allows.",
+      .doc = "Client connections at one time; a new one waits until another ends. No more than "
+             "the limit of file descriptors leaves room for; the start says so.",
       .example = "clients 20000;" },
     { .key = "clients-per-address",
       .type = { TYPE_COUNT },
