@@ -1,11 +1,13 @@
-"""Every way an origin, or the way to it, can fail: one cause token, told the same everywhere.
+"""Every way an exchange can fail: one cause token, told the same everywhere.
 
 Status, Proxy-Status, page in three forms, log field and counter all come from one row of fault.tbl.
-The table below has a scene for every row of the upstream family, and a test that says so.
+SCENES has the ways of the origin and of the way to it, NEAR and the tests behind it the client's, the
+policy's and our own; a test holds all of them against the table.
 """
 import contextlib
 import html.parser
 import json
+import pathlib
 import re
 import socket
 import struct
@@ -15,12 +17,19 @@ import pytest
 
 from lib import conf, metrics
 from lib.blackhole import BlackHole
-from lib.client import Client, fetch
+from lib.client import Client, fetch, request
 from lib.dns import SERVFAIL
-from lib.faults import FAULTS, assert_refused, cause_of
+from lib.faults import FAULTS, ROOT, assert_refused, cause_of
 from lib.netns import ip, network
-from lib.origin import Origin, close, drip, half_close, ok, pause, read_body, reset, send
+from lib.origin import Origin, close, drip, half_close, ok, pause, read_body, reset, send, wait
 from lib.times import Stopwatch, until, within
+
+#: What NEAR below is refused by.
+RIG = conf.forward(
+    rules="deny no { path /denied; method GET; } allow near { to 127.0.0.1; reach loopback; } "
+          "allow far { to 127.0.0.2 169.254.0.0/16 10.0.0.0/8 224.0.0.0/4 240.0.0.0/4; }",
+    ports="connect-ports 443; http-ports 80 1024-65535;",
+    extra="limits { head 4k; line 2k; fields 32; body 10; } timeouts { head 400ms; body 400ms; } " + metrics.ADMIN)
 
 TIMES = ("timeouts { connect 400ms; response 400ms; body 400ms; head 5s; idle 60s; } ")
 
@@ -121,17 +130,9 @@ SCENES = {
         Scene("response_truncated", script(read_body(), send(CHUNKED + b"4\r\nso"), close()), late=True)],
 }
 
-#: Shown elsewhere: they need a network of their own, or a direction that can have them.
-ELSEWHERE = {"connect_unreachable", "connect_failed", "no_server"}
-
 ALL = [(cause, i) for cause, scenes in SCENES.items() for i in range(len(scenes))]
 EARLY = [(cause, i) for cause, i in ALL if not SCENES[cause][i].late]
 LATE = [(cause, i) for cause, i in ALL if SCENES[cause][i].late]
-
-
-def test_every_upstream_fault_has_a_scene():
-    far = {token for token, fault in FAULTS.items() if fault.whose == "FAR"}
-    assert far == set(SCENES) | ELSEWHERE
 
 
 def test_the_table_keeps_its_promises():
@@ -490,3 +491,182 @@ def test_many_faults_at_once_leave_nothing(patient_world):
     assert wrong == []
     metrics.wait(world.daemon, "requests_in_flight", 0)
     assert until(lambda: world.daemon.descriptors() <= before + 3, within(5)), world.daemon.descriptors() - before
+
+
+# -- the client's, the policy's and our own ------------------------------------------------------
+
+#: What a client may send that is refused, by the cause: @ is the origin's authority, {port} the listener's.
+NEAR = {
+    "bad_request_line": "GET\r\nHost: @\r\n\r\n",
+    "bad_method": "G(T http://@/ HTTP/1.1\r\nHost: @\r\n\r\n",
+    "bad_target": "GET * HTTP/1.1\r\nHost: @\r\n\r\n",
+    "bad_scheme": "GET https://@/ HTTP/1.1\r\nHost: @\r\n\r\n",
+    "bad_version": "GET http://@/ HTTP/2.0\r\nHost: @\r\n\r\n",
+    "bad_field_name": "GET http://@/ HTTP/1.1\r\nHost: @\r\nX : y\r\n\r\n",
+    "bad_field_value": "GET http://@/ HTTP/1.1\r\nHost: @\r\nX: \x01\r\n\r\n",
+    "bad_line_end": "GET http://@/ HTTP/1.1\nHost: @\r\n\r\n",
+    "bad_folding": "GET http://@/ HTTP/1.1\r\nHost: @\r\nX: a\r\n b\r\n\r\n",
+    "bad_host": "GET http://@/ HTTP/1.1\r\n\r\n",
+    "bad_content_length": "PUT http://@/ HTTP/1.1\r\nHost: @\r\nContent-Length: 5, 5\r\n\r\n",
+    "bad_transfer_encoding": "PUT http://@/ HTTP/1.1\r\nHost: @\r\nTransfer-Encoding: chunked, chunked\r\n\r\n",
+    "unknown_transfer_encoding": "PUT http://@/ HTTP/1.1\r\nHost: @\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
+    "both_lengths": "PUT http://@/ HTTP/1.1\r\nHost: @\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
+    "bad_chunk": "PUT http://@/ HTTP/1.1\r\nHost: @\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n",
+    "bad_trailer": "PUT http://@/ HTTP/1.1\r\nHost: @\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nHost: x\r\n\r\n",
+    "bad_connect_target": "CONNECT origin.test HTTP/1.1\r\nHost: origin.test\r\n\r\n",
+    "bad_max_forwards": "OPTIONS http://@/ HTTP/1.1\r\nHost: @\r\nMax-Forwards: x\r\n\r\n",
+    "bad_expectation": "GET http://@/ HTTP/1.1\r\nHost: @\r\nExpect: the-unexpected\r\n\r\n",
+    "tls_to_plain_port": "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + "\x11" * 50,
+    "not_http": "\x00\x01\x02\x03\r\n\r\n",
+    "method_not_allowed": "POST /proxy.pac HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+    "not_found": "GET /nothing HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+    "head_too_large": "GET http://@/ HTTP/1.1\r\nHost: @\r\nX: " + "x" * 5000 + "\r\n\r\n",
+    "too_many_fields": "GET http://@/ HTTP/1.1\r\nHost: @\r\n" + "X: y\r\n" * 40 + "\r\n",
+    "target_too_long": "GET http://@/" + "x" * 3000 + " HTTP/1.1\r\nHost: @\r\n\r\n",
+    "body_too_large": "PUT http://@/ HTTP/1.1\r\nHost: @\r\nContent-Length: 11\r\n\r\n",
+    "request_head_timeout": "GET http://@/",
+    "request_body_timeout": "PUT http://@/ HTTP/1.1\r\nHost: @\r\nContent-Length: 5\r\n\r\n",
+    "own_listener": "GET http://127.0.0.1:{port}/ HTTP/1.1\r\nHost: x\r\n\r\n",
+    "rule_denied": "GET http://@/denied HTTP/1.1\r\nHost: @\r\n\r\n",
+    "default_denied": "GET http://127.0.0.3:8080/ HTTP/1.1\r\nHost: x\r\n\r\n",
+    "connect_port_denied": "CONNECT 127.0.0.1:22 HTTP/1.1\r\nHost: x\r\n\r\n",
+    "http_port_denied": "GET http://127.0.0.1:25/ HTTP/1.1\r\nHost: x\r\n\r\n",
+    "destination_metadata": "GET http://169.254.169.254/ HTTP/1.1\r\nHost: x\r\n\r\n",
+    "destination_loopback": "GET http://127.0.0.2/ HTTP/1.1\r\nHost: x\r\n\r\n",
+    "destination_link_local": "GET http://169.254.1.1/ HTTP/1.1\r\nHost: x\r\n\r\n",
+    "destination_private": "GET http://10.0.0.1/ HTTP/1.1\r\nHost: x\r\n\r\n",
+    "destination_multicast": "GET http://224.0.0.1/ HTTP/1.1\r\nHost: x\r\n\r\n",
+    "destination_reserved": "GET http://240.0.0.1/ HTTP/1.1\r\nHost: x\r\n\r\n",
+}
+
+#: Brought about by a test of its own: here, or where its subject is.
+ELSEWHERE = {
+    "connect_unreachable": "test_510_faults.py::test_unreachable_and_failed",
+    "connect_failed": "test_510_faults.py::test_unreachable_and_failed",
+    "client_not_allowed": "test_510_faults.py::test_a_client_that_may_not",
+    "too_many_from_address": "test_510_faults.py::test_too_many_from_one_address",
+    "loop_detected": "test_510_faults.py::test_a_loop",
+    "client_closed": "test_510_faults.py::test_a_client_that_goes",
+    "client_reset": "test_510_faults.py::test_a_client_that_goes",
+    "out_of_memory": "test_510_faults.py::test_no_memory_for_a_head",
+    "client_write_timeout": "test_700_limits.py::test_a_client_that_does_not_read_is_ended",
+    "out_of_descriptors": "test_700_limits.py::test_no_descriptor_for_the_origin",
+    "draining": "test_710_drain.py::test_the_deadline_cuts",
+    "tunnel_idle_timeout": "test_200_connect.py::test_idle_limit",
+    "tunnel_lifetime": "test_200_connect.py::test_lifetime_limit",
+}
+
+#: No exchange brings it about, and why.
+EXEMPT = {
+    "internal_error": "a time-out of a wait that has none: it would be an error of the program's own",
+}
+
+
+def test_every_fault_is_brought_about():
+    """The whole table, nothing else; what is shown elsewhere is named there."""
+    known = [*SCENES, *NEAR, *ELSEWHERE, *EXEMPT]
+    assert sorted(known) == sorted(FAULTS)
+    for token, where in ELSEWHERE.items():
+        file, name = where.split("::")
+        text = (pathlib.Path(__file__).parent / file).read_text(encoding="utf-8")
+        test = re.search(rf"^(?:@.*\n(?: .*\n)*)*def {name}\(.*\n(?:(?: .*)?\n)*", text, re.M)
+        assert test and f'"{token}"' in test[0], f"{token}: not in {where}"
+
+
+def test_no_row_is_without_use():
+    code = "".join(path.read_text(encoding="utf-8") for folder in ("proxyd", "policy", "pac", "admin", "filters")
+                   for path in (ROOT / folder).rglob("*.[ch]"))
+    assert [token for token in FAULTS if not re.search(rf"\bFAULT_{token}\b", code)] == []
+
+
+def one_fault(daemon, before, cause, logged):
+    """Counted once, alone, and told by the line of the log."""
+    assert until(lambda: metrics.grown(daemon, before).get(f"fault {cause}"))
+    grown = {name: value for name, value in metrics.grown(daemon, before).items() if name.startswith("fault ")}
+    assert grown == {f"fault {cause}": 1}
+    assert daemon.wait_log(logged).get("cause") == cause
+
+
+@pytest.mark.parametrize("cause", NEAR)
+def test_what_a_client_can_do(rig, cause):
+    raw = NEAR[cause].replace("@", rig.origin.authority).replace("{port}", str(rig.port))
+    before, lines = metrics.read(rig.proxyd), len(rig.proxyd.log(f"cause={cause}"))
+    with Client(rig.port) as client:
+        answer = client.ask(raw)
+        assert_refused(answer, cause)
+    assert FAULTS[cause].text in answer.body.decode()
+    one_fault(rig.proxyd, before, cause, f"cause={cause}")
+    assert len(rig.proxyd.log(f"cause={cause}")) == lines + 1
+    assert [r for r in rig.origin.requests if r.complete] == []
+
+
+def test_a_client_that_may_not(proxyd):
+    daemon = proxyd(conf.forward(clients="127.0.0.1", extra=metrics.ADMIN))
+    before = metrics.read(daemon)
+    with Client(daemon.port, source="127.0.0.2") as client:
+        assert_refused(client.get("http://origin.test/"), "client_not_allowed")
+    one_fault(daemon, before, "client_not_allowed", "cause=")
+
+
+def test_too_many_from_one_address(proxyd):
+    """The refusal comes before any request: it is counted, and no line of the log tells of it."""
+    daemon = proxyd(conf.forward(extra="limits { clients-per-address 1; } " + metrics.ADMIN))
+    metrics.settle(daemon)
+    before = metrics.read(daemon)
+    with Client(daemon.port) as first:
+        assert until(lambda: metrics.read(daemon)["connections_open"] == 1)
+        with Client(daemon.port) as second:
+            assert_refused(second.response(), "too_many_from_address")
+        assert metrics.grown(daemon, before)["fault too_many_from_address"] == 1
+        first.expect_open()
+
+
+def test_a_loop(world):
+    """Our own mark comes back to us."""
+    fetch(world.daemon.port, world.origin.url("/mark"))
+    mark = world.origin.request("/mark").get("Via")
+    before = metrics.read(world.daemon)
+    assert_refused(fetch(world.daemon.port, world.origin.url("/again"), f"Via: {mark}"), "loop_detected")
+    one_fault(world.daemon, before, "loop_detected", "/again")
+    assert world.origin.paths() == ["/mark"]
+
+
+@pytest.mark.parametrize("way,cause", [("half a head", "client_closed"), ("half a body", "client_closed"),
+                                       ("reset in a body", "client_reset"), ("reset before the answer", "client_reset")])
+def test_a_client_that_goes(world, way, cause):
+    """Nobody is left to be told: log and counter are."""
+    go = threading.Event()
+    world.origin.at("/gone", read_body(), wait(go), send(ok()))
+    before = metrics.read(world.daemon)
+    client = Client(world.daemon.port)
+    if way == "half a head":
+        client.send(f"GET {world.origin.url('/gone')} HTTP/1.1\r\nHo")
+    elif way == "reset before the answer":
+        client.send(request(world.origin.url("/gone")))
+        world.origin.head("/gone")
+    else:
+        client.send(request(world.origin.url("/gone"), "Content-Length: 10", method="PUT") + b"12345")
+        world.origin.head("/gone")
+    if "reset" in way:
+        client.reset()
+    else:
+        client.close()
+    one_fault(world.daemon, before, cause, f"cause={cause}")
+    go.set()
+
+
+def test_no_memory_for_a_head(proxyd, origin):
+    """A crowd with half heads has all there is: who still waits for room when head time is over is told why."""
+    daemon = proxyd(conf.forward(workers=1, extra="limits { memory 4m; clients-per-address 3000; } "
+                                 "timeouts { head 2s; } " + metrics.ADMIN))
+    raw = request(origin.url("/crowd"), "X-Pad: " + "x" * 3000)[:-20]
+    crowd = [Client(daemon.port) for _ in range(1500)]
+    for client in crowd:
+        client.send(raw)
+    causes = {assert_refused(client.response(), "out_of_memory|request_head_timeout") for client in crowd}
+    assert causes == {"out_of_memory", "request_head_timeout"}
+    for client in crowd:
+        client.close()
+    assert metrics.read(daemon)["fault out_of_memory"] > 0
+    assert daemon.wait_log("cause=out_of_memory")
+    assert origin.requests == []
