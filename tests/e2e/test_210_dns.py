@@ -427,12 +427,12 @@ def test_one_family_suffices(resolving, dns, bad, good):
         if bad == "silence":
             raise Drop
         if bad == "slow":
-            time.sleep(1)
+            time.sleep(30)
             return []
         return SERVFAIL if bad == "servfail" else NXDOMAIN
     dns.script("half.test", script)
     with Origin("127.0.0.1" if good == A else "::1") as origin:
-        daemon = resolving("timeout 5s;")
+        daemon = resolving("timeout 60s;", extra=" timeouts { connect 60s; }")
         with Stopwatch() as watch:
             served(daemon, "half.test", origin)
         assert watch.seconds < within(0.8), "RFC 8305: the other family gets 50 ms"
@@ -501,7 +501,7 @@ def test_no_search_unless_configured(resolving, dns, origin):
 def test_a_dead_resolver_harms_nobody_else(resolving, dns, origin):
     """200 clients wait for names in vain; whoever needs no look-up is served as if nothing were."""
     dns.set("known.test", "127.0.0.1", ttl=300)
-    daemon = resolving("timeout 3s;", hosts="hosts", workers=1)
+    daemon = resolving(f"timeout {int(within(1500))}ms;", hosts="hosts", workers=1)
     served(daemon, "known.test", origin)
     dns.silent = True
     waiting = []
@@ -524,6 +524,19 @@ def test_a_dead_resolver_harms_nobody_else(resolving, dns, origin):
 
 def both_ways(dns, name):
     dns.set(name, "::1", "127.0.0.1", ttl=100)
+
+
+def best_of(tries, function):
+    """The seconds of the quickest of function(0), function(1)…: what a busy machine adds is not in each.
+
+    Held against less than the 0.25 s that an address which is silent costs, whatever SLOW says: who
+    waits for it in vain waits that long in every try, on the fastest machine as well.
+    """
+    def timed(i):
+        with Stopwatch() as watch:
+            function(i)
+        return watch.seconds
+    return min(timed(i) for i in range(tries))
 
 
 def test_black_holed_ipv6(resolving, dns, origin):
@@ -576,36 +589,33 @@ def test_the_winner_is_remembered(resolving, dns, origin):
     daemon = resolving()
     with BlackHole("::1", origin.port):
         served(daemon, "dual.test", origin)
-        with Stopwatch() as watch, Client(daemon.port) as client:   # CONNECT: never pooled
-            assert client.ask(f"CONNECT dual.test:{origin.port} HTTP/1.1\r\nHost: x\r\n\r\n").status == 200
-    assert watch.seconds < 0.2 or watch.seconds < within(0.2)
+        assert best_of(8, lambda i: connects(daemon, "dual.test", origin)) < 0.2
 
 
-def test_refused_ipv6_costs_nothing(resolving, dns, origin):
+@pytest.fixture
+def duals(proxyd):
+    """A daemon whose hosts file has both families of dual0.test, dual1.test…, so that both come at once. A
+    name each, because the winner of the last race is remembered."""
+    return proxyd(conf.forward(), files={"hosts": "".join(f"127.0.0.1 dual{i}.test\n::1 dual{i}.test\n"
+                                                          for i in range(8))})
+
+
+def test_refused_ipv6_costs_nothing(duals, origin):
     """A refusal is an answer: the next address is tried at once."""
-    daemon = resolving()
-    best = 99.0
-    for i in range(5):
-        both_ways(dns, f"dual{i}.test")
-        with Stopwatch() as watch:
-            served(daemon, f"dual{i}.test", origin)
-        best = min(best, watch.seconds)
-    assert best < within(0.2)
+    assert best_of(8, lambda i: served(duals, f"dual{i}.test", origin)) < 0.2
 
 
-def test_black_holed_ipv4_does_not_matter(resolving, dns):
+def test_black_holed_ipv4_does_not_matter(duals):
     with Origin("::1") as six, BlackHole("127.0.0.1", six.port):
-        both_ways(dns, "dual.test")
-        with Stopwatch() as watch:
-            served(resolving(), "dual.test", six)
-        assert watch.seconds < within(0.25)
+        assert best_of(8, lambda i: served(duals, f"dual{i}.test", six)) < 0.2
 
 
 def test_the_third_address(resolving, dns):
     with Origin("127.0.0.4") as origin, BlackHole("::1", origin.port), BlackHole("127.0.0.2", origin.port):
         dns.set("many.test", "::1", "127.0.0.2", "127.0.0.3", "127.0.0.4")
+        daemon = resolving(extra=" timeouts { connect 60s; }")
         with Stopwatch() as watch:
-            served(resolving(), "many.test", origin)
+            served(daemon, "many.test", origin)
         assert 0.4 < watch.seconds < within(2), "0.25 s for each that is silent, nothing for the one that refuses"
 
 
