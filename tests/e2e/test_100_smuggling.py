@@ -13,6 +13,7 @@ import pytest
 
 from lib.client import Client
 from lib.faults import assert_refused
+from lib.ways import FIRST, SMUGGLED, WAYS, fill, named, send
 from lib.wire import split_head
 
 Case = namedtuple("Case", "name raw cause body")
@@ -300,21 +301,7 @@ body("trailer-second-forbidden", b"0\r\nX-Fine: 1\r\nContent-Length: 5\r\n\r\n",
 
 # -- how each is tried ----------------------------------------------------------------------------
 
-FIRST = b"GET http://@/first HTTP/1.1\r\nHost: @\r\n\r\n"
-SMUGGLED = b"GET http://@/smuggled HTTP/1.1\r\nHost: @\r\n\r\n"
-
-#: (position, delivery, seed)
-WAYS = [("first", "whole", 0), ("first", "bytes", 0), ("first", "random", 1), ("first", "random", 2),
-        ("second", "whole", 0), ("second", "random", 3), ("pipelined", "whole", 0),
-        ("pipelined", "random", 4)]
-
-
 _verdicts = {}   # case → the cause it got first: pieces and position must not change it
-
-
-def fill(data, authority):
-    """@ is the origin's authority, @AT@ a literal @."""
-    return data.replace(b"@AT@", b"\x00AT\x00").replace(b"@", authority).replace(b"\x00AT\x00", b"@")
 
 
 def test_names_are_unique():
@@ -322,30 +309,18 @@ def test_names_are_unique():
     assert len(set(names)) == len(names)
 
 
-@pytest.mark.parametrize("way", WAYS, ids=lambda w: f"{w[0]}-{w[1]}{w[2] or ''}")
+@pytest.mark.parametrize("way", WAYS, ids=named)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_refused(rig, case, way):
-    position, how, seed = way
-    if how == "bytes" and len(case.raw) > 5000:
-        how, seed = "random", 5
-    bad = fill(case.raw, rig.a) + fill(SMUGGLED, rig.a)
-    first = fill(FIRST, rig.a)
     with Client(rig.port) as client:
-        if position == "first":
-            client.send(bad, how, seed)
-        elif position == "second":
-            assert client.ask(first).status == 200
-            client.send(bad, how, seed)
-        else:
-            client.send(first + bad, how, seed)
-            assert client.response().status == 200
+        send(client, case.raw, rig.a, way)
         answer = client.response("GET")
         cause = assert_refused(answer, case.cause)
         assert cause == _verdicts.setdefault(case.name, cause), "another verdict in other pieces"
         assert not answer.truncated
         assert (answer.get("Connection") or "").lower() == "close", answer
         assert client.expect_closed() == "eof"
-    check_origin(rig, case, expected_first=position != "first")
+    check_origin(rig, case, expected_first=way[0] != "first")
 
 
 def check_origin(rig, case, expected_first):
