@@ -5,6 +5,7 @@ import urllib.request
 
 import pytest
 
+from lib import namespace
 from lib.client import Client, chunked, pieces, request
 from lib.dns import A, SERVFAIL
 from lib.origin import chunks, close, drip, ok, read_body, reset, send, wait
@@ -13,6 +14,17 @@ from lib.times import until
 from lib.wire import Ended, Malformed, Silent, split_head
 
 GET = b"GET %s HTTP/1.1\r\nHost: origin.test\r\n\r\n"
+
+
+def test_a_missing_namespace_is_seen(monkeypatch):
+    """What could not run is skipped, in CI failed, and never passes in silence."""
+    monkeypatch.setattr(namespace, "_unshare", lambda: False)
+    ran = []
+    monkeypatch.setattr(namespace, "skip", ran.append)
+    namespace.in_namespace(lambda private: None, whole=True)
+    assert ran == []
+    namespace.in_namespace(lambda private: None)
+    assert len(ran) == 1 and "namespace" in ran[0]
 
 
 def test_delivery_loses_no_byte():

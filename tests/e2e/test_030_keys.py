@@ -214,7 +214,7 @@ def test_reach(tmp_path, reach, loopback, private):
             with Origin("10.1.2.3") as far:
                 assert fetch(daemon.port, far.url()).status == 200
         daemon.stop()
-    in_namespace(inside, routes=["10.1.2.0/24"])
+    in_namespace(inside, routes=["10.1.2.0/24"], whole=not private)
 
 
 # -- log ------------------------------------------------------------------------------------------

@@ -55,10 +55,10 @@ def environment(more=None):
     return env
 
 
-def run_command(*args, stdin=None, env=None, timeout=30, cwd=None):
-    """`proxyd ARGS…` to its end; gives the CompletedProcess with text output."""
+def run_command(*args, stdin=None, env=None, timeout=30, cwd=None, **more):
+    """`proxyd ARGS…` to its end; gives the CompletedProcess with text output. `more` is subprocess.run's."""
     done = subprocess.run([BINARY, *map(str, args)], input=stdin, capture_output=True, text=True,
-                          errors="replace", env=environment(env), timeout=timeout * SLOW, cwd=cwd)
+                          errors="replace", env=environment(env), timeout=timeout * SLOW, cwd=cwd, **more)
     assert not _SANITIZER.search(done.stderr), done.stderr
     assert done.returncode >= 0, f"proxyd {args} died of signal {-done.returncode}: {done.stderr}"
     return done
