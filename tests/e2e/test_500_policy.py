@@ -454,9 +454,11 @@ def test_refusals_keep_the_connection(policy):
     assert "/no" not in asker.origin.paths()
 
 
-def test_twenty_rules_that_do_not_match_cost_next_to_nothing(policy):
-    """And all of them are asked: the last one decides."""
-    rules = "".join(f"deny r{i} {{ to *.host{i}.example host{i}.test; method POST; }}\n" for i in range(200))
+def test_every_one_of_many_rules_is_asked(policy):
+    """The first, one in the middle, the last, and what stands behind them all; test_730 has the cost."""
+    rules = "".join(f"deny r{i} {{ to *.host{i}.example host{i}.test; method GET; }}\n" for i in range(200))
     asker = policy(rules + "deny last { to www.origin.test; }" + ANY)
+    for host, expected in (("host0.test", refused("r0")), ("host137.test", refused("r137")),
+                           ("a.host199.example", refused("r199")), ("www.origin.test", refused("last"))):
+        assert asker.decide(host=host) == expected
     assert asker.decide() == ("any", None)
-    assert asker.decide(host="www.origin.test") == refused("last")

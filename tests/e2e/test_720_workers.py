@@ -1,6 +1,7 @@
 """Several workers as one proxy: clients are spread, connections to origins are shared, counters add up,
 and every line of the log is written once and whole, or counted as lost.
 """
+import contextlib
 import os
 import pathlib
 import re
@@ -129,69 +130,69 @@ def test_the_id_of_a_page_is_the_id_in_the_log(proxyd, worker):
 
 # -- sharing --------------------------------------------------------------------------------------
 
-def test_a_connection_is_reused_across_workers(proxyd):
+class Shelf:
+    """Two workers and a name with two addresses: clients of 127.0.0.4 are led to the origin `four`, those
+    of 127.0.0.6 to `six`. `first` and `second`, one of each, are served by worker 0. When they have asked,
+    first's connection rests in the drawer of worker 0, second's, one more than it needs, on the shelf."""
+
+    RULES = ("allow four { from 127.0.0.4; to 127.0.0.1; reach loopback; } "
+             "allow six { from 127.0.0.6; to ::1; reach loopback; }")
+
+    def __init__(self, proxyd, stack):
+        self.stack = stack
+        self.daemon = proxyd(conf.forward(workers=2, rules=self.RULES, extra=metrics.ADMIN))
+        self.four = stack.enter_context(Origin("127.0.0.1", name="dual.test"))
+        self.six = stack.enter_context(Origin("::1", port=self.four.port, name="dual.test"))
+        self.first, self.second = self.client(0, "127.0.0.4"), self.client(0, "127.0.0.6")
+
+    def client(self, worker, source):
+        return self.stack.enter_context(client_on(self.daemon, worker, source=source))
+
+    def fill(self):
+        assert self.first.get(self.four.url("/first")).status == 200
+        assert self.second.get(self.six.url("/second")).status == 200
+        assert worker_of(self.second) == 0   # and so it is there when the next is served
+
+
+@pytest.fixture
+def shelf(proxyd):
+    with contextlib.ExitStack() as stack:
+        yield Shelf(proxyd, stack)
+
+
+def test_a_connection_is_reused_across_workers(shelf):
     """What one worker has in excess another one takes from the shelf: no second connect."""
-    rules = ("allow four { from 127.0.0.4; to 127.0.0.1; reach loopback; } "
-             "allow six { from 127.0.0.6; to ::1; reach loopback; }")
-    daemon = proxyd(conf.forward(workers=2, rules=rules, extra=metrics.ADMIN))
-    with Origin("127.0.0.1", name="dual.test") as four, Origin("::1", port=four.port, name="dual.test") as six:
-        first = client_on(daemon, 0, source="127.0.0.4")
-        second = client_on(daemon, 0, source="127.0.0.6")
-        third = client_on(daemon, 1, source="127.0.0.6")
-        before = metrics.read(daemon)
-        assert first.get(four.url("/first")).status == 200      # rests with worker 0
-        assert second.get(six.url("/second")).status == 200     # one more than it needs: on the shelf
-        assert worker_of(second) == 0                           # and it is there when the next is served
-        assert third.get(six.url("/third")).status == 200
-        assert four.paths() == ["/first"] and six.paths() == ["/second", "/third"]
-        grown = metrics.grown(daemon, before)
-        assert grown["upstream_shelf_reused_total"] == 1 and grown["upstream_connects_total"] == 2
-        assert six.requests[0].conn is six.requests[1].conn
-        for client in (first, second, third):
-            client.close()
+    third = shelf.client(1, "127.0.0.6")
+    before = metrics.read(shelf.daemon)
+    shelf.fill()
+    assert third.get(shelf.six.url("/third")).status == 200
+    assert shelf.four.paths() == ["/first"] and shelf.six.paths() == ["/second", "/third"]
+    grown = metrics.grown(shelf.daemon, before)
+    assert grown["upstream_shelf_reused_total"] == 1 and grown["upstream_connects_total"] == 2
+    assert shelf.six.requests[0].conn is shelf.six.requests[1].conn
 
 
-def test_the_shelf_gives_way_when_descriptors_are_short(proxyd, origin):
+def test_the_shelf_gives_way_when_descriptors_are_short(shelf, origin):
     """It is nobody's own, so whoever needs the descriptor closes what rests on it; until then it counts."""
-    rules = ("allow four { from 127.0.0.4; to 127.0.0.1; reach loopback; } "
-             "allow six { from 127.0.0.6; to ::1; reach loopback; }")
-    daemon = proxyd(conf.forward(workers=2, rules=rules, extra=metrics.ADMIN))
-    with Origin("127.0.0.1", name="dual.test") as four, Origin("::1", port=four.port, name="dual.test") as six:
-        first = client_on(daemon, 0, source="127.0.0.4")
-        second = client_on(daemon, 0, source="127.0.0.6")
-        third = client_on(daemon, 1, source="127.0.0.4")
-        assert first.get(four.url("/first")).status == 200
-        assert second.get(six.url("/second")).status == 200     # on the shelf
-        assert worker_of(second) == 0
-        metrics.wait(daemon, "upstream_idle", 2)
-        daemon.lower_descriptors(0)
-        assert third.get(origin.url("/elsewhere")).status == 200, "the connection on the shelf made room"
-        daemon.restore_descriptors()
-        metrics.wait(daemon, "upstream_idle", 2)
-        assert first.get(four.url("/again")).status == 200
-        assert four.requests[0].conn is four.requests[1].conn, "the drawer of the other worker is its own"
-        for client in (first, second, third):
-            client.close()
+    third = shelf.client(1, "127.0.0.4")
+    shelf.fill()
+    metrics.wait(shelf.daemon, "upstream_idle", 2)
+    shelf.daemon.lower_descriptors(0)
+    assert third.get(origin.url("/elsewhere")).status == 200, "the connection on the shelf made room"
+    shelf.daemon.restore_descriptors()
+    metrics.wait(shelf.daemon, "upstream_idle", 2)
+    assert shelf.first.get(shelf.four.url("/again")).status == 200
+    assert shelf.four.requests[0].conn is shelf.four.requests[1].conn, "the drawer of the other worker is its own"
 
 
-def test_a_stale_connection_on_the_shelf_is_not_used(proxyd):
-    rules = ("allow four { from 127.0.0.4; to 127.0.0.1; reach loopback; } "
-             "allow six { from 127.0.0.6; to ::1; reach loopback; }")
-    daemon = proxyd(conf.forward(workers=2, rules=rules, extra=metrics.ADMIN))
-    with Origin("127.0.0.1", name="dual.test") as four, Origin("::1", port=four.port, name="dual.test") as six:
-        first = client_on(daemon, 0, source="127.0.0.4")
-        second = client_on(daemon, 0, source="127.0.0.6")
-        third = client_on(daemon, 1, source="127.0.0.6")
-        assert first.get(four.url("/first")).status == 200
-        assert second.get(six.url("/second")).status == 200
-        assert worker_of(second) == 0
-        six.requests[0].conn.sock.shutdown(2)
-        before = metrics.read(daemon)
-        assert third.get(six.url("/third"), method="POST").status == 200, "even a POST: nothing was sent twice"
-        assert six.paths() == ["/second", "/third"]
-        assert "upstream_shelf_reused_total" not in metrics.grown(daemon, before)
-        for client in (first, second, third):
-            client.close()
+def test_a_stale_connection_on_the_shelf_is_not_used(shelf):
+    third = shelf.client(1, "127.0.0.6")
+    shelf.fill()
+    shelf.six.requests[0].conn.sock.shutdown(2)
+    before = metrics.read(shelf.daemon)
+    assert third.get(shelf.six.url("/third"), method="POST").status == 200, "even a POST: nothing was sent twice"
+    assert shelf.six.paths() == ["/second", "/third"]
+    assert "upstream_shelf_reused_total" not in metrics.grown(shelf.daemon, before)
 
 
 def test_the_drawer_of_one_worker_serves_its_clients(proxyd, origin):
