@@ -1,0 +1,125 @@
+"""What a request, a connection and a tunnel cost: ten times what `make bench` has to reach, so that a busy
+machine does not fail it and a mistake does. Against a floor, ten times what may come on top of it.
+
+System calls and memory are no time: they are held to the bench's own bounds, but for epoll_wait, which
+depends on how many clients are ready at once.
+"""
+import pytest
+
+from lib import conf
+from lib.cost import Peer, Tools, calls, costs
+from lib.times import within
+
+pytestmark = pytest.mark.no_sanitizer
+
+LIMITS = "limits { clients 9000; clients-per-address 9000; } "
+
+
+@pytest.fixture(scope="module")
+def tools(tmp_path_factory):
+    made = Tools(tmp_path_factory.mktemp("cost"))
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def forward(proxyd):
+    daemon = proxyd(conf.forward(workers=1, log="to none", extra=LIMITS))
+    return Peer(daemon.port, daemon.pid)
+
+
+@pytest.fixture
+def reverse(proxyd, tools):
+    daemon = proxyd(conf.reverse(f"127.0.0.1:{tools.origin_port}", workers=1, log="to none", extra=LIMITS))
+    return Peer(daemon.port, daemon.pid)
+
+
+@pytest.fixture
+def in_earnest(proxyd):
+    """The readable log to a file, default limits, 20 rules that do not match before the one that does."""
+    rules = "".join(f"deny name{i} {{ to host{i}.example *.zone{i}.example; }} "
+                    f"deny net{i} {{ to 10.{i}.0.0/16; port 8{i}; }} "
+                    f"deny way{i} {{ method PUT DELETE; path /secret{i}; }} "
+                    f"deny who{i} {{ from 10.9.{i}.0/24; to class private; }} " for i in range(5))
+    daemon = proxyd(conf.forward(workers=1, log="to access.log", rules=rules + conf.OPEN_RULES))
+    return Peer(daemon.port, daemon.pid)
+
+
+def through(tools):
+    """What a forward proxy is asked for: an answer of 1 kB."""
+    return f"http://127.0.0.1:{tools.origin_port}/b/1024/x"
+
+
+def test_cpu_of_a_warm_exchange(tools, forward, reverse, in_earnest):
+    """rev-small 1.10, fwd-small 1.15, 0.05 more with everything on, each of the floor's."""
+    floor = tools.floor("-p", 64)
+
+    def exchanges(peer, url):
+        return peer, lambda: tools.load("http", peer.port, "-c", 64, "-u", url)["done"]
+    cost = costs(3, {"floor": exchanges(floor, "/b/1024/x"), "reverse": exchanges(reverse, "/b/1024/x"),
+                     "forward": exchanges(forward, through(tools)), "full": exchanges(in_earnest, through(tools))})
+    ratio = {name: value / cost["floor"] for name, value in cost.items()}
+    assert ratio["reverse"] < 1 + 10 * 0.10, ratio
+    assert ratio["forward"] < 1 + 10 * 0.15, ratio
+    assert ratio["full"] < ratio["forward"] + 10 * 0.05, ratio
+
+
+def test_cpu_of_a_tunnel(tools, forward):
+    """tunnel-rate 1.15 of the floor that relays, tunnel-bulk 1.2 of the one that splices."""
+    target = f"127.0.0.%u:{tools.origin_port}"
+    floor = tools.floor("-c", "-e", "-q", "-n", 16)
+
+    def tunnels(peer):
+        return peer, lambda: tools.load("conn", peer.port, "-c", 32, "-S", 16, "-u", "/b/100/x", "-t", target)["done"]
+    cost = costs(2, {"floor": tunnels(floor), "forward": tunnels(forward)})
+    assert cost["forward"] / cost["floor"] < 1 + 10 * 0.15, cost
+    splice = tools.floor("-c", "-s")
+
+    def bytes_through(peer):
+        return peer, lambda: tools.load("bulk", peer.port, "-c", 4, "-u", "/b/9000000000000/x",
+                                        "-t", f"127.0.0.1:{tools.origin_port}")["bytes"]
+    cost = costs(2, {"floor": bytes_through(splice), "forward": bytes_through(forward)})
+    assert cost["forward"] / cost["floor"] < 1 + 10 * 0.2, cost
+
+
+@pytest.mark.parametrize("way", ["forward", "reverse"])
+def test_system_calls_of_a_warm_exchange(tools, request, tmp_path, way):
+    """Two loads of different length: what opening their connections costs is in both."""
+    peer = request.getfixturevalue(way)
+    url = through(tools) if way == "forward" else "/b/1024/x"
+
+    def run(seconds):
+        return tools.load("http", peer.port, "-c", 64, "-u", url, seconds=seconds)["done"]
+    run(0.1)
+    less, few = calls(peer, tmp_path, lambda: run(0.2))
+    for seconds in (1, 4, 15):   # a client more or less must not show
+        more, many = calls(peer, tmp_path, lambda s=seconds: run(s))
+        if many - few > 2000:
+            break
+    per = {name: (more[name] - less[name]) / (many - few) for name in more}
+    assert sum(v for name, v in per.items() if not name.startswith("epoll_wait")) <= 4.15, per
+    assert sum(per.values()) <= 10 * 4.15, per
+    assert all(v < 0.01 for name, v in per.items() if name == "epoll_ctl" or "clock" in name), per
+
+
+def test_memory_of_an_idle_client(tools, forward, reverse):
+    """575 B, of one that has had an answer."""
+    for peer, url in ((reverse, "/b/1024/x"), (forward, through(tools))):
+        tools.load("http", peer.port, "-c", 64, "-S", 16, "-u", url)
+        assert tools.idle(peer, 3000, "-S", 16, "-u", url) < 575
+
+
+def test_memory_of_an_idle_tunnel(tools, forward):
+    """1.2 kB."""
+    way = ("-S", 16, "-u", "/b/100/x", "-t", f"127.0.0.%u:{tools.origin_port}")
+    tools.load("conn", forward.port, "-c", 64, *way)
+    assert tools.idle(forward, 2000, *way) < 1200
+
+
+def test_added_latency(tools, forward, reverse):
+    """100 us at the median, to one request at a time that finds the proxy asleep."""
+    def p50(port, url):
+        return tools.load("http", port, "-c", 1, "-r", 500, "-u", url, seconds=0.3)["p50_us"]
+    for peer, url in ((reverse, "/b/1024/x"), (forward, through(tools))):
+        added = [p50(peer.port, url) - p50(tools.origin_port, url) for _ in range(2)]
+        assert min(added) < within(10 * 100), added
