@@ -54,7 +54,7 @@ def test_number_of_workers(proxyd, n):
     # covers: workers
     daemon = proxyd(conf.forward(workers=n))
     assert until(lambda: sum(t.startswith("worker-") for t in threads_of(daemon)) == n)
-    assert f"proxyd: {n} worker{'' if n == 1 else 's'}; try: " in daemon.stderr()
+    assert until(lambda: f"proxyd: {n} worker{'' if n == 1 else 's'}; try: " in daemon.stderr())
 
 
 def test_more_than_there_may_be(tmp_path):

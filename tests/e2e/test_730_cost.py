@@ -61,7 +61,7 @@ def test_cpu_of_a_warm_exchange(tools, forward, reverse, in_earnest):
     ratio = {name: value / cost["floor"] for name, value in cost.items()}
     assert ratio["reverse"] < 1 + 10 * 0.10, ratio
     assert ratio["forward"] < 1 + 10 * 0.15, ratio
-    assert ratio["full"] < ratio["forward"] + 10 * 0.05, ratio
+    assert ratio["full"] < 1 + 10 * (0.15 + 0.05), ratio
 
 
 def test_cpu_of_a_tunnel(tools, forward):
