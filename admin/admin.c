@@ -33,7 +33,7 @@ struct admin {
     struct MHD_Daemon *daemon;
     admin_ready_fn *ready;
     int listener, end; /* end: eventfd, the thread is to leave */
-    bool paused;       /* for want of descriptors nobody is accepted in this turn */
+    bool paused;       /* accepting has failed, so nobody is accepted in this turn */
     pthread_t thread;
 };
 
@@ -209,7 +209,7 @@ static void accept_one(struct admin *a)
         MHD_add_connection(a->daemon, fd, (struct sockaddr *)&ss, n); /* closes it when it fails */
         return;
     }
-    a->paused = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
+    a->paused = errno != EAGAIN;
 }
 
 static int wait_ms(struct admin *a)

@@ -1,8 +1,9 @@
 /*
  * Every worker has a socket of its own for every address (SO_REUSEPORT), so accepting is never
  * contended; the kernel's hash is blind to load, so a worker that is clearly busier than another
- * one hands the new connection over. When descriptors or places run out, accepting pauses: the
- * sockets are disarmed, clients wait in the kernel's queue, a timer tries again. Nothing spins.
+ * one hands the new connection over. When descriptors or places run out, or accepting fails for any
+ * other cause, it pauses: the sockets are disarmed, clients wait in the kernel's queue, a timer
+ * tries again. Nothing spins.
  */
 #include "listen.h"
 
@@ -170,6 +171,17 @@ static bool full(const struct engine *e)
     return atomic_load_explicit(&e->clients, memory_order_relaxed) >= e->max_clients;
 }
 
+/* What is the trouble of one client only sock_accept has passed over. What rests in the pool gives
+ * way to a client for whom something is missing. */
+static void cannot_accept(struct worker *w, int error)
+{
+    if (account_again(w, TELL_DESCRIPTORS))
+        account_error(w, LEVEL_ERROR, "cannot accept clients for now: %s", strerror(error));
+    if (error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM)
+        pool_evict_spare(w);
+    pause_accepting(w);
+}
+
 /* False: nothing more to accept now. */
 static bool accept_one(struct socket *k)
 {
@@ -187,21 +199,16 @@ static bool accept_one(struct socket *k)
         dispatch(w, k->listener, fd, &peer);
         return true;
     }
-    if (errno == EAGAIN)
-        return false;
-    bool short_of = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
-    if (short_of) { /* what rests in the pool gives way first */
-        if (account_again(w, TELL_DESCRIPTORS))
-            account_error(w, LEVEL_ERROR, "cannot accept clients for now: %s", strerror(errno));
-        pool_evict_spare(w);
-        pause_accepting(w);
-    }
-    return !short_of; /* anything else was the trouble of that one client */
+    if (errno != EAGAIN)
+        cannot_accept(w, errno);
+    return false;
 }
 
 static void on_listen(struct io *io)
 {
     struct socket *k = container_of(io, struct socket, io);
+    if (k->worker->accept_paused) /* an error comes unasked for */
+        return;
     for (unsigned i = 0; i < ACCEPTS_PER_WAKE && accept_one(k); i++)
         ;
 }

@@ -48,8 +48,11 @@ bool loop_add(struct loop *l, struct io *io)
     return control(l, EPOLL_CTL_ADD, io, EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET);
 }
 
+/* An error or a hang-up comes even to who wants nothing: then once, not all the time. */
 static u32 level_events(u8 wanted)
 {
+    if (wanted == 0)
+        return EPOLLET;
     return (wanted & IO_IN ? EPOLLIN : 0u) | (wanted & IO_OUT ? EPOLLOUT : 0u);
 }
 

@@ -1,7 +1,10 @@
 """Limits and time-outs: each with its cause and its status, each by the clock it promises, and none of
 them a reason to spin, to grow or to forget the clients that behave.
 """
+import ctypes
+import os
 import socket
+import struct
 import threading
 import time
 
@@ -13,6 +16,7 @@ from lib.echo_server import pattern
 from lib.faults import assert_refused
 from lib.origin import (Origin, call, chunks, close, drip, ok, pause, read_body, reset, send,
                         wait)
+from lib.skip import skip
 from lib.times import SLOW, SOON, Stopwatch, until, within
 from lib.wire import Ended, Silent
 
@@ -504,6 +508,36 @@ def test_out_of_descriptors_with_an_admin_client(proxyd):
         assert cpu_share(daemon, 1.0) < within(0.05)
         daemon.restore_descriptors()
         assert scrape.response(timeout=SOON).status == 200
+
+
+def refuse_accept():
+    """In the child before exec: from here on the kernel answers accept4 with EPERM (a seccomp filter)."""
+    number = {"x86_64": 288, "aarch64": 242}[os.uname().machine]
+    program = b"".join(struct.pack("=HBBI", *row) for row in (
+        (0x20, 0, 0, 0),             # load the number of the call
+        (0x15, 0, 1, number),        # not accept4: skip one
+        (0x06, 0, 0, 0x00050001),    # errno 1
+        (0x06, 0, 0, 0x7FFF0000)))   # allow
+    area = ctypes.create_string_buffer(program)
+    filters = ctypes.create_string_buffer(struct.pack("@HP", len(program) // 8, ctypes.addressof(area)))
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+    if prctl(38, 1, 0, 0, 0) or prctl(22, 2, filters, 0, 0):   # NO_NEW_PRIVS; SECCOMP, FILTER
+        raise OSError(ctypes.get_errno(), "seccomp")
+
+
+def test_accept_is_forbidden(proxyd):
+    """Whatever makes accept fail: it is said, not all the time, and neither listener spins."""
+    if os.uname().machine not in ("x86_64", "aarch64"):
+        skip("the number of accept4 is not known here")
+    daemon = proxyd(conf.forward(extra=metrics.ADMIN), limits=refuse_accept)
+    with Client(daemon.port) as client, Client(daemon.ports["admin_port"]) as scrape:
+        client.send(request("http://origin.test/"))
+        scrape.send(request("/healthz", host="localhost"))
+        assert until(lambda: "cannot accept clients for now: Operation not permitted" in daemon.stderr())
+        assert cpu_share(daemon, 1.5) < within(0.05)
+        assert daemon.stderr().count("cannot accept") <= os.cpu_count()
+        with pytest.raises(Silent):
+            client.reader.some(0.05)
 
 
 def test_no_descriptor_for_the_origin(proxyd, origin):

@@ -140,6 +140,43 @@ static void out_of_descriptors(void **state)
     assert_has(rig_ask(b, GET), "/x");
 }
 
+/* The socket that listens at `at`. */
+static int listening(void)
+{
+    for (int fd = 3; fd < 200; fd++) {
+        struct addr local;
+        int yes = 0;
+        socklen_t n = sizeof yes;
+        if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &yes, &n) == 0 && yes &&
+            sock_local(fd, &local) && local.port == at.port)
+            return fd;
+    }
+    fail_msg("nobody listens");
+    return -1;
+}
+
+/* A failure that has nothing to do with descriptors, and that the kernel announces again and again:
+ * this one even to who asks for no event. */
+static void accept_fails_whatever_the_cause(void **state)
+{
+    (void)state;
+    open_listener();
+    int fd = listening();
+    assert_int_equal(shutdown(fd, SHUT_RD), 0);
+    rig_turn(); /* until nothing happens any more */
+    assert_true(rig.worker->accept_paused);
+    assert_int_equal(rig_count(STAT_accept_paused_total), 1);
+    u64 told = rig.worker->told_ms[TELL_DESCRIPTORS];
+    assert_true(told != 0);
+    rig_later(30);
+    assert_int_equal(rig_count(STAT_accept_paused_total), 2);
+    assert_int_equal(rig.worker->told_ms[TELL_DESCRIPTORS], told);
+    assert_int_equal(listen(fd, 1), 0);
+    rig_later(30);
+    assert_false(rig.worker->accept_paused);
+    assert_has(rig_ask(connect_one(), GET), "\r\n\r\n/x");
+}
+
 /* A worker that is clearly busier than another one hands new clients over. */
 static void handed_over(void **state)
 {
@@ -201,6 +238,7 @@ int main(void)
         LISTEN_TEST(a_port_that_is_held),
         LISTEN_TEST(at_the_limit_of_clients),
         LISTEN_TEST(out_of_descriptors),
+        LISTEN_TEST(accept_fails_whatever_the_cause),
         LISTEN_TEST_TWO(handed_over),
         LISTEN_TEST_TWO(not_handed_over_without_memory),
         LISTEN_TEST(stopping),
