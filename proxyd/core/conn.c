@@ -246,6 +246,7 @@ enum sock_result conn_fill(struct conn *c)
         worker_starve(c->worker, c);
         return SOCK_AGAIN;
     }
+    c->starved = false;
     size_t room = buf_room(c->in), got = 0;
     enum sock_result r = stream_recv(&c->stream, c->in->data + c->in->to, room, &got);
     switch (r) {
@@ -335,6 +336,7 @@ bool conn_room(struct conn *c, size_t n, struct text *t)
             wait_for_room(c, WAIT_MEMORY);
             return false;
         }
+        c->starved = false;
         if (unlikely(c->wait == WAIT_MEMORY))
             conn_wait_nothing(c);
     }

@@ -80,7 +80,7 @@ struct conn {
     bool deaf;     /* writing failed: the peer takes no more, but may still have spoken */
     bool
         refilled; /* read again since `pin` was set: the pinned bytes are no longer all there was */
-    bool starved;
+    bool starved; /* found no memory at its last try; it stands in line or is about to try */
     u8 empty_lines; /* skipped before the head that is awaited */
 };
 

@@ -154,10 +154,17 @@ static bool try_head(struct conn *c)
     return true;
 }
 
+/* Has something of a request been read? Empty lines are none, nor is a half of one. */
+static bool has_begun(const struct conn *c)
+{
+    const struct buf *b = c->in;
+    return b && (buf_len(b) > 1 || (buf_len(b) == 1 && b->data[b->from] != '\r'));
+}
+
 /* The client's stream has ended while a head was awaited. */
 static void ended(struct conn *c)
 {
-    if (c->in && buf_len(c->in) > 0)
+    if (has_begun(c))
         xchg_open_fault(c, FAULT_client_closed);
     else
         near_close(c);
@@ -176,7 +183,7 @@ static void read_head(struct conn *c)
             break;
     }
     conn_drop_in(c);
-    if ((c->in || c->starved) && c->wait != WAIT_HEAD)
+    if ((has_begun(c) || c->starved) && c->wait != WAIT_HEAD)
         conn_wait(c, WAIT_HEAD, conf(c)->timeouts.head);
 }
 
@@ -206,8 +213,7 @@ void near_ready(struct conn *c)
 
 void near_expired(struct conn *c)
 {
-    bool begun = c->in && buf_len(c->in) > 0;
-    if (c->wait != WAIT_HEAD || !(begun || c->starved)) {
+    if (c->wait != WAIT_HEAD || !(has_begun(c) || c->starved)) {
         near_close(c);
         return;
     }
@@ -219,8 +225,7 @@ void near_expired(struct conn *c)
 static bool has_asked(const struct conn *c)
 {
     char byte;
-    return (c->in && buf_len(c->in) > 0) ||
-           recv(c->stream.io.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+    return has_begun(c) || recv(c->stream.io.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
 void near_next(struct conn *c)

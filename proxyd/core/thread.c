@@ -67,22 +67,19 @@ static void on_starved_timer(struct timer *t)
 {
     struct worker *w = container_of(t, struct worker, starved_timer);
     struct conn *c;
-    for (unsigned i = 0; i < STARVED_A_TURN && (c = next_starved(w)) != NULL; i++) {
-        c->starved = false;
+    for (unsigned i = 0; i < STARVED_A_TURN && (c = next_starved(w)) != NULL; i++)
         loop_again(&w->loop, &c->stream.io);
-    }
     if (worker_starves(w))
         timer_set(&w->loop.wheel, t, worker_ms(w) + STARVED_RETRY_MS);
 }
 
 void worker_starve(struct worker *w, struct conn *c)
 {
-    if (c->starved)
+    c->starved = true;
+    if (!list_empty(&c->starved_link))
         return;
     if (account_again(w, TELL_MEMORY))
         account_error(w, LEVEL_WARNING, "limits memory is reached: new work waits");
-    c->starved = true;
-    list_remove(&c->starved_link);
     enum starved_line line = c->serves == CONN_HEAD ? STARVED_HEAD : STARVED_BEGUN;
     list_push_back(&w->starved[line], &c->starved_link);
     if (!timer_armed(&w->starved_timer))

@@ -205,6 +205,95 @@ static void a_request_waits_for_memory(void **state)
     assert_has(rig_hears(client), "\r\n\r\n/later");
 }
 
+/* Its time ends while it waits: it is told that memory was missing, whether the line's timer has
+ * just run as well or not. */
+static void a_request_waits_too_long_for_memory(void **state)
+{
+    (void)state;
+    for (unsigned step = 1; step <= 10000; step *= 10) {
+        int client = rig_client(), late = rig_client();
+        u64 before = rig_faults(FAULT_out_of_memory), slow = rig_faults(FAULT_request_head_timeout);
+        rig_say(late, "GET /half HT"); /* has begun, and needs no memory to go on */
+        rig_famine();
+        rig_say(client, GET("/never"));
+        for (unsigned ms = 0; ms < 9900; ms += step)
+            rig_later(step);
+        rig_later(200);
+        rig_feast();
+        rig_later(20);
+        const char *said = rig_hears(client);
+        assert_begins(said, "HTTP/1.1 503 ");
+        assert_has(said, "out_of_memory");
+        assert_has(said, "Connection: close\r\n");
+        assert_begins(rig_hears(late), "HTTP/1.1 408 ");
+        assert_int_equal(rig_faults(FAULT_out_of_memory), before + 1);
+        assert_int_equal(rig_faults(FAULT_request_head_timeout), slow + 1);
+        rig_close(client);
+        rig_close(late);
+        rig_later(1100);
+    }
+}
+
+/* The same on a connection that has had its first request, and in the middle of a head. */
+static void a_later_request_waits_too_long_for_memory(void **state)
+{
+    (void)state;
+    static char much[5000];
+    int client = rig_client(), middle = rig_client();
+    rig_ask(client, GET("/1"));
+    rig_later(9000);
+    rig_say(middle, "GET /half HTTP/1.1\r\nX: ");
+    rig_famine();
+    memset(much, 'x', sizeof much - 1);
+    rig_say(middle, much);
+    rig_say(client, GET("/never"));
+    rig_later(9000); /* more than it had been idle before */
+    rig_later(1100);
+    rig_feast();
+    rig_later(20);
+    assert_begins(rig_hears(client), "HTTP/1.1 503 ");
+    assert_begins(rig_hears(middle), "HTTP/1.1 503 ");
+    assert_int_equal(rig_faults(FAULT_out_of_memory), 2);
+}
+
+/* Having waited for memory once is forgotten: between requests it has the idle time, and its end
+ * says nothing. */
+static void a_wait_for_memory_is_over_when_it_is(void **state)
+{
+    (void)state;
+    int client = rig_client();
+    rig_famine();
+    rig_say(client, GET("/1"));
+    assert_true(rig_near()->starved);
+    rig_feast();
+    rig_say(client, GET("/2")); /* read before the line's timer runs */
+    assert_has(rig_hears(client), "\r\n\r\n/2");
+    rig_later(74000);
+    assert_false(rig_ended(client));
+    rig_later(2000);
+    assert_string_equal(rig_hears(client), "");
+    assert_true(rig_ended(client));
+    assert_int_equal(rig_faults(FAULT_out_of_memory), 0);
+}
+
+/* An empty line is no request: who sends one between two has the idle time, in whatever pieces it
+ * comes. */
+static void an_empty_line_is_no_request(void **state)
+{
+    (void)state;
+    int client = rig_client();
+    rig_ask(client, GET("/1"));
+    rig_say(client, "\r");
+    rig_say(client, "\n");
+    rig_later(74000);
+    assert_false(rig_ended(client));
+    rig_say(client, "\r");
+    rig_later(11000);
+    assert_string_equal(rig_hears(client), "");
+    assert_true(rig_ended(client));
+    assert_int_equal(rig_faults(FAULT_request_head_timeout), 0);
+}
+
 static void half_a_request_and_a_close(void **state)
 {
     (void)state;
@@ -282,6 +371,10 @@ int main(void)
         RIG_TEST(too_many_from_one_address),
         RIG_TEST(no_memory_for_one_more),
         RIG_TEST(a_request_waits_for_memory),
+        RIG_TEST(a_request_waits_too_long_for_memory),
+        RIG_TEST(a_later_request_waits_too_long_for_memory),
+        RIG_TEST(a_wait_for_memory_is_over_when_it_is),
+        RIG_TEST(an_empty_line_is_no_request),
         RIG_TEST(half_a_request_and_a_close),
         RIG_TEST(a_graceful_drain),
         RIG_TEST(at_once),
