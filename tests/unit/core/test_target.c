@@ -297,6 +297,62 @@ static void stale_ones_on_the_shelf(void **state)
     close(pair[0][0]), close(pair[1][0]);
 }
 
+/* What one exchange may use another may not: the shelf's are judged anew by whoever takes them, and
+ * stay for those who may. */
+static void taking_one_from_the_shelf_asks_the_role(void **state)
+{
+    (void)state;
+    struct xchg *x = asker(rig.workers[1], "a.test", 80);
+    struct slice host = { x->target->host, x->target->len };
+    int pair[3][2];
+    for (int i = 0; i < 3; i++) {
+        struct shelf_item item = { .since_ms = 1, .requests = (u32)i };
+        assert_true(
+            addr_parse_port(i == 1 ? SLICE("127.0.0.2:80") : SLICE("127.0.0.1:80"), &item.peer));
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair[i]), 0);
+        item.fd = pair[i][1];
+        assert_true(shelf_put(rig.engine.shelf, x->target->hash, host, 80, &item));
+    }
+    rig.vet = only_two;
+    struct conn *c = pool_take(x);
+    assert_non_null(c);
+    assert_int_equal(c->peer.ip[3], 2);
+    assert_int_equal(c->requests, 1);
+    assert_null(pool_take(x));
+    rig.vet = NULL;
+    struct conn *d = pool_take(x), *e = pool_take(x);
+    assert_true(d && e);
+    assert_int_equal(d->peer.ip[3] + e->peer.ip[3], 2);
+    conn_close(c), conn_close(d), conn_close(e);
+    asker_end(x);
+    for (int i = 0; i < 3; i++)
+        close(pair[i][0]);
+}
+
+/* One worker sweeps for all: half a minute on the shelf is enough, and again and again. */
+static void nobody_rests_on_the_shelf_for_ever(void **state)
+{
+    (void)state;
+    struct xchg *x = asker(rig.workers[1], "a.test", 80);
+    timer_set(&rig.worker->loop.wheel, &rig.worker->sweep_timer, worker_ms(rig.worker) + 1000);
+    for (int round = 0; round < 2; round++) {
+        int far;
+        struct conn *c = used(rig.workers[1], x->target, "127.0.0.1:80", &far);
+        x->target->peak = x->target->last_peak = 0; /* nobody needs a drawer */
+        give(x->target, c);
+        assert_int_equal(idle_of_all(), 1);
+        for (int i = 0; i < 9; i++)
+            rig_later(3000);
+        assert_false(rig_ended(far));
+        for (int i = 0; i < 4; i++)
+            rig_later(3000);
+        assert_true(rig_ended(far));
+        assert_int_equal(idle_of_all(), 0);
+        close(far);
+    }
+    asker_end(x);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -310,6 +366,8 @@ int main(void)
         RIG_TEST_TWO(what_the_drawer_does_not_need_goes_to_the_shelf),
         RIG_TEST_TWO(the_shelf_gives_way_too),
         RIG_TEST_TWO(stale_ones_on_the_shelf),
+        RIG_TEST_TWO(taking_one_from_the_shelf_asks_the_role),
+        RIG_TEST_TWO(nobody_rests_on_the_shelf_for_ever),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,6 +14,7 @@
 #define OPENED "HTTP/1.1 200 Connection established\r\n\r\n"
 
 static int client, far;
+static char bulk[100000];
 
 static void open_tunnel_of(int who, const char *with)
 {
@@ -90,7 +91,6 @@ static void the_origin_ends_first(void **state)
 static void an_end_behind_what_cannot_be_sent_yet(void **state)
 {
     (void)state;
-    static char bulk[100000];
     open_tunnel(CONNECT);
     size_t sent = 0;
     ssize_t n;
@@ -242,6 +242,137 @@ static void an_end_through_the_pipe(void **state)
     assert_int_equal(atomic_load(&rig.engine.pipes), 0);
 }
 
+/* A byte every second and a half, for that many of them: the pipe is never at rest. */
+static void trickle_through_the_pipe(unsigned seconds)
+{
+    for (unsigned ms = 0; ms < seconds * 1000; ms += 1500) {
+        rig_later(1500);
+        rig_say(far, "x");
+        assert_string_equal(rig_hears(client), "x");
+        assert_int_equal(atomic_load(&rig.engine.pipes), 1);
+    }
+}
+
+static void lived_too_long_in_a_pipe(void **state)
+{
+    (void)state;
+    rig.conf.timeouts.tunnel_lifetime = 60000;
+    rig.conf.timeouts.tunnel_idle = UINT32_MAX;
+    open_tunnel(CONNECT);
+    flow(far, client, 12 << 20);
+    trickle_through_the_pipe(58);
+    rig_later(1600);
+    assert_true(rig_ended(client));
+    assert_true(rig_ended(far));
+    assert_int_equal(rig_faults(FAULT_tunnel_lifetime), 1);
+    assert_int_equal(atomic_load(&rig.engine.pipes), 0);
+}
+
+/* What goes through the pipe keeps the tunnel alive; the pipe's rest does not. */
+static void idle_too_long_in_a_pipe(void **state)
+{
+    (void)state;
+    rig.conf.timeouts.tunnel_idle = 60000;
+    open_tunnel(CONNECT);
+    flow(far, client, 12 << 20);
+    trickle_through_the_pipe(70);
+    rig_later(2100);
+    assert_int_equal(atomic_load(&rig.engine.pipes), 0);
+    rig_later(57000);
+    assert_false(rig_ended(client));
+    rig_later(2000);
+    assert_true(rig_ended(client));
+    assert_int_equal(rig_faults(FAULT_tunnel_idle_timeout), 1);
+}
+
+/* Sends from the origin until nothing goes any more; how much went. */
+static size_t stuff(void)
+{
+    size_t sent = 0;
+    memset(bulk, 'b', sizeof bulk);
+    for (unsigned stuck = 0; stuck < 10;) { /* what is under way may need a moment */
+        ssize_t n = send(far, bulk, sizeof bulk, MSG_NOSIGNAL);
+        sent += n > 0 ? (size_t)n : 0;
+        stuck = n > 0 ? 0 : stuck + 1;
+        rig_turn();
+        usleep(n > 0 ? 0 : 500);
+    }
+    return sent;
+}
+
+/* A pipe whose bytes the sink does not take is not at rest. */
+static void a_pipe_that_is_not_empty_stays(void **state)
+{
+    (void)state;
+    open_tunnel(CONNECT);
+    flow(far, client, 12 << 20);
+    size_t sent = stuff(), got = 0;
+    rig_later(2100);
+    rig_later(2100);
+    assert_int_equal(atomic_load(&rig.engine.pipes), 1);
+    while (got < sent) {
+        rig_turn();
+        ssize_t n = recv(client, bulk, sizeof bulk, 0);
+        assert_int_not_equal(n, 0);
+        got += n > 0 ? (size_t)n : 0;
+    }
+    assert_int_equal(got, sent);
+    rig_later(2100);
+    assert_int_equal(atomic_load(&rig.engine.pipes), 0);
+}
+
+/* Nor does it outlive the tunnel's time. */
+static void lived_too_long_with_a_full_pipe(void **state)
+{
+    (void)state;
+    rig.conf.timeouts.tunnel_lifetime = 60000;
+    open_tunnel(CONNECT);
+    flow(far, client, 12 << 20);
+    stuff();
+    for (unsigned i = 0; i < 59; i++)
+        rig_later(1000);
+    assert_int_equal(rig_count(STAT_tunnels_open), 1);
+    assert_int_equal(atomic_load(&rig.engine.pipes), 1);
+    rig_later(1100);
+    assert_int_equal(rig_count(STAT_tunnels_open), 0);
+    assert_int_equal(atomic_load(&rig.engine.pipes), 0);
+    assert_int_equal(rig_faults(FAULT_tunnel_lifetime), 1);
+}
+
+static void resets_pass_through_the_pipe(void **state)
+{
+    (void)state;
+    open_tunnel_of(rig_client_tcp(), CONNECT);
+    flow(far, client, 12 << 20);
+    assert_int_equal(atomic_load(&rig.engine.pipes), 1);
+    sock_abort(far);
+    rig_close(far);
+    assert_true(rig_reset(client));
+    assert_int_equal(rig_count(STAT_tunnels_open), 0);
+}
+
+/* Spliced or copied, each direction counts for itself. */
+static void what_went_through_the_pipe_is_counted(void **state)
+{
+    (void)state;
+    rig.conf.access.to = LOG_STDOUT;
+    open_tunnel(CONNECT);
+    flow(far, client, 12 << 20);
+    flow(client, far, 10 << 20);
+    assert_int_equal(rig_count(STAT_tunnel_spliced_total), 2);
+    assert_int_equal(rig_count(STAT_tunnel_bytes_to_client), 12 << 20);
+    assert_int_equal(rig_count(STAT_tunnel_bytes_from_client), 10 << 20);
+    rig_close(client);
+    rig_close(far);
+    rig_turn();
+    const struct access_record *r = (const void *)ring_peek(rig.worker->log).p;
+    assert_non_null(r);
+    assert_int_equal(r->bytes_in, 10 << 20);
+    assert_int_equal(r->bytes_out, 12 << 20);
+    assert_int_equal(rig_count(STAT_bytes_from_clients_total), (10 << 20) + strlen(CONNECT));
+    assert_int_equal(rig_count(STAT_bytes_to_clients_total), (12 << 20) + strlen(OPENED));
+}
+
 static void no_pipe_left(void **state)
 {
     (void)state;
@@ -310,6 +441,12 @@ int main(void)
         RIG_TEST(without_limits_for_ever),
         RIG_TEST(a_long_flow_moves_to_a_pipe),
         RIG_TEST(an_end_through_the_pipe),
+        RIG_TEST(lived_too_long_in_a_pipe),
+        RIG_TEST(idle_too_long_in_a_pipe),
+        RIG_TEST(a_pipe_that_is_not_empty_stays),
+        RIG_TEST(lived_too_long_with_a_full_pipe),
+        RIG_TEST(resets_pass_through_the_pipe),
+        RIG_TEST(what_went_through_the_pipe_is_counted),
         RIG_TEST(no_pipe_left),
         RIG_TEST(what_it_leaves_in_the_log),
         RIG_TEST(cut_by_the_drain),
