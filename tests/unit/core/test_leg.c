@@ -66,6 +66,34 @@ static void a_length_ends_where_it_says(void **state)
     done(&l);
 }
 
+/* Nothing of a length is lost at 32 bits, on either side. */
+static void lengths_beyond_32_bits(void **state)
+{
+    (void)state;
+    struct leg l = leg_on("hello");
+    struct slice run;
+    size_t taken;
+    enum fault f;
+    leg_expect_body(&l, BODY_LENGTH, 1ull << 32);
+    assert_int_equal(conn_fill(l.conn), SOCK_OK);
+    assert_int_equal(leg_next(&l, &rules, &run, &f), BODY_RUN);
+    assert_slice(run, "hello");
+    leg_expect_body(&l, BODY_LENGTH, (1ull << 32) + 2);
+    leg_took(&l, 2);
+    assert_int_equal(leg_next(&l, &rules, &run, &f), BODY_RUN);
+    assert_slice(run, "llo");
+    leg_took(&l, 3);
+    assert_int_equal(leg_next(&l, &rules, &run, &f), BODY_MORE);
+    assert_int_equal(leg_ended(&l), BODY_FAULT);
+    leg_announce_body(&l, BODY_LENGTH, 1ull << 32);
+    assert_int_equal(leg_write(&l, SLICE("all of it"), &taken), SOCK_OK);
+    assert_int_equal(taken, 9);
+    leg_announce_body(&l, BODY_LENGTH, (1ull << 32) + 3);
+    assert_int_equal(leg_write(&l, SLICE("all of it"), &taken), SOCK_OK);
+    assert_int_equal(taken, 9);
+    done(&l);
+}
+
 static void no_body_is_over_at_once(void **state)
 {
     (void)state;
@@ -329,13 +357,21 @@ static void a_broken_sink(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        RIG_TEST(a_length_ends_where_it_says),     RIG_TEST(no_body_is_over_at_once),
-        RIG_TEST(chunks_in_every_split),           RIG_TEST(bad_chunks_and_trailers),
-        RIG_TEST(a_trailer_section_has_limits),    RIG_TEST(only_one_kind_ends_with_the_stream),
-        RIG_TEST(small_runs_ride_with_what_waits), RIG_TEST(large_runs_go_from_where_they_are),
-        RIG_TEST(a_chunk_over_partial_writes),     RIG_TEST(not_a_byte_beyond_the_length),
-        RIG_TEST(trailers_behind_the_last_chunk),  RIG_TEST(without_memory_it_waits),
-        RIG_TEST(the_end_of_a_chunk_is_owed),      RIG_TEST(a_broken_sink),
+        RIG_TEST(a_length_ends_where_it_says),
+        RIG_TEST(no_body_is_over_at_once),
+        RIG_TEST(lengths_beyond_32_bits),
+        RIG_TEST(chunks_in_every_split),
+        RIG_TEST(bad_chunks_and_trailers),
+        RIG_TEST(a_trailer_section_has_limits),
+        RIG_TEST(only_one_kind_ends_with_the_stream),
+        RIG_TEST(small_runs_ride_with_what_waits),
+        RIG_TEST(large_runs_go_from_where_they_are),
+        RIG_TEST(a_chunk_over_partial_writes),
+        RIG_TEST(not_a_byte_beyond_the_length),
+        RIG_TEST(trailers_behind_the_last_chunk),
+        RIG_TEST(without_memory_it_waits),
+        RIG_TEST(the_end_of_a_chunk_is_owed),
+        RIG_TEST(a_broken_sink),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -126,6 +126,36 @@ static void what_is_no_http(void **state)
     }
 }
 
+/* The head's end, and what is wrong in it, on either side of the end of each buffer: the answer is
+ * the same wherever the bytes stand, and what follows is the next request. */
+static void a_head_at_the_end_of_a_buffer(void **state)
+{
+    (void)state;
+    static const char *const tails[] = { "\r\n\r\n",      "\r\nA: b\r\n\r\n", "\n\r\n",
+                                         "\r\nA : b\r\n", "\r\nA\rb\r\n\r\n", "\r\n\n" };
+    static char request[32768];
+    const char *head = "GET /1 HTTP/1.1\r\nHost: a\r\nX: ";
+    rig.conf.limits.clients_per_address = 10000;
+    for (size_t size = 4096; size <= 16384; size *= 4)
+        for (size_t at = size - sizeof(struct buf) - 10; at <= size - sizeof(struct buf) + 2; at++)
+            for (unsigned i = 0; i < countof(tails); i++) {
+                int client = rig_client();
+                memset(request, 'x', at);
+                memcpy(request, head, strlen(head));
+                snprintf(request + at, sizeof request - at, "%s%s", tails[i], GET("/2"));
+                size_t n = strlen(request);
+                assert_int_equal(send(client, request, n, 0), n); /* in one piece */
+                const char *said = rig_hears(client);
+                assert_begins(said, i < 2 ? "HTTP/1.1 200 " : "HTTP/1.1 400 ");
+                if (i < 2)
+                    assert_has(said, "\r\n\r\n/2");
+                else
+                    assert_has_not(said, "\r\n\r\n/2");
+                rig_close(client);
+                rig_turn();
+            }
+}
+
 static void a_head_too_large(void **state)
 {
     (void)state;
@@ -313,6 +343,61 @@ static void half_a_request_and_a_close(void **state)
     assert_true(rig_ended(client));
 }
 
+/* Who has finished sending has not finished asking: what came before the end is answered. */
+static void several_requests_and_a_close(void **state)
+{
+    (void)state;
+    int client = rig_client();
+    assert_int_equal(send(client, GET("/1") GET("/2"), 2 * strlen(GET("/1")), 0),
+                     2 * strlen(GET("/1")));
+    shutdown(client, SHUT_WR);
+    const char *said = rig_hears(client);
+    assert_has(said, "\r\n\r\n/1");
+    assert_has(said, "\r\n\r\n/2");
+    assert_true(rig_ended(client));
+}
+
+/* What comes while an exchange runs is read when it is over: its edge has passed by then. */
+static void a_request_that_came_meanwhile(void **state)
+{
+    (void)state;
+    int client = rig_client_tcp(), origin = rig_origin();
+    rig_say(client, "GET http://one.test/1 HTTP/1.1\r\nHost: one.test\r\n\r\n");
+    int far = rig_accept(origin);
+    rig_hears(far);
+    rig_say(client, GET("/2"));
+    rig_say(far, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1");
+    assert_has(rig_hears(client), "\r\n\r\n/2");
+}
+
+/* Each request may have empty lines before it; too many are none of HTTP's. */
+static void empty_lines_before_each(void **state)
+{
+    (void)state;
+    int client = rig_client();
+    for (int i = 0; i < 5; i++)
+        assert_has(rig_ask(client, "\r\n\r\n\r\n" GET("/1")), "\r\n\r\n/1");
+    for (int i = 0; i < 9; i++)
+        rig_say(client, "\r\n");
+    assert_begins(rig_hears(client), "HTTP/1.1 400 ");
+}
+
+/* Nobody is left to linger for. */
+static void no_lingering_behind_an_end(void **state)
+{
+    (void)state;
+    int client = rig_client();
+    shutdown(client, SHUT_WR);
+    rig_turn();
+    assert_true(list_empty(&rig.worker->near_conns));
+    client = rig_client();
+    const char *last = "GET /1 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    assert_int_equal(send(client, last, strlen(last), 0), strlen(last));
+    shutdown(client, SHUT_WR);
+    assert_has(rig_hears(client), "/1");
+    assert_true(list_empty(&rig.worker->near_conns));
+}
+
 static void drain(enum drain_state how)
 {
     rig.worker->draining = (u8)how;
@@ -341,6 +426,26 @@ static void a_graceful_drain(void **state)
     assert_true(rig_ended(busy));
 }
 
+/* The next request of a connection that was promised to live on is answered, and told the end. */
+static void asked_before_the_drain(void **state)
+{
+    (void)state;
+    int client = rig_client(), other = rig_client(), origin = rig_origin();
+    rig_say(client, "GET http://one.test/1 HTTP/1.1\r\nHost: one.test\r\n\r\n");
+    int far = rig_accept(origin);
+    rig_say(far, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n1");
+    assert_has_not(rig_hears(client), "Connection: close");
+    rig_say(client, GET("/2"));
+    rig_ask(other, GET("/1"));
+    drain(DRAIN_GRACEFUL);
+    rig_say(far, "1");
+    const char *said = rig_hears(client);
+    assert_has(said, "\r\n\r\n/2");
+    assert_has(said, "Connection: close");
+    assert_true(rig_ended(client));
+    assert_true(rig_ended(other));
+}
+
 static void at_once(void **state)
 {
     (void)state;
@@ -366,6 +471,7 @@ int main(void)
         RIG_TEST(who_says_nothing_gets_nothing),
         RIG_TEST(the_next_request_has_its_own_time),
         RIG_TEST(what_is_no_http),
+        RIG_TEST(a_head_at_the_end_of_a_buffer),
         RIG_TEST(a_head_too_large),
         RIG_TEST(lingering),
         RIG_TEST(too_many_from_one_address),
@@ -376,7 +482,12 @@ int main(void)
         RIG_TEST(a_wait_for_memory_is_over_when_it_is),
         RIG_TEST(an_empty_line_is_no_request),
         RIG_TEST(half_a_request_and_a_close),
+        RIG_TEST(several_requests_and_a_close),
+        RIG_TEST(a_request_that_came_meanwhile),
+        RIG_TEST(empty_lines_before_each),
+        RIG_TEST(no_lingering_behind_an_end),
         RIG_TEST(a_graceful_drain),
+        RIG_TEST(asked_before_the_drain),
         RIG_TEST(at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

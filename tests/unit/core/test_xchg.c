@@ -267,6 +267,124 @@ static void the_body_limit(void **state)
     assert_true(rig_ended(far) || rig_reset(far));
 }
 
+/* The length is passed on whole, and neither side takes 5 bytes for all of 2^32 + 5. */
+static void lengths_beyond_32_bits(void **state)
+{
+    (void)state;
+    ask(ASK("HEAD", "/", ""));
+    assert_has(answered("HTTP/1.1 200 OK\r\nContent-Length: 4294967301\r\n\r\n"),
+               "\r\nContent-Length: 4294967301\r\n");
+    begin(ASK("POST", "/", "Content-Length: 4294967301\r\n") "hello");
+    const char *said = rig_hears(far);
+    assert_has(said, "\r\nContent-Length: 4294967301\r\n");
+    assert_has(said, "\r\n\r\nhello");
+    rig_say(client, "GET / HTTP/1.1");
+    assert_string_equal(rig_hears(far), "GET / HTTP/1.1");
+    rig_close(client);
+    rig_turn();
+    origin = 0;
+    ask(ASK("GET", "/", ""));
+    said = answered("HTTP/1.1 200 OK\r\nContent-Length: 4294967301\r\n\r\nhello");
+    assert_has(said, "\r\nContent-Length: 4294967301\r\n");
+    assert_has(said, "\r\n\r\nhello");
+    assert_string_equal(answered("HTTP/1.1 200"), "HTTP/1.1 200");
+    rig_close(far);
+    rig_turn();
+    assert_true(rig_ended(client) || rig_reset(client));
+    assert_int_equal(rig_faults(FAULT_response_truncated), 1);
+    rig.conf.limits.body = 5;
+    origin = 0;
+    begin(ASK("POST", "/", "Content-Length: 4294967297\r\n"));
+    assert_has(rig_hears(client), "body_too_large");
+}
+
+static char large[80000];
+
+/* `head`, a line that fills up to `at`, and `tail`, sent to fd in one piece. */
+static void say_padded(int fd, const char *head, size_t at, const char *tail)
+{
+    size_t n = strlen(head);
+    memset(large, 'x', at);
+    memcpy(large, head, n);
+    strcpy(large + at, tail);
+    n = strlen(large);
+    assert_int_equal(send(fd, large, n, MSG_NOSIGNAL), n);
+    rig_turn();
+}
+
+/* The end of an answer's head on either side of the end of each buffer. */
+static void an_answer_at_the_end_of_a_buffer(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *tail, *begins;
+    } rows[] = {
+        { "\r\nContent-Length: 2\r\n\r\nok", "HTTP/1.1 200 OK\r\n" },
+        { "\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nok", "HTTP/1.1 502 " },
+        { "\r\nContent-Length: 2\n\r\nok", "HTTP/1.1 502 " },
+        { "\r\nContent-Length : 2\r\n\r\nok", "HTTP/1.1 502 " },
+        { "\r\nContent-Length: 2\r\n\nok", "HTTP/1.1 502 " },
+    };
+    rig.conf.limits.clients_per_address = 10000;
+    for (unsigned i = 0; i < countof(rows); i++)
+        for (size_t at = 16384 - sizeof(struct buf) - 30; at <= 16384 - sizeof(struct buf); at++) {
+            ask(ASK("GET", "/", ""));
+            say_padded(far, "HTTP/1.1 200 OK\r\nX: ", at, rows[i].tail);
+            const char *said = rig_hears(client);
+            assert_begins(said, rows[i].begins);
+            if (i == 0)
+                assert_string_equal(said + strlen(said) - 6, "\r\n\r\nok");
+            rig_close(far);
+            rig_close(client);
+            rig_close(origin);
+            origin = 0;
+        }
+}
+
+/* A chunk's line, its end, the last chunk and the trailer, in both directions, likewise. */
+static void chunks_at_the_end_of_a_buffer(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *tail;
+        bool good;
+    } rows[] = {
+        { "\r\n00a;x=\"y\"\r\nabcdefghij\r\n000\r\nX-Sum: 7\r\n\r\n", true },
+        { "\r\n00a;x=\"y\r\nabcdefghij\r\n000\r\nX-Sum: 7\r\n\r\n", false },
+        { "\r\n00a\nabcdefghij\r\n000\r\nX-Sum: 7\r\n\r\n", false },
+        { "\r\n00a\r\nabcdefghijk\r\n000\r\nX-Sum: 7\r\n\r\n", false },
+        { "\r\n00a\r\nabcdefghij\n000\r\nX-Sum: 7\r\n\r\n", false },
+        { "\r\n00a\r\nabcdefghij\r\n000\r\nX-Sum : 7\r\n\r\n", false },
+        { "\r\n00a\r\nabcdefghij\r\n000\r\nX-Sum: 7\n\r\n", false },
+        { "\r\n00a\r\nabcdefghij\r\n000\r\nHost: 7\r\n\r\n", false },
+        { "\r\n00a\r\nabcdefghij\r\n000\r\nX-Sum: 7\r\n\n", false },
+    };
+    enum { CHUNK = 0x3f00, BACK = 60 };
+    const char *head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX: ";
+    rig.conf.limits.clients_per_address = 10000;
+    for (unsigned i = 0; i < countof(rows); i++)
+        for (unsigned back = 0; back <= BACK; back++) {
+            size_t end = 16384 - sizeof(struct buf) - back;
+            char body[CHUNK + 100];
+            memcpy(body, "\r\n\r\n3f00\r\n", 10);
+            memset(body + 10, 'd', CHUNK);
+            strcpy(body + 10 + CHUNK, rows[i].tail);
+            ask(ASK("GET", "/", "TE: trailers\r\n"));
+            say_padded(far, head, end - CHUNK - 10, body);
+            const char *said = rig_hears(client);
+            const char *last = said + strlen(said) - 15;
+            assert_begins(said, "HTTP/1.1 200 OK\r\n");
+            if (rows[i].good)
+                assert_string_equal(last, "0\r\nX-Sum: 7\r\n\r\n");
+            else
+                assert_has_not(said, "\r\n0\r\n");
+            rig_close(far);
+            rig_close(client);
+            rig_close(origin);
+            origin = 0;
+        }
+}
+
 static void names_of_the_steps(void **state)
 {
     (void)state;
@@ -299,6 +417,9 @@ int main(void)
         XCHG_TEST(a_client_that_reads_nothing),
         XCHG_TEST(a_client_that_resets),
         XCHG_TEST(the_body_limit),
+        XCHG_TEST(lengths_beyond_32_bits),
+        XCHG_TEST(an_answer_at_the_end_of_a_buffer),
+        XCHG_TEST(chunks_at_the_end_of_a_buffer),
         cmocka_unit_test(names_of_the_steps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

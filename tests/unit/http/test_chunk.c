@@ -82,6 +82,8 @@ static void good(void **state)
     CHECK("5\r\nhello\r", CHUNK_MORE, "hello", 0);
     CHECK("5\r", CHUNK_MORE, "", 0);
     CHECK("7fffffffffffffff\r\nx", CHUNK_MORE, "x", 0);
+    CHECK("100000000\r\nx", CHUNK_MORE, "x", 0);
+    CHECK("100000005\r\nhello\r\n0\r\n", CHUNK_MORE, "hello\r\n0\r\n", 0);
 }
 
 static void extensions(void **state)

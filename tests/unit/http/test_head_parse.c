@@ -234,6 +234,8 @@ static void framing_refusals(void **state)
     check_request(SLICE("CONNECT a:1 HTTP/1.1\r\n" HOST "Content-Length: 0\r\n" END), FAULT_NONE);
     check_request(SLICE("CONNECT a:1 HTTP/1.1\r\n" HOST "Content-Length: 1\r\n" END),
                   FAULT_bad_content_length);
+    check_request(SLICE("CONNECT a:1 HTTP/1.1\r\n" HOST "Content-Length: 4294967296\r\n" END),
+                  FAULT_bad_content_length);
     check_request(SLICE("CONNECT a:1 HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n" END),
                   FAULT_bad_transfer_encoding);
     check_request(SLICE("GET / HTTP/1.0\r\nExpect: x\r\n" END), FAULT_NONE);
@@ -337,6 +339,9 @@ static void what_a_request_says(void **state)
     assert_int_equal(m.body_len, 7);
     assert_true(m.expect_continue);
     assert_true(slice_is(msg_get(&m, TOKEN_CONTENT_LENGTH), "7"));
+    parsed(&m, "PUT / HTTP/1.1\r\n" HOST "Expect: 100-continue\r\n"
+               "Content-Length: 4294967296\r\n\r\n");
+    assert_true(m.expect_continue);
     parsed(&m, "POST / HTTP/1.1\r\n" HOST "Content-Length: 0\r\nExpect: 100-continue\r\n\r\n");
     assert_int_equal(m.body, BODY_LENGTH);
     assert_false(m.expect_continue);
@@ -424,6 +429,7 @@ static void response_refusals(void **state)
         { OK "Transfer-Encoding: identity\r\n" END, 0, FAULT_response_bad_framing },
         { "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n" END, 0, FAULT_response_bad_framing },
         { "HTTP/1.1 204 No\r\nContent-Length: 1\r\n" END, 0, FAULT_response_bad_framing },
+        { "HTTP/1.1 204 No\r\nContent-Length: 4294967296\r\n" END, 0, FAULT_response_bad_framing },
         { "HTTP/1.1 204 No\r\nTransfer-Encoding: chunked\r\n" END, 0, FAULT_response_bad_framing },
         { "HTTP/1.1 100 Go\r\nContent-Length: 1\r\n" END, 0, FAULT_response_bad_framing },
     };
