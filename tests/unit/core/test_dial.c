@@ -195,6 +195,42 @@ static void the_worst_fault(void **state)
     assert_has(rig_hears(client), "connect_timeout");
 }
 
+/* The time is for the whole way: an attempt does not begin behind its end, and none is begun by
+ * it. */
+static void no_attempt_outlives_the_time(void **state)
+{
+    (void)state;
+    static const char *const silent[] = { "::1", "127.0.0.1", "127.0.0.2" };
+    silence(silent, 3);
+    rig.conf.timeouts.connect = 100;
+    asking("several.test");
+    rig_later(90);
+    assert_string_equal(rig_hears(client), "");
+    rig_later(20);
+    assert_has(rig_hears(client), "connect_timeout");
+    assert_int_equal(rig_count(STAT_upstream_connects_total), 1);
+}
+
+static enum fault deny_unresolved(struct xchg *x, const struct addr *a)
+{
+    (void)x;
+    return a ? FAULT_NONE : FAULT_rule_denied;
+}
+
+/* Who may not go there in any case does not learn whether the name exists. */
+static void names_are_no_news_for_who_may_not_go_there(void **state)
+{
+    (void)state;
+    rig.conf.timeouts.connect = 50;
+    rig.vet = deny_unresolved;
+    asking("unknown.test");
+    rig_later(60);
+    const char *said = rig_hears(client);
+    assert_begins(said, "HTTP/1.1 403 ");
+    assert_has(said, "rule_denied");
+    assert_has_not(said, "dns_");
+}
+
 static void the_name_does_not_resolve_in_time(void **state)
 {
     (void)state;
@@ -231,6 +267,8 @@ int main(void)
         DIAL_TEST(only_what_is_allowed),
         DIAL_TEST(never_one_of_our_own_listeners),
         DIAL_TEST(the_worst_fault),
+        DIAL_TEST(no_attempt_outlives_the_time),
+        DIAL_TEST(names_are_no_news_for_who_may_not_go_there),
         DIAL_TEST(the_name_does_not_resolve_in_time),
         DIAL_TEST(given_up_while_connecting),
     };

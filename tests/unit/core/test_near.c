@@ -103,7 +103,7 @@ static void the_next_request_has_its_own_time(void **state)
     assert_true(rig_ended(client));
 }
 
-static void what_is_no_http(void **state)
+static void nothing_is_read_behind_these(void **state)
 {
     (void)state;
     static const struct {
@@ -115,12 +115,25 @@ static void what_is_no_http(void **state)
         { "GET / HTTP/1.1\nHost: a\n\n", "bad_line_end" },
         { "GET / HTTP/3.0\r\nHost: a\r\n\r\n", "bad_version" },
         { "GET / HTTP/1.1\r\nHost : a\r\n\r\n", "bad_field_name" },
+        { "GET / HTTP/1.1\r\nHost: a b\r\n\r\n", "bad_host" },
+        { "GET http://a/ HTTP/1.1\r\nHost: a:b\r\n\r\n", "bad_host" },
+        /* Their bodies are never read, so what follows the head is no request. */
+        { "PUT /x HTTP/1.1\r\nHost: a\r\nExpect: x\r\nContent-Length: 31\r\n\r\n" GET("/body"),
+          "bad_expectation" },
+        { "PUT ftp://a/ HTTP/1.1\r\nHost: a\r\nContent-Length: 31\r\n\r\n" GET("/body"),
+          "bad_scheme" },
+        { "CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\nContent-Length: 31\r\n\r\n" GET("/body"),
+          "bad_content_length" },
+        { "PUT /own HTTP/1.1\r\nHost: a\r\nContent-Length: 31\r\n\r\n" GET("/body"), "/own" },
+        { "PUT /own HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" GET("/body"),
+          "/own" },
     };
     for (unsigned i = 0; i < countof(rows); i++) {
         int client = rig_client();
         const char *said = rig_ask(client, rows[i].said);
         assert_has(said, "Connection: close\r\n");
         assert_has(said, rows[i].answer);
+        assert_has_not(said, "/body");
         assert_true(rig_ended(client));
         rig_close(client);
     }
@@ -422,7 +435,9 @@ static void a_graceful_drain(void **state)
     assert_has(said, "Connection: close\r\n");
     assert_true(rig_ended(begun));
     rig_say(far, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n3");
-    assert_has(rig_hears(busy), "\r\n\r\n3");
+    said = rig_hears(busy);
+    assert_has(said, "\r\n\r\n3");
+    assert_has(said, "Connection: close\r\n");
     assert_true(rig_ended(busy));
 }
 
@@ -470,7 +485,7 @@ int main(void)
         RIG_TEST(a_slow_head),
         RIG_TEST(who_says_nothing_gets_nothing),
         RIG_TEST(the_next_request_has_its_own_time),
-        RIG_TEST(what_is_no_http),
+        RIG_TEST(nothing_is_read_behind_these),
         RIG_TEST(a_head_at_the_end_of_a_buffer),
         RIG_TEST(a_head_too_large),
         RIG_TEST(lingering),

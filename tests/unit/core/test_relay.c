@@ -187,6 +187,19 @@ static void a_truncated_source(void **state)
     stop();
 }
 
+/* A failed write takes the reset away, and an end is read in its place. */
+static void the_end_of_one_that_takes_no_more(void **state)
+{
+    (void)state;
+    start(BODY_UNTIL_CLOSE, 0, BODY_CHUNKED);
+    from.conn->deaf = true;
+    memory_feed(&from_end, SLICE("hello"));
+    memory_feed_end(&from_end);
+    assert_int_equal(run(SIZE_MAX), RELAY_SOURCE_FAULT);
+    assert_false(to.out.done);
+    stop();
+}
+
 static void a_malformed_source(void **state)
 {
     (void)state;
@@ -261,6 +274,7 @@ int main(void)
         RIG_TEST(back_pressure),
         RIG_TEST(nothing_waits_with_the_source),
         RIG_TEST(a_truncated_source),
+        RIG_TEST(the_end_of_one_that_takes_no_more),
         RIG_TEST(a_malformed_source),
         RIG_TEST(the_body_limit),
         RIG_TEST(a_share_of_the_turn),

@@ -105,6 +105,10 @@ static void an_old_client(void **state)
                                  "5\r\nhello\r\n0\r\n\r\n"),
                         "HTTP/1.1 200 OK\r\nDate: d\r\nConnection: close\r\n\r\nhello");
     assert_true(rig_ended(client));
+    origin = 0; /* nor does it know an interim answer */
+    ask("GET http://one.test/ HTTP/1.0\r\n\r\n");
+    assert_string_equal(answered("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"), "");
+    assert_begins(answered("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), "HTTP/1.1 200 OK\r\n");
 }
 
 static void interim_answers(void **state)
@@ -119,14 +123,50 @@ static void interim_answers(void **state)
     assert_int_equal(rig_count(STAT_responses_1xx), 2);
 }
 
+/* The search for the end of the next head begins anew: it may be shorter than the one before. */
+static void a_long_interim_answer_and_a_short_one(void **state)
+{
+    (void)state;
+    ask(ASK("GET", "/", ""));
+    answered(
+        "HTTP/1.1 103 Early Hints\r\nLink: </a/long/way/to/a/style/sheet>; rel=preload\r\n\r\n");
+    assert_begins(answered("HTTP/1.1 204 No\r\n\r\n"), "HTTP/1.1 204 No\r\n");
+}
+
+/* Who waits to be told to go on has the time for the body from then on. */
+static void the_time_from_100_continue(void **state)
+{
+    (void)state;
+    ask(ASK("POST", "/", "Content-Length: 5\r\nExpect: 100-continue\r\n"));
+    rig_later(50000);
+    assert_begins(answered("HTTP/1.1 100 Continue\r\n\r\n"), "HTTP/1.1 100 ");
+    rig_later(50000);
+    assert_string_equal(rig_hears(client), "");
+    rig_later(11000);
+    assert_has(rig_hears(client), "request_body_timeout");
+}
+
 static void interim_answers_without_end(void **state)
 {
     (void)state;
     ask(ASK("GET", "/", ""));
     const char *said = "";
-    for (int i = 0; i < 100 && strstr(said, " 502 ") == NULL; i++)
+    int n = 0;
+    for (; n < 100 && strstr(said, " 502 ") == NULL; n++)
         said = answered("HTTP/1.1 102 Processing\r\n\r\n");
     assert_has(said, "response_malformed");
+    assert_int_equal(n, MOST_INTERIM + 1);
+}
+
+/* What was read with the head and is not a whole yet moves along when more is read. */
+static void a_trailer_that_came_in_pieces(void **state)
+{
+    (void)state;
+    ask(ASK("POST", "/", "Transfer-Encoding: chunked\r\n") "2\r\nok\r\n0\r\nX-Su");
+    rig_say(client, "m: 7\r\n");
+    assert_string_equal(rig_hears(far), "");
+    rig_say(client, "\r\n");
+    assert_string_equal(rig_hears(far), "0\r\nX-Sum: 7\r\n\r\n");
 }
 
 static void switching_unasked(void **state)
@@ -251,6 +291,100 @@ static void a_client_that_resets(void **state)
     assert_int_equal(rig_faults(FAULT_client_reset), 1);
     assert_true(rig_ended(far) || rig_reset(far));
     assert_int_equal(rig.worker->xchgs.live, 0);
+}
+
+/* Half of its answer is still to come on the origin's connection: nobody else may have that. */
+static void a_client_that_resets_within_the_answer(void **state)
+{
+    (void)state;
+    ask(ASK("GET", "/", ""));
+    answered("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello");
+    sock_abort(client);
+    rig_close(client);
+    rig_turn();
+    assert_int_equal(rig_faults(FAULT_client_reset), 1);
+    assert_int_equal(rig_count(STAT_upstream_idle), 0);
+    assert_true(rig_ended(far) || rig_reset(far));
+}
+
+/* The origin waits for the rest of the request on its connection: nobody else may use that, and
+ * what the client still sends is no request. The answer is whole nevertheless. */
+static void assert_answer_whole_and_both_closed(void)
+{
+    assert_has(answered("!"), "!");
+    assert_true(rig_ended(client));
+    assert_int_equal(rig_count(STAT_upstream_idle), 0);
+    assert_true(rig_ended(far) || rig_reset(far));
+    assert_int_equal(rig_count(STAT_requests_in_flight), 0);
+    assert_int_equal(rig_faults(FAULT_bad_chunk) + rig_faults(FAULT_client_closed), 0);
+}
+
+static void a_body_that_stops_within_the_answer(void **state)
+{
+    (void)state;
+    ask(ASK("POST", "/", "Content-Length: 10\r\n") "hel");
+    answered("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\no");
+    rig_later(50000);
+    assert_has(answered("k"), "k");
+    rig_later(11000);
+    assert_answer_whole_and_both_closed();
+}
+
+static void a_body_that_fails_within_the_answer(void **state)
+{
+    (void)state;
+    ask(ASK("POST", "/", "Transfer-Encoding: chunked\r\n") "3\r\nhel\r\n");
+    answered("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok");
+    rig_say(client, "z\r\n");
+    assert_answer_whole_and_both_closed();
+    origin = 0;
+    ask(ASK("POST", "/", "Content-Length: 10\r\n") "hel");
+    answered("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok");
+    shutdown(client, SHUT_WR);
+    rig_turn();
+    assert_answer_whole_and_both_closed();
+}
+
+/* Bytes that move are given their time anew, both ways; events of the other side give none. */
+static void time_counts_from_the_last_byte(void **state)
+{
+    (void)state;
+    ask(ASK("POST", "/", "Content-Length: 5\r\n"));
+    for (int i = 0; i < 4; i++) {
+        rig_later(50000);
+        rig_say(client, "x");
+        assert_string_equal(rig_hears(far), "x");
+    }
+    rig_later(50000);
+    rig_say(client, "x");
+    rig_later(50000); /* the body's time is over with the body, the answer's runs */
+    assert_string_equal(rig_hears(client), "");
+    assert_has(answered("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n1"), "\r\n\r\n1");
+    for (int i = 0; i < 4; i++) {
+        rig_later(50000);
+        assert_string_equal(answered("1"), "1");
+    }
+    rig_later(30000);
+    rig_say(client, "GET /next");
+    rig_later(29000);
+    assert_false(rig_ended(client));
+    rig_later(2000);
+    assert_true(list_empty(&rig.worker->near_conns));
+    assert_int_equal(rig_faults(FAULT_response_body_timeout), 1);
+}
+
+static void no_answer_to_a_body(void **state)
+{
+    (void)state;
+    ask(ASK("POST", "/", "Content-Length: 5\r\n") "hel");
+    rig_later(50000);
+    rig_say(client, "lo");
+    rig_later(59000);
+    assert_string_equal(rig_hears(client), "");
+    rig_later(1100);
+    const char *said = rig_hears(client);
+    assert_begins(said, "HTTP/1.1 504 ");
+    assert_has(said, "response_head_timeout");
 }
 
 static void the_body_limit(void **state)
@@ -407,6 +541,9 @@ int main(void)
         XCHG_TEST(announced_trailers),
         XCHG_TEST(an_old_client),
         XCHG_TEST(interim_answers),
+        XCHG_TEST(a_long_interim_answer_and_a_short_one),
+        XCHG_TEST(the_time_from_100_continue),
+        XCHG_TEST(a_trailer_that_came_in_pieces),
         XCHG_TEST(interim_answers_without_end),
         XCHG_TEST(switching_unasked),
         XCHG_TEST(switching_as_asked),
@@ -417,6 +554,11 @@ int main(void)
         XCHG_TEST(a_client_that_reads_nothing),
         XCHG_TEST(a_client_that_resets),
         XCHG_TEST(the_body_limit),
+        XCHG_TEST(a_client_that_resets_within_the_answer),
+        XCHG_TEST(a_body_that_stops_within_the_answer),
+        XCHG_TEST(a_body_that_fails_within_the_answer),
+        XCHG_TEST(time_counts_from_the_last_byte),
+        XCHG_TEST(no_answer_to_a_body),
         XCHG_TEST(lengths_beyond_32_bits),
         XCHG_TEST(an_answer_at_the_end_of_a_buffer),
         XCHG_TEST(chunks_at_the_end_of_a_buffer),

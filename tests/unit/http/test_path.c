@@ -78,6 +78,22 @@ static void room(void **state)
     assert_true(slice_is(text_slice(&t), "x/a."));
 }
 
+/* Neither what stands before nor what stands behind is looked at. */
+static void its_own_bytes_only(void **state)
+{
+    (void)state;
+    char area[40];
+    struct text t = text_in(area, sizeof area);
+    struct slice cut = { "/%41", 3 };
+    text_char(&t, '/');
+    assert_true(path_folded(&t, SLICE("/a")));
+    assert_true(slice_is(text_slice(&t), "//a"));
+    t = text_in(area, sizeof area);
+    assert_true(path_folded(&t, cut));
+    assert_true(path_normal(&t, cut));
+    assert_true(slice_is(text_slice(&t), "/%4/%4"));
+}
+
 /* 64 kB of the worst cases are done at once. */
 static void long_paths(void **state)
 {
@@ -99,9 +115,8 @@ static void long_paths(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(both_forms),
-        cmocka_unit_test(nul_is_a_byte),
-        cmocka_unit_test(room),
+        cmocka_unit_test(both_forms), cmocka_unit_test(nul_is_a_byte),
+        cmocka_unit_test(room),       cmocka_unit_test(its_own_bytes_only),
         cmocka_unit_test(long_paths),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

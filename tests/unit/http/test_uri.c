@@ -139,6 +139,7 @@ static void authorities(void **state)
         { "a@", NULL, 0 },
         { "::1:80", NULL, 0 },
         { "[::1]80", NULL, 0 },
+        { "[::1]x80", NULL, 0 },
         { "[::1]:", NULL, 0 },
         { "[::1:80", NULL, 0 },
         { "[]:80", NULL, 0 },

@@ -229,6 +229,17 @@ static void follows_the_file(void **state)
     assert_string_equal(file_finds(shared, "a"), "1.2.3.5");
     clock_forward(2050);
     assert_false(hosts_file_refresh(shared)); /* unchanged */
+    /* What cannot be read now is not gone: a list that blocks goes on blocking. */
+    unlink(path);
+    assert_int_equal(mkdir(path, 0700), 0);
+    clock_forward(2050);
+    assert_false(hosts_file_refresh(shared));
+    assert_string_equal(file_finds(shared, "a"), "1.2.3.5");
+    rmdir(path);
+    assert_int_equal(symlink(path, path), 0); /* stat fails, but not because nothing is there */
+    clock_forward(2050);
+    assert_false(hosts_file_refresh(shared));
+    assert_string_equal(file_finds(shared, "a"), "1.2.3.5");
     unlink(path);
     clock_forward(2050);
     assert_true(hosts_file_refresh(shared));
