@@ -140,6 +140,34 @@ static void out_of_descriptors(void **state)
     assert_has(rig_ask(b, GET), "/x");
 }
 
+/* What rests in the pool gives way to a client for whom there is no descriptor, but for the last. */
+static void the_pool_gives_way_to_a_client(void **state)
+{
+    (void)state;
+    struct rlimit before, none;
+    int origin = rig_origin(), client[2], far[2];
+    open_listener();
+    for (int i = 0; i < 2; i++) {
+        client[i] = connect_one();
+        rig_say(client[i], "GET http://one.test/ HTTP/1.1\r\nHost: one.test\r\n\r\n");
+        far[i] = rig_accept(origin);
+    }
+    for (int i = 0; i < 2; i++)
+        rig_say(far[i], "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    assert_int_equal(rig_count(STAT_upstream_idle), 2);
+    connect_one();
+    connect_one();
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = before;
+    none.rlim_cur = 3;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    for (int i = 0; i < 5; i++)
+        loop_turn(&rig.worker->loop, 0);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_true(rig.worker->accept_paused);
+    assert_int_equal(rig_count(STAT_upstream_idle), 1);
+}
+
 /* The socket that listens at `at`. */
 static int listening(void)
 {
@@ -238,6 +266,7 @@ int main(void)
         LISTEN_TEST(a_port_that_is_held),
         LISTEN_TEST(at_the_limit_of_clients),
         LISTEN_TEST(out_of_descriptors),
+        LISTEN_TEST(the_pool_gives_way_to_a_client),
         LISTEN_TEST(accept_fails_whatever_the_cause),
         LISTEN_TEST_TWO(handed_over),
         LISTEN_TEST_TWO(not_handed_over_without_memory),

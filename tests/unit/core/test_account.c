@@ -101,6 +101,21 @@ static void what_never_became_a_head(void **state)
     assert_has(area, " cause=bad_request_line ");
 }
 
+/* Of a connection that lives on, each exchange has its own bytes. */
+static void each_exchange_counts_for_itself(void **state)
+{
+    (void)state;
+    char counts[24];
+    int client = rig_client();
+    rig_ask(client, "GET /x HTTP/1.1\r\nHost: a\r\n\r\n");
+    const char *said = strstr(logged(), " in=");
+    assert_non_null(said);
+    snprintf(counts, sizeof counts, "%.*s", (int)strcspn(strstr(said, "out="), " ") + 7, said);
+    assert_has(counts, " in=28 out=");
+    rig_ask(client, "GET /x HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_has(logged(), counts);
+}
+
 static void no_log_wanted(void **state)
 {
     (void)state;
@@ -186,11 +201,17 @@ static void the_request_id(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        LOG_TEST(a_line_for_each_exchange),     LOG_TEST(what_the_origin_took_part_in),
-        LOG_TEST(a_client_that_left_early),     LOG_TEST(no_log_wanted),
-        LOG_TEST(what_never_became_a_head),     LOG_TEST(long_texts_are_cut),
-        LOG_TEST(a_full_ring_drops_and_counts), LOG_TEST(errors_by_level),
-        LOG_TEST(told_again_after_a_while),     cmocka_unit_test(the_request_id),
+        LOG_TEST(a_line_for_each_exchange),
+        LOG_TEST(what_the_origin_took_part_in),
+        LOG_TEST(a_client_that_left_early),
+        LOG_TEST(each_exchange_counts_for_itself),
+        LOG_TEST(no_log_wanted),
+        LOG_TEST(what_never_became_a_head),
+        LOG_TEST(long_texts_are_cut),
+        LOG_TEST(a_full_ring_drops_and_counts),
+        LOG_TEST(errors_by_level),
+        LOG_TEST(told_again_after_a_while),
+        cmocka_unit_test(the_request_id),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

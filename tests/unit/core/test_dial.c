@@ -195,6 +195,28 @@ static void the_worst_fault(void **state)
     assert_has(rig_hears(client), "connect_timeout");
 }
 
+/* … and the last one is not told because it was the last, nor the first because it was first. */
+static void no_memory_for_the_second_attempt(void **state)
+{
+    (void)state;
+    const char *request = "GET http://last.test/ HTTP/1.1\r\nHost: last.test\r\n\r\n";
+    u64 memory = rig.worker->memory;
+    rig_close(rig_origin()); /* both refuse */
+    client = rig_client();
+    assert_int_equal(send(client, request, strlen(request), 0), strlen(request));
+    while (rig_count(STAT_upstream_connects_total) == 0)
+        loop_turn(&rig.worker->loop, 0);
+    rig.worker->memory = 0;
+    rig.worker->conns.free = NULL;
+    while (rig_count(STAT_upstream_connects_total) == 1) /* the refusal may need a moment */
+        loop_turn(&rig.worker->loop, 0);
+    const char *said = rig_hears(client);
+    assert_begins(said, "HTTP/1.1 503 ");
+    assert_has(said, "out_of_memory");
+    assert_int_equal(rig_count(STAT_upstream_connects_total), 2);
+    rig.worker->memory = memory;
+}
+
 /* The time is for the whole way: an attempt does not begin behind its end, and none is begun by
  * it. */
 static void no_attempt_outlives_the_time(void **state)
@@ -267,6 +289,7 @@ int main(void)
         DIAL_TEST(only_what_is_allowed),
         DIAL_TEST(never_one_of_our_own_listeners),
         DIAL_TEST(the_worst_fault),
+        DIAL_TEST(no_memory_for_the_second_attempt),
         DIAL_TEST(no_attempt_outlives_the_time),
         DIAL_TEST(names_are_no_news_for_who_may_not_go_there),
         DIAL_TEST(the_name_does_not_resolve_in_time),

@@ -2,10 +2,12 @@
  * lingering, drain. */
 #include "core/near.h"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include "core/peers.h"
 #include "help_engine.h"
+#include "tests/unit/help_memory.h"
 
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -232,6 +234,47 @@ static void no_memory_for_one_more(void **state)
     assert_true(peers_enter(rig.engine.peers, &peer, 1) ==
                 FAULT_NONE); /* its place was given back */
     peers_leave(rig.engine.peers, &peer);
+}
+
+/* Not even for an exchange: there is nobody to answer, and nobody is kept waiting. */
+static void no_memory_for_an_exchange(void **state)
+{
+    (void)state;
+    int client = rig_client();
+    rig_say(client, "GET /1 HT");
+    memory_refuse(1, true);
+    rig_say(client, "TP/1.1\r\nHost: a\r\n\r\n");
+    assert_true(memory_relent() > 0);
+    assert_string_equal(rig_hears(client), "");
+    assert_true(rig_ended(client));
+    assert_true(list_empty(&rig.worker->near_conns));
+}
+
+/* What the client has sent already does not make a reset of the refusal. */
+static void turned_away_in_an_orderly_way(void **state)
+{
+    (void)state;
+    struct addr peer;
+    int door = rig_origin();
+    assert_true(addr_parse(SLICE("127.0.0.1"), &peer));
+    peer.port = rig.port;
+    int client = sock_connect(&peer);
+    struct pollfd p = { .fd = door, .events = POLLIN };
+    assert_int_equal(poll(&p, 1, 1000), 1);
+    assert_int_equal(send(client, GET("/1"), strlen(GET("/1")), 0), strlen(GET("/1")));
+    int fd = sock_accept(door, &peer);
+    p = (struct pollfd){ .fd = fd, .events = POLLIN };
+    assert_int_equal(poll(&p, 1, 1000), 1);
+    near_turn_away(rig.worker, fd, FAULT_draining);
+    p = (struct pollfd){ .fd = client, .events = POLLIN };
+    assert_int_equal(poll(&p, 1, 1000), 1);
+    assert_int_equal(sock_connect_error(client), 0);
+    char said[1000];
+    ssize_t n = recv(client, said, sizeof said, 0);
+    assert_true(n > 0);
+    assert_begins(said, "HTTP/1.1 503 ");
+    assert_int_equal(recv(client, said, sizeof said, 0), 0);
+    close(client);
 }
 
 /* No buffer for a request: it waits, and is served when there is one again. */
@@ -491,6 +534,8 @@ int main(void)
         RIG_TEST(lingering),
         RIG_TEST(too_many_from_one_address),
         RIG_TEST(no_memory_for_one_more),
+        RIG_TEST(no_memory_for_an_exchange),
+        RIG_TEST(turned_away_in_an_orderly_way),
         RIG_TEST(a_request_waits_for_memory),
         RIG_TEST(a_request_waits_too_long_for_memory),
         RIG_TEST(a_later_request_waits_too_long_for_memory),

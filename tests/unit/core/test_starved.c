@@ -115,6 +115,49 @@ static void everybody_has_a_turn(void **state)
         conn_close(c[i]);
 }
 
+/* A request that was read before memory ran out, and has none for its answer. */
+static int asked_in_a_famine(void)
+{
+    int client = rig_client();
+    rig_say(client, "GET /own HT");
+    rig_famine();
+    rig_say(client, "TP/1.1\r\nHost: a\r\n\r\n");
+    assert_int_equal(rig_near()->wait, WAIT_MEMORY);
+    return client;
+}
+
+/* It waits as long as a body may, then for room to say so as long again, and then no more. */
+static void no_memory_for_an_answer(void **state)
+{
+    (void)state;
+    int client = asked_in_a_famine();
+    rig_later(59000);
+    assert_int_equal(rig_faults(FAULT_out_of_memory), 0);
+    rig_later(2000);
+    rig_later(61000);
+    assert_int_equal(rig_faults(FAULT_out_of_memory), 1);
+    assert_true(list_empty(&rig.worker->near_conns));
+    rig_feast();
+    assert_string_equal(rig_hears(client), "");
+    assert_true(rig_ended(client));
+}
+
+/* Memory that came in time leaves no mark: the connection is idle like any other. */
+static void memory_for_an_answer_in_time(void **state)
+{
+    (void)state;
+    int client = asked_in_a_famine();
+    rig_feast();
+    rig_later(20);
+    assert_has(rig_hears(client), "\r\n\r\n/own");
+    rig_say(client, "\r\n");
+    rig_later(70000);
+    assert_false(rig_ended(client));
+    rig_later(6000);
+    assert_true(rig_ended(client));
+    assert_int_equal(rig_faults(FAULT_out_of_memory), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -122,6 +165,8 @@ int main(void)
         RIG_TEST(one_that_lingers_does_not_spin),
         RIG_TEST(waits_for_room_have_an_end),
         RIG_TEST(everybody_has_a_turn),
+        RIG_TEST(no_memory_for_an_answer),
+        RIG_TEST(memory_for_an_answer_in_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -66,6 +66,7 @@ static void ports_as_configured(void **state)
            { "GET", "a.example", 8080, "deny http-ports http_port_denied" });
     DECIDE("default allow; connect-ports any; http-ports any;",
            { "CONNECT", "a.example", 1, "allow default" },
+           { "CONNECT", "a.example", 65535, "allow default" },
            { "GET", "a.example", 25, "allow default" });
 }
 
