@@ -573,15 +573,17 @@ def test_a_late_family_joins_the_race(resolving, dns, origin, way):
     assert dns.count("late.test") == 2, "nobody is asked again for it"
 
 
-def test_a_late_family_that_has_nothing(resolving, dns, origin):
+@pytest.mark.parametrize("address, cause", [("fd00::1", "destination_private"), ("::1", "connect_refused")])
+def test_a_late_family_that_has_nothing(resolving, dns, origin, address, cause):
+    """What had become of the first family is what is told."""
     def script(name, kind):
         if kind == A:
             time.sleep(0.4)
             return []
-        return ["fd00::1"]
+        return [address]
     dns.script("late.test", script)
     daemon = resolving("timeout 5s;", rules=LOOPBACK_RULES)
-    assert_refused(ask(daemon, "late.test", origin), "destination_private")
+    assert_refused(ask(daemon, "late.test", origin), cause)
 
 
 def test_the_winner_is_remembered(resolving, dns, origin):
