@@ -297,6 +297,7 @@ static void connection_options_are_bounded(void **state)
     static char area[20000];
     check_request(many(area, sizeof area, 32, "Connection: a, b\r\n"), FAULT_NONE);
     check_request(many(area, sizeof area, 22, "Connection: a,b,c\r\n"), FAULT_bad_field_value);
+    check_request(many(area, sizeof area, 13, "Connection: a,b,c,d,e\r\n"), FAULT_bad_field_value);
 }
 
 static void parsed(struct msg *m, const char *head)

@@ -106,6 +106,8 @@ static void host_lengths(void **state)
     assert_int_equal(host_parse((struct slice){ name, 254 }, &h), FAULT_NONE); /* a final dot */
     assert_int_equal(host_parse((struct slice){ name, 255 }, &h), FAULT_bad_host);
     assert_int_equal(host_parse((struct slice){ name, 300 }, &h), FAULT_bad_host);
+    name[253] = 'a';
+    assert_int_equal(host_parse((struct slice){ name, 254 }, &h), FAULT_bad_host);
 }
 
 static void authorities(void **state)

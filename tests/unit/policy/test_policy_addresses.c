@@ -180,6 +180,7 @@ static void path_and_address_together(void **state)
     (void)state;
     RULES("deny r { to 10.0.0.0/8; path /admin; } allow s { reach private; }",
           { "GET", "a.example", 80, "address r", .path = "/x/..%2fadmin" },
+          { "GET", "a.example", 80, "address r", .path = "/admin/..%2fx" },
           { "GET", "a.example", 80, "deny r rule_denied", .path = "/x/..%2fadmin",
             .at = "10.0.0.1" },
           { "GET", "a.example", 80, "allow s", .path = "/x/..%2fadmin", .at = "8.8.8.8" },
