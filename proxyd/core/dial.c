@@ -258,6 +258,7 @@ static void look_up(struct dial *d)
 {
     d->wait.done = on_resolved;
     d->resolving = true;
+    d->open = false; /* the answer tells; until it comes nobody asks again */
     timer_set(&d->worker->loop.wheel, &d->timer, d->deadline);
     if (dns_lookup(d->worker->dns, (struct slice){ d->x->target->host, d->x->target->len },
                    &d->wait))

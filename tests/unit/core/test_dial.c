@@ -3,11 +3,13 @@
 #include "core/dial.h"
 
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "core/own.h"
 #include "help_engine.h"
+#include "io/dns_cache.h"
 
 static int client;
 static int fillers[32];
@@ -264,6 +266,62 @@ static void the_name_does_not_resolve_in_time(void **state)
     assert_begins(said, "HTTP/1.1 50");
 }
 
+/* The one that waits for an answer to its SYN, made to fail. */
+static void fail_attempt(void)
+{
+    for (int fd = 3; fd < 1024; fd++) {
+        struct tcp_info info;
+        socklen_t n = sizeof info;
+        bool filler = false;
+        for (unsigned i = 0; i < nfillers; i++)
+            filler |= fillers[i] == fd;
+        if (filler || getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &n) < 0 ||
+            info.tcpi_state != TCP_SYN_SENT)
+            continue;
+        shutdown(fd, SHUT_RDWR);
+        return;
+    }
+    fail_msg("nothing connects");
+}
+
+static void open_nothing(struct letter *l, void *receiver)
+{
+    (void)l;
+    (void)receiver;
+}
+
+/* A name of which one family is told and the other one late: longer than the first one may be
+ * remembered, so that the dial waits for the answer while its first attempt runs, and fails. */
+static void a_late_family_and_a_failure(void **state)
+{
+    (void)state;
+    static const char *const silent[] = { "::1" };
+    struct dns_news v6 = { .n6 = 1, .ttl = 1, .ips = { [15] = 1 } };
+    struct dns_news v4 = { .n4 = 1, .ttl = 1, .ips = { 127, 0, 0, 1 } };
+    struct dns_inbox inbox = { .loop = &rig.worker->loop, .letter.open = open_nothing };
+    struct dns_wait wait;
+    struct dns_entry *e;
+    pthread_mutex_init(&inbox.lock, NULL);
+    list_init(&inbox.ready);
+    int origin = rig_origin();
+    silence(silent, 1);
+    assert_int_equal(dns_cache_find(rig.engine.dns, SLICE("half.test"), worker_ms(rig.worker), true,
+                                    &inbox, &wait, &e),
+                     DNS_PARKED_ASK);
+    dns_cache_store(rig.engine.dns, e, &v6, worker_ms(rig.worker), false);
+    struct xchg *x = asking("half.test");
+    assert_string_equal(trying(x), "::1");
+    rig_later(1100); /* now it waits */
+    u64 asked = rig_count(STAT_dns_lookups_total);
+    fail_attempt();
+    for (int i = 0; i < 5; i++)
+        rig_later(20);
+    assert_int_equal(rig_count(STAT_dns_lookups_total), asked);
+    dns_cache_store(rig.engine.dns, e, &v4, worker_ms(rig.worker), true);
+    assert_begins(rig_hears(rig_accept(origin)), "GET / ");
+    pthread_mutex_destroy(&inbox.lock);
+}
+
 static void given_up_while_connecting(void **state)
 {
     (void)state;
@@ -293,6 +351,7 @@ int main(void)
         DIAL_TEST(no_attempt_outlives_the_time),
         DIAL_TEST(names_are_no_news_for_who_may_not_go_there),
         DIAL_TEST(the_name_does_not_resolve_in_time),
+        DIAL_TEST(a_late_family_and_a_failure),
         DIAL_TEST(given_up_while_connecting),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
