@@ -11,6 +11,7 @@ static void pump_up(struct xchg *x)
         return;
     x->up_done = x->up_lost = true;
     conn_wait_moved(x->near.conn, WAIT_READ);
+    conn_wait_moved(x->far.conn, WAIT_WRITE);
     x->fault = FAULT_NONE;
 }
 
@@ -38,7 +39,11 @@ enum step_result step_relay(struct xchg *x)
         conn_wait_moving(x->near.conn, WAIT_WRITE, limit->body);
         conn_wait_moved(x->far.conn, WAIT_READ);
         return STEP_PARK;
-    case RELAY_YIELD: loop_again(&x->worker->loop, &x->far.conn->stream.io); return STEP_PARK;
+    case RELAY_YIELD: /* it is we who are to go on */
+        conn_wait_moved(x->far.conn, WAIT_READ);
+        conn_wait_moved(x->near.conn, WAIT_WRITE);
+        loop_again(&x->worker->loop, &x->far.conn->stream.io);
+        return STEP_PARK;
     case RELAY_SOURCE_FAULT: return xchg_fail(x, far_fault(f));
     default: return xchg_fail(x, FAULT_client_reset);
     }

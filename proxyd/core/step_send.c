@@ -99,7 +99,11 @@ bool xchg_pump_up(struct xchg *x)
         conn_wait_moving(x->far.conn, WAIT_WRITE, limit);
         conn_wait_moved(x->near.conn, WAIT_READ);
         return true;
-    case RELAY_YIELD: loop_again(&x->worker->loop, &x->near.conn->stream.io); return true;
+    case RELAY_YIELD: /* it is we who are to go on */
+        conn_wait_moved(x->near.conn, WAIT_READ);
+        conn_wait_moved(x->far.conn, WAIT_WRITE);
+        loop_again(&x->worker->loop, &x->near.conn->stream.io);
+        return true;
     case RELAY_SINK_BROKEN: /* it may have answered before it closed: await looks */
         x->up_lost = true;
         x->near.keep = false;

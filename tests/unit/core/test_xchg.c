@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "help_engine.h"
+#include "tests/unit/help_clock.h"
 
 #define ASK(method, path, more)                                                                    \
     method " http://one.test" path " HTTP/1.1\r\nHost: one.test\r\n" more "\r\n"
@@ -281,6 +282,104 @@ static void a_client_that_reads_nothing(void **state)
     assert_true(list_empty(&rig.worker->near_conns));
 }
 
+/* A socket that gives ten bytes at a time and always has more, or takes none. */
+static enum sock_result recv_little(struct stream *s, void *p, size_t n, size_t *got)
+{
+    return sock_recv(&s->io, p, n < 10 ? n : 10, got);
+}
+
+static enum sock_result send_nothing(struct stream *s, const struct iovec *v, unsigned nv,
+                                     size_t *sent)
+{
+    (void)v;
+    (void)nv;
+    *sent = 0;
+    s->io.ready &= (u8)~IO_OUT;
+    return SOCK_AGAIN;
+}
+
+static const struct stream_ops slow_source = { "slow source", recv_little, send_nothing, false };
+
+static void many_bytes(int fd)
+{
+    static const char bytes[8000];
+    assert_int_equal(send(fd, bytes, sizeof bytes, 0), sizeof bytes);
+}
+
+/* A worker with much to do leaves off again and again in the middle of what there is, and no side
+ * ever waits for the other: nobody's time runs meanwhile. */
+static void a_flow_that_never_pauses(void **state)
+{
+    (void)state;
+    ask(ASK("GET", "/", ""));
+    assert_has(answered("HTTP/1.1 200 OK\r\nDate: d\r\nContent-Length: 8005\r\n\r\nhello"),
+               "hello"); /* the origin's time runs */
+    struct xchg *x = rig_near()->owner.xchg;
+    x->far.conn->stream.ops = &slow_source;
+    many_bytes(far);
+    for (int i = 0; i < 10; i++) {
+        clock_forward(10000);
+        loop_turn(&rig.worker->loop, 0);
+    }
+    assert_int_equal(rig_faults(FAULT_response_body_timeout), 0);
+    assert_int_equal(rig.worker->xchgs.live, 1);
+    size_t heard = 0;
+    char area[1000];
+    for (ssize_t n = 1; n > 0; heard += n > 0 ? (size_t)n : 0) {
+        rig_turn();
+        n = recv(client, area, sizeof area, MSG_DONTWAIT);
+    }
+    assert_int_equal(heard, 8000);
+    assert_int_equal(rig.worker->xchgs.live, 0);
+}
+
+static void a_body_that_never_pauses(void **state)
+{
+    (void)state;
+    ask(ASK("POST", "/", "Content-Length: 8005\r\n"));
+    rig_say(client, "hello"); /* the client's time runs */
+    struct xchg *x = rig_near()->owner.xchg;
+    const struct stream_ops *plain = x->near.conn->stream.ops;
+    struct stream_ops slow = *plain;
+    slow.recv = recv_little;
+    x->near.conn->stream.ops = &slow;
+    many_bytes(client);
+    for (int i = 0; i < 10; i++) {
+        clock_forward(10000);
+        loop_turn(&rig.worker->loop, 0);
+    }
+    assert_int_equal(rig_faults(FAULT_request_body_timeout), 0);
+    rig_turn();
+    x->near.conn->stream.ops = plain;
+    assert_begins(answered("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), "HTTP/1.1 200 ");
+}
+
+/* A request body that fails once the answer has begun does not spoil the answer, nor does the time
+ * that the origin had for it. */
+static void a_failed_body_leaves_no_time(void **state)
+{
+    (void)state;
+    ask(ASK("POST", "/", "Transfer-Encoding: chunked\r\n"));
+    struct xchg *x = rig_near()->owner.xchg;
+    const struct stream_ops *plain = x->far.conn->stream.ops;
+    struct stream_ops full = *plain;
+    full.sendv = send_nothing;
+    x->far.conn->stream.ops = &full;
+    rig_say(client, "5\r\nhello\r\n");
+    assert_has(answered("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n1"), "\r\n1");
+    x->far.conn->stream.ops = plain;
+    x->far.conn->stream.io.ready |= IO_OUT;
+    rig_say(client, "no chunk\r\n");
+    rig_hears(far);
+    for (int i = 2; i < 8; i++) {
+        rig_later(20000);
+        char digit[2] = { (char)('0' + i), 0 };
+        assert_string_equal(answered(digit), digit);
+    }
+    assert_string_equal(answered("8"), "8");
+    assert_int_equal(rig_faults(FAULT_upstream_write_timeout), 0);
+}
+
 static void a_client_that_resets(void **state)
 {
     (void)state;
@@ -552,6 +651,9 @@ int main(void)
         XCHG_TEST(an_early_answer),
         XCHG_TEST(the_time_for_each_part),
         XCHG_TEST(a_client_that_reads_nothing),
+        XCHG_TEST(a_flow_that_never_pauses),
+        XCHG_TEST(a_body_that_never_pauses),
+        XCHG_TEST(a_failed_body_leaves_no_time),
         XCHG_TEST(a_client_that_resets),
         XCHG_TEST(the_body_limit),
         XCHG_TEST(a_client_that_resets_within_the_answer),
