@@ -6,8 +6,9 @@
 
 enum step_result step_refuse(struct xchg *x)
 {
-    if (x->far.conn) /* its clock must not cut the answer short */
+    if (x->far.conn) /* neither its clock may cut the answer short … */
         conn_wait_nothing(x->far.conn);
+    conn_wait_moved(x->near.conn, WAIT_READ); /* … nor that of a body that nobody reads */
     return answer_fault(x) ? xchg_go(x, STEP_reply) : STEP_PARK;
 }
 

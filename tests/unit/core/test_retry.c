@@ -140,6 +140,34 @@ static void not_once_the_answer_has_begun(void **state)
     assert_int_equal(rig_count(STAT_upstream_retries_total), 0);
 }
 
+/* While nobody reads from the client because a new connection is on its way, its time stands
+ * still. */
+static void the_client_is_not_blamed_for_the_dial(void **state)
+{
+    (void)state;
+    struct addr a;
+    int filler[3];
+    rig.conf.timeouts.body = 5000;
+    with_a_pooled_connection();
+    rig_close(origin);
+    origin = rig_listen("127.0.0.1", rig.port, 0); /* and its queue is full */
+    assert_true(addr_parse(SLICE("127.0.0.1"), &a));
+    a.port = rig.port;
+    for (unsigned i = 0; i < countof(filler); i++)
+        filler[i] = sock_connect(&a);
+    rig_say(client, "PUT http://one.test/2 HTTP/1.1\r\nHost: one.test\r\n"
+                    "Content-Length: 10\r\n\r\nhello");
+    rig_close(far);
+    rig_turn();
+    rig_later(6000);
+    assert_int_equal(rig_count(STAT_upstream_retries_total), 1);
+    assert_string_equal(rig_hears(client), "");
+    rig_later(5000);
+    assert_has(rig_hears(client), "connect_timeout");
+    for (unsigned i = 0; i < countof(filler); i++)
+        close(filler[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -148,6 +176,7 @@ int main(void)
         RIG_TEST(a_put_is_sent_again_with_its_body),
         RIG_TEST(a_post_is_not),
         RIG_TEST(only_once),
+        RIG_TEST(the_client_is_not_blamed_for_the_dial),
         RIG_TEST(not_once_the_answer_has_begun),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -380,6 +380,29 @@ static void a_failed_body_leaves_no_time(void **state)
     assert_int_equal(rig_faults(FAULT_upstream_write_timeout), 0);
 }
 
+/* Nobody reads the body behind a refusal, so the time for it does not cut the refusal. */
+static void a_refusal_taken_late(void **state)
+{
+    (void)state;
+    char hints[4000];
+    int small = 1;
+    origin = rig_origin();
+    client = rig_client();
+    int fd = rig_near()->stream.io.fd;
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof small), 0);
+    ask(ASK("POST", "/", "Accept: text/html\r\nContent-Length: 10\r\n"));
+    rig_say(client, "hello");
+    snprintf(hints, sizeof hints, "HTTP/1.1 103 Early Hints\r\nLink: <%02100d>\r\n\r\n", 0);
+    rig_say(far, hints);
+    rig_say(far, hints);
+    rig_later(50000);
+    rig_close(far);
+    rig_later(20000);
+    const char *said = rig_hears(client);
+    assert_has(said, "HTTP/1.1 502 ");
+    assert_has(said, "</html>");
+}
+
 static void a_client_that_resets(void **state)
 {
     (void)state;
@@ -654,6 +677,7 @@ int main(void)
         XCHG_TEST(a_flow_that_never_pauses),
         XCHG_TEST(a_body_that_never_pauses),
         XCHG_TEST(a_failed_body_leaves_no_time),
+        XCHG_TEST(a_refusal_taken_late),
         XCHG_TEST(a_client_that_resets),
         XCHG_TEST(the_body_limit),
         XCHG_TEST(a_client_that_resets_within_the_answer),
