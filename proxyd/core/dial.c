@@ -109,12 +109,14 @@ static void won(struct dial *d, struct conn *c)
     end(d, c, FAULT_NONE);
 }
 
-/* One connect; a descriptor that is missing is taken from the longest idle connection. */
+/* One connect; a descriptor that is missing is taken from the longest idle connection, and from the
+ * next one when somebody else was quicker. */
 static int connect_to(struct worker *w, const struct addr *a)
 {
-    int fd = sock_connect(a);
-    if (fd < 0 && (errno == EMFILE || errno == ENFILE) && pool_evict(w))
+    int fd;
+    do
         fd = sock_connect(a);
+    while (fd < 0 && (errno == EMFILE || errno == ENFILE) && pool_evict(w));
     return fd;
 }
 

@@ -25,9 +25,10 @@ static bool missed_descriptor(int fd)
 static ares_socket_t open_socket(int family, int type, int protocol, void *self)
 {
     struct dns_sockets *s = self;
-    int fd = open_once(family, type, protocol);
-    if (missed_descriptor(fd) && s->make_room && s->make_room(s->owner))
+    int fd;
+    do /* again when somebody else was quicker */
         fd = open_once(family, type, protocol);
+    while (missed_descriptor(fd) && s->make_room && s->make_room(s->owner));
     s->no_descriptor = missed_descriptor(fd);
     return fd;
 }

@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "core/own.h"
@@ -336,6 +337,54 @@ static void given_up_while_connecting(void **state)
     assert_int_equal(rig.worker->dials.live, 0);
 }
 
+static void ask_as(int who, const char *host)
+{
+    char request[200];
+    snprintf(request, sizeof request, "GET http://%s/ HTTP/1.1\r\nHost: x\r\n\r\n", host);
+    rig_say(who, request);
+}
+
+static void answer_it(int far)
+{
+    rig_hears(far);
+    rig_say(far, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+}
+
+/* Another thread may take the descriptor that one idle connection has given up: the next one gives
+ * way too. Here the first one's has a number beyond the limit. */
+static void more_than_one_gives_way(void **state)
+{
+    (void)state;
+    struct rlimit before, low;
+    int taken[512], n = 0, who[3];
+    int origin = rig_origin();
+    for (unsigned i = 0; i < countof(who); i++)
+        who[i] = rig_client();
+    int hole = dup(origin);
+    assert_true(hole >= 0);
+    ask_as(who[0], "one.test");
+    int far = rig_accept(origin);
+    close(hole);
+    ask_as(who[1], "one.test"); /* at the lower number */
+    int other = rig_accept(origin);
+    answer_it(far);
+    answer_it(other);
+    assert_int_equal(rig_count(STAT_upstream_idle), 2);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    low = before;
+    low.rlim_cur = (rlim_t)hole + 1;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+    while (n < (int)countof(taken) && (taken[n] = dup(origin)) >= 0)
+        n++;
+    ask_as(who[2], "two.test"); /* where nobody listens */
+    const char *said = rig_hears(who[2]);
+    while (n > 0)
+        close(taken[--n]);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_has(said, "connect_refused");
+    assert_int_equal(rig_count(STAT_upstream_idle), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -353,6 +402,7 @@ int main(void)
         DIAL_TEST(the_name_does_not_resolve_in_time),
         DIAL_TEST(a_late_family_and_a_failure),
         DIAL_TEST(given_up_while_connecting),
+        DIAL_TEST(more_than_one_gives_way),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
