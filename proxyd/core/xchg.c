@@ -96,13 +96,14 @@ static enum fault expired_fault(const struct xchg *x, const struct conn *c)
     }
 }
 
-/* A client that sees an answer may stop sending. */
-static bool body_given_up(struct xchg *x, const struct conn *c)
+/* A client that sees an answer may stop sending, an origin that gives one may stop reading. */
+static bool body_given_up(struct xchg *x, struct conn *c)
 {
-    if (x->step != STEP_relay || c != x->near.conn || c->wait != WAIT_READ)
+    enum conn_wait of_body = c == x->near.conn ? WAIT_READ : WAIT_WRITE;
+    if (x->step != STEP_relay || c->wait != of_body)
         return false;
     x->up_done = x->up_lost = true;
-    conn_wait_moved(x->near.conn, WAIT_READ);
+    conn_wait_moved(c, of_body);
     return true;
 }
 

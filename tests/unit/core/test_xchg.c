@@ -380,6 +380,26 @@ static void a_failed_body_leaves_no_time(void **state)
     assert_int_equal(rig_faults(FAULT_upstream_write_timeout), 0);
 }
 
+/* An origin that answers early may leave the rest of the body where it is. */
+static void an_answer_instead_of_reading(void **state)
+{
+    (void)state;
+    ask(ASK("POST", "/", "Transfer-Encoding: chunked\r\n"));
+    struct xchg *x = rig_near()->owner.xchg;
+    struct stream_ops full = *x->far.conn->stream.ops;
+    full.sendv = send_nothing;
+    x->far.conn->stream.ops = &full;
+    rig_say(client, "5\r\nhello\r\n");
+    assert_has(answered("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n1"), "\r\n1");
+    for (int i = 2; i < 9; i++) {
+        char digit[2] = { (char)('0' + i), 0 };
+        rig_later(20000);
+        assert_string_equal(answered(digit), digit);
+    }
+    assert_int_equal(rig_faults(FAULT_upstream_write_timeout), 0);
+    assert_int_equal(rig.worker->xchgs.live, 0);
+}
+
 /* Nobody reads the body behind a refusal, so the time for it does not cut the refusal. */
 static void a_refusal_taken_late(void **state)
 {
@@ -677,6 +697,7 @@ int main(void)
         XCHG_TEST(a_flow_that_never_pauses),
         XCHG_TEST(a_body_that_never_pauses),
         XCHG_TEST(a_failed_body_leaves_no_time),
+        XCHG_TEST(an_answer_instead_of_reading),
         XCHG_TEST(a_refusal_taken_late),
         XCHG_TEST(a_client_that_resets),
         XCHG_TEST(the_body_limit),
