@@ -70,7 +70,7 @@ FUZZERS := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 # Anything else in tests/unit and tests/fuzz is a helper that every test there may call.
 UNIT_HELP := $(filter-out $(UNITS),$(sort $(wildcard tests/unit/*.c tests/unit/*/*.c)))
 # Unit programs can refuse memory: tests/unit/help_memory.h.
-UNIT_WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=mmap
+UNIT_WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=mmap
 FUZZ_HELP := $(filter-out $(FUZZERS),$(sort $(wildcard tests/fuzz/*.c)))
 C_FILES := $(SOURCES) $(UNITS) $(UNIT_HELP) $(FUZZERS) $(FUZZ_HELP) $(wildcard tests/*.c bench/src/*.c bench/micro/*.c)
 H_FILES := $(wildcard proxyd/*.h proxyd/*/*.h filters/*.h policy/*.h pac/*.h admin/*.h tests/*/*.h tests/*/*/*.h)

@@ -13,7 +13,6 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "base/must.h"
 
 enum { RETIRED_MS = 60000 };
 
@@ -114,12 +113,14 @@ static void free_retired(u64 now_ms)
     }
 }
 
-void addrclass_set_local(const struct addr *list, size_t n)
+bool addrclass_set_local(const struct addr *list, size_t n)
 {
     u32 slots = 4;
     while (slots < 2 * n)
         slots *= 2;
-    struct local_set *set = must_zalloc(sizeof *set + slots * sizeof set->slot[0]);
+    struct local_set *set = calloc(1, sizeof *set + slots * sizeof set->slot[0]);
+    if (set == NULL)
+        return false;
     set->mask = slots - 1;
     for (size_t k = 0; k < n; k++) {
         u32 i = home_of(list[k].ip) & set->mask;
@@ -137,6 +138,7 @@ void addrclass_set_local(const struct addr *list, size_t n)
         old->older = retired;
         retired = old;
     }
+    return true;
 }
 
 static bool same_as_published(const struct addr *list, size_t n)
@@ -151,13 +153,18 @@ static bool same_as_published(const struct addr *list, size_t n)
     return set && have == n;
 }
 
-bool addrclass_refresh_local(void)
+static size_t length(const struct ifaddrs *first)
 {
-    struct ifaddrs *first;
-    if (getifaddrs(&first) != 0)
-        return false;
-    size_t n = 0, room = 0;
-    struct addr *list = NULL;
+    size_t n = 0;
+    for (const struct ifaddrs *i = first; i; i = i->ifa_next)
+        n++;
+    return n;
+}
+
+/* Each address once; how many. */
+static size_t collect(const struct ifaddrs *first, struct addr *list)
+{
+    size_t n = 0;
     for (const struct ifaddrs *i = first; i; i = i->ifa_next) {
         if (i->ifa_addr == NULL)
             continue;
@@ -166,19 +173,23 @@ bool addrclass_refresh_local(void)
         bool known = a.family == 0;
         for (size_t k = 0; k < n && !known; k++)
             known = addr_same_ip(&list[k], &a);
-        if (known)
-            continue;
-        if (n == room) {
-            room = room ? 2 * room : 16;
-            list = must_realloc(list, room * sizeof *list);
-        }
-        list[n++] = a;
+        if (!known)
+            list[n++] = a;
     }
+    return n;
+}
+
+bool addrclass_refresh_local(void)
+{
+    struct ifaddrs *first;
+    if (getifaddrs(&first) != 0)
+        return false;
+    struct addr *list = calloc(length(first) + 1, sizeof *list);
+    size_t n = list ? collect(first, list) : 0;
     freeifaddrs(first);
-    if (!same_as_published(list, n))
-        addrclass_set_local(list, n);
+    bool done = list && (same_as_published(list, n) || addrclass_set_local(list, n));
     free(list);
-    return true;
+    return done;
 }
 
 /* ---- classes ---- */

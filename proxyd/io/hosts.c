@@ -47,23 +47,29 @@ static u32 hash_of(struct slice name)
     return (u32)hash64(hash_process_key(), name.p, name.n);
 }
 
-/* Doubles the array at *p when n elements of `size` bytes fill it. */
-static void room_for_one(void *p, u32 n, u32 *room, size_t size)
+/* Doubles the array at *p when n elements of `size` bytes fill it; false: no memory. */
+static bool room_for_one(void *p, u32 n, u32 *room, size_t size)
 {
     if (n < *room)
-        return;
+        return true;
     void *old;
+    u32 wider = *room ? *room * 2 : 64;
     memcpy(&old, p, sizeof old);
-    *room = *room ? *room * 2 : 64;
-    void *more = must_realloc(old, *room * size);
+    void *more = realloc(old, wider * size);
+    if (more == NULL)
+        return false;
+    *room = wider;
     memcpy(p, &more, sizeof more);
+    return true;
 }
 
+/* NOBODY: no memory. */
 static u32 add_address(struct hosts *h, const struct addr *a)
 {
     if (h->naddresses && addr_same(&h->address[h->naddresses - 1], a))
         return h->naddresses - 1;
-    room_for_one(&h->address, h->naddresses, &h->addresses_room, sizeof *h->address);
+    if (!room_for_one(&h->address, h->naddresses, &h->addresses_room, sizeof *h->address))
+        return NOBODY;
     h->address[h->naddresses] = *a;
     return h->naddresses++;
 }
@@ -86,16 +92,19 @@ static void link_pair(struct hosts *h, u32 index)
     *at = index;
 }
 
-static void make_index(struct hosts *h)
+static bool make_index(struct hosts *h)
 {
     u32 buckets = 16;
     while (buckets < h->npairs)
         buckets *= 2;
     h->mask = buckets - 1;
-    h->bucket = must_alloc(buckets * sizeof *h->bucket);
+    h->bucket = malloc(buckets * sizeof *h->bucket);
+    if (h->bucket == NULL)
+        return false;
     memset(h->bucket, 0xff, buckets * sizeof *h->bucket);
     for (u32 i = 0; i < h->npairs; i++)
         link_pair(h, i);
+    return true;
 }
 
 static bool is_blank(char c)
@@ -117,12 +126,13 @@ static bool take_word(char **at, char *end, struct slice *word)
     return p > from;
 }
 
-static void take_line(struct hosts *h, char *p, char *end)
+/* False: no memory. */
+static bool take_line(struct hosts *h, char *p, char *end)
 {
     struct slice word;
     struct addr a;
     if (!take_word(&p, end, &word) || !addr_parse(word, &a))
-        return;
+        return true;
     u32 address = NOBODY;
     while (take_word(&p, end, &word)) {
         if (word.p[word.n - 1] == '.')
@@ -131,36 +141,52 @@ static void take_line(struct hosts *h, char *p, char *end)
             continue;
         if (address == NOBODY)
             address = add_address(h, &a);
-        room_for_one(&h->pair, h->npairs, &h->pairs_room, sizeof *h->pair);
+        if (address == NOBODY ||
+            !room_for_one(&h->pair, h->npairs, &h->pairs_room, sizeof *h->pair))
+            return false;
         h->pair[h->npairs++] = (struct pair){ .next = NOBODY,
                                               .name = (u32)(word.p - h->text),
                                               .address = address,
                                               .name_n = (u8)word.n,
                                               .hash = hash_of(word) };
     }
+    return true;
 }
 
-/* Takes over text, which is malloc'd. */
-static struct hosts *from_text(char *text, size_t n)
+static bool take_lines(struct hosts *h, char *p, char *end)
 {
-    struct hosts *h = must_zalloc(sizeof *h);
-    h->text = text;
-    for (char *p = text, *end = text + n; p < end;) {
+    while (p < end) {
         char *newline = memchr(p, '\n', (size_t)(end - p));
         char *line_end = newline ? newline : end;
         char *comment = memchr(p, '#', (size_t)(line_end - p));
-        take_line(h, p, comment ? comment : line_end);
+        if (!take_line(h, p, comment ? comment : line_end))
+            return false;
         p = newline ? newline + 1 : end;
     }
-    make_index(h);
-    return h;
+    return true;
+}
+
+/* Takes over text, which is malloc'd. NULL: no memory, for the table or, where text is NULL, for
+ * that. */
+static struct hosts *from_text(char *text, size_t n)
+{
+    struct hosts *h = text ? calloc(1, sizeof *h) : NULL;
+    if (h == NULL) {
+        free(text);
+        return NULL;
+    }
+    h->text = text;
+    if (take_lines(h, text, text + n) && make_index(h))
+        return h;
+    hosts_free(h);
+    return NULL;
 }
 
 struct hosts *hosts_parse(struct slice text)
 {
     size_t n = text.n < HOSTS_LONGEST_FILE ? text.n : HOSTS_LONGEST_FILE;
-    char *copy = must_alloc(n);
-    if (n)
+    char *copy = malloc(n ? n : 1);
+    if (copy && n)
         memcpy(copy, text.p, n);
     return from_text(copy, n);
 }
@@ -206,8 +232,9 @@ struct hosts *hosts_load(const char *path)
     else if ((text = read_all(fd, (size_t)st.st_size, &n)) == NULL)
         error = errno;
     close(fd);
-    errno = error;
-    return text ? from_text(text, n) : NULL;
+    struct hosts *h = error ? NULL : from_text(text, n);
+    errno = error ? error : h ? 0 : ENOMEM;
+    return h;
 }
 
 void hosts_free(struct hosts *h)

@@ -19,10 +19,10 @@ struct hosts;
 
 /* A table from text: lines "ADDRESS NAME…", `#` to the end of the line is a comment. Names lose
  * case and one final dot. A name of several lines has all their addresses, in order, at most 8 per
- * family. The text is copied; longer than HOSTS_LONGEST_FILE is cut there. Never NULL. */
+ * family. The text is copied; longer than HOSTS_LONGEST_FILE is cut there. NULL: no memory. */
 struct hosts *hosts_parse(struct slice text);
 /* A table from a regular file; NULL with errno (EFBIG: longer than HOSTS_LONGEST_FILE; EINVAL: no
- * regular file). */
+ * regular file; ENOMEM). */
 struct hosts *hosts_load(const char *path);
 void hosts_free(struct hosts *h);
 
@@ -35,7 +35,8 @@ struct hosts_file;
 struct hosts_file *hosts_file_new(const char *path);
 void hosts_file_free(struct hosts_file *f);
 /* One thread only, one that may block. Looks at the file at most every 2 s; a file that is gone is
- * an empty table, one that cannot be read now leaves the old table. True: a new one is in place. */
+ * an empty table, one that cannot be read now, for want of memory too, leaves the old table. True:
+ * a new one is in place. */
 bool hosts_file_refresh(struct hosts_file *f);
 /* hosts_find on the current table; any thread. */
 unsigned hosts_file_find(struct hosts_file *f, struct slice name,

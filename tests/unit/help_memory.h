@@ -1,6 +1,6 @@
 /*
- * A system that refuses memory: in every unit program malloc, calloc and mmap of proxyd's own code
- * go through here (the linker's --wrap), what libraries allocate does not.
+ * A system that refuses memory: in every unit program malloc, calloc, realloc and mmap of proxyd's
+ * own code go through here (the linker's --wrap), what libraries allocate does not.
  */
 #ifndef TESTS_HELP_MEMORY_H
 #define TESTS_HELP_MEMORY_H

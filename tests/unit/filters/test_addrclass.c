@@ -13,6 +13,8 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/help_memory.h"
+
 static void check(const char *text, enum addr_class want)
 {
     struct addr a;
@@ -308,6 +310,26 @@ static void refresh_reads_interfaces(void **state)
     addrclass_set_local(NULL, 0);
 }
 
+/* It is read again all the time: without memory for a new set the old one stays. */
+static void refresh_without_memory(void **state)
+{
+    struct addr a = { .ip = { 9, 9, 9, 9 }, .family = AF_INET };
+    (void)state;
+    addrclass_set_local(&a, 1);
+    for (unsigned nth = 1;; nth++) {
+        memory_refuse(nth, false);
+        bool done = addrclass_refresh_local();
+        if (memory_relent() == 0) {
+            assert_true(done && nth > 2);
+            break;
+        }
+        assert_false(done);
+        assert_int_equal(addr_class(&a), CLASS_LOOPBACK);
+    }
+    assert_int_equal(addr_class(&a), CLASS_PUBLIC);
+    addrclass_set_local(NULL, 0);
+}
+
 static atomic_bool stop;
 
 static void *ask(void *arg)
@@ -438,6 +460,7 @@ int main(void)
         cmocka_unit_test(order_of_classes),
         cmocka_unit_test(many_own_addresses),
         cmocka_unit_test(refresh_reads_interfaces),
+        cmocka_unit_test(refresh_without_memory),
         cmocka_unit_test(readers_during_refresh),
         cmocka_unit_test(names_and_faults),
     };

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "tests/unit/help_clock.h"
+#include "tests/unit/help_memory.h"
 
 /* All addresses of a name, blank between them. */
 static const char *found(const struct hosts *h, const char *name)
@@ -187,6 +188,34 @@ static void loading(void **state)
     assert_int_equal(errno, EFBIG);
 }
 
+/* The file changes while the process runs: without memory for a new table the old one stays. */
+static void loading_without_memory(void **state)
+{
+    (void)state;
+    char text[4096];
+    struct text t = text_in(text, sizeof text - 1);
+    for (unsigned i = 0; i < 200; i++)
+        text_fmt(&t, "10.0.0.%u n%u\n", i, i);
+    text[t.n] = 0;
+    write_file(text);
+    unsigned refused = 0;
+    for (unsigned nth = 1;; nth++, refused++) {
+        memory_refuse(nth, false);
+        struct hosts *h = hosts_load(path);
+        if (memory_relent() == 0) {
+            assert_int_equal(hosts_count(h), 200);
+            hosts_free(h);
+            break;
+        }
+        assert_null(h);
+        assert_int_equal(errno, ENOMEM);
+    }
+    assert_true(refused >= 4);
+    memory_refuse(1, false);
+    assert_null(hosts_parse(SLICE("1.2.3.4 a\n")));
+    memory_relent();
+}
+
 static const char *file_finds(struct hosts_file *f, const char *name)
 {
     static char area[64];
@@ -271,6 +300,7 @@ int main(void)
         cmocka_unit_test(bounded_per_name),
         cmocka_unit_test(a_block_list),
         cmocka_unit_test(loading),
+        cmocka_unit_test(loading_without_memory),
         cmocka_unit_test(follows_the_file),
         cmocka_unit_test(no_file),
     };
