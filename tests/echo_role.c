@@ -54,25 +54,25 @@ int main(void)
         .error.to = LOG_NONE,
     };
     static const char ask[] = "GET /echo-me HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    char reply[4096] = "";
     struct engine e = { .conf = &conf,
                         .nworkers = 1,
+                        .workers = (struct worker *[1]){ NULL },
                         .shelf = shelf_new(),
                         .peers = peers_new(),
                         .dns = dns_shared_new(&(struct dns_conf_io){ .timeout_ms = 100 }),
                         .log_writer = log_writer_new(-1, -1, 1),
                         .pseudonym = "echo",
                         .accepting = { .start = start, .stop = stop } };
-    char reply[4096] = "";
     must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, end) == 0);
     must(write(end[0], ask, sizeof ask - 1) == sizeof ask - 1);
-    struct worker *w = worker_new(&e, 0);
-    must(w != NULL);
+    must((e.workers[0] = worker_new(&e, 0)) != NULL);
     log_writer_start(e.log_writer);
-    worker_start(w);
+    worker_start(e.workers[0]);
     for (int i = 0; i < 200 && read(end[0], reply, sizeof reply - 1) <= 0; i++)
         usleep(10000);
-    worker_drain(w, DRAIN_NOW);
-    worker_join(w);
+    worker_drain(e.workers[0], DRAIN_NOW);
+    worker_join(e.workers[0]);
     log_writer_stop(e.log_writer);
     bool good = strncmp(reply, "HTTP/1.1 200 OK\r\n", 17) == 0 && strstr(reply, "\r\n\r\n/echo-me");
     printf("echo_role: %s\n", good ? "the engine answers without a direction" : reply);

@@ -112,14 +112,26 @@ static void end_of_turn(struct loop *l)
         w->log_pending = w->log_urgent = false;
     }
     count_buffers(thread_of(w));
-    if (w->draining && list_empty(&w->near_conns))
+    if (w->draining && list_empty(&w->near_conns) &&
+        atomic_load(&w->engine->closed) == w->engine->nworkers)
         l->stop = true;
+}
+
+/* Nobody leaves while another one may still hand a client over: that letter would not be opened. */
+static void close_door(struct worker *w)
+{
+    struct engine *e = w->engine;
+    if (atomic_fetch_add(&e->closed, 1) + 1 < e->nworkers)
+        return;
+    for (u32 i = 0; i < e->nworkers; i++)
+        loop_wake(&e->workers[i]->loop);
 }
 
 static void open_drain_letter(struct letter *l, void *receiver)
 {
     struct worker *w = receiver;
     struct drain_letter *d = container_of(l, struct drain_letter, letter);
+    bool first = !w->draining;
     if (d->how > w->draining)
         w->draining = d->how;
     if (w->id == 0)
@@ -128,6 +140,8 @@ static void open_drain_letter(struct letter *l, void *receiver)
     w->engine->accepting.stop(w);
     pool_drain(w);
     near_drain(w);
+    if (first)
+        close_door(w);
 }
 
 void worker_drain(struct worker *w, enum drain_state how)

@@ -91,7 +91,8 @@ struct engine {
     u32 max_clients;         /* limits clients, clamped by the descriptor limit */
     _Alignas(CACHE_LINE) _Atomic u32 clients; /* open client connections of all workers */
     _Atomic u32 pipes;                        /* 1 MB splice pipes in use */
-    _Atomic u64 cut; /* exchanges and tunnels ended by the drain deadline */
+    _Atomic u32 closed; /* workers that drain, and so hand no client over any more */
+    _Atomic u64 cut;    /* exchanges and tunnels ended by the drain deadline */
 };
 
 static inline u64 worker_ms(const struct worker *w)

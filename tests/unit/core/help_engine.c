@@ -213,6 +213,7 @@ static void drain(struct worker *w)
     pool_drain(w);
     near_drain(w);
     loop_turn(&w->loop, 0);
+    w->draining = DRAIN_NO;
 }
 
 static void assert_nothing_left(const struct worker *w)
@@ -226,12 +227,15 @@ static void assert_nothing_left(const struct worker *w)
     assert_int_equal(atomic_load(&w->open), 0);
 }
 
-/* The thread runs only to end: so everything is freed the way it is in the daemon. */
-static void free_worker(struct worker *w)
+/* The threads run only to end: so everything is freed the way it is in the daemon. */
+static void free_workers(void)
 {
-    worker_drain(w, DRAIN_NOW);
-    worker_start(w);
-    worker_join(w);
+    for (u32 i = 0; i < rig.engine.nworkers; i++) {
+        worker_drain(rig.workers[i], DRAIN_NOW);
+        worker_start(rig.workers[i]);
+    }
+    for (u32 i = 0; i < rig.engine.nworkers; i++)
+        worker_join(rig.workers[i]);
 }
 
 int rig_tear_down(void **state)
@@ -243,8 +247,8 @@ int rig_tear_down(void **state)
     for (u32 i = 0; i < rig.engine.nworkers; i++) {
         drain(rig.workers[i]);
         assert_nothing_left(rig.workers[i]);
-        free_worker(rig.workers[i]);
     }
+    free_workers();
     assert_int_equal(atomic_load(&rig.engine.clients), 0);
     assert_int_equal(atomic_load(&rig.engine.pipes), 0);
     log_writer_start(rig.engine.log_writer);

@@ -2,6 +2,7 @@
 #include "core/internal.h"
 
 #include "core/near.h"
+#include "core/thread.h"
 #include "help_engine.h"
 #include "tests/unit/help_memory.h"
 
@@ -136,15 +137,13 @@ static void draining(void **state)
     ask(&a, GET("http://origin.test/list"));
     int far = rig_accept(origin);
     rig_say(far, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nli");
-    w->draining = DRAIN_GRACEFUL;
-    near_drain(w);
+    worker_drain(w, DRAIN_GRACEFUL);
     rig_turn();
     assert_false(a.ended || w->loop.stop);
     assert_false(internal_open(w, &rig.listener, SLICE(GET("/path")), &a.asker));
-    w->draining = DRAIN_NOW;
-    near_drain(w);
-    assert_true(a.ended && !a.whole);
+    worker_drain(w, DRAIN_NOW);
     rig_turn();
+    assert_true(a.ended && !a.whole);
     assert_true(w->loop.stop);
 }
 
