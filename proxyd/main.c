@@ -167,7 +167,10 @@ static bool make_engine(struct process *p)
     e->max_clients = clamp_clients(&c->limits);
     name_ourselves(p);
     note_own_addresses(p);
-    addrclass_refresh_local();
+    if (!addrclass_refresh_local()) { /* unknown, they would pass as public ones */
+        say("error: cannot learn this machine's own addresses: %s", strerror(errno));
+        return false;
+    }
     e->accepting = (struct accepting){ listen_start, listen_stop, listen_resume };
     e->shelf = shelf_new();
     e->peers = peers_new();
@@ -305,8 +308,8 @@ struct look_around {
 static void look_around(struct offload_job *job)
 {
     struct look_around *l = container_of(job, struct look_around, job);
+    addrclass_refresh_local(); /* first: a file may hang */
     dns_shared_refresh_hosts(l->dns);
-    addrclass_refresh_local();
     atomic_store(&l->busy, false);
 }
 

@@ -14,10 +14,12 @@ import pytest
 from lib import conf, metrics
 from lib.blackhole import BlackHole
 from lib.client import Client, fetch
+from lib.daemon import StartFailed
 from lib.faults import assert_refused
 from lib.netns import ip, network
 from lib.ports import free_port, release
 from lib.origin import Origin, ok, read_body, send, wait
+from lib.preload import preload
 from lib.times import until, within
 
 #: Everything is allowed, and nothing but public addresses is reached.
@@ -458,3 +460,17 @@ def test_the_pool_belongs_to_a_name_and_port(proxyd, origin):
     for name in ("origin.test", "other.test", "127.0.0.1", "origin.test", "other.test", "ORIGIN.TEST."):
         assert fetch(daemon.port, f"http://{name}:{origin.port}/").status == 200
     assert len(origin.connections) == 3
+
+
+# -- what cannot be known -------------------------------------------------------------------------
+
+def test_no_start_without_the_own_addresses(proxyd, tmp_path):
+    """This machine's public addresses count as loopback; unknown they would pass for public."""
+    env = preload(tmp_path, "no_netlink", """
+        #include <errno.h>
+        int getifaddrs(void *out) { (void)out; errno = EAFNOSUPPORT; return -1; }
+        """)
+    with pytest.raises(StartFailed) as failed:
+        proxyd(conf.forward(), env=env)
+    assert failed.value.code == 1
+    assert "cannot learn this machine's own addresses: Address family not" in failed.value.stderr

@@ -1,12 +1,11 @@
 """A disk that goes away: whoever asks for a file of that name then waits for ever.
 
-The libc's stat is put before the real one (LD_PRELOAD) in the daemon; the file `gone` in its folder
-takes the disk away, and `asked` appears when somebody has begun to wait.
+The libc's stat is another one in the daemon; the file `gone` in its folder takes the disk away, and
+`asked` appears when somebody has begun to wait.
 """
 import os
-import subprocess
 
-from .skip import need
+from .preload import preload
 from .times import until
 
 _SOURCE = r"""
@@ -34,12 +33,9 @@ class DeadDisk:
     """The hosts file of a daemon started with env=disk.env stands on it."""
 
     def __init__(self, folder):
-        source, library = folder / "dead_disk.c", folder / "dead_disk.so"
-        source.write_text(_SOURCE)
-        subprocess.run([need("gcc"), "-shared", "-fPIC", "-o", library, source], check=True)
         # the thread that hangs is left behind, and told; TSan need not tell it too
         quiet = os.environ.get("TSAN_OPTIONS", "exitcode=97") + ":report_thread_leaks=0"
-        self.env = {"LD_PRELOAD": str(library), "TSAN_OPTIONS": quiet}
+        self.env = preload(folder, "dead_disk", _SOURCE) | {"TSAN_OPTIONS": quiet}
 
     @staticmethod
     def goes_away(daemon):
