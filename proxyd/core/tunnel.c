@@ -17,7 +17,13 @@
 #include "core/near.h"
 #include "io/pipe.h"
 
-enum { LONG_FLOW = 1 << 20, SHARE_BYTES = 2 << 20, SHARE_READS = 8, PIPE_REST_MS = 2000 };
+enum {
+    LONG_FLOW = 1 << 20,
+    SHARE_BYTES = 2 << 20,
+    SHARE_READS = 8,
+    PIPE_REST_MS = 2000,
+    STILL_MS = 2000, /* without a byte for so long: nothing is under way */
+};
 
 struct half {
     u64 moved;
@@ -95,6 +101,27 @@ static void end_broken(struct tunnel *t, unsigned broken)
 {
     sock_abort(t->side[1 - broken]->stream.io.fd);
     end(t, FAULT_NONE);
+}
+
+/* Something of this direction is on its way, or its sink waits for nothing but the end. */
+static bool is_under_way(const struct tunnel *t, unsigned i)
+{
+    const struct half *h = &t->half[i];
+    const struct buf *in = t->side[i]->in;
+    if (h->ended)
+        return false;
+    if (h->pipe.held || t->side[1 - i]->out || (in && buf_len(in)) || t->half[1 - i].ended)
+        return true;
+    return worker_ms(t->worker) < t->active_ms + STILL_MS;
+}
+
+/* It is we who end it: a stream that is cut by this must not look as if its source had ended. */
+static void end_early(struct tunnel *t, enum fault f)
+{
+    for (unsigned i = 0; i < 2; i++)
+        if (is_under_way(t, i))
+            sock_abort(t->side[1 - i]->stream.io.fd);
+    end(t, f);
 }
 
 static void note_moved(struct tunnel *t, struct half *h, size_t n)
@@ -276,11 +303,11 @@ void tunnel_expired(struct timer *timer)
     const struct timeouts_conf *limit = &t->worker->engine->conf->timeouts;
     u64 now = worker_ms(t->worker);
     if (limit->tunnel_lifetime != UINT32_MAX && now >= t->born_ms + limit->tunnel_lifetime) {
-        end(t, FAULT_tunnel_lifetime);
+        end_early(t, FAULT_tunnel_lifetime);
         return;
     }
     if (limit->tunnel_idle != UINT32_MAX && now >= t->active_ms + limit->tunnel_idle) {
-        end(t, FAULT_tunnel_idle_timeout);
+        end_early(t, FAULT_tunnel_idle_timeout);
         return;
     }
     for (unsigned i = 0; i < 2; i++)
@@ -291,7 +318,7 @@ void tunnel_expired(struct timer *timer)
 void tunnel_cut(struct tunnel *t)
 {
     atomic_fetch_add(&t->worker->engine->cut, 1);
-    end(t, FAULT_draining);
+    end_early(t, FAULT_draining);
 }
 
 static void adopt(struct tunnel *t, unsigned i, struct conn *c)

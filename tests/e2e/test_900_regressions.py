@@ -9,7 +9,7 @@ import pytest
 from lib import conf, metrics
 from lib.client import Client, chunked, fetch, hard_reset, request
 from lib.faults import assert_refused
-from lib.origin import Closed, call, chunks, ok, pause, read_body, send
+from lib.origin import Closed, call, chunks, ok, pause, read_body, send, wait
 from lib.times import SOON, Stopwatch, until, within
 from lib.wire import Ended
 
@@ -291,3 +291,38 @@ def test_the_time_for_a_head_ends_with_the_head(proxyd, origin):
         client.send(request(origin.url("/large")))
         time.sleep(1)
         assert len(client.response().body) == 8 << 20
+
+
+# -- a tunnel that we end ---------------------------------------------------------------------------
+
+def cut_tunnel(daemon, origin, *script, half=False):
+    """What a client sees that reads only when its tunnel is over, and the tunnel's cause."""
+    over = threading.Event()
+    origin.next(*script, wait(over))
+    with Client(daemon.port, rcvbuf=4096) as client:
+        assert client.ask(request(origin.authority, method="CONNECT", host=origin.authority)).status == 200
+        if half:
+            client.half_close()
+        cause = daemon.wait_log("CONNECT", SOON).get("cause")
+        over.set()
+        return cause, len(client.rest()), client.reader.end
+
+
+@pytest.mark.parametrize("limit", ["tunnel-idle", "tunnel-lifetime"])
+def test_a_tunnel_cut_with_bytes_left_does_not_end_orderly(proxyd, origin, limit):
+    """The client reads what the kernel has for it, and then saw an end that the target had not made."""
+    daemon = proxyd(conf.forward(extra=f"timeouts {{ {limit} 500ms; }}"))
+    cause, n, end = cut_tunnel(daemon, origin, send(b"y" * (16 << 20)))
+    assert cause == limit.replace("-", "_") + ("_timeout" if limit == "tunnel-idle" else "")
+    assert n < 16 << 20 and end == "reset"
+
+
+def test_a_client_that_waits_for_the_end_only_gets_no_false_one(proxyd, origin):
+    """It has ended its own direction: any orderly end would say that this is all of the answer."""
+    daemon = proxyd(conf.forward(extra="timeouts { tunnel-idle 3s; }"))
+    assert cut_tunnel(daemon, origin, send(b"part"), half=True) == ("tunnel_idle_timeout", 4, "reset")
+
+
+def test_a_tunnel_at_rest_is_closed_orderly(proxyd, origin):
+    daemon = proxyd(conf.forward(extra="timeouts { tunnel-idle 3s; }"))
+    assert cut_tunnel(daemon, origin, send(b"all")) == ("tunnel_idle_timeout", 3, "eof")
