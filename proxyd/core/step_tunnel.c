@@ -7,7 +7,9 @@ static enum step_result become_tunnel(struct xchg *x)
     struct worker *w = x->worker;
     if (!tunnel_start(x)) {
         x->near.keep = false;
-        x->fault = FAULT_out_of_memory; /* what has been promised cannot be kept: both ends close */
+        x->near.out.kind = BODY_UNTIL_CLOSE;
+        sock_abort(x->far.conn->stream.io.fd);
+        x->fault = FAULT_out_of_memory; /* what has been promised cannot be kept: both are reset */
         return xchg_go(x, STEP_finish);
     }
     pool_rest(x->target);

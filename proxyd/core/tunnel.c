@@ -96,10 +96,12 @@ static void end(struct tunnel *t, enum fault f)
     slab_give(&w->tunnels, t);
 }
 
-/* A reset on one side is a reset on the other: an abrupt end must not look orderly. */
-static void end_broken(struct tunnel *t, unsigned broken)
+/* A reset on one side is a reset on the other: an abrupt end must not look orderly. Nor on the side
+ * itself, for a read or write may have failed while the connection lives. */
+static void end_broken(struct tunnel *t)
 {
-    sock_abort(t->side[1 - broken]->stream.io.fd);
+    for (unsigned i = 0; i < 2; i++)
+        sock_abort(t->side[i]->stream.io.fd);
     end(t, FAULT_NONE);
 }
 
@@ -158,7 +160,7 @@ static void pass_end(struct tunnel *t, unsigned i)
         shutdown(t->side[1 - i]->stream.io.fd, SHUT_WR);
 }
 
-enum half_result { HALF_WAIT, HALF_YIELD, HALF_SOURCE_BROKEN, HALF_SINK_BROKEN };
+enum half_result { HALF_WAIT, HALF_YIELD, HALF_BROKEN };
 
 static enum half_result copy_half(struct tunnel *t, unsigned i);
 
@@ -182,7 +184,7 @@ static enum half_result splice_half(struct tunnel *t, unsigned i)
                 return HALF_WAIT;
             enum sock_result r = pipe_drain(&h->pipe, &to->stream.io, &n);
             if (r != SOCK_OK)
-                return r == SOCK_AGAIN ? HALF_WAIT : HALF_SINK_BROKEN;
+                return r == SOCK_AGAIN ? HALF_WAIT : HALF_BROKEN;
             to->bytes_out += n;
             share += n;
             note_moved(t, h, n);
@@ -194,7 +196,7 @@ static enum half_result splice_half(struct tunnel *t, unsigned i)
         case SOCK_OK: from->bytes_in += n; break;
         case SOCK_AGAIN: return HALF_WAIT;
         case SOCK_END: return leave_pipe(t, i);
-        case SOCK_ERROR: return HALF_SOURCE_BROKEN;
+        case SOCK_ERROR: return HALF_BROKEN;
         }
     }
     return HALF_YIELD;
@@ -214,7 +216,7 @@ static enum half_result copy_half(struct tunnel *t, unsigned i)
                 note_moved(t, h, taken);
             }
             if (r != SOCK_OK)
-                return r == SOCK_AGAIN ? HALF_WAIT : HALF_SINK_BROKEN;
+                return r == SOCK_AGAIN ? HALF_WAIT : HALF_BROKEN;
             promote(t, i);
             if (h->spliced)
                 return splice_half(t, i);
@@ -228,7 +230,7 @@ static enum half_result copy_half(struct tunnel *t, unsigned i)
         reads++;
         switch (conn_fill(from)) {
         case SOCK_AGAIN: return HALF_WAIT;
-        case SOCK_ERROR: return HALF_SOURCE_BROKEN;
+        case SOCK_ERROR: return HALF_BROKEN;
         default: break;
         }
     }
@@ -242,8 +244,8 @@ static bool turn_half(struct tunnel *t, unsigned i)
     if (h->ended)
         return true;
     enum half_result r = h->spliced ? splice_half(t, i) : copy_half(t, i);
-    if (r == HALF_SOURCE_BROKEN || r == HALF_SINK_BROKEN) {
-        end_broken(t, r == HALF_SOURCE_BROKEN ? i : 1 - i);
+    if (r == HALF_BROKEN) {
+        end_broken(t);
         return false;
     }
     conn_drop_in(t->side[i]);
@@ -269,7 +271,7 @@ static void turn(struct tunnel *t)
     u64 before = t->half[0].moved + t->half[1].moved;
     for (unsigned i = 0; i < 2; i++)
         if (unlikely(died_after_its_end(t, i))) {
-            end_broken(t, i);
+            end_broken(t);
             return;
         }
     if (!turn_half(t, 0) || !turn_half(t, 1))

@@ -9,6 +9,7 @@
 #include "core/near.h"
 #include "help_engine.h"
 #include "io/pipe.h"
+#include "tests/unit/help_memory.h"
 
 #define CONNECT "CONNECT one.test:80 HTTP/1.1\r\nHost: one.test:80\r\n\r\n"
 #define OPENED "HTTP/1.1 200 Connection established\r\n\r\n"
@@ -127,6 +128,50 @@ static void resets_pass_through(void **state)
     rig_close(client);
     assert_true(rig_reset(far));
     assert_int_equal(rig_count(STAT_tunnels_open), 0);
+}
+
+static enum sock_result refuse_to_send(struct stream *s, const struct iovec *v, unsigned n,
+                                       size_t *sent)
+{
+    (void)s, (void)v, (void)n;
+    *sent = 0;
+    return SOCK_ERROR;
+}
+
+/* The system may refuse a write though the connection lives: its peer sees no orderly end either. */
+static void a_write_that_fails(void **state)
+{
+    (void)state;
+    open_tunnel_of(rig_client_tcp(), CONNECT);
+    struct stream_ops deaf = *rig_near()->stream.ops;
+    deaf.sendv = refuse_to_send;
+    rig_near()->stream.ops = &deaf;
+    rig_say(far, "x");
+    assert_true(rig_reset(far));
+    assert_true(rig_reset(client));
+}
+
+/* The answer has promised a tunnel; an orderly end would say that there was one, and empty. */
+static void no_memory_for_what_was_promised(void **state)
+{
+    (void)state;
+    unsigned broken = 0, refused = 1;
+    for (unsigned nth = 1; refused; nth++) {
+        int origin = rig_origin();
+        client = rig_client_tcp();
+        memory_refuse(nth, false);
+        rig_say(client, CONNECT);
+        rig_turn();
+        refused = memory_relent();
+        ssize_t n = recv(client, bulk, strlen(OPENED), 0); /* more would take the reset away */
+        if (n <= 0 || memcmp(bulk, OPENED, (size_t)n) != 0 || rig_count(STAT_tunnels_open))
+            continue;
+        far = rig_accept(origin);
+        assert_true(rig_reset(client));
+        assert_true(rig_reset(far));
+        broken++;
+    }
+    assert_int_not_equal(broken, 0);
 }
 
 static void a_reset_after_its_half_close(void **state)
@@ -435,6 +480,8 @@ int main(void)
         RIG_TEST(the_origin_ends_first),
         RIG_TEST(an_end_behind_what_cannot_be_sent_yet),
         RIG_TEST(resets_pass_through),
+        RIG_TEST(a_write_that_fails),
+        RIG_TEST(no_memory_for_what_was_promised),
         RIG_TEST(a_reset_after_its_half_close),
         RIG_TEST(idle_too_long),
         RIG_TEST(lived_too_long),
