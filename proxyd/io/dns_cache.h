@@ -30,7 +30,7 @@ enum {
     DNS_STALE_HOLD_MS = 5000,       /* between two attempts to replace a stale answer */
     DNS_FAILURE_HOLD_MS = 1000,     /* between two attempts at a name that failed */
     DNS_WINNER_MS = 10 * 60 * 1000, /* how long a family hint lives */
-    DNS_PARTIAL_TTL = 30            /* seconds, when only one family could be learned */
+    DNS_PARTIAL_TTL = 5 /* seconds, when only one family could be learned: it may be the dead one */
 };
 
 /* No resolver has said anything of use: what one said before may stand in. */
