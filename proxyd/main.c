@@ -325,11 +325,13 @@ static bool control(struct process *p, const sigset_t *set)
     return finish(p, set, s);
 }
 
-/* The workers are done, but their loops stay until no job of the pool can post to one any more. */
+/* The loops of the workers stay until no job of the pool can post to one any more. */
 static void dismantle(struct process *p, const sigset_t *set, bool hurry)
 {
     offload_end(p->engine.offload);
     admin_stop(p->admin);
+    for (u32 i = 0; i < p->engine.nworkers; i++)
+        worker_join(p->engine.workers[i]);
     log_writer_stop(p->engine.log_writer);
     u64 cut = atomic_load(&p->engine.cut);
     if (cut)
@@ -340,7 +342,7 @@ static void dismantle(struct process *p, const sigset_t *set, bool hurry)
     }
     offload_free(p->engine.offload);
     for (u32 i = 0; i < p->engine.nworkers; i++)
-        worker_join(p->engine.workers[i]);
+        worker_free(p->engine.workers[i]);
     dns_shared_free(p->engine.dns);
     shelf_free(p->engine.shelf);
     peers_free(p->engine.peers);

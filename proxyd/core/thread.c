@@ -1,7 +1,8 @@
 /*
  * Lifetime: worker_new (control thread) → worker_start → the thread runs turns until it is
- * drained and its last client connection is gone → worker_join (control thread). Everything in
- * struct worker but the two atomics belongs to the thread in between.
+ * drained, its last client connection is gone and nobody can hand it another one → worker_join →
+ * worker_free (control thread). Everything in struct worker but the two atomics belongs to the
+ * thread in between.
  */
 #include "core/thread.h"
 
@@ -238,6 +239,10 @@ void worker_start(struct worker *w)
 void worker_join(struct worker *w)
 {
     pthread_join(thread_of(w)->id, NULL);
+}
+
+void worker_free(struct worker *w)
+{
     dns_free(w->dns);
     target_free_all(w);
     loop_free(&w->loop);

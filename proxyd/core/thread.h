@@ -10,7 +10,9 @@ struct worker *worker_new(struct engine *e, u32 id);
 void worker_start(struct worker *w);
 /* From the control thread: DRAIN_GRACEFUL or DRAIN_NOW. */
 void worker_drain(struct worker *w, enum drain_state how);
-/* Waits for the thread and frees everything; the worker must be drained. */
+/* Waits for the thread; the worker must be drained. */
 void worker_join(struct worker *w);
+/* Frees everything of a worker, when all of them are joined: each may wake any other to its end. */
+void worker_free(struct worker *w);
 
 #endif

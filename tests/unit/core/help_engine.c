@@ -236,6 +236,8 @@ static void free_workers(void)
     }
     for (u32 i = 0; i < rig.engine.nworkers; i++)
         worker_join(rig.workers[i]);
+    for (u32 i = 0; i < rig.engine.nworkers; i++)
+        worker_free(rig.workers[i]);
 }
 
 int rig_tear_down(void **state)

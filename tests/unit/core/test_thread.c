@@ -111,6 +111,8 @@ static void join_threads(void)
         worker_join(run[i]);
         close(client[i]);
     }
+    for (u32 i = 0; i < RIG_WORKERS; i++)
+        worker_free(run[i]);
     rig.engine.accepting.start = rig.engine.accepting.stop = nothing;
 }
 
@@ -242,6 +244,7 @@ static void memory_is_divided(void **state)
     worker_drain(w, DRAIN_NOW);
     worker_start(w);
     worker_join(w);
+    worker_free(w);
     atomic_store(&rig.engine.closed, 0);
 }
 
