@@ -194,6 +194,7 @@ void xchg_open(struct conn *c, u32 len)
     if (f == FAULT_NONE) {
         leg_expect_body(&x->near, x->req.body, x->req.body_len);
     } else {
+        x->req.target = target_shown(x->req.target);
         x->fault = f;
         x->step = STEP_refuse;
     }

@@ -8,6 +8,7 @@
 
 #include "base/str.h"
 #include "http/scan.h"
+#include "http/uri.h"
 
 static inline bool is_blank(char c)
 {
@@ -179,6 +180,18 @@ static enum fault first_line(struct msg *m, const char *head, u32 len,
     return FAULT_NONE;
 }
 
+/* What follows the target: SP HTTP-version. */
+static enum fault version_after_target(struct slice rest, u8 *minor)
+{
+    if (rest.n == 0)
+        return FAULT_bad_request_line;
+    if (rest.p[0] != ' ')
+        return FAULT_bad_target;
+    if (likely(rest.n == 9))
+        return parse_version(rest.p + 1, minor);
+    return slice_find(slice_skip(rest, 1), ' ') ? FAULT_bad_target : FAULT_bad_request_line;
+}
+
 /* method SP request-target SP HTTP-version: exactly two blanks (RFC 9112 section 3). */
 static enum fault parse_request_line(struct msg *m, struct slice line)
 {
@@ -193,14 +206,16 @@ static enum fault parse_request_line(struct msg *m, struct slice line)
     m->method = method_find(m->method_text);
     const char *target = ++p;
     p = scan_no_target(line.p, p, end);
-    m->target = slice_range(target, p);
-    if (p == end)
-        return FAULT_bad_request_line;
-    if (*p != ' ' || p == target)
-        return FAULT_bad_target;
-    if (end - ++p == 8)
-        return parse_version(p, &m->minor);
-    return memchr(p, ' ', (size_t)(end - p)) ? FAULT_bad_target : FAULT_bad_request_line;
+    if (p == target)
+        return p == end ? FAULT_bad_request_line : FAULT_bad_target;
+    enum fault f = target_take(slice_range(target, p), m->arena, &m->target);
+    if (f)
+        return f;
+    struct slice rest = slice_range(p, end);
+    f = version_after_target(rest, &m->minor);
+    if (unlikely(f) && (slice_find(rest, '@') || slice_find(rest, '%')))
+        m->target.n = 0; /* perhaps it is one half of a password, with the other in the rest */
+    return f;
 }
 
 enum fault request_parse(struct msg *m, const char *head, u32 len, const struct head_limits *limits)

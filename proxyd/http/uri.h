@@ -7,6 +7,7 @@
 #define HTTP_URI_H
 
 #include "base/addr.h"
+#include "base/arena.h"
 #include "base/fault.h"
 #include "http/token.h"
 
@@ -41,11 +42,23 @@ struct target_uri {
     bool has_port;
 };
 
+/* The target as everybody may see it, from what stood between the blanks of the request line (at
+ * least one byte): "user:password@" is taken off, in every form but origin-form, where it is a part
+ * of the path. Up to the last '@' of the authority, as browsers and curl read it; not when there is
+ * a backslash in it, which some take for a slash: target_parse refuses that. *out is raw itself or
+ * a copy in the arena. FAULT_NONE, or out_of_memory (also with arena NULL), and *out is empty. */
+enum fault target_take(struct slice raw, struct arena *arena, struct slice *out);
+
+/* What may be shown of a target that was refused. Where no host and port can be read, everything
+ * that may be a password is left out: what is before the last '@' or "%40", and what follows a ':'
+ * or '%' in the rest. A piece of the target, perhaps empty. */
+struct slice target_shown(struct slice target);
+
 /* Which form is allowed depends on the method: CONNECT takes authority-form only and nothing else
  * takes it; "*" is for OPTIONS. FAULT_NONE, bad_target, bad_scheme (absolute-form, scheme not http)
- * or bad_connect_target. Userinfo, an empty host, port 0 and an empty port are refused. What is
- * spelled like `host`, the parsed Host field, takes that over instead of being parsed again:
- * clients say their target twice. NULL: there is none, or it was bad. */
+ * or bad_connect_target. Userinfo (see target_take), an empty host, port 0 and an empty port are
+ * refused. What is spelled like `host`, the parsed Host field, takes that over instead of being
+ * parsed again: clients say their target twice. NULL: there is none, or it was bad. */
 enum fault target_parse(enum method method, struct slice target, const struct authority *host,
                         struct target_uri *out);
 

@@ -91,9 +91,9 @@ head("protocol-binary", b"\x00\x01\x02\x03\xff\xfe\r\n\r\n", LINE + "|not_http|b
 # -- the target -----------------------------------------------------------------------------------
 
 TARGET = "bad_target|bad_host"
-head("target-userinfo", b"GET http://user@AT@@/evil HTTP/1.1" + REST, TARGET)
-head("target-userinfo-password", b"GET http://user:pw@AT@@/evil HTTP/1.1" + REST, TARGET)
-head("target-userinfo-empty", b"GET http://@AT@@/evil HTTP/1.1" + REST, TARGET)
+head("target-userinfo-backslash", b"GET http://evil.test\\@AT@@/evil HTTP/1.1" + REST, TARGET)
+head("target-userinfo-no-host", b"GET http://user:pw@AT@/evil HTTP/1.1" + REST, TARGET)
+head("target-userinfo-behind", b"GET http://@@AT@/evil HTTP/1.1" + REST, TARGET)
 head("target-backslash-host", b"GET http://@\\evil.test/evil HTTP/1.1" + REST, TARGET)
 head("target-no-host", b"GET http:///evil HTTP/1.1" + REST, TARGET)
 head("target-only-port", b"GET http://:80/evil HTTP/1.1" + REST, TARGET)

@@ -49,7 +49,7 @@ CASES = {
 for _target in ("origin.test", "origin.test:", ":443", "/", "*", "http://origin.test:443", "https://origin.test/",
                 "origin.test:443/", "/origin.test:443", "origin.test:0", "origin.test:65536",
                 "origin.test:18446744073709552059", "origin.test:-443", "origin.test:0x1bb", "origin.test:443:443",
-                "origin.test,other.test:443", "user@AT@origin.test:443", "..:443", "origin%2etest:443",
+                "origin.test,other.test:443", "user@AT@:443", "..:443", "origin%2etest:443",
                 "[::1]", "[::1]443", "[::1:443", "::1:443", "[zz]:443", "[::1%25lo]:443", "256.1.1.1:443"):
     CASES[f"connect {_target}"] = Case(f"CONNECT {_target} HTTP/1.1\r\nHost: origin.test:443\r\n\r\n",
                                        "bad_connect_target|bad_target", True)

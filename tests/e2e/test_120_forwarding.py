@@ -10,6 +10,7 @@ from lib import conf
 from lib.client import Client, fetch, request
 from lib.faults import assert_refused
 from lib.origin import Origin, call, ok, read_eof, send, wait
+from lib.times import until
 
 VIA = re.compile(r"1\.[01] ([A-Za-z0-9._:-]+)")
 
@@ -90,6 +91,53 @@ def test_empty_lines_before_a_request_are_ignored(rig):
     """RFC 9112 2.2: some clients send one after a body."""
     seen = forwarded(rig, b"\r\nGET http://@/crlf HTTP/1.1\r\nHost: @\r\n\r\n", "/crlf")
     assert seen.line == "GET /crlf HTTP/1.1"
+
+
+# -- user and password in the target --------------------------------------------------------------
+
+@pytest.mark.parametrize("userinfo", ["user:pass-word%2F", "user%40corp:pass-word", "user:p@ss@pass-word", ":pass-word",
+                                      "pass-word", ":", ""])
+def test_userinfo_is_taken_off(proxyd, origin, userinfo):
+    """As wget, apt, Java and Python send it. It is for nobody but the client."""
+    daemon = proxyd(conf.forward(extra="log error { to stderr; level debug; }"))
+    with Client(daemon.port) as client:
+        answer = client.ask(f"GET http://{userinfo}@{origin.authority}/in?q HTTP/1.1\r\nHost: {origin.authority}\r\n\r\n")
+        assert answer.status == 200
+        assert b"pass-word" not in client.ask(
+            f"TRACE http://{userinfo}@{origin.authority}/in HTTP/1.1\r\nHost: x\r\nMax-Forwards: 0\r\n\r\n").body
+    seen = origin.request("/in?q")
+    assert seen.raw.startswith(f"GET /in?q HTTP/1.1\r\nHost: {origin.authority}\r\n".encode())
+    assert b"pass-word" not in seen.raw and not seen.has("Authorization")
+    assert f'"GET http://{origin.authority}/in?..." 200' in daemon.wait_log("GET")
+    assert "pass-word" not in daemon.stdout() + daemon.stderr()
+
+
+UNSEEN = [  # each refused, for whatever reason
+    "GET https://user:pass-word@a/ HTTP/1.1", "GET http://user:pass-word@a:0/ HTTP/1.1", "GET http://user:pass-word@/ HTTP/1.1",
+    "GET http://user:x/pass-word@a/ HTTP/1.1", "GET http://user:x?pass-word@a/ HTTP/1.1",
+    "GET http://user:pass-word HTTP/1.1", "GET http://user:pass-word%40a/ HTTP/1.1", "GET user:pass-word@a:80 HTTP/1.1",
+    "GET http://user:pass-word x@a/ HTTP/1.1", "GET http://user:x pass-word@a/ HTTP/1.1", "GET http://user:pass-word@a/ HTTP/3.0",
+    "GET http://user:pass-word@a/", "GET http://user:pass-word\\@a/ HTTP/1.1", "GET http:user:pass-word@a/ HTTP/1.1",
+    "CONNECT user:pass-word@a HTTP/1.1", "CONNECT http://user:pass-word@a/ HTTP/1.1", "GET http://user:pass-word@a/\x01 HTTP/1.1",
+    "G(T http://user:pass-word@a/ HTTP/1.1", "GET http://user:pass-word@a/denied HTTP/1.1", "CONNECT user:pass-word@a:25 HTTP/1.1",
+    "GET http://user:pass-word@a/" + "x" * 20000 + " HTTP/1.1",
+]
+
+
+def test_userinfo_of_a_refused_target_is_seen_nowhere(proxyd):
+    """Neither in the page, in any of its forms, nor in a log; the fault need not be the target's."""
+    daemon = proxyd(conf.forward(rules="deny no { path /denied; } allow all { }", extra="log error { to stderr; level debug; }"))
+    for line in UNSEEN:
+        for kind in ("text/html", "application/json", "text/plain"):
+            with Client(daemon.port) as client:
+                answer = client.ask(f"{line}\r\nHost: a\r\nAccept: {kind}\r\n\r\n".encode())
+            assert answer.status >= 400, line
+            assert "pass-word" not in repr(answer.body) + repr(answer), line
+    for fields in ("X : y", "Content-Length: x", "Host: user:pass-word@a"):
+        with Client(daemon.port) as client:
+            assert b"pass-word" not in client.ask(f"GET http://user:pass-word@a/ HTTP/1.1\r\nHost: a\r\n{fields}\r\n\r\n").body
+    assert until(lambda: len(daemon.log(" cause=")) == 3 * len(UNSEEN) + 3)
+    assert "pass-word" not in daemon.stdout() + daemon.stderr()
 
 
 # -- Host -----------------------------------------------------------------------------------------

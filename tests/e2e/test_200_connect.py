@@ -19,6 +19,7 @@ from lib.echo_server import pattern
 from lib.faults import FAULTS, assert_refused
 from lib.origin import Origin, call, close, half_close, ok, read, read_eof, reset, send, wait
 from lib.times import SOON, Stopwatch, until, within
+from lib.ways import fill
 from lib.wire import Ended, Silent
 
 RIG = conf.forward(extra=metrics.ADMIN)
@@ -57,7 +58,7 @@ BAD_TARGETS = """
     origin.test:0  origin.test:00000  origin.test:65536  origin.test:99999  origin.test:100000
     origin.test:4294967739  origin.test:18446744073709552059  origin.test:000443  origin.test:-443
     origin.test:+443  origin.test:0x1bb  origin.test:443a  origin.test:https  origin.test:4_4  origin.test:443:443
-    origin.test,other.test:443  user@origin.test:443  user:secret@origin.test:443  @origin.test:443
+    origin.test,other.test:443  user@:443  user:secret@origin.test  user\\x@origin.test:443
     origin.test@:443  ..:443  .:443  origin..test:443  .origin.test:443  origin.test..:443  origin%2etest:443
     origin.test%00:443  origin\\test:443  <origin>:443  "origin.test":443  origin[.test]:443
     [::1]  [::1]443  [::1]:  [::1]x:443  [::1:443  ::1]:443  ::1:443  []:443  [1]:443  [127.0.0.1]:443  [zz]:443
@@ -107,11 +108,12 @@ def test_host_beside_the_authority(rig, fields, cause):
 
 @pytest.mark.parametrize("raw", [
     "CONNECT @ HTTP/1.1\r\nHost: evil.test:1\r\n\r\n", "CONNECT @ HTTP/1.0\r\n\r\n",
+    "CONNECT user:secret@AT@@ HTTP/1.1\r\nHost: @\r\n\r\n", "CONNECT @AT@@ HTTP/1.1\r\nHost: @\r\n\r\n",
     "CONNECT @ HTTP/1.0\r\nHost: @\r\n\r\n", "CONNECT @ HTTP/1.1\r\nHost: @\r\nProxy-Connection: keep-alive\r\n"
     "User-Agent: x\r\nProxy-Authorization: Basic eA==\r\n\r\n"])
 def test_good_heads(rig, raw):
     with Client(rig.port) as client:
-        assert client.ask(raw.replace("@", rig.origin.authority)).status == 200
+        assert client.ask(fill(raw.encode(), rig.origin.authority.encode())).status == 200
         assert client.ask(b"GET /in HTTP/1.1\r\nHost: x\r\n\r\n").status == 200
     assert rig.origin.request("/in").raw == b"GET /in HTTP/1.1\r\nHost: x\r\n\r\n", "nothing of the head leaks"
 

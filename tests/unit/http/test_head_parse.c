@@ -308,6 +308,40 @@ static void parsed(struct msg *m, const char *head)
         fail_msg("%s in: %s", fault_info(f)->token, head);
 }
 
+/* Whether the head is any good or not, and wherever a blank cuts it. */
+static void no_password_is_left_in_the_target(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line, *target;
+    } cases[] = {
+        { "GET http://user:pw@a/ HTTP/1.1", "http://a/" },
+        { "CONNECT user:pw@a:1 HTTP/1.1", "a:1" },
+        { "GET http://user:pw@a/ HTTP/2.0", "http://a/" },
+        { "GET http://user:pw@a/  HTTP/1.1", "http://a/" },
+        { "GET http://user:pw@a/", "http://a/" },
+        { "GET http://user:1 pw@a/ HTTP/1.1", "" },
+        { "GET http://user:1 pw@12345", "" },
+        { "GET http://user:1\xc3\xa9@a/ HTTP/1.1", "" },
+        { "GET http://user:1 pw%40a/ HTTP/1.1", "" },
+        { "GET http://a/x y HTTP/1.1", "http://a/x" },
+    };
+    for (size_t i = 0; i < countof(cases); i++) {
+        char head[100];
+        struct text t = text_in(head, sizeof head);
+        struct arena a;
+        struct msg m;
+        text_cstr(&t, cases[i].line);
+        text_lit(&t, "\r\nHost: a\r\n\r\n");
+        arena_init(&a, 0);
+        msg_init(&m, &a);
+        (void)request_parse(&m, head, (u32)t.n, &limits);
+        if (!slice_is(m.target, cases[i].target))
+            fail_msg("%s leaves %.*s", cases[i].line, SLICE_FMT(m.target));
+        arena_free(&a);
+    }
+}
+
 static void what_a_request_says(void **state)
 {
     (void)state;
@@ -573,6 +607,7 @@ int main(void)
         cmocka_unit_test(framing_refusals),
         cmocka_unit_test(sizes),
         cmocka_unit_test(connection_options_are_bounded),
+        cmocka_unit_test(no_password_is_left_in_the_target),
         cmocka_unit_test(what_a_request_says),
         cmocka_unit_test(websocket_upgrade),
         cmocka_unit_test(response_refusals),
