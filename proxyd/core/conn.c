@@ -81,37 +81,6 @@ struct conn *conn_new_memory(struct worker *w, const struct stream_ops *ops, str
     return c;
 }
 
-/* Whichever of the two ends first; a wait of another kind has the timer for itself. */
-static void arm_moving(struct conn *c)
-{
-    u64 in = c->moving[MOVING_IN].deadline, out = c->moving[MOVING_OUT].deadline;
-    bool out_first = out && (!in || out < in);
-    u64 at = out_first ? out : in;
-    c->wait = at == 0 ? WAIT_NOTHING : out_first ? WAIT_WRITE : WAIT_READ;
-    if (at == 0 || at == TIMER_NEVER)
-        timer_rest(&c->timer);
-    else
-        timer_set(&c->worker->loop.wheel, &c->timer, at);
-}
-
-void conn_wait_moving(struct conn *c, enum conn_wait wait, u32 ms)
-{
-    bool out = wait == WAIT_WRITE;
-    struct moving *m = &c->moving[out ? MOVING_OUT : MOVING_IN];
-    u64 moved = out ? c->bytes_out : c->bytes_in;
-    if (m->deadline && m->moved == moved)
-        return;
-    *m = (struct moving){ moved, ms == UINT32_MAX ? TIMER_NEVER : worker_ms(c->worker) + ms };
-    arm_moving(c);
-}
-
-void conn_wait_moved(struct conn *c, enum conn_wait wait)
-{
-    c->moving[wait == WAIT_WRITE ? MOVING_OUT : MOVING_IN].deadline = 0;
-    if (c->wait == wait)
-        arm_moving(c);
-}
-
 static void bury_conn(struct grave *g, void *context)
 {
     struct worker *w = context;
@@ -301,13 +270,6 @@ enum sock_result conn_send(struct conn *c, struct slice more, size_t *taken)
     return SOCK_OK;
 }
 
-/* No wait is without an end. */
-static void wait_for_room(struct conn *c, enum conn_wait wait)
-{
-    if (!timer_armed(&c->timer))
-        conn_wait(c, wait, c->worker->engine->conf->timeouts.body);
-}
-
 /* What is unsent and n more are too much for any buffer: it has to go out first. Of a dead
  * connection nobody misses it. */
 static bool send_first(struct conn *c, size_t n)
@@ -316,10 +278,7 @@ static bool send_first(struct conn *c, size_t n)
         return true;
     if (conn_flush(c) == SOCK_ERROR)
         buf_give(&c->worker->bufs, &c->out);
-    if (c->out == NULL || n + buf_len(c->out) <= OUT_MOST)
-        return true;
-    wait_for_room(c, WAIT_WRITE);
-    return false;
+    return c->out == NULL || n + buf_len(c->out) <= OUT_MOST;
 }
 
 bool conn_room(struct conn *c, size_t n, struct text *t)
@@ -333,12 +292,9 @@ bool conn_room(struct conn *c, size_t n, struct text *t)
             klass++;
         if (unlikely(!replace(c, &c->out, klass, BUF_FOR_SENDING))) {
             worker_starve(c->worker, c);
-            wait_for_room(c, WAIT_MEMORY);
             return false;
         }
         c->starved = false;
-        if (unlikely(c->wait == WAIT_MEMORY))
-            conn_wait_nothing(c);
     }
     *t = text_in(c->out->data + c->out->to, buf_room(c->out));
     return true;

@@ -26,25 +26,8 @@
 
 enum conn_serves { CONN_HEAD, CONN_EXCHANGE, CONN_DIALLING, CONN_IDLE, CONN_TUNNEL, CONN_LINGER };
 
-/* What conn->timer waits for: tells the fault when it expires. */
-enum conn_wait {
-    WAIT_NOTHING,
-    WAIT_HEAD,
-    WAIT_IDLE,
-    WAIT_READ,
-    WAIT_WRITE,
-    WAIT_RESPONSE,
-    WAIT_LINGER,
-    WAIT_MEMORY
-};
-
-/* A wait for bytes to move, one for each direction: both may run at once, with an answer that comes
- * while the request still goes. */
-struct moving {
-    u64 moved;    /* bytes when it began */
-    u64 deadline; /* ms; 0: nobody waits */
-};
-enum { MOVING_IN, MOVING_OUT };
+/* What conn->timer waits for. Exchanges, dials and tunnels have timers of their own. */
+enum conn_wait { WAIT_NOTHING, WAIT_HEAD, WAIT_IDLE, WAIT_LINGER };
 
 struct conn {
     struct stream stream; /* first: the loop's io inside it is the connection */
@@ -69,7 +52,6 @@ struct conn {
     };
     struct addr peer;
     u64 bytes_in, bytes_out;
-    struct moving moving[2];    /* see conn_wait_moving */
     u32 requests;               /* begun on this connection */
     struct head_scan head_scan; /* of the incomplete head in `in` */
     u8 serves, wait;
@@ -112,8 +94,8 @@ static inline enum sock_result conn_flush(struct conn *c)
     return c->out ? conn_send(c, (struct slice){ NULL, 0 }, &none) : SOCK_OK;
 }
 /* Room for n more bytes behind c->out, in place, as a writer; conn_wrote tells how much was used. n
- * at most 256 kB - header. False: the connection waits in line for memory or, where what is unsent
- * leaves no room in the largest buffer, for its socket, and its timer runs. */
+ * at most 256 kB - header. False: the connection waits in line for memory (`starved`) or, where
+ * what is unsent leaves no room in the largest buffer, for its socket. */
 bool conn_room(struct conn *c, size_t n, struct text *t);
 static inline void conn_wrote(struct conn *c, const struct text *t)
 {
@@ -127,7 +109,6 @@ void conn_unpin(struct conn *c);
 static inline void conn_wait(struct conn *c, enum conn_wait wait, u32 ms)
 {
     c->wait = (u8)wait;
-    c->moving[MOVING_IN].deadline = c->moving[MOVING_OUT].deadline = 0;
     if (ms == UINT32_MAX)
         timer_rest(&c->timer);
     else
@@ -137,12 +118,6 @@ static inline void conn_wait_nothing(struct conn *c)
 {
     conn_wait(c, WAIT_NOTHING, UINT32_MAX);
 }
-/* WAIT_READ or WAIT_WRITE, besides the other of the two: the nearer one has the timer. One that
- * runs already starts anew only if bytes have moved, so that what else wakes an exchange keeps
- * nobody alive. */
-void conn_wait_moving(struct conn *c, enum conn_wait wait, u32 ms);
-/* That wait is over; the other one goes on. */
-void conn_wait_moved(struct conn *c, enum conn_wait wait);
 /* One small compare: may a read yield something? */
 static inline bool conn_readable(const struct conn *c)
 {

@@ -23,10 +23,9 @@ void conn_expired(struct timer *t)
 {
     struct conn *c = container_of(t, struct conn, timer);
     switch ((enum conn_serves)c->serves) {
-    case CONN_EXCHANGE: xchg_expired(c->owner.xchg, c); break;
     case CONN_HEAD:
     case CONN_LINGER: near_expired(c); break;
     case CONN_IDLE: pool_expired(c); break;
-    default: /* dials and tunnels have timers of their own */ break;
+    default: /* exchanges, dials and tunnels have timers of their own */ break;
     }
 }

@@ -58,7 +58,7 @@ static enum relay_result read_on(struct relay *r)
     }
 }
 
-enum relay_result relay_turn(struct relay *r, enum fault *fault)
+static enum relay_result turn(struct relay *r, enum fault *fault)
 {
     u32 reads = 0;
     u64 start = r->from->in.total;
@@ -80,4 +80,11 @@ enum relay_result relay_turn(struct relay *r, enum fault *fault)
         if (result != RELAY_DONE)
             return result;
     }
+}
+
+enum relay_result relay_turn(struct relay *r, enum fault *fault)
+{
+    enum relay_result result = turn(r, fault);
+    r->last = (u8)result;
+    return result;
 }

@@ -8,6 +8,7 @@
 #include "core/leg.h"
 
 enum relay_result {
+    RELAY_NOT_BEGUN,
     RELAY_WAIT_SOURCE, /* everything received has been passed on; more has to arrive */
     RELAY_WAIT_SINK,   /* the sink takes nothing now */
     RELAY_YIELD,       /* had its share of this turn; call again in the next one */
@@ -22,6 +23,7 @@ struct relay {
     struct body_rules rules;
     u64 most;      /* data bytes allowed; beyond: RELAY_SOURCE_FAULT with body_too_large */
     bool trailers; /* the sink understands trailers */
+    u8 last;       /* enum relay_result of the last turn: what it waits for */
 };
 
 enum relay_result relay_turn(struct relay *r, enum fault *fault);

@@ -25,7 +25,6 @@ void retry_rewind(struct xchg *x)
         near->in->from = x->replay_from;
         x->near.in = x->replay_in;
     }
-    conn_wait_nothing(near); /* nobody reads from it until the new connection is there */
     x->near.keep = x->replay_keep;
     x->retried = x->no_pool = true;
     stat_add(x->worker->stats, STAT_upstream_retries_total, 1);

@@ -2,7 +2,6 @@
  * Waiting for the answer's head while the request body still goes out. Interim answers pass
  * through; a pooled connection that turns out stale is replaced once.
  */
-#include "core/conf.h"
 #include "core/near.h"
 #include "core/retry.h"
 #include "core/xchg.h"
@@ -20,19 +19,6 @@ static enum step_result lost(struct xchg *x)
                                                           : FAULT_upstream_closed);
 }
 
-/* An interim answer that the client has not taken yet. The next head waits for it: an origin has
- * many of them, and room is for one. */
-static enum sock_result flush_interim(struct xchg *x)
-{
-    struct conn *near = x->near.conn;
-    enum sock_result r = conn_flush(near);
-    if (r == SOCK_AGAIN)
-        conn_wait_moving(near, WAIT_WRITE, x->worker->engine->conf->timeouts.body);
-    else
-        conn_wait_moved(near, WAIT_WRITE);
-    return r;
-}
-
 static enum head_result pass_interim(struct xchg *x)
 {
     struct text t;
@@ -47,10 +33,7 @@ static enum head_result pass_interim(struct xchg *x)
         return HEAD_FAULT;
     }
     conn_wrote(x->near.conn, &t);
-    if (!x->up_done) { /* it may be what the client has waited for */
-        conn_wait_moved(x->near.conn, WAIT_READ);
-        conn_wait_moving(x->near.conn, WAIT_READ, x->worker->engine->conf->timeouts.body);
-    }
+    x->deadline[DEADLINE_REQUEST].waits = WAITS_NOTHING; /* the client may have waited for it */
     stat_add(x->worker->stats, STAT_responses_1xx, 1);
     return HEAD_INTERIM;
 }
@@ -103,15 +86,13 @@ enum step_result step_await(struct xchg *x)
     if (!xchg_pump_up(x))
         return xchg_fail(x, x->fault);
     for (;;) {
-        enum sock_result r = flush_interim(x);
+        /* An interim answer that the client has not taken yet. The next head waits for it: an
+         * origin has many of them, and room is for one. */
+        enum sock_result r = conn_flush(x->near.conn);
         if (r != SOCK_OK)
             return r == SOCK_AGAIN ? STEP_PARK : xchg_fail(x, FAULT_client_reset);
         switch (read_head(x)) {
-        case HEAD_FINAL:
-            if (far->wait == WAIT_RESPONSE)
-                conn_wait_nothing(far);
-            x->first_us = x->worker->loop.now.mono_us;
-            return xchg_go(x, STEP_judge);
+        case HEAD_FINAL: x->first_us = x->worker->loop.now.mono_us; return xchg_go(x, STEP_judge);
         case HEAD_FAULT: return xchg_fail(x, x->fault);
         case HEAD_WAIT: return STEP_PARK;
         case HEAD_INTERIM: continue;

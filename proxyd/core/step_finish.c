@@ -67,8 +67,7 @@ enum step_result step_finish(struct xchg *x)
     if (x->fault == FAULT_draining)
         atomic_fetch_add(&x->worker->engine->cut, 1);
     release_far(x);
-    arena_free(&x->arena);
-    slab_give(&x->worker->xchgs, x);
+    xchg_free(x);
     release_near(near, whole, keep, until_close);
     return STEP_OVER;
 }

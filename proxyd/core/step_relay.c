@@ -1,5 +1,4 @@
 /* The answer's body goes to the near side; the request's may still be going the other way. */
-#include "core/conf.h"
 #include "core/near.h"
 #include "core/xchg.h"
 
@@ -10,8 +9,6 @@ static void pump_up(struct xchg *x)
     if (x->up_done || xchg_pump_up(x))
         return;
     x->up_done = x->up_lost = true;
-    conn_wait_moved(x->near.conn, WAIT_READ);
-    conn_wait_moved(x->far.conn, WAIT_WRITE);
     x->fault = FAULT_NONE;
 }
 
@@ -24,7 +21,6 @@ static enum fault far_fault(enum fault f)
 
 enum step_result step_relay(struct xchg *x)
 {
-    const struct timeouts_conf *limit = &x->worker->engine->conf->timeouts;
     enum fault f;
     pump_up(x);
     struct head_limits limits = near_head_limits(x->near.conn);
@@ -32,18 +28,8 @@ enum step_result step_relay(struct xchg *x)
     switch (relay_turn(&x->down, &f)) {
     case RELAY_DONE: return xchg_go(x, STEP_finish);
     case RELAY_WAIT_SOURCE:
-        conn_wait_moving(x->far.conn, WAIT_READ, limit->body);
-        conn_wait_moved(x->near.conn, WAIT_WRITE);
-        return STEP_PARK;
-    case RELAY_WAIT_SINK:
-        conn_wait_moving(x->near.conn, WAIT_WRITE, limit->body);
-        conn_wait_moved(x->far.conn, WAIT_READ);
-        return STEP_PARK;
-    case RELAY_YIELD: /* it is we who are to go on */
-        conn_wait_moved(x->far.conn, WAIT_READ);
-        conn_wait_moved(x->near.conn, WAIT_WRITE);
-        loop_again(&x->worker->loop, &x->far.conn->stream.io);
-        return STEP_PARK;
+    case RELAY_WAIT_SINK: return STEP_PARK;
+    case RELAY_YIELD: loop_again(&x->worker->loop, &x->far.conn->stream.io); return STEP_PARK;
     case RELAY_SOURCE_FAULT: return xchg_fail(x, far_fault(f));
     default: return xchg_fail(x, FAULT_client_reset);
     }

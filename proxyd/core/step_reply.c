@@ -1,14 +1,10 @@
 /* Answers of our own: the refusal that a fault earns, and sending what stands in the near buffer.
  * */
 #include "core/answer.h"
-#include "core/conf.h"
 #include "core/xchg.h"
 
 enum step_result step_refuse(struct xchg *x)
 {
-    if (x->far.conn) /* neither its clock may cut the answer short … */
-        conn_wait_nothing(x->far.conn);
-    conn_wait_moved(x->near.conn, WAIT_READ); /* … nor that of a body that nobody reads */
     return answer_fault(x) ? xchg_go(x, STEP_reply) : STEP_PARK;
 }
 
@@ -16,9 +12,7 @@ enum step_result step_reply(struct xchg *x)
 {
     switch (conn_flush(x->near.conn)) {
     case SOCK_OK: return xchg_go(x, STEP_finish);
-    case SOCK_AGAIN:
-        conn_wait_moving(x->near.conn, WAIT_WRITE, x->worker->engine->conf->timeouts.body);
-        return STEP_PARK;
+    case SOCK_AGAIN: return STEP_PARK;
     default: return xchg_fail(x, FAULT_client_reset);
     }
 }

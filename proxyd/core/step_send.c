@@ -69,47 +69,22 @@ enum step_result step_send(struct xchg *x)
     return xchg_go(x, STEP_await);
 }
 
-/* Nothing more goes up: the client owes nothing, the origin owes its answer. */
-static void up_is_done(struct xchg *x)
-{
-    x->up_done = true;
-    conn_wait_moved(x->near.conn, WAIT_READ);
-    if (x->answered)
-        conn_wait_moved(x->far.conn, WAIT_WRITE);
-    else
-        conn_wait(x->far.conn, WAIT_RESPONSE, x->worker->engine->conf->timeouts.response);
-}
-
-/* Where the sender stopped, and whose timer runs. */
 bool xchg_pump_up(struct xchg *x)
 {
-    u32 limit = x->worker->engine->conf->timeouts.body;
     enum fault f;
     if (x->up_done)
         return true;
     struct head_limits limits = near_head_limits(x->near.conn);
     x->up.rules.limits = &limits;
     switch (relay_turn(&x->up, &f)) {
-    case RELAY_DONE: up_is_done(x); return true;
-    case RELAY_WAIT_SOURCE:
-        conn_wait_moving(x->near.conn, WAIT_READ, limit);
-        conn_wait_moved(x->far.conn, WAIT_WRITE);
-        return true;
-    case RELAY_WAIT_SINK:
-        conn_wait_moving(x->far.conn, WAIT_WRITE, limit);
-        conn_wait_moved(x->near.conn, WAIT_READ);
-        return true;
-    case RELAY_YIELD: /* it is we who are to go on */
-        conn_wait_moved(x->near.conn, WAIT_READ);
-        conn_wait_moved(x->far.conn, WAIT_WRITE);
-        loop_again(&x->worker->loop, &x->near.conn->stream.io);
-        return true;
+    case RELAY_DONE: x->up_done = true; return true;
+    case RELAY_YIELD: loop_again(&x->worker->loop, &x->near.conn->stream.io); return true;
     case RELAY_SINK_BROKEN: /* it may have answered before it closed: await looks */
-        x->up_lost = true;
+        x->up_done = x->up_lost = true;
         x->near.keep = false;
-        up_is_done(x);
         return true;
     case RELAY_SOURCE_FAULT: break;
+    default: return true;
     }
     x->near.keep = false;
     x->fault = f != FAULT_NONE        ? f

@@ -14,8 +14,7 @@ static enum step_result become_tunnel(struct xchg *x)
     }
     pool_rest(x->target);
     target_put(w, &x->target);
-    arena_free(&x->arena);
-    slab_give(&w->xchgs, x);
+    xchg_free(x);
     return STEP_OVER;
 }
 

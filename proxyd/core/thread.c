@@ -162,6 +162,7 @@ static void init_wheel(struct worker *w)
     on[TIMER_STARVED] = on_starved_timer;
     on[TIMER_ACCEPT] = w->engine->accepting.resume;
     on[TIMER_SWEEP] = on_sweep;
+    on[TIMER_XCHG] = xchg_expired;
     timer_init(&w->starved_timer, TIMER_STARVED);
     timer_init(&w->accept_timer, TIMER_ACCEPT);
     timer_init(&w->sweep_timer, TIMER_SWEEP);

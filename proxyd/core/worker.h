@@ -24,7 +24,8 @@ enum timer_kind {
     TIMER_TUNNEL,
     TIMER_STARVED,
     TIMER_ACCEPT,
-    TIMER_SWEEP
+    TIMER_SWEEP,
+    TIMER_XCHG
 };
 
 enum { TARGET_BUCKETS = 1024 };

@@ -61,8 +61,10 @@ static void xchg_run(struct xchg *x)
     do
         r = table[x->step].run(x);
     while (r == STEP_GO);
-    if (r == STEP_PARK)
+    if (r == STEP_PARK) {
         x->running = false;
+        deadline_arm(x);
+    }
 }
 
 /* A reset of the client ends everything: nobody is left to serve. An orderly end of its stream does
@@ -84,41 +86,28 @@ void xchg_wake(struct xchg *x)
     xchg_run(x);
 }
 
-static enum fault expired_fault(const struct xchg *x, const struct conn *c)
-{
-    bool near = c == x->near.conn;
-    switch (c->wait) {
-    case WAIT_READ: return near ? FAULT_request_body_timeout : FAULT_response_body_timeout;
-    case WAIT_WRITE: return near ? FAULT_client_write_timeout : FAULT_upstream_write_timeout;
-    case WAIT_RESPONSE: return FAULT_response_head_timeout;
-    case WAIT_MEMORY: return FAULT_out_of_memory;
-    default: return FAULT_internal_error;
-    }
-}
-
 /* A client that sees an answer may stop sending, an origin that gives one may stop reading. */
-static bool body_given_up(struct xchg *x, struct conn *c)
+static bool body_given_up(struct xchg *x, unsigned over)
 {
-    enum conn_wait of_body = c == x->near.conn ? WAIT_READ : WAIT_WRITE;
-    if (x->step != STEP_relay || c->wait != of_body)
+    if (x->step != STEP_relay || over != DEADLINE_REQUEST)
         return false;
     x->up_done = x->up_lost = true;
-    conn_wait_moved(c, of_body);
     return true;
 }
 
-void xchg_expired(struct xchg *x, struct conn *c)
+void xchg_expired(struct timer *t)
 {
-    bool refusing = x->step == STEP_refuse; /* there was no room for the refusal */
-    if (body_given_up(x, c)) {
-        xchg_run(x);
-        return;
+    struct xchg *x = container_of(t, struct xchg, timer);
+    unsigned over = deadline_over(x);
+    if (!body_given_up(x, over)) {
+        enum waits waits = over < DEADLINES ? x->deadline[over].waits : WAITS_NOTHING;
+        bool refusing = x->step == STEP_refuse; /* there was no room for the refusal */
+        xchg_fail(x, deadline_fault(waits));
+        if (refusing)
+            xchg_go(x, STEP_finish);
+        if (waits == WAITS_CLIENT_WRITE) /* whatever the fault was: it takes no more */
+            x->near.conn->deaf = true;
     }
-    xchg_fail(x, expired_fault(x, c));
-    if (refusing)
-        xchg_go(x, STEP_finish);
-    if (c == x->near.conn && c->wait == WAIT_WRITE) /* whatever the fault was: it takes no more */
-        c->deaf = true;
     xchg_run(x);
 }
 
@@ -150,6 +139,7 @@ static struct xchg *begin(struct conn *c)
     x->start_us = w->loop.now.mono_us;
     arena_init(&x->arena, 0);
     arena_lend(&x->arena, x->arena_reserve, sizeof x->arena_reserve);
+    timer_init(&x->timer, TIMER_XCHG);
     msg_init(&x->req, &x->arena);
     x->req.said = &x->said;
     msg_init(&x->resp, &x->arena);
@@ -159,6 +149,14 @@ static struct xchg *begin(struct conn *c)
     conn_wait_nothing(c);
     stat_add(w->stats, STAT_requests_in_flight, 1);
     return x;
+}
+
+void xchg_free(struct xchg *x)
+{
+    struct worker *w = x->worker;
+    timer_clear(&w->loop.wheel, &x->timer);
+    arena_free(&x->arena);
+    slab_give(&w->xchgs, x);
 }
 
 /* There is no memory for an exchange, so nobody to answer either. */

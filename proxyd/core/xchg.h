@@ -1,7 +1,8 @@
 /*
  * The exchange: one request and its answer, carried from a near leg to a far leg in named steps
  * (steps.tbl). The dispatcher calls the current step until it parks or the exchange is over; back
- * in lead xchg_wake (something happened), xchg_expired (nothing did) and xchg_cut (drain).
+ * in lead xchg_wake (something happened), xchg_expired (nothing did) and xchg_cut (drain). Whose
+ * clock runs meanwhile is decided at every park (deadline.h).
  *
  * Lifetime
  *   xchg_open   a whole request head is in near->in, or a fault instead of one
@@ -17,6 +18,7 @@
 #define CORE_XCHG_H
 
 #include "base/fault.h"
+#include "core/deadline.h"
 #include "core/leg.h"
 #include "core/listener.h"
 #include "core/relay.h"
@@ -46,6 +48,8 @@ enum {
 };
 
 struct xchg {
+    struct timer timer; /* the nearer one of the deadlines */
+    struct deadline deadline[DEADLINES];
     struct worker *worker;
     const struct listener *listen;
     const struct role *role;
@@ -94,13 +98,15 @@ void xchg_open(struct conn *c, u32 len);
 void xchg_open_fault(struct conn *c, enum fault f);
 /* Something happened on one of its connections, or its dial has ended. */
 void xchg_wake(struct xchg *x);
-/* The timer of one of its connections has expired. */
-void xchg_expired(struct xchg *x, struct conn *c);
+/* TIMER_XCHG: one of its deadlines is over. */
+void xchg_expired(struct timer *t);
 /* Ends it at once: drain deadline. */
 void xchg_cut(struct xchg *x);
 
 /* For steps. To `step`, checked against steps.tbl in debug builds. */
 enum step_result xchg_go(struct xchg *x, enum step step);
+/* Gives its memory back: its connections and what else it holds have gone elsewhere. */
+void xchg_free(struct xchg *x);
 /* To refuse, or to finish when the near side has seen a final head. */
 enum step_result xchg_fail(struct xchg *x, enum fault f);
 /* What the current step or stage attempts, for the error log. */

@@ -53,7 +53,7 @@ static void an_idle_one_expires(void **state)
     assert_true(rig_ended(other));
 }
 
-/* Dials and tunnels have timers of their own: one left over on a connection does nothing. */
+/* Exchanges, dials and tunnels have timers of their own: one left over on a connection does nothing. */
 static void a_timer_that_means_nothing(void **state)
 {
     (void)state;
