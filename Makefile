@@ -66,13 +66,20 @@ LDFLAGS_fuzz := -fsanitize=fuzzer,address,undefined
 SOURCES := $(sort $(wildcard proxyd/*.c proxyd/*/*.c filters/*.c policy/*.c pac/*.c admin/*.c))
 MAIN := proxyd/main.c
 UNITS := $(sort $(wildcard tests/unit/test_*.c tests/unit/*/test_*.c))
+# Their folders, each of which is one program: BUILD/VARIANT/units/core. What lies in tests/unit itself,
+# as the proxyd/*.c that it tests lie above the folders, is units/top.
+UNIT_FOLDERS := $(sort $(patsubst %/,%,$(patsubst tests/unit/%,%,$(dir $(filter-out tests/unit/test_%,$(UNITS))))) top)
+unit_files = $(wildcard tests/unit/$(if $(filter top,$(1)),,$(1)/)test_*.c)
+UNIT_MAIN := tests/unit/main.c
 FUZZERS := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 # Anything else in tests/unit and tests/fuzz is a helper that every test there may call.
-UNIT_HELP := $(filter-out $(UNITS),$(sort $(wildcard tests/unit/*.c tests/unit/*/*.c)))
+UNIT_HELP := $(filter-out $(UNITS) $(UNIT_MAIN),$(sort $(wildcard tests/unit/*.c tests/unit/*/*.c)))
+# A test file is written as a program; in its folder's its main has another name: tests/unit/group.h.
+UNIT_FLAGS = -include tests/unit/group.h -Dmain=main_of_$(basename $(notdir $<))
 # Unit programs can refuse memory: tests/unit/help_memory.h.
 UNIT_WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=mmap
 FUZZ_HELP := $(filter-out $(FUZZERS),$(sort $(wildcard tests/fuzz/*.c)))
-C_FILES := $(SOURCES) $(UNITS) $(UNIT_HELP) $(FUZZERS) $(FUZZ_HELP) $(wildcard tests/*.c bench/src/*.c bench/micro/*.c)
+C_FILES := $(SOURCES) $(UNITS) $(UNIT_MAIN) $(UNIT_HELP) $(FUZZERS) $(FUZZ_HELP) $(wildcard tests/*.c bench/src/*.c bench/micro/*.c)
 H_FILES := $(wildcard proxyd/*.h proxyd/*/*.h filters/*.h policy/*.h pac/*.h admin/*.h tests/*/*.h tests/*/*/*.h)
 
 .DEFAULT_GOAL := all
@@ -102,7 +109,7 @@ $$(BUILD)/$(1)/flags: FORCE | $$(MARKER)
 $$(BUILD)/$(1)/%.o: %.c $$(BUILD)/$(1)/flags
 	$$(say) '$$(CC_$(1))' '$$< ($(1))'
 	@mkdir -p $$(@D)
-	$$(Q)$$(CC_$(1)) $$(flags_$(1)) -MMD -MP -c -o $$@ $$<
+	$$(Q)$$(CC_$(1)) $$(flags_$(1)) $$(if $$(filter $$<,$$(UNITS)),$$(UNIT_FLAGS)) -MMD -MP -c -o $$@ $$<
 
 $$(BUILD)/lib$(1).a: $$(LIB_OBJ_$(1))
 	$$(say) AR $$@
@@ -113,10 +120,25 @@ $$(BUILD)/$(1)/bin/proxyd: $$(BUILD)/$(1)/proxyd/main.o $$(BUILD)/lib$(1).a
 	@mkdir -p $$(@D)
 	$$(Q)$$(CC_$(1)) $$(filter-out -fsanitize=fuzzer%,$$(LDFLAGS_$(1))) $$(LINK_HARDEN) $$(LDFLAGS) -o $$@ $$^ $$(LIBS)
 
-$$(BUILD)/$(1)/tests/unit/%: $$(BUILD)/$(1)/tests/unit/%.o $$(patsubst %.c,$$(BUILD)/$(1)/%.o,$$(UNIT_HELP)) $$(BUILD)/lib$(1).a
-	$$(Q)$$(CC_$(1)) $$(LDFLAGS_$(1)) $$(LINK_HARDEN) $$(UNIT_WRAP) $$(LDFLAGS) -o $$@ $$^ $$(TEST_LIBS) $$(LIBS)
+$$(patsubst %.c,$$(BUILD)/$(1)/%.o,$$(UNITS)): tests/unit/group.h
+$$(foreach f,$$(UNIT_FOLDERS),$$(eval $$(call unit_program,$(1),$$(f))))
 
 -include $$(patsubst %.c,$$(BUILD)/$(1)/%.d,$$(SOURCES) $$(UNITS) $$(UNIT_HELP) $$(FUZZERS) $$(FUZZ_HELP) $$(wildcard tests/*.c))
+endef
+
+# $(1): variant, $(2): folder. Its main is told the files, so it is made anew when there is another one.
+define unit_program
+$$(BUILD)/$(1)/units/$(2).files: FORCE | $$(MARKER)
+	@mkdir -p $$(@D)
+	@echo '$$(notdir $$(call unit_files,$(2)))' | cmp -s - $$@ || echo '$$(notdir $$(call unit_files,$(2)))' > $$@
+
+$$(BUILD)/$(1)/units/$(2).o: $$(UNIT_MAIN) $$(BUILD)/$(1)/units/$(2).files $$(BUILD)/$(1)/flags
+	$$(Q)$$(CC_$(1)) $$(flags_$(1)) -DUNIT_FILES='$$(patsubst %.c,FILE(%),$$(notdir $$(call unit_files,$(2))))' -c -o $$@ $$<
+
+$$(BUILD)/$(1)/units/$(2): $$(patsubst %.c,$$(BUILD)/$(1)/%.o,$$(call unit_files,$(2)) $$(UNIT_HELP)) \
+    $$(BUILD)/$(1)/units/$(2).o $$(BUILD)/lib$(1).a
+	$$(say) LINK $$@
+	$$(Q)$$(CC_$(1)) $$(LDFLAGS_$(1)) $$(LINK_HARDEN) $$(UNIT_WRAP) $$(LDFLAGS) -o $$@ $$^ $$(TEST_LIBS) $$(LIBS)
 endef
 FORCE:
 # Only the variants that a goal can need: reading the rules of all seven takes 0.2 s.
@@ -128,7 +150,7 @@ VARIANTS_READ := $(VARIANTS)
 endif
 $(foreach v,$(VARIANTS_READ),$(eval $(call variant,$(v))))
 
-unit_programs = $(patsubst %.c,$(BUILD)/$(1)/%,$(UNITS))
+unit_programs = $(patsubst %,$(BUILD)/$(1)/units/%,$(UNIT_FOLDERS))
 fuzz_programs := $(patsubst %.c,$(BUILD)/fuzz/%,$(FUZZERS))
 
 $(BUILD)/proxyd: $(BUILD)/release/bin/proxyd

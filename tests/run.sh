@@ -27,22 +27,32 @@ verdict() {
     [ "$3" = 0 ]
 }
 
+# told VARIANT FILE...: the failures in cmocka's XML, each with its test, and all else that a file says
+# when it ends otherwise than by a failed test; counts both.
+told() {
+    awk 'FNR == 1 { name = FILENAME; sub(/.*\//, "", name); bad = 0; other = "" }
+         /<testcase / { split($0, part, "\""); test = part[2]; cases++
+                        print part[4], name ":" test > times }
+         /<(failure|error)>/ { bad++; failed++; text = 1; sub(/.*CDATA\[/, ""); print "--- " name ": " test }
+         text { text = !sub(/\]\]>.*/, ""); print; next }
+         /^exit / && !bad { failed++; print "--- " name ": " $0 other; next }
+         !/^ *<|^$/ { other = other "\n" $0 }
+         END { print cases - failed + 0, failed + 0 > verdict }' \
+        times="$results/times-units-$1" verdict="$results/.units-$1" "${@:2}"
+}
+
+# Each file is a process, and most of them sleep most of the time: twice as many as there are cores.
 units() {
-    local variant=$1 passed=0 failed=0 program out ok bad
+    local variant=$1 out=$results/units-$1.d program file passed failed
     shift
+    rm -rf "$out" && mkdir -p "$out"
     for program; do
-        out=$(CMOCKA_MESSAGE_OUTPUT=TAP timeout 120 "$program" 2>&1)
-        local rc=$?
-        ok=$(grep -c '^ok ' <<<"$out")
-        bad=$(grep -c '^not ok [0-9]* - ' <<<"$out")
-        [ $rc = 0 ] || [ "$bad" != 0 ] || bad=1
-        if [ "$bad" != 0 ]; then
-            echo "--- $program (exit $rc)"
-            grep -v '^ok ' <<<"$out" | tail -n 40
-        fi
-        passed=$((passed + ok)) failed=$((failed + bad))
-    done
-    verdict "units-$variant" $passed $failed
+        for file in $("$program" --files); do echo "$program" "$file" "$out/${program##*/}.$file"; done
+    done | xargs -P $((JOBS * 2)) -n 3 sh -c \
+        'CMOCKA_MESSAGE_OUTPUT=XML timeout 120 "$0" "$1" >"$2" 2>&1 || echo "exit $?" >>"$2"'
+    told "$variant" "$out"/*
+    read -r passed failed <"$results/.units-$variant"
+    verdict "units-$variant" "$passed" "$failed"
 }
 
 layers() {
