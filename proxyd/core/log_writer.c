@@ -22,23 +22,15 @@
 #include "base/must.h"
 #include "base/stat.h"
 #include "core/log_format.h"
+#include "core/log_output.h"
 
-enum { RING = 1 << 20, BATCH = 256 * 1024, NAP_MS = 20, STOP_SECONDS = 2, TELL_AGAIN_MS = 10000 };
-
-struct output {
-    const char *name;
-    int fd;
-    struct text text;
-    u64 unwritten; /* lines lost since that was told last */
-    int why;       /* errno */
-    u64 tell_ms;   /* not told again before */
-};
+enum { RING = 1 << 20, NAP_MS = 20, STOP_SECONDS = 2, TELL_AGAIN_MS = 10000, FINISH_MS = 1000 };
 
 struct log_writer {
     struct ring *ring;
     u64 *lost; /* per ring: drops already reported */
     u32 nrings;
-    struct output access, error;
+    struct log_output access, error;
     struct stats *stats;
     struct log_clock clock;
     int event;
@@ -55,12 +47,12 @@ struct log_writer *log_writer_new(int access_fd, int error_fd, u32 nrings)
     w->nrings = nrings;
     for (u32 i = 0; i < nrings; i++)
         ring_init(&w->ring[i], RING);
-    w->access = (struct output){ "access", access_fd, text_in(must_alloc(BATCH), BATCH), 0, 0, 0 };
-    w->error = (struct output){ "error", error_fd, text_in(must_alloc(BATCH), BATCH), 0, 0, 0 };
     w->stats = aligned_alloc(CACHE_LINE, sizeof *w->stats);
     must(w->stats != NULL);
     memset(w->stats, 0, sizeof *w->stats);
     stats_register(w->stats);
+    w->access = log_output_new("access", access_fd, w->stats);
+    w->error = log_output_new("error", error_fd, w->stats);
     w->event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     must(w->event >= 0);
     return w;
@@ -71,39 +63,8 @@ struct ring *log_writer_ring(struct log_writer *w, u32 i)
     return &w->ring[i];
 }
 
-/* The lines from `done` on, the one that is partly written too. */
-static void lose(struct log_writer *w, struct output *o, size_t done)
-{
-    u64 lines = 0;
-    o->why = errno;
-    for (size_t i = done; i < o->text.n; i++)
-        lines += o->text.p[i] == '\n';
-    o->unwritten += lines;
-    stat_add(w->stats, STAT_log_lines_lost_total, lines);
-}
-
-/* A pipe that is full makes this thread wait and nobody else. What cannot be written is dropped. */
-static void flush(struct log_writer *w, struct output *o)
-{
-    size_t done = 0;
-    while (o->fd >= 0 && done < o->text.n) {
-        ssize_t n = write(o->fd, o->text.p + done, o->text.n - done);
-        if (n > 0) {
-            done += (size_t)n;
-        } else if (errno == EAGAIN) {
-            struct pollfd p = { .fd = o->fd, .events = POLLOUT };
-            poll(&p, 1, 1000);
-        } else if (errno != EINTR) {
-            lose(w, o, done);
-            break;
-        }
-    }
-    o->text.n = 0;
-    o->text.full = false;
-}
-
 /* On stderr, unless that is what cannot be written, or is a pipe that nobody reads. */
-static void complain(const struct output *o, struct slice line)
+static void complain(const struct log_output *o, struct slice line)
 {
     struct pollfd p = { .fd = STDERR_FILENO, .events = POLLOUT };
     if (o->fd != STDERR_FILENO && poll(&p, 1, 0) > 0)
@@ -112,7 +73,7 @@ static void complain(const struct output *o, struct slice line)
 
 /* Of the access log in the error log, of that on stderr; the first time, at the end, and now and
  * then in between. */
-static void report_unwritten(struct log_writer *w, struct output *o)
+static void report_unwritten(struct log_writer *w, struct log_output *o)
 {
     char area[200];
     struct text line = text_in(area, sizeof area);
@@ -128,15 +89,15 @@ static void report_unwritten(struct log_writer *w, struct output *o)
         return;
     }
     text_add(&w->error.text, text_slice(&line));
-    flush(w, &w->error);
+    log_output_flush(&w->error);
 }
 
 static void format(struct log_writer *w, struct slice record)
 {
     const struct log_head *h = (const void *)record.p;
-    struct output *o = h->kind == LOG_ACCESS ? &w->access : &w->error;
+    struct log_output *o = h->kind == LOG_ACCESS ? &w->access : &w->error;
     if (o->text.cap - o->text.n < LOG_LINE)
-        flush(w, o);
+        log_output_flush(o);
     if (h->kind == LOG_ACCESS)
         log_format_access(&o->text, &w->clock, (const void *)record.p);
     else
@@ -165,8 +126,8 @@ static bool drain(struct log_writer *w)
         }
         report_lost(w, i);
     }
-    flush(w, &w->access);
-    flush(w, &w->error);
+    log_output_flush(&w->access);
+    log_output_flush(&w->error);
     report_unwritten(w, &w->access);
     report_unwritten(w, &w->error);
     return any;
@@ -178,6 +139,12 @@ static void rest(struct log_writer *w, int ms)
     u64 n;
     if (poll(&p, 1, ms) > 0)
         (void)!read(w->event, &n, sizeof n);
+}
+
+/* A line that stands half in its file is finished soon after there is room, traffic or not. */
+static int longest_rest(const struct log_writer *w)
+{
+    return w->access.unfinished || w->error.unfinished ? FINISH_MS : -1;
 }
 
 static void *run(void *arg)
@@ -192,7 +159,7 @@ static void *run(void *arg)
         atomic_store_explicit(&w->sleeping, true, memory_order_relaxed);
         atomic_thread_fence(memory_order_seq_cst);
         if (!drain(w) && !atomic_load(&w->stop))
-            rest(w, -1);
+            rest(w, longest_rest(w));
         atomic_store(&w->sleeping, false);
     }
     drain(w);
@@ -227,7 +194,7 @@ void log_writer_stop(struct log_writer *w)
     close(w->event);
     free(w->ring);
     free(w->lost);
-    free(w->access.text.p);
-    free(w->error.text.p);
+    log_output_free(&w->access);
+    log_output_free(&w->error);
     free(w); /* the counters stay: readers may still sum them */
 }

@@ -5,6 +5,7 @@ import contextlib
 import os
 import pathlib
 import re
+import resource
 import threading
 
 import pytest
@@ -322,6 +323,39 @@ def test_a_full_disk(proxyd, origin):
     told = re.findall(r"proxyd: the access log cannot be written: No space left on device: (\d+) lines lost\n",
                       daemon.stderr())
     assert len(told) <= 2 and sum(map(int, told)) == 3
+
+
+def test_a_log_that_takes_half_a_line(proxyd, origin):
+    """The end of the room in the middle of a line (a limit on file sizes stands for the full disk), in both
+    logs: the line is finished once there is room, nothing is glued to it, the others are counted."""
+    daemon = proxyd(conf.forward(log="to access.log", extra=metrics.ADMIN + " log error { to error.log; level debug; }"))
+    logs = [daemon.folder / "access.log", daemon.folder / "error.log"]
+
+    def room(size):
+        resource.prlimit(daemon.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+    def ask(n):
+        for i in range(n):
+            assert fetch(daemon.port, origin.url(f"/path/{i}")).status == 200
+            assert fetch(daemon.port, "http://127.0.0.1:1/").status == 502   # told in the error log
+    ask(3)
+    assert until(lambda: all(log.read_bytes().count(b"\n") >= 3 for log in logs))
+    room(min(log.stat().st_size for log in logs) + 20)
+    ask(20)
+    assert until(lambda: metrics.read(daemon)["log_lines_lost_total"] > 10)
+    torn = [log.read_bytes() for log in logs]
+    assert any(not text.endswith(b"\n") for text in torn)
+    room(resource.RLIM_INFINITY)
+    assert until(lambda: all(log.read_bytes().endswith(b"\n") for log in logs), within(5)), "without more traffic"
+    ask(3)
+    assert metrics.read(daemon)["log_lines_torn_total"] == 0
+    daemon.stop()
+    for log, before in zip(logs, torn):
+        text = log.read_bytes()
+        assert text.startswith(before)
+        for line in text.decode().splitlines():
+            assert re.match(r"\d{4}-\d\d-\d\dT\S+ |proxyd: ", line), line
+            assert len(re.findall(r"\d{4}-\d\d-\d\dT", line)) <= 1, line
 
 
 def test_counters_are_sums(proxyd, parts):

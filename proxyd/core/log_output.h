@@ -1,0 +1,35 @@
+/*
+ * Where the lines of one log go. The hard thing is a write that takes half a line, as on a disk
+ * that is full: the rest of that line is kept and written first once there is room, so that no
+ * other line is ever glued to it. Whole lines behind it are dropped and counted.
+ */
+#ifndef CORE_LOG_OUTPUT_H
+#define CORE_LOG_OUTPUT_H
+
+#include <sys/types.h>
+
+#include "base/stat.h"
+#include "base/text.h"
+
+struct log_output {
+    const char *name;
+    int fd; /* -1: nowhere */
+    struct text text;
+    size_t
+        unfinished; /* so many bytes at the start of text finish the line that the file ends in */
+    off_t size;     /* of the file then */
+    struct stats *stats;
+    u64 unwritten; /* lines lost since that was told last */
+    int why;       /* errno */
+    u64 tell_ms;   /* not told again before */
+};
+
+/* A file that ends in the middle of a line, as after a crash, gets the newline it lacks. fd stays
+ * the caller's; stats: where lost and torn lines are counted. */
+struct log_output log_output_new(const char *name, int fd, struct stats *stats);
+void log_output_free(struct log_output *o);
+/* Writes the lines in text and empties it but for what is unfinished. A pipe that is full makes the
+ * calling thread wait and nobody else. */
+void log_output_flush(struct log_output *o);
+
+#endif
