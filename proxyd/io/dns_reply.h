@@ -4,8 +4,8 @@
  * (server, id, name, type); what is in it is still the work of whoever owns the zone.
  *
  * The hard thing is bounding hostile packets. A TCP answer may carry 64 kB of records; reading
- * stops at 8 addresses or 256 records, a compressed name at 128 pointers. That is also why
- * ares_parse_a_reply is not used: it allocates per record and is quadratic in their number.
+ * stops at 256 records, a compressed name at 128 pointers, a chain of aliases at 16. That is also
+ * why ares_parse_a_reply is not used: it allocates per record and is quadratic in their number.
  */
 #ifndef IO_DNS_REPLY_H
 #define IO_DNS_REPLY_H
@@ -30,8 +30,8 @@ struct dns_reply {
 };
 
 /* Interprets a whole message for a question of type A (AF_INET) or AAAA (AF_INET6). Follows the
- * CNAME chain in the order of the records; records of other names, duplicates and IPv4-mapped
- * addresses are passed over. */
+ * CNAME chain whatever the order of the records; takes the first 8 addresses; records of other
+ * names, duplicates and IPv4-mapped addresses are passed over. */
 void dns_reply_read(sa_family_t family, const u8 *p, size_t n, struct dns_reply *out);
 
 /* May this be asked at all: labels of 1–63 bytes, 253 together, no control, blank, backslash or

@@ -403,9 +403,11 @@ def test_truncated_is_asked_over_tcp(resolving, dns, origin):
     assert ("large.test", A, "tcp") in dns.queries
 
 
-def test_alias(resolving, dns, origin):
+@pytest.mark.parametrize("last", [False, True])
+def test_alias(resolving, dns, origin, last):
+    """Also when it stands behind the address that it leads to."""
     dns.set("real.test", "127.0.0.1")
-    dns.alias("www.alias.test", "real.test")
+    dns.alias("www.alias.test", "real.test", last=last)
     served(resolving(), "www.alias.test", origin)
 
 

@@ -78,9 +78,9 @@ class Dns:
         self._names[name.lower()] = function
         self._ttl[name.lower()] = ttl
 
-    def alias(self, name, target, ttl=60):
-        """CNAME; the target's addresses come in the same answer."""
-        self._names[name.lower()] = ("alias", target.lower())
+    def alias(self, name, target, ttl=60, last=False):
+        """CNAME; the target's addresses come in the same answer, behind it or (last) before it."""
+        self._names[name.lower()] = ("alias", target.lower(), last)
         self._ttl[name.lower()] = ttl
 
     def count(self, name, kind=None):
@@ -124,6 +124,8 @@ class Dns:
                     mine = A if parsed.version == 4 else AAAA
                     if mine == kind:
                         records.append((owner, mine, ttl, parsed.packed))
+        if isinstance(self._names.get(name), tuple) and self._names[name][2]:
+            records.reverse()
         if truncated:
             records = []
         authority = b""

@@ -88,6 +88,54 @@ static void aliases(void **state)
     assert_int_equal(reply.ttl, 7);
 }
 
+/* An answer for name 0 of a chain of aliases: record i < last leads from name i to name i + 1 (the
+ * last one to `end`), record `last` is the address of name `last`. order: which record comes when. */
+static void answer_chain(unsigned last, unsigned end, const u8 *order, unsigned n)
+{
+    u8 *p = packet;
+    memcpy(p, "\0\1\x81\x80\0\1\0\0\0\0\0\0\1a\1t\0\0\1\0\1", 21);
+    p[7] = (u8)n;
+    p += 21;
+    for (unsigned i = 0; i < n; i++) {
+        u8 own = (u8)('a' + order[i]),
+           to = (u8)('a' + (order[i] + 1u == last ? end : order[i] + 1u));
+        bool address = order[i] == last;
+        memcpy(p, "\1_\1t\0\0\1\0\1\0\0\0\7\0\4\x7f\0\0\1", 19);
+        p[1] = own;
+        if (!address) {
+            p[6] = 5;
+            memcpy(p + 13, "\0\5\1_\1t", 7);
+            p[16] = to;
+            p[19] = 0;
+        }
+        p += address ? 19 : 20;
+    }
+    size = (size_t)(p - packet);
+    dns_reply_read(AF_INET, packet, size, &reply);
+}
+
+/* Resolvers send an address before the alias that leads to it, and other orders. */
+static void aliases_in_any_order(void **state)
+{
+    (void)state;
+    static const u8 order[][3] = { { 0, 1, 2 }, { 2, 1, 0 }, { 1, 2, 0 }, { 2, 0, 1 } };
+    for (unsigned i = 0; i < countof(order); i++) {
+        answer_chain(2, 2, order[i], 3);
+        assert_int_equal(reply.fault, FAULT_NONE);
+        assert_int_equal(reply.n, 1);
+        assert_int_equal(reply.ttl, 7);
+        answer_chain(2, 0, order[i], 3); /* a circle, beside an address that nothing leads to */
+        assert_int_equal(reply.fault, FAULT_dns_no_address);
+    }
+    u8 many[18];
+    for (u8 i = 0; i < sizeof many; i++)
+        many[i] = (u8)(sizeof many - 1 - i);
+    answer_chain(16, 16, many + 1, 17);
+    assert_int_equal(reply.n, 1);
+    answer_chain(17, 17, many, 18); /* longer than anybody needs */
+    assert_int_equal(reply.fault, FAULT_dns_no_address);
+}
+
 static void records_of_others_do_not_count(void **state)
 {
     (void)state;
@@ -213,6 +261,7 @@ int main(void)
         cmocka_unit_test(ttl_is_clamped),
         cmocka_unit_test(negative),
         cmocka_unit_test(aliases),
+        cmocka_unit_test(aliases_in_any_order),
         cmocka_unit_test(records_of_others_do_not_count),
         cmocka_unit_test(dropped_addresses),
         cmocka_unit_test(every_cut_is_a_failure),
