@@ -14,7 +14,7 @@
 #include "base/must.h"
 #include "core/account.h"
 #include "core/conf.h"
-#include "core/near.h"
+#include "core/server.h"
 #include "core/target.h"
 #include "holder.h"
 #include "keeper.h"
@@ -128,9 +128,9 @@ static void take_over(struct letter *l, void *receiver)
     struct handed_over *h = container_of(l, struct handed_over, letter);
     struct worker *w = receiver;
     if (w->loop.stop) /* drained while the letter was on its way */
-        near_turn_away(w, h->fd, FAULT_draining);
+        client_reject(w, h->fd, FAULT_draining);
     else
-        near_accept(w, h->listener, h->fd, &h->peer);
+        client_accept(w, h->listener, h->fd, &h->peer);
     free(h);
 }
 
@@ -158,7 +158,7 @@ static void dispatch(struct worker *w, const struct listener *l, int fd, const s
     struct worker *to = w->draining ? w : less_loaded(w);
     struct handed_over *h = to == w ? NULL : malloc(sizeof *h);
     if (h == NULL) { /* also for want of memory: it is served here as well */
-        near_accept(w, l, fd, peer);
+        client_accept(w, l, fd, peer);
         return;
     }
     *h = (struct handed_over){ .letter.open = take_over, .fd = fd, .peer = *peer, .listener = l };

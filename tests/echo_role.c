@@ -9,7 +9,7 @@
 #include "core/answer.h"
 #include "core/conf.h"
 #include "core/log_writer.h"
-#include "core/near.h"
+#include "core/server.h"
 #include "core/peers.h"
 #include "core/shelf.h"
 #include "core/thread.h"
@@ -37,7 +37,7 @@ static int end[2]; /* the client's, the proxy's */
 
 static void start(struct worker *w)
 {
-    near_accept(w, &listener, end[1], &(struct addr){ .family = 0 });
+    client_accept(w, &listener, end[1], &(struct addr){ .family = 0 });
 }
 
 static void stop(struct worker *w)

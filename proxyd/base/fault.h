@@ -12,7 +12,13 @@ enum fault {
     FAULT_COUNT
 };
 
-enum fault_whose { FAULT_OF_NOBODY, FAULT_OF_NEAR, FAULT_OF_FAR, FAULT_OF_US, FAULT_OF_POLICY };
+enum fault_whose {
+    FAULT_OF_NOBODY,
+    FAULT_OF_CLIENT,
+    FAULT_OF_UPSTREAM,
+    FAULT_OF_US,
+    FAULT_OF_POLICY
+};
 
 struct fault_info {
     const char *token; /* stable word for logs, pages, metrics */

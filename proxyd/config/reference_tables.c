@@ -27,8 +27,9 @@ static const char before_metrics[] =
 static void put_causes(FILE *to)
 {
     static const char *const whose[] = { [FAULT_OF_NOBODY] = "",
-                                         [FAULT_OF_NEAR] = "the client's",
-                                         [FAULT_OF_FAR] = "the destination's, or the way to it",
+                                         [FAULT_OF_CLIENT] = "the client's",
+                                         [FAULT_OF_UPSTREAM] =
+                                             "the destination's, or the way to it",
                                          [FAULT_OF_US] = "the proxy's",
                                          [FAULT_OF_POLICY] = "the policy's" };
     for (unsigned f = FAULT_NONE + 1; f < FAULT_COUNT; f++) {

@@ -61,7 +61,7 @@ static void fill(const struct xchg *x, struct access_record *r, const struct sli
     r->head.wall_us = now->wall_us;
     r->id = whole_id(x->worker, x->id);
     r->bytes_in = received(x);
-    r->bytes_out = x->near.conn->bytes_out - x->near_base;
+    r->bytes_out = x->near.conn->bytes_out - x->client_base;
     r->total_us = now->mono_us - x->start_us;
     r->first_us = x->first_us ? x->first_us - x->start_us : 0;
     r->client = x->near.conn->peer;

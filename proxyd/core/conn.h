@@ -4,14 +4,14 @@
  *
  * Lifetime
  *   serves          made by         event goes to     ends in
- *   CONN_HEAD       near_accept     near_ready        CONN_EXCHANGE, or conn_close
+ *   CONN_HEAD       client_accept     h1_ready        CONN_EXCHANGE, or conn_close
  *   CONN_EXCHANGE   xchg_open,      xchg_wake         CONN_HEAD (next request), CONN_IDLE (pooled),
  *                   dial, pool                        CONN_TUNNEL, CONN_LINGER, conn_close or
  *                                                     conn_release (to the shelf)
  *   CONN_DIALLING   dial            dial_ready        CONN_EXCHANGE or conn_close
  *   CONN_IDLE       pool_give       pool_ready        CONN_EXCHANGE or conn_close
  *   CONN_TUNNEL     tunnel_start    tunnel_ready      conn_close
- *   CONN_LINGER     near_linger     near_ready        conn_close
+ *   CONN_LINGER     h1_linger     h1_ready        conn_close
  * conn_close closes at once; the memory stays until the end of the loop's turn.
  */
 #ifndef CORE_CONN_H
@@ -44,9 +44,9 @@ struct conn {
     } owner;
     const struct listener *listen; /* near: where it came in; far: NULL */
     struct timer timer;
-    struct list link; /* near: worker->near_conns; idle far: target->idle */
+    struct list link; /* near: worker->client_conns; idle far: target->idle */
     union {
-        struct list idle_link;    /* idle far: worker->idle_far */
+        struct list idle_link;    /* idle far: worker->idle_conns */
         struct list starved_link; /* near: worker->starved */
         struct grave grave;
     };

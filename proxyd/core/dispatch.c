@@ -1,7 +1,7 @@
 #include "core/dispatch.h"
 
 #include "core/dial.h"
-#include "core/near.h"
+#include "core/server.h"
 #include "core/target.h"
 #include "core/tunnel.h"
 #include "core/xchg.h"
@@ -12,7 +12,7 @@ void conn_ready(struct io *io)
     switch ((enum conn_serves)c->serves) {
     case CONN_EXCHANGE: xchg_wake(c->owner.xchg); break;
     case CONN_HEAD:
-    case CONN_LINGER: near_ready(c); break;
+    case CONN_LINGER: h1_ready(c); break;
     case CONN_TUNNEL: tunnel_ready(c); break;
     case CONN_DIALLING: dial_ready(c); break;
     case CONN_IDLE: pool_ready(c); break;
@@ -24,7 +24,7 @@ void conn_expired(struct timer *t)
     struct conn *c = container_of(t, struct conn, timer);
     switch ((enum conn_serves)c->serves) {
     case CONN_HEAD:
-    case CONN_LINGER: near_expired(c); break;
+    case CONN_LINGER: h1_expired(c); break;
     case CONN_IDLE: pool_expired(c); break;
     default: /* exchanges, dials and tunnels have timers of their own */ break;
     }

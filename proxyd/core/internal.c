@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "base/must.h"
-#include "core/near.h"
+#include "core/server.h"
 
 /* What conn->stream.below points to: the asker takes the place of a lower stream. */
 struct ear {
@@ -57,8 +57,8 @@ bool internal_open(struct worker *w, const struct listener *l, struct slice requ
     }
     e->asker = asker;
     c->listen = l;
-    list_push_back(&w->near_conns, &c->link);
-    near_ready(c);
+    list_push_back(&w->client_conns, &c->link);
+    h1_ready(c);
     must(c->serves != CONN_HEAD || c->in == NULL); /* else the request was not whole */
     return true;
 }

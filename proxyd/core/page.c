@@ -180,7 +180,7 @@ static void html_head(struct text *t, const struct page *p)
 
 static void write_html(struct text *t, const struct page *p)
 {
-    bool denied = p->fault->whose == FAULT_OF_POLICY, far = p->fault->whose == FAULT_OF_FAR;
+    bool denied = p->fault->whose == FAULT_OF_POLICY, far = p->fault->whose == FAULT_OF_UPSTREAM;
     html_head(t, p);
     text_lit(t, "<body class=\"");
     text_cstr(t, denied ? "rules" : far ? "far" : "near");

@@ -9,9 +9,9 @@ static bool body_replayable(const struct xchg *x)
 
 bool retry_allowed(const struct xchg *x)
 {
-    if (!x->via_pool || x->retried || x->far_seen || !body_replayable(x))
+    if (!x->via_pool || x->retried || x->upstream_seen || !body_replayable(x))
         return false;
-    return method_is_idempotent(x->req.method) || x->far.conn->bytes_out == x->far_base;
+    return method_is_idempotent(x->req.method) || x->far.conn->bytes_out == x->upstream_base;
 }
 
 void retry_rewind(struct xchg *x)

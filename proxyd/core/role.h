@@ -31,8 +31,8 @@ struct role {
     enum fault (*vet)(struct xchg *x, const struct addr *a);
     /* Writes the head for the far side (start line and fields, without the final empty line and
      * without framing fields), the same for the near side. */
-    void (*to_far)(struct xchg *x, struct text *out);
-    void (*to_near)(struct xchg *x, struct text *out);
+    void (*to_upstream)(struct xchg *x, struct text *out);
+    void (*to_client)(struct xchg *x, struct text *out);
     /* How the far side behaved: for balance and health. NULL: nobody wants to know. */
     void (*outcome)(struct xchg *x, enum fault fault);
     /* Extra fields of a refusal (Allow, Retry-After …), and what its page says that helps. NULL:

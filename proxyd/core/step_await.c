@@ -2,7 +2,7 @@
  * Waiting for the answer's head while the request body still goes out. Interim answers pass
  * through; a pooled connection that turns out stale is replaced once.
  */
-#include "core/near.h"
+#include "core/server.h"
 #include "core/retry.h"
 #include "core/xchg.h"
 
@@ -26,7 +26,7 @@ static enum head_result pass_interim(struct xchg *x)
         return HEAD_INTERIM;
     if (!conn_room(x->near.conn, x->resp.text_len + x->resp.nfields + 256u, &t))
         return HEAD_WAIT;
-    x->role->to_near(x, &t);
+    x->role->to_client(x, &t);
     text_lit(&t, "\r\n");
     if (t.full) {
         x->fault = FAULT_response_head_too_large;
@@ -63,12 +63,12 @@ static enum head_result read_head(struct xchg *x)
     struct buf *in = x->far.conn->in;
     if (in == NULL || buf_len(in) == 0)
         return HEAD_NONE;
-    struct head_limits limits = near_head_limits(x->near.conn);
+    struct head_limits limits = h1_head_limits(x->near.conn);
     const char *p = in->data + in->from;
     enum fault f = FAULT_NONE;
     u32 len = head_scan(&x->scan, p, buf_len(in), &limits, &f);
     if (f != FAULT_NONE) {
-        x->fault = head_fault_far(f);
+        x->fault = head_fault_response(f);
         return HEAD_FAULT;
     }
     if (len == 0)
@@ -104,6 +104,6 @@ enum step_result step_await(struct xchg *x)
             return STEP_PARK;
         if (conn_fill(far) == SOCK_AGAIN && (!x->up_lost || far->starved))
             return STEP_PARK;
-        x->far_seen = x->far_seen || far->in != NULL;
+        x->upstream_seen = x->upstream_seen || far->in != NULL;
     }
 }

@@ -7,7 +7,7 @@ static enum step_result attach(struct xchg *x, struct conn *c, bool pooled)
 {
     x->far.conn = c;
     x->far.reused = x->via_pool = pooled;
-    x->far_base = c->bytes_out;
+    x->upstream_base = c->bytes_out;
     x->server = c->peer;
     c->owner.xchg = x;
     c->requests++;

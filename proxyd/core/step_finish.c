@@ -6,11 +6,11 @@
 #include "core/account.h"
 #include "core/dial.h"
 #include "core/internal.h"
-#include "core/near.h"
+#include "core/server.h"
 #include "core/target.h"
 #include "core/xchg.h"
 
-static bool far_reusable(const struct xchg *x)
+static bool upstream_reusable(const struct xchg *x)
 {
     const struct conn *c = x->far.conn;
     bool quiet = (c->in == NULL || buf_len(c->in) == 0) && !c->eof && !c->broken && !c->deaf;
@@ -19,13 +19,13 @@ static bool far_reusable(const struct xchg *x)
            !(c->stream.io.ready & IO_IN);
 }
 
-static void release_far(struct xchg *x)
+static void release_upstream(struct xchg *x)
 {
     if (x->dial)
         dial_cancel(x);
     if (x->far.conn) {
         pool_rest(x->target);
-        if (far_reusable(x))
+        if (upstream_reusable(x))
             pool_give(x->target, x->far.conn);
         else
             conn_close(x->far.conn);
@@ -35,7 +35,7 @@ static void release_far(struct xchg *x)
         target_put(x->worker, &x->target);
 }
 
-static void release_near(struct conn *c, bool whole, bool keep, bool until_close)
+static void release_client(struct conn *c, bool whole, bool keep, bool until_close)
 {
     if (conn_is_internal(c)) {
         internal_end(c, whole && !c->deaf);
@@ -44,14 +44,14 @@ static void release_near(struct conn *c, bool whole, bool keep, bool until_close
     if (!whole && until_close)
         sock_abort(c->stream.io.fd);
     if (c->broken || c->deaf) {
-        near_close(c);
+        client_close(c);
     } else if (!whole) {
         (void)conn_flush(c);
-        near_close(c);
+        client_close(c);
     } else if (keep) {
-        near_next(c);
+        h1_next(c);
     } else {
-        near_linger(c);
+        h1_linger(c);
     }
 }
 
@@ -66,8 +66,8 @@ enum step_result step_finish(struct xchg *x)
     account_exchange(x);
     if (x->fault == FAULT_draining)
         atomic_fetch_add(&x->worker->engine->cut, 1);
-    release_far(x);
+    release_upstream(x);
     xchg_free(x);
-    release_near(near, whole, keep, until_close);
+    release_client(near, whole, keep, until_close);
     return STEP_OVER;
 }

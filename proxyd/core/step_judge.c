@@ -56,7 +56,7 @@ static enum step_result write_head(struct xchg *x)
     if (x->resp.body ==
         BODY_LENGTH) /* write_framing says it anew; HEAD and 304 keep the origin's */
         msg_remove(&x->resp, TOKEN_CONTENT_LENGTH);
-    x->role->to_near(x, &t);
+    x->role->to_client(x, &t);
     if (!msg_has(&x->resp, TOKEN_DATE)) /* RFC 9110 section 6.6.1: whoever has a clock adds it */
         answer_date(x, &t);
     if (switching)

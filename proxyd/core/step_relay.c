@@ -1,5 +1,5 @@
 /* The answer's body goes to the near side; the request's may still be going the other way. */
-#include "core/near.h"
+#include "core/server.h"
 #include "core/xchg.h"
 
 /* A request body that fails once the answer has begun spoils only the connections, not the
@@ -12,7 +12,7 @@ static void pump_up(struct xchg *x)
     x->fault = FAULT_NONE;
 }
 
-static enum fault far_fault(enum fault f)
+static enum fault upstream_fault(enum fault f)
 {
     if (f == FAULT_NONE)
         return FAULT_response_truncated;
@@ -23,14 +23,14 @@ enum step_result step_relay(struct xchg *x)
 {
     enum fault f;
     pump_up(x);
-    struct head_limits limits = near_head_limits(x->near.conn);
+    struct head_limits limits = h1_head_limits(x->near.conn);
     x->down.rules.limits = &limits;
     switch (relay_turn(&x->down, &f)) {
     case RELAY_DONE: return xchg_go(x, STEP_finish);
     case RELAY_WAIT_SOURCE:
     case RELAY_WAIT_SINK: return STEP_PARK;
     case RELAY_YIELD: loop_again(&x->worker->loop, &x->far.conn->stream.io); return STEP_PARK;
-    case RELAY_SOURCE_FAULT: return xchg_fail(x, far_fault(f));
+    case RELAY_SOURCE_FAULT: return xchg_fail(x, upstream_fault(f));
     default: return xchg_fail(x, FAULT_client_reset);
     }
 }

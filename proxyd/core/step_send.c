@@ -1,6 +1,6 @@
 /* The request head goes to the far side, written anew; its body follows as it comes. */
 #include "core/conf.h"
-#include "core/near.h"
+#include "core/server.h"
 #include "core/xchg.h"
 
 static void write_framing(struct xchg *x, struct text *t)
@@ -58,7 +58,7 @@ enum step_result step_send(struct xchg *x)
         msg_remove(&x->req, TOKEN_EXPECT);
     if (x->has_max_forwards)
         msg_remove(&x->req, TOKEN_MAX_FORWARDS);
-    x->role->to_far(x, &t);
+    x->role->to_upstream(x, &t);
     write_max_forwards(x, &t);
     write_framing(x, &t);
     text_lit(&t, "\r\n");
@@ -74,7 +74,7 @@ bool xchg_pump_up(struct xchg *x)
     enum fault f;
     if (x->up_done)
         return true;
-    struct head_limits limits = near_head_limits(x->near.conn);
+    struct head_limits limits = h1_head_limits(x->near.conn);
     x->up.rules.limits = &limits;
     switch (relay_turn(&x->up, &f)) {
     case RELAY_DONE: x->up_done = true; return true;

@@ -211,7 +211,7 @@ void pool_give(struct target *t, struct conn *c)
     c->in_class = BUF_16K;
     t->nidle++;
     list_push_front(&t->idle, &c->link);
-    list_push_back(&w->idle_far, &c->idle_link);
+    list_push_back(&w->idle_conns, &c->idle_link);
     stat_add(w->stats, STAT_upstream_idle, 1);
     conn_wait(c, WAIT_IDLE, IDLE_MS);
 }
@@ -229,9 +229,9 @@ void pool_expired(struct conn *c)
 
 static bool evict_from_drawer(struct worker *w)
 {
-    if (list_empty(&w->idle_far))
+    if (list_empty(&w->idle_conns))
         return false;
-    close_idle(container_of(w->idle_far.next, struct conn, idle_link));
+    close_idle(container_of(w->idle_conns.next, struct conn, idle_link));
     return true;
 }
 
@@ -250,10 +250,10 @@ bool pool_evict(struct worker *w)
 
 void pool_evict_spare(struct worker *w)
 {
-    if (w->idle_far.next != w->idle_far.prev)
+    if (w->idle_conns.next != w->idle_conns.prev)
         evict_from_drawer(w);
     else
-        evict_from_shelf(w, list_empty(&w->idle_far) ? 1 : 0);
+        evict_from_shelf(w, list_empty(&w->idle_conns) ? 1 : 0);
 }
 
 void pool_drain(struct worker *w)

@@ -16,7 +16,7 @@
 #include "core/dial.h"
 #include "core/dispatch.h"
 #include "core/log_writer.h"
-#include "core/near.h"
+#include "core/server.h"
 #include "core/shelf.h"
 #include "core/target.h"
 #include "core/tunnel.h"
@@ -113,7 +113,7 @@ static void end_of_turn(struct loop *l)
         w->log_pending = w->log_urgent = false;
     }
     count_buffers(thread_of(w));
-    if (w->draining && list_empty(&w->near_conns) &&
+    if (w->draining && list_empty(&w->client_conns) &&
         atomic_load(&w->engine->closed) == w->engine->nworkers)
         l->stop = true;
 }
@@ -140,7 +140,7 @@ static void open_drain_letter(struct letter *l, void *receiver)
                       d->how == DRAIN_NOW ? "ending at once" : "draining: finishing what runs");
     w->engine->accepting.stop(w);
     pool_drain(w);
-    near_drain(w);
+    client_drain(w);
     if (first)
         close_door(w);
 }
@@ -180,8 +180,8 @@ static void init_memory(struct worker *w)
     slab_init(&w->dials, dial_size());
     for (unsigned i = 0; i < TARGET_BUCKETS; i++)
         list_init(&w->targets[i]);
-    list_init(&w->idle_far);
-    list_init(&w->near_conns);
+    list_init(&w->idle_conns);
+    list_init(&w->client_conns);
     for (unsigned i = 0; i < STARVED_LINES; i++)
         list_init(&w->starved[i]);
     w->stats = aligned_alloc(CACHE_LINE, sizeof *w->stats);

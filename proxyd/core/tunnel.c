@@ -14,7 +14,7 @@
 
 #include "core/account.h"
 #include "core/conf.h"
-#include "core/near.h"
+#include "core/server.h"
 #include "io/pipe.h"
 
 enum {
@@ -91,7 +91,7 @@ static void end(struct tunnel *t, enum fault f)
     close_pipe(t, &t->half[1]);
     timer_clear(&w->loop.wheel, &t->timer);
     account_tunnel(w, r);
-    near_close(t->side[0]);
+    client_close(t->side[0]);
     conn_close(t->side[1]);
     slab_give(&w->tunnels, t);
 }

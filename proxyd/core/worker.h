@@ -50,8 +50,8 @@ struct worker {
     bool log_urgent;  /* the ring is half full: wake it in any case */
     struct dns *dns;
     struct list targets[TARGET_BUCKETS];
-    struct list idle_far;               /* pooled connections of all targets, oldest first */
-    struct list near_conns;             /* of clients and internal ones, for drain */
+    struct list idle_conns;             /* pooled connections of all targets, oldest first */
+    struct list client_conns;           /* of clients and internal ones, for drain */
     struct list starved[STARVED_LINES]; /* connections that wait for a buffer, first come first */
     struct timer starved_timer;
     struct timer accept_timer; /* accepting is paused until then */

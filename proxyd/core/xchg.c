@@ -5,7 +5,7 @@
 #include "core/conf.h"
 #include "core/dial.h"
 #include "core/internal.h"
-#include "core/near.h"
+#include "core/server.h"
 #include "core/target.h"
 
 struct step_row {
@@ -133,7 +133,7 @@ static struct xchg *begin(struct conn *c)
     x->listen = c->listen;
     x->role = c->listen->role;
     x->near.conn = c;
-    x->near_base = c->bytes_out;
+    x->client_base = c->bytes_out;
     x->near.in.phase = x->far.in.phase = BODY_DONE;
     x->id = ++w->exchange_serial;
     x->start_us = w->loop.now.mono_us;
@@ -165,7 +165,7 @@ static void turn_away(struct conn *c)
     if (conn_is_internal(c))
         internal_end(c, false);
     else
-        near_close(c);
+        client_close(c);
 }
 
 void xchg_open(struct conn *c, u32 len)
@@ -179,7 +179,7 @@ void xchg_open(struct conn *c, u32 len)
     c->refilled = false;
     const char *head = c->in->data + c->in->from;
     c->in->from += len;
-    struct head_limits limits = near_head_limits(c);
+    struct head_limits limits = h1_head_limits(c);
     enum fault f = request_parse(&x->req, head, len, &limits);
     if (f == FAULT_NONE || f == FAULT_bad_host) { /* a client says a wrong target in Host as well */
         bool said = f == FAULT_NONE && x->said.host.len;

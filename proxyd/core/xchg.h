@@ -54,26 +54,26 @@ struct xchg {
     const struct listener *listen;
     const struct role *role;
     u8 step;
-    u8 stage;        /* index of the next stage to run */
-    bool running;    /* inside xchg_run: a wake-up from a callback must not nest */
-    bool answered;   /* a final head has been written to the near side */
-    bool up_done;    /* the request body needs no more attention */
-    bool up_lost;    /* … because the far side stopped taking it */
-    bool retried;    /* the one free retry has been used */
-    bool own_answer; /* no far side was asked */
-    u8 interim;      /* 1xx answers seen */
-    bool far_seen;   /* a byte of the answer has been seen */
-    bool via_pool;   /* far.conn came from the pool */
-    bool no_pool;    /* dial anew, whatever the pool holds */
+    u8 stage;           /* index of the next stage to run */
+    bool running;       /* inside xchg_run: a wake-up from a callback must not nest */
+    bool answered;      /* a final head has been written to the near side */
+    bool up_done;       /* the request body needs no more attention */
+    bool up_lost;       /* … because the far side stopped taking it */
+    bool retried;       /* the one free retry has been used */
+    bool own_answer;    /* no far side was asked */
+    u8 interim;         /* 1xx answers seen */
+    bool upstream_seen; /* a byte of the answer has been seen */
+    bool via_pool;      /* far.conn came from the pool */
+    bool no_pool;       /* dial anew, whatever the pool holds */
     struct leg near, far;
     struct relay up, down;
     struct head_scan scan;    /* of the answer's head */
     struct body_in replay_in; /* request body as it stood before the first byte of it was taken */
     u32 replay_from;
-    bool replay_keep; /* near.keep at that moment */
-    u64 far_base;     /* far.conn->bytes_out when this exchange got it */
-    u64 near_base;    /* near.conn->bytes_out when it began, for the log */
-    u32 max_forwards; /* to be sent on; valid with has_max_forwards */
+    bool replay_keep;  /* near.keep at that moment */
+    u64 upstream_base; /* far.conn->bytes_out when this exchange got it */
+    u64 client_base;   /* near.conn->bytes_out when it began, for the log */
+    u32 max_forwards;  /* to be sent on; valid with has_max_forwards */
     bool has_max_forwards;
     struct target *target;
     struct dial *dial; /* while connecting */

@@ -31,7 +31,7 @@ static void write_request_line(const struct xchg *x, struct text *out)
     text_lit(out, "\r\n");
 }
 
-void forward_to_far(struct xchg *x, struct text *out)
+void forward_to_upstream(struct xchg *x, struct text *out)
 {
     hop_strip(&x->req);
     msg_remove(&x->req, TOKEN_HOST);
@@ -40,7 +40,7 @@ void forward_to_far(struct xchg *x, struct text *out)
     write_via(x, &x->req, out);
 }
 
-void forward_to_near(struct xchg *x, struct text *out)
+void forward_to_client(struct xchg *x, struct text *out)
 {
     hop_strip(&x->resp);
     head_write_status_line(out, x->resp.status, x->resp.reason);

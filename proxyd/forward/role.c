@@ -21,8 +21,8 @@ const struct role forward_role = {
     .response_stages = response_stages,
     .where = forward_where,
     .vet = forward_vet,
-    .to_far = forward_to_far,
-    .to_near = forward_to_near,
+    .to_upstream = forward_to_upstream,
+    .to_client = forward_to_client,
     .outcome = NULL, /* the client chose the destination: its health is the client's business */
     .refuse = forward_refuse,
 };

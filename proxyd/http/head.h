@@ -38,13 +38,13 @@ u32 head_skip_empty(const char *p, u32 n);
  * as their first byte: bad_line_end for a bare CR or LF, bad_request_line or bad_field_value for
  * other controls, target_too_long for a first line over limits->line, head_too_large for other
  * lines and a head over limits->head. The verdict does not depend on how the bytes were split.
- * In an answer a fault is called head_fault_far of it, in a trailer section bad_trailer; only
+ * In an answer a fault is called head_fault_response of it, in a trailer section bad_trailer; only
  * out_of_memory keeps its name. */
 u32 head_scan(struct head_scan *s, const char *p, u32 n, const struct head_limits *limits,
               enum fault *fault);
 
 /* What a fault of head_scan is called when the origin is the sender. */
-enum fault head_fault_far(enum fault f);
+enum fault head_fault_response(enum fault f);
 
 /* A whole head as head_scan measured it. m must be freshly initialised. FAULT_NONE, or the fault of
  * the client; then only method_text and target may be looked at, as far as they were read.

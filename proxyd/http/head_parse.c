@@ -259,7 +259,7 @@ enum fault response_parse(struct msg *m, const char *head, u32 len,
         f = parse_status_line(m, line);
     if (!f)
         f = parse_fields(m, w, line.p + line.n + 2, limits, twice);
-    return head_fault_far(f ? f : response_framing(m, twice));
+    return head_fault_response(f ? f : response_framing(m, twice));
 }
 
 static bool is_forbidden_trailer(const struct msg *m, const struct field *f)

@@ -24,7 +24,7 @@ u32 head_skip_empty(const char *p, u32 n)
     return n >= 2 && p[0] == '\r' && p[1] == '\n' ? 2 : 0;
 }
 
-enum fault head_fault_far(enum fault f)
+enum fault head_fault_response(enum fault f)
 {
     switch (f) {
     case FAULT_NONE:

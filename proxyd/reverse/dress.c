@@ -47,7 +47,7 @@ static void write_forwarded(const struct xchg *x, struct text *out)
     text_lit(out, "\r\n");
 }
 
-void reverse_to_far(struct xchg *x, struct text *out)
+void reverse_to_upstream(struct xchg *x, struct text *out)
 {
     hop_strip(&x->req);
     msg_remove(&x->req, TOKEN_HOST);
@@ -63,7 +63,7 @@ void reverse_to_far(struct xchg *x, struct text *out)
     write_forwarded(x, out);
 }
 
-void reverse_to_near(struct xchg *x, struct text *out)
+void reverse_to_client(struct xchg *x, struct text *out)
 {
     hop_strip(&x->resp);
     head_write_status_line(out, x->resp.status, x->resp.reason);

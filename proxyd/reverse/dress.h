@@ -5,8 +5,8 @@
 #include "base/text.h"
 #include "core/types.h"
 
-void reverse_to_far(struct xchg *x, struct text *out);
-void reverse_to_near(struct xchg *x, struct text *out);
+void reverse_to_upstream(struct xchg *x, struct text *out);
+void reverse_to_client(struct xchg *x, struct text *out);
 void reverse_refuse(struct xchg *x, struct text *fields, struct text *help);
 
 #endif

@@ -19,8 +19,8 @@ const struct role reverse_role = {
     .response_stages = response_stages,
     .where = reverse_where,
     .vet = NULL, /* servers are configured, hence trusted */
-    .to_far = reverse_to_far,
-    .to_near = reverse_to_near,
+    .to_upstream = reverse_to_upstream,
+    .to_client = reverse_to_client,
     .outcome = NULL,
     .refuse = reverse_refuse,
 };

@@ -228,7 +228,7 @@ def test_cut_answer_never_looks_whole(rig, path, name, version):
             if answer.ended_by == "close":
                 assert answer.end == "reset", "to a 1.0 client only a reset tells"
         else:
-            assert cause_of(answer) and FAULTS[cause_of(answer)].whose == "FAR"
+            assert cause_of(answer) and FAULTS[cause_of(answer)].whose == "UPSTREAM"
     assert rig.origin.paths().count(path) == 1, "an answer of which something was seen is never retried"
 
 

@@ -1,7 +1,7 @@
 """Every way an exchange can fail: one cause token, told the same everywhere.
 
 Status, Proxy-Status, page in three forms, log field and counter all come from one row of fault.tbl.
-SCENES has the ways of the origin and of the way to it, NEAR and the tests behind it the client's, the
+SCENES has the ways of the origin and of the way to it, CLIENT and the tests behind it the client's, the
 policy's and our own; a test holds all of them against the table.
 """
 import contextlib
@@ -25,7 +25,7 @@ from lib.origin import Origin, close, drip, half_close, ok, pause, read_body, re
 from lib.times import Stopwatch, until, within
 from lib.wire import Ended
 
-#: What NEAR below is refused by.
+#: What CLIENT below is refused by.
 RIG = conf.forward(
     rules="deny no { path /denied; method GET; } allow near { to 127.0.0.1; reach loopback; } "
           "allow far { to 127.0.0.2 169.254.0.0/16 10.0.0.0/8 224.0.0.0/4 240.0.0.0/4; }",
@@ -143,9 +143,9 @@ def test_the_table_keeps_its_promises():
             continue
         if fault.whose == "POLICY":
             assert fault.status == 403, token
-        elif fault.whose == "FAR":
+        elif fault.whose == "UPSTREAM":
             assert fault.status in (502, 503, 504), token
-        elif fault.whose == "NEAR":
+        elif fault.whose == "CLIENT":
             assert 400 <= fault.status < 500 and fault.status != 403 or fault.status in (501, 505), token
         else:
             assert fault.status in (500, 503, 508), token
@@ -497,7 +497,7 @@ def test_many_faults_at_once_leave_nothing(patient_world):
 # -- the client's, the policy's and our own ------------------------------------------------------
 
 #: What a client may send that is refused, by the cause: @ is the origin's authority, {port} the listener's.
-NEAR = {
+CLIENT = {
     "bad_request_line": "GET\r\nHost: @\r\n\r\n",
     "bad_method": "G(T http://@/ HTTP/1.1\r\nHost: @\r\n\r\n",
     "bad_target": "GET * HTTP/1.1\r\nHost: @\r\n\r\n",
@@ -565,7 +565,7 @@ EXEMPT = {
 
 def test_every_fault_is_brought_about():
     """The whole table, nothing else; what is shown elsewhere is named there."""
-    known = [*SCENES, *NEAR, *ELSEWHERE, *EXEMPT]
+    known = [*SCENES, *CLIENT, *ELSEWHERE, *EXEMPT]
     assert sorted(known) == sorted(FAULTS)
     for token, where in ELSEWHERE.items():
         file, name = where.split("::")
@@ -588,9 +588,9 @@ def one_fault(daemon, before, cause, logged):
     assert daemon.wait_log(logged).get("cause") == cause
 
 
-@pytest.mark.parametrize("cause", NEAR)
+@pytest.mark.parametrize("cause", CLIENT)
 def test_what_a_client_can_do(rig, cause):
-    raw = NEAR[cause].replace("@", rig.origin.authority).replace("{port}", str(rig.port))
+    raw = CLIENT[cause].replace("@", rig.origin.authority).replace("{port}", str(rig.port))
     before, lines = metrics.read(rig.proxyd), len(rig.proxyd.log(f"cause={cause}"))
     with Client(rig.port) as client:
         answer = client.ask(raw)

@@ -25,7 +25,7 @@
 #include "base/must.h"
 #include "connection_check.h"
 #include "connection_stand.h"
-#include "core/near.h"
+#include "core/server.h"
 #include "core/peers.h"
 #include "core/target.h"
 #include "core/thread.h"
@@ -165,7 +165,7 @@ static void new_client(void)
     e->wire = &client_wire[run.nclients];
     wire_begin(e->wire);
     run.now_client = run.nclients++;
-    near_accept(stand.worker, &stand.snapshot.listeners[0], fd, &peer);
+    client_accept(stand.worker, &stand.snapshot.listeners[0], fd, &peer);
 }
 
 static void accept_origins(void)
@@ -295,7 +295,7 @@ static void drain_engine(enum drain_state how)
     if (how > stand.worker->draining)
         stand.worker->draining = (u8)how;
     pool_drain(stand.worker);
-    near_drain(stand.worker);
+    client_drain(stand.worker);
 }
 
 static void act_on_client(u8 arg)
@@ -401,8 +401,8 @@ static const char *left_over(void)
         { "tunnels_open", stat_sum(STAT_tunnels_open) },
         { "upstream_idle", stat_sum(STAT_upstream_idle) },
         { "starved", worker_starves(w) },
-        { "near", !list_empty(&w->near_conns) },
-        { "idle", !list_empty(&w->idle_far) },
+        { "near", !list_empty(&w->client_conns) },
+        { "idle", !list_empty(&w->idle_conns) },
     };
     for (unsigned i = 0; i < countof(counts); i++)
         if (counts[i].n)

@@ -6,7 +6,7 @@
 #include <poll.h>
 #include <sys/resource.h>
 
-#include "core/near.h"
+#include "core/server.h"
 #include "io/sock.h"
 #include "tests/unit/core/help_engine.h"
 #include "tests/unit/help_memory.h"
@@ -70,7 +70,7 @@ static void clients_are_served(void **state)
     for (int i = 0; i < 5; i++)
         assert_has(rig_ask(connect_one(), GET), "\r\n\r\n/x");
     assert_int_equal(atomic_load(&rig.engine.clients), 5);
-    struct addr peer = rig_near()->peer;
+    struct addr peer = rig_client_conn()->peer;
     assert_int_equal(peer.ip[0], 127);
     assert_int_not_equal(peer.port, 0);
 }
@@ -140,7 +140,8 @@ static void out_of_descriptors(void **state)
     assert_has(rig_ask(b, GET), "/x");
 }
 
-/* What rests in the pool gives way to a client for whom there is no descriptor, but for the last. */
+/* What rests in the pool gives way to a client for whom there is no descriptor, but for the last.
+ * */
 static void the_pool_gives_way_to_a_client(void **state)
 {
     (void)state;

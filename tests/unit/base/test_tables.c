@@ -29,7 +29,7 @@ static void faults(void **state)
         assert_true(strlen(i->text) > 5 && !slice_ends(slice_of(i->text), SLICE(".")));
         if (i->whose == FAULT_OF_POLICY)
             assert_int_equal(i->status, 403);
-        if (i->whose == FAULT_OF_FAR)
+        if (i->whose == FAULT_OF_UPSTREAM)
             assert_true(i->status >= 502 && i->status <= 504);
         for (unsigned g = 1; g < f; g++)
             assert_string_not_equal(fault_info((enum fault)g)->token, i->token);

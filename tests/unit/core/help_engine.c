@@ -11,7 +11,7 @@
 #include "config/load.h"
 #include "core/answer.h"
 #include "core/log_writer.h"
-#include "core/near.h"
+#include "core/server.h"
 #include "core/own.h"
 #include "core/peers.h"
 #include "core/shelf.h"
@@ -68,7 +68,7 @@ static enum fault vet(struct xchg *x, const struct addr *a)
     return rig.vet ? rig.vet(x, a) : FAULT_NONE;
 }
 
-static void to_far(struct xchg *x, struct text *out)
+static void to_upstream(struct xchg *x, struct text *out)
 {
     msg_remove(&x->req, TOKEN_CONNECTION);
     msg_remove(&x->req, TOKEN_TRANSFER_ENCODING);
@@ -76,7 +76,7 @@ static void to_far(struct xchg *x, struct text *out)
     head_write_fields(out, &x->req);
 }
 
-static void to_near(struct xchg *x, struct text *out)
+static void to_client(struct xchg *x, struct text *out)
 {
     msg_remove(&x->resp, TOKEN_CONNECTION);
     msg_remove(&x->resp, TOKEN_TRANSFER_ENCODING);
@@ -91,8 +91,8 @@ static const struct role test_role = { .name = "test",
                                        .response_stages = none,
                                        .where = where,
                                        .vet = vet,
-                                       .to_far = to_far,
-                                       .to_near = to_near };
+                                       .to_upstream = to_upstream,
+                                       .to_client = to_client };
 
 /* ---- set up, tear down ---- */
 
@@ -211,14 +211,14 @@ static void drain(struct worker *w)
 {
     w->draining = DRAIN_NOW;
     pool_drain(w);
-    near_drain(w);
+    client_drain(w);
     loop_turn(&w->loop, 0);
     w->draining = DRAIN_NO;
 }
 
 static void assert_nothing_left(const struct worker *w)
 {
-    assert_true(list_empty(&w->near_conns) && !worker_starves(w) && list_empty(&w->idle_far));
+    assert_true(list_empty(&w->client_conns) && !worker_starves(w) && list_empty(&w->idle_conns));
     assert_int_equal(w->conns.live, 0);
     assert_int_equal(w->xchgs.live, 0);
     assert_int_equal(w->tunnels.live, 0);
@@ -313,7 +313,7 @@ int rig_client(void)
     struct addr peer;
     must(addr_parse_port(SLICE("127.0.0.1:40000"), &peer));
     must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) == 0);
-    near_accept(rig.worker, &rig.listener, pair[1], &peer);
+    client_accept(rig.worker, &rig.listener, pair[1], &peer);
     return keep_end(pair[0]);
 }
 
@@ -331,14 +331,14 @@ int rig_client_tcp(void)
     fd = sock_accept(door, &peer);
     assert_true(fd >= 0);
     rig_close(door);
-    near_accept(rig.worker, &rig.listener, fd, &peer);
+    client_accept(rig.worker, &rig.listener, fd, &peer);
     return client;
 }
 
-struct conn *rig_near(void)
+struct conn *rig_client_conn(void)
 {
-    assert_false(list_empty(&rig.worker->near_conns));
-    return container_of(rig.worker->near_conns.prev, struct conn, link);
+    assert_false(list_empty(&rig.worker->client_conns));
+    return container_of(rig.worker->client_conns.prev, struct conn, link);
 }
 
 int rig_listen(const char *address, u16 port, int backlog)

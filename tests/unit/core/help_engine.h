@@ -58,7 +58,7 @@ int rig_client(void);
 /* The same over TCP, where resets can be seen. */
 int rig_client_tcp(void);
 /* The connection of the client that came last. */
-struct conn *rig_near(void);
+struct conn *rig_client_conn(void);
 /* Listens on 127.0.0.1 and sets rig.port; the listening socket. */
 int rig_origin(void);
 /* The connection that waits at a listening socket. */

@@ -22,7 +22,7 @@ static struct xchg *asking(const char *host)
     snprintf(request, sizeof request, "GET http://%s/ HTTP/1.1\r\nHost: x\r\n\r\n", host);
     client = rig_client();
     rig_say(client, request);
-    struct conn *c = rig_near();
+    struct conn *c = rig_client_conn();
     return c->serves == CONN_EXCHANGE ? c->owner.xchg : NULL;
 }
 

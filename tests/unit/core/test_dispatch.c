@@ -19,16 +19,16 @@ static void events(void **state)
 {
     (void)state;
     int origin = rig_origin(), client = rig_client();
-    struct conn *near = rig_near();
-    assert_int_equal(near->serves, CONN_HEAD);
+    struct conn *conn = rig_client_conn();
+    assert_int_equal(conn->serves, CONN_HEAD);
     rig_say(client, "GET http://one.test/ HTTP/1.1\r\nHost: one.test\r\n\r\n");
-    assert_int_equal(near->serves, CONN_EXCHANGE);
+    assert_int_equal(conn->serves, CONN_EXCHANGE);
     int far = rig_accept(origin);
     rig_hears(far);
     rig_say(far, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
-    assert_int_equal(near->serves, CONN_HEAD);
+    assert_int_equal(conn->serves, CONN_HEAD);
     rig_say(client, "CONNECT one.test:80 HTTP/1.1\r\nHost: one.test:80\r\n\r\n");
-    assert_int_equal(near->serves, CONN_TUNNEL);
+    assert_int_equal(conn->serves, CONN_TUNNEL);
     rig_accept(origin);
     /* The first far connection rests; an event of it ends it. */
     assert_int_equal(rig_count(STAT_upstream_idle), 1);
@@ -53,7 +53,8 @@ static void an_idle_one_expires(void **state)
     assert_true(rig_ended(other));
 }
 
-/* Exchanges, dials and tunnels have timers of their own: one left over on a connection does nothing. */
+/* Exchanges, dials and tunnels have timers of their own: one left over on a connection does
+ * nothing. */
 static void a_timer_that_means_nothing(void **state)
 {
     (void)state;
@@ -70,7 +71,7 @@ static void a_lingering_one_expires(void **state)
 {
     (void)state;
     int client = rig_client();
-    struct conn *c = rig_near();
+    struct conn *c = rig_client_conn();
     c->serves = CONN_LINGER;
     conn_expired(&c->timer);
     assert_true(rig_ended(client));

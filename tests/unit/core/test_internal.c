@@ -1,7 +1,7 @@
 /* An exchange without a client goes through the same steps as any other and ends at its asker. */
 #include "core/internal.h"
 
-#include "core/near.h"
+#include "core/server.h"
 #include "core/thread.h"
 #include "help_engine.h"
 #include "tests/unit/help_memory.h"

@@ -9,14 +9,14 @@ static void the_conditions(void **state)
 {
     (void)state;
     static const struct {
-        bool via_pool, retried, far_seen, refilled, sent, allowed;
+        bool via_pool, retried, upstream_seen, refilled, sent, allowed;
         enum method method;
         enum body_kind body;
     } rows[] = {
         { .via_pool = true, .sent = true, .method = METHOD_GET, .allowed = true },
         { .via_pool = false, .sent = true, .method = METHOD_GET },
         { .via_pool = true, .retried = true, .method = METHOD_GET },
-        { .via_pool = true, .far_seen = true, .method = METHOD_GET },
+        { .via_pool = true, .upstream_seen = true, .method = METHOD_GET },
         { .via_pool = true, .sent = true, .method = METHOD_POST },
         { .via_pool = true, .sent = false, .method = METHOD_POST, .allowed = true },
         { .via_pool = true, .sent = true, .method = METHOD_PATCH },
@@ -37,10 +37,10 @@ static void the_conditions(void **state)
         struct xchg *x = calloc(1, sizeof *x);
         x->near.conn = &near;
         x->far.conn = &far;
-        x->far_base = rows[i].sent ? 600 : 700;
+        x->upstream_base = rows[i].sent ? 600 : 700;
         x->via_pool = rows[i].via_pool;
         x->retried = rows[i].retried;
-        x->far_seen = rows[i].far_seen;
+        x->upstream_seen = rows[i].upstream_seen;
         x->req.method = rows[i].method;
         x->req.body = rows[i].body;
         if (retry_allowed(x) != rows[i].allowed)

@@ -1,7 +1,7 @@
 /* Connections that stand in line for memory: what becomes of them when they go on without it. */
 #include <unistd.h>
 
-#include "core/near.h"
+#include "core/server.h"
 #include "core/target.h"
 #include "help_engine.h"
 
@@ -24,7 +24,7 @@ static void one_that_is_pooled_leaves_the_line(void **state)
     pool_give(t, c);
     assert_false(c->starved);
     assert_false(worker_starves(w));
-    assert_ptr_equal(w->idle_far.next, &c->idle_link);
+    assert_ptr_equal(w->idle_conns.next, &c->idle_link);
     rig_later(50);
     rig_turn();
     assert_int_equal(t->nidle, 1);
@@ -38,8 +38,8 @@ static void one_that_lingers_does_not_spin(void **state)
 {
     (void)state;
     int client = rig_client();
-    struct conn *c = rig_near();
-    near_linger(c);
+    struct conn *c = rig_client_conn();
+    h1_linger(c);
     rig_famine();
     assert_int_equal(write(client, "more", 4), 4);
     rig_turn(); /* until nothing happens any more */
@@ -121,7 +121,7 @@ static int asked_in_a_famine(void)
     rig_say(client, "GET /own HT");
     rig_famine();
     rig_say(client, "TP/1.1\r\nHost: a\r\n\r\n");
-    assert_true(rig_near()->starved);
+    assert_true(rig_client_conn()->starved);
     return client;
 }
 
@@ -135,7 +135,7 @@ static void no_memory_for_an_answer(void **state)
     rig_later(2000);
     rig_later(61000);
     assert_int_equal(rig_faults(FAULT_out_of_memory), 1);
-    assert_true(list_empty(&rig.worker->near_conns));
+    assert_true(list_empty(&rig.worker->client_conns));
     rig_feast();
     assert_string_equal(rig_hears(client), "");
     assert_true(rig_ended(client));

@@ -145,7 +145,7 @@ static void an_origin_that_speaks_or_closes_is_dropped(void **state)
     close(far[1]);
     rig_turn();
     assert_int_equal(rig_count(STAT_upstream_idle), 0);
-    assert_true(list_empty(&rig.worker->idle_far));
+    assert_true(list_empty(&rig.worker->idle_conns));
     close(far[0]);
 }
 

@@ -7,7 +7,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "core/near.h"
+#include "core/server.h"
 #include "core/shelf.h"
 #include "help_engine.h"
 
@@ -16,7 +16,7 @@ static int door[RIG_WORKERS]; /* the server's ends, one client per worker */
 static void start(struct worker *w)
 {
     struct addr peer = { .family = AF_INET };
-    near_accept(w, &rig.listener, door[w->id], &peer);
+    client_accept(w, &rig.listener, door[w->id], &peer);
 }
 
 static _Atomic int stopped;

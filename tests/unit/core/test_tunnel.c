@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "core/log_format.h"
-#include "core/near.h"
+#include "core/server.h"
 #include "help_engine.h"
 #include "io/pipe.h"
 #include "tests/unit/help_memory.h"
@@ -138,14 +138,15 @@ static enum sock_result refuse_to_send(struct stream *s, const struct iovec *v, 
     return SOCK_ERROR;
 }
 
-/* The system may refuse a write though the connection lives: its peer sees no orderly end either. */
+/* The system may refuse a write though the connection lives: its peer sees no orderly end either.
+ * */
 static void a_write_that_fails(void **state)
 {
     (void)state;
     open_tunnel_of(rig_client_tcp(), CONNECT);
-    struct stream_ops deaf = *rig_near()->stream.ops;
+    struct stream_ops deaf = *rig_client_conn()->stream.ops;
     deaf.sendv = refuse_to_send;
-    rig_near()->stream.ops = &deaf;
+    rig_client_conn()->stream.ops = &deaf;
     rig_say(far, "x");
     assert_true(rig_reset(far));
     assert_true(rig_reset(client));
@@ -461,11 +462,11 @@ static void cut_by_the_drain(void **state)
     (void)state;
     open_tunnel(CONNECT);
     rig.worker->draining = DRAIN_GRACEFUL;
-    near_drain(rig.worker);
+    client_drain(rig.worker);
     rig_say(client, "goes on");
     assert_string_equal(rig_hears(far), "goes on");
     rig.worker->draining = DRAIN_NOW;
-    near_drain(rig.worker);
+    client_drain(rig.worker);
     assert_true(rig_ended(client));
     assert_int_equal(atomic_load(&rig.engine.cut), 1);
     assert_int_equal(rig_faults(FAULT_draining), 1);

@@ -279,7 +279,7 @@ static void a_client_that_reads_nothing(void **state)
     assert_true(rig.worker->bufs.in_use < 600000);
     rig_later(61000);
     assert_int_equal(rig_faults(FAULT_client_write_timeout), 1);
-    assert_true(list_empty(&rig.worker->near_conns));
+    assert_true(list_empty(&rig.worker->client_conns));
 }
 
 /* A socket that gives ten bytes at a time and always has more, or takes none. */
@@ -314,7 +314,7 @@ static void a_flow_that_never_pauses(void **state)
     ask(ASK("GET", "/", ""));
     assert_has(answered("HTTP/1.1 200 OK\r\nDate: d\r\nContent-Length: 8005\r\n\r\nhello"),
                "hello"); /* the origin's time runs */
-    struct xchg *x = rig_near()->owner.xchg;
+    struct xchg *x = rig_client_conn()->owner.xchg;
     x->far.conn->stream.ops = &slow_source;
     many_bytes(far);
     for (int i = 0; i < 10; i++) {
@@ -338,7 +338,7 @@ static void a_body_that_never_pauses(void **state)
     (void)state;
     ask(ASK("POST", "/", "Content-Length: 8005\r\n"));
     rig_say(client, "hello"); /* the client's time runs */
-    struct xchg *x = rig_near()->owner.xchg;
+    struct xchg *x = rig_client_conn()->owner.xchg;
     const struct stream_ops *plain = x->near.conn->stream.ops;
     struct stream_ops slow = *plain;
     slow.recv = recv_little;
@@ -360,7 +360,7 @@ static void a_failed_body_leaves_no_time(void **state)
 {
     (void)state;
     ask(ASK("POST", "/", "Transfer-Encoding: chunked\r\n"));
-    struct xchg *x = rig_near()->owner.xchg;
+    struct xchg *x = rig_client_conn()->owner.xchg;
     const struct stream_ops *plain = x->far.conn->stream.ops;
     struct stream_ops full = *plain;
     full.sendv = send_nothing;
@@ -385,7 +385,7 @@ static void an_answer_instead_of_reading(void **state)
 {
     (void)state;
     ask(ASK("POST", "/", "Transfer-Encoding: chunked\r\n"));
-    struct xchg *x = rig_near()->owner.xchg;
+    struct xchg *x = rig_client_conn()->owner.xchg;
     struct stream_ops full = *x->far.conn->stream.ops;
     full.sendv = send_nothing;
     x->far.conn->stream.ops = &full;
@@ -408,7 +408,7 @@ static void a_refusal_taken_late(void **state)
     int small = 1;
     origin = rig_origin();
     client = rig_client();
-    int fd = rig_near()->stream.io.fd;
+    int fd = rig_client_conn()->stream.io.fd;
     assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof small), 0);
     ask(ASK("POST", "/", "Accept: text/html\r\nContent-Length: 10\r\n"));
     rig_say(client, "hello");
@@ -511,7 +511,7 @@ static void time_counts_from_the_last_byte(void **state)
     rig_later(29000);
     assert_false(rig_ended(client));
     rig_later(2000);
-    assert_true(list_empty(&rig.worker->near_conns));
+    assert_true(list_empty(&rig.worker->client_conns));
     assert_int_equal(rig_faults(FAULT_response_body_timeout), 1);
 }
 

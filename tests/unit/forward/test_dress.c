@@ -28,24 +28,24 @@ static int tear_down(void **state)
 
 static const struct head_limits limits = { .head = 32768, .line = 16384, .fields = 128 };
 
-static const char *to_far(const char *request)
+static const char *to_upstream(const char *request)
 {
     struct text t = text_in(area, sizeof area - 1);
     msg_init(&x->req, &x->arena);
     assert_int_equal(request_parse(&x->req, request, (u32)strlen(request), &limits), FAULT_NONE);
     assert_int_equal(target_parse(x->req.method, x->req.target, NULL, &x->uri), FAULT_NONE);
-    forward_to_far(x, &t);
+    forward_to_upstream(x, &t);
     area[t.n] = 0;
     return area;
 }
 
-static const char *to_near(const char *answer)
+static const char *to_client(const char *answer)
 {
     struct text t = text_in(area, sizeof area - 1);
     msg_init(&x->resp, &x->arena);
     assert_int_equal(response_parse(&x->resp, answer, (u32)strlen(answer), &limits, METHOD_GET),
                      FAULT_NONE);
-    forward_to_near(x, &t);
+    forward_to_client(x, &t);
     area[t.n] = 0;
     return area;
 }
@@ -55,15 +55,16 @@ static const char *to_near(const char *answer)
 static void the_uri_wins_over_host(void **state)
 {
     (void)state;
-    assert_string_equal(to_far("GET http://A.Test:80/x?y HTTP/1.1\r\nHost: evil\r\nX-A: b\r\n\r\n"),
+    assert_string_equal(to_upstream(
+                            "GET http://A.Test:80/x?y HTTP/1.1\r\nHost: evil\r\nX-A: b\r\n\r\n"),
                         "GET /x?y HTTP/1.1\r\nHost: a.test\r\nX-A: b\r\n" VIA);
-    assert_string_equal(to_far("GET http://a.test:8080 HTTP/1.1\r\nHost: a.test:8080\r\n\r\n"),
+    assert_string_equal(to_upstream("GET http://a.test:8080 HTTP/1.1\r\nHost: a.test:8080\r\n\r\n"),
                         "GET / HTTP/1.1\r\nHost: a.test:8080\r\n" VIA);
-    assert_string_equal(to_far("GET http://[2001:DB8::1]/ HTTP/1.1\r\nHost: x\r\n\r\n"),
+    assert_string_equal(to_upstream("GET http://[2001:DB8::1]/ HTTP/1.1\r\nHost: x\r\n\r\n"),
                         "GET / HTTP/1.1\r\nHost: [2001:db8::1]\r\n" VIA);
-    assert_string_equal(to_far("OPTIONS http://a.test HTTP/1.1\r\nHost: a.test\r\n\r\n"),
+    assert_string_equal(to_upstream("OPTIONS http://a.test HTTP/1.1\r\nHost: a.test\r\n\r\n"),
                         "OPTIONS * HTTP/1.1\r\nHost: a.test\r\n" VIA);
-    assert_string_equal(to_far("OPTIONS http://a.test/ HTTP/1.1\r\nHost: a.test\r\n\r\n"),
+    assert_string_equal(to_upstream("OPTIONS http://a.test/ HTTP/1.1\r\nHost: a.test\r\n\r\n"),
                         "OPTIONS / HTTP/1.1\r\nHost: a.test\r\n" VIA);
 }
 
@@ -71,16 +72,18 @@ static void what_was_meant_for_the_proxy_stays(void **state)
 {
     (void)state;
     assert_string_equal(
-        to_far("GET http://a.test/ HTTP/1.1\r\nHost: a.test\r\nConnection: X-Hop, keep-alive\r\n"
-               "X-Hop: 1\r\nKeep-Alive: 5\r\nProxy-Connection: keep-alive\r\n"
-               "Proxy-Authorization: Basic eA==\r\nProxy: evil\r\nTE: trailers\r\n"
-               "Cache-Control: no-cache\r\nAuthorization: Basic eQ==\r\n\r\n"),
+        to_upstream(
+            "GET http://a.test/ HTTP/1.1\r\nHost: a.test\r\nConnection: X-Hop, keep-alive\r\n"
+            "X-Hop: 1\r\nKeep-Alive: 5\r\nProxy-Connection: keep-alive\r\n"
+            "Proxy-Authorization: Basic eA==\r\nProxy: evil\r\nTE: trailers\r\n"
+            "Cache-Control: no-cache\r\nAuthorization: Basic eQ==\r\n\r\n"),
         "GET / HTTP/1.1\r\nHost: a.test\r\nCache-Control: no-cache\r\n"
         "Authorization: Basic eQ==\r\n" VIA);
     /* What everybody on the way needs cannot be nominated away. */
     assert_string_equal(
-        to_far("GET http://a.test/ HTTP/1.1\r\nHost: a.test\r\n"
-               "Connection: Host, Cache-Control, Authorization\r\nCache-Control: no-cache\r\n\r\n"),
+        to_upstream(
+            "GET http://a.test/ HTTP/1.1\r\nHost: a.test\r\n"
+            "Connection: Host, Cache-Control, Authorization\r\nCache-Control: no-cache\r\n\r\n"),
         "GET / HTTP/1.1\r\nHost: a.test\r\nCache-Control: no-cache\r\n" VIA);
 }
 
@@ -88,7 +91,7 @@ static void what_was_meant_for_the_proxy_stays(void **state)
 static void nothing_about_the_client_is_added(void **state)
 {
     (void)state;
-    const char *sent = to_far("GET http://a.test/ HTTP/1.0\r\nVia: 1.1 before\r\n\r\n");
+    const char *sent = to_upstream("GET http://a.test/ HTTP/1.0\r\nVia: 1.1 before\r\n\r\n");
     assert_string_equal(sent, "GET / HTTP/1.1\r\nHost: a.test\r\nVia: 1.1 before\r\n"
                               "Via: 1.0 proxyd-test\r\n");
     assert_has_not(sent, "Forwarded");
@@ -98,12 +101,12 @@ static void answers(void **state)
 {
     (void)state;
     assert_string_equal(
-        to_near("HTTP/1.1 200 Fine by me\r\nServer: x\r\nConnection: close, X-Hop\r\nX-Hop: 1\r\n"
-                "Proxy-Authenticate: Basic\r\nProxy-Status: cdn; error=x\r\nSet-Cookie: a\r\n"
-                "Content-Length: 3\r\n\r\n"),
+        to_client("HTTP/1.1 200 Fine by me\r\nServer: x\r\nConnection: close, X-Hop\r\nX-Hop: 1\r\n"
+                  "Proxy-Authenticate: Basic\r\nProxy-Status: cdn; error=x\r\nSet-Cookie: a\r\n"
+                  "Content-Length: 3\r\n\r\n"),
         "HTTP/1.1 200 Fine by me\r\nServer: x\r\nProxy-Status: cdn; error=x\r\nSet-Cookie: a\r\n"
         "Content-Length: 3\r\n" VIA);
-    assert_string_equal(to_near("HTTP/1.0 204 \r\n\r\n"),
+    assert_string_equal(to_client("HTTP/1.0 204 \r\n\r\n"),
                         "HTTP/1.1 204 \r\nVia: 1.0 proxyd-test\r\n");
 }
 

@@ -590,13 +590,13 @@ static void trailers(void **state)
         }
 }
 
-static void names_of_far_faults(void **state)
+static void names_of_upstream_faults(void **state)
 {
     (void)state;
-    assert_int_equal(head_fault_far(FAULT_NONE), FAULT_NONE);
-    assert_int_equal(head_fault_far(FAULT_bad_line_end), FAULT_response_malformed);
-    assert_int_equal(head_fault_far(FAULT_target_too_long), FAULT_response_head_too_large);
-    assert_int_equal(head_fault_far(FAULT_both_lengths), FAULT_response_bad_framing);
+    assert_int_equal(head_fault_response(FAULT_NONE), FAULT_NONE);
+    assert_int_equal(head_fault_response(FAULT_bad_line_end), FAULT_response_malformed);
+    assert_int_equal(head_fault_response(FAULT_target_too_long), FAULT_response_head_too_large);
+    assert_int_equal(head_fault_response(FAULT_both_lengths), FAULT_response_bad_framing);
 }
 
 int main(void)
@@ -613,7 +613,7 @@ int main(void)
         cmocka_unit_test(response_refusals),
         cmocka_unit_test(what_an_answer_says),
         cmocka_unit_test(trailers),
-        cmocka_unit_test(names_of_far_faults),
+        cmocka_unit_test(names_of_upstream_faults),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* A client between accept and the whole head, and between two requests: pieces, time-outs, limits,
  * lingering, drain. */
-#include "core/near.h"
+#include "core/server.h"
 
 #include <poll.h>
 #include <unistd.h>
@@ -39,7 +39,7 @@ static void one_after_the_other(void **state)
     assert_has_not(said, "/4");
     rig_say(client, "TP/1.1\r\nHost: a\r\n\r\n");
     assert_has(rig_hears(client), "\r\n\r\n/4");
-    assert_int_equal(rig_near()->requests, 4);
+    assert_int_equal(rig_client_conn()->requests, 4);
 }
 
 /* Between requests a client is its connection and nothing else. */
@@ -194,9 +194,9 @@ static void lingering(void **state)
         rig_say(client, bulk);
     assert_begins(rig_hears(client), "HTTP/1.1 403 ");
     assert_true(rig_ended(client)); /* our side is shut, its is read */
-    assert_int_equal(rig_near()->serves, CONN_LINGER);
+    assert_int_equal(rig_client_conn()->serves, CONN_LINGER);
     rig_later(1100);
-    assert_true(list_empty(&rig.worker->near_conns));
+    assert_true(list_empty(&rig.worker->client_conns));
 }
 
 static void too_many_from_one_address(void **state)
@@ -247,7 +247,7 @@ static void no_memory_for_an_exchange(void **state)
     assert_true(memory_relent() > 0);
     assert_string_equal(rig_hears(client), "");
     assert_true(rig_ended(client));
-    assert_true(list_empty(&rig.worker->near_conns));
+    assert_true(list_empty(&rig.worker->client_conns));
 }
 
 /* What the client has sent already does not make a reset of the refusal. */
@@ -265,7 +265,7 @@ static void turned_away_in_an_orderly_way(void **state)
     int fd = sock_accept(door, &peer);
     p = (struct pollfd){ .fd = fd, .events = POLLIN };
     assert_int_equal(poll(&p, 1, 1000), 1);
-    near_turn_away(rig.worker, fd, FAULT_draining);
+    client_reject(rig.worker, fd, FAULT_draining);
     p = (struct pollfd){ .fd = client, .events = POLLIN };
     assert_int_equal(poll(&p, 1, 1000), 1);
     assert_int_equal(sock_connect_error(client), 0);
@@ -350,7 +350,7 @@ static void a_wait_for_memory_is_over_when_it_is(void **state)
     int client = rig_client();
     rig_famine();
     rig_say(client, GET("/1"));
-    assert_true(rig_near()->starved);
+    assert_true(rig_client_conn()->starved);
     rig_feast();
     rig_say(client, GET("/2")); /* read before the line's timer runs */
     assert_has(rig_hears(client), "\r\n\r\n/2");
@@ -445,19 +445,19 @@ static void no_lingering_behind_an_end(void **state)
     int client = rig_client();
     shutdown(client, SHUT_WR);
     rig_turn();
-    assert_true(list_empty(&rig.worker->near_conns));
+    assert_true(list_empty(&rig.worker->client_conns));
     client = rig_client();
     const char *last = "GET /1 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
     assert_int_equal(send(client, last, strlen(last), 0), strlen(last));
     shutdown(client, SHUT_WR);
     assert_has(rig_hears(client), "/1");
-    assert_true(list_empty(&rig.worker->near_conns));
+    assert_true(list_empty(&rig.worker->client_conns));
 }
 
 static void drain(enum drain_state how)
 {
     rig.worker->draining = (u8)how;
-    near_drain(rig.worker);
+    client_drain(rig.worker);
     rig_turn();
 }
 

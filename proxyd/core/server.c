@@ -3,7 +3,7 @@
  * exist before a byte has arrived, and none but the buffer before the head is whole: that is what
  * an idle client costs (about 300 bytes) and what a slow one costs (4 kB).
  */
-#include "core/near.h"
+#include "core/server.h"
 
 #include <unistd.h>
 
@@ -24,7 +24,7 @@ static const struct conf *conf(const struct conn *c)
     return c->worker->engine->conf;
 }
 
-struct head_limits near_head_limits(const struct conn *c)
+struct head_limits h1_head_limits(const struct conn *c)
 {
     const struct limits_conf *l = &conf(c)->limits;
     return (struct head_limits){ .head = l->head, .line = l->line, .fields = l->fields };
@@ -37,7 +37,7 @@ static struct conn *admit(struct worker *w, const struct listener *l, int fd,
     if (c == NULL)
         return NULL;
     c->listen = l;
-    list_push_back(&w->near_conns, &c->link);
+    list_push_back(&w->client_conns, &c->link);
     atomic_fetch_add_explicit(&w->open, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&w->engine->clients, 1, memory_order_relaxed);
     stat_add(w->stats, STAT_connections_total, 1);
@@ -45,7 +45,7 @@ static struct conn *admit(struct worker *w, const struct listener *l, int fd,
     return c;
 }
 
-void near_close(struct conn *c)
+void client_close(struct conn *c)
 {
     struct worker *w = c->worker;
     peers_leave(w->engine->peers, &c->peer);
@@ -68,19 +68,19 @@ static void tell_crowd(struct worker *w, const struct addr *peer)
                   SLICE_FMT(text_slice(&t)));
 }
 
-void near_accept(struct worker *w, const struct listener *l, int fd, const struct addr *peer)
+void client_accept(struct worker *w, const struct listener *l, int fd, const struct addr *peer)
 {
     const struct conf *cf = w->engine->conf;
     enum fault f = peers_enter(w->engine->peers, peer, cf->limits.clients_per_address);
     if (f) {
         if (f == FAULT_too_many_from_address)
             tell_crowd(w, peer);
-        near_turn_away(w, fd, f);
+        client_reject(w, fd, f);
         return;
     }
     if (!conn_affordable(w)) {
         peers_leave(w->engine->peers, peer);
-        near_turn_away(w, fd, FAULT_out_of_memory);
+        client_reject(w, fd, FAULT_out_of_memory);
         return;
     }
     struct conn *c = admit(w, l, fd, peer);
@@ -95,7 +95,7 @@ void near_accept(struct worker *w, const struct listener *l, int fd, const struc
 /* Nothing is kept for this connection (the address is over its limit, memory is short, the worker
  * ends): it gets what one send takes and is closed. Reading first what the client has sent already
  * keeps the kernel from answering with a reset. */
-void near_turn_away(struct worker *w, int fd, enum fault f)
+void client_reject(struct worker *w, int fd, enum fault f)
 {
     char area[512];
     char sink[4096];
@@ -128,7 +128,7 @@ void near_turn_away(struct worker *w, int fd, enum fault f)
 static bool try_head(struct conn *c)
 {
     struct buf *b = c->in;
-    struct head_limits limits = near_head_limits(c);
+    struct head_limits limits = h1_head_limits(c);
     enum fault f = FAULT_NONE;
     if (c->head_scan.scanned == 0) {
         u32 n;
@@ -167,7 +167,7 @@ static void ended(struct conn *c)
     if (has_begun(c))
         xchg_open_fault(c, FAULT_client_closed);
     else
-        near_close(c);
+        client_close(c);
 }
 
 static void read_head(struct conn *c)
@@ -198,12 +198,12 @@ static void read_linger(struct conn *c)
     }
     conn_drop_in(c);
     if (c->eof || c->broken)
-        near_close(c);
+        client_close(c);
     else if (conn_readable(c) && !c->starved)
         loop_again(&c->worker->loop, &c->stream.io);
 }
 
-void near_ready(struct conn *c)
+void h1_ready(struct conn *c)
 {
     if (c->serves == CONN_LINGER)
         read_linger(c);
@@ -211,10 +211,10 @@ void near_ready(struct conn *c)
         read_head(c);
 }
 
-void near_expired(struct conn *c)
+void h1_expired(struct conn *c)
 {
     if (c->wait != WAIT_HEAD || !(has_begun(c) || c->starved)) {
-        near_close(c);
+        client_close(c);
         return;
     }
     memset(&c->head_scan, 0, sizeof c->head_scan);
@@ -228,7 +228,7 @@ static bool has_asked(const struct conn *c)
     return has_begun(c) || recv(c->stream.io.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
-void near_next(struct conn *c)
+void h1_next(struct conn *c)
 {
     struct worker *w = c->worker;
     conn_unpin(c);
@@ -238,7 +238,7 @@ void near_next(struct conn *c)
     c->in_class = BUF_4K;
     c->full_reads = 0;
     if ((c->eof && c->in == NULL) || (w->draining && !has_asked(c))) {
-        near_close(c);
+        client_close(c);
         return;
     }
     if (c->in || conn_readable(c))
@@ -246,14 +246,14 @@ void near_next(struct conn *c)
     conn_wait(c, WAIT_IDLE, conf(c)->timeouts.idle);
 }
 
-void near_linger(struct conn *c)
+void h1_linger(struct conn *c)
 {
     conn_unpin(c);
     if (c->in)
         c->in->from = c->in->to;
     conn_drop_in(c);
     if (c->eof || c->broken || c->worker->draining == DRAIN_NOW) {
-        near_close(c);
+        client_close(c);
         return;
     }
     shutdown(c->stream.io.fd, SHUT_WR);
@@ -263,10 +263,10 @@ void near_linger(struct conn *c)
         loop_again(&c->worker->loop, &c->stream.io);
 }
 
-void near_drain(struct worker *w)
+void client_drain(struct worker *w)
 {
-    struct list *n = w->near_conns.next;
-    while (n != &w->near_conns) {
+    struct list *n = w->client_conns.next;
+    while (n != &w->client_conns) {
         struct conn *c = container_of(n, struct conn, link);
         n = n->next;
         bool now = w->draining == DRAIN_NOW;
@@ -276,6 +276,6 @@ void near_drain(struct worker *w)
         else if (now && c->serves == CONN_TUNNEL)
             tunnel_cut(c->owner.tunnel);
         else if (now || waits)
-            near_close(c);
+            client_close(c);
     }
 }

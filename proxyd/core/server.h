@@ -1,28 +1,28 @@
 /* The near side of a listener: from accept to the complete request head, and between requests. */
-#ifndef CORE_NEAR_H
-#define CORE_NEAR_H
+#ifndef CORE_SERVER_H
+#define CORE_SERVER_H
 
 #include "core/conn.h"
 #include "http/head.h"
 
 /* A client has connected: takes over fd. */
-void near_accept(struct worker *w, const struct listener *l, int fd, const struct addr *peer);
+void client_accept(struct worker *w, const struct listener *l, int fd, const struct addr *peer);
 /* The client cannot be served now: a short answer with the fault's status, if one is due, and a
  * close. */
-void near_turn_away(struct worker *w, int fd, enum fault f);
+void client_reject(struct worker *w, int fd, enum fault f);
 /* Event on a connection that serves CONN_HEAD or CONN_LINGER; its timer. */
-void near_ready(struct conn *c);
-void near_expired(struct conn *c);
+void h1_ready(struct conn *c);
+void h1_expired(struct conn *c);
 /* An exchange is over: on to the next request on this connection. */
-void near_next(struct conn *c);
+void h1_next(struct conn *c);
 /* Shuts the sending side and reads on for a while, so that an answer sent while the client still
  * writes is not destroyed by a reset. */
-void near_linger(struct conn *c);
+void h1_linger(struct conn *c);
 /* Counts the client out and closes. */
-void near_close(struct conn *c);
+void client_close(struct conn *c);
 /* Graceful drain: closes those that wait for a request; DRAIN_NOW: all. */
-void near_drain(struct worker *w);
+void client_drain(struct worker *w);
 
-struct head_limits near_head_limits(const struct conn *c);
+struct head_limits h1_head_limits(const struct conn *c);
 
 #endif
