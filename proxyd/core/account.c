@@ -47,10 +47,10 @@ static u64 whole_id(const struct worker *w, u64 serial)
 /* A head that never became whole was never consumed: what there is of it waits in the buffer. */
 static u64 received(const struct xchg *x)
 {
-    const struct buf *in = x->near.conn->in;
+    const struct buf *in = x->client.conn->in;
     if (x->req.text_len == 0)
         return in ? buf_len(in) : 0;
-    return x->req.text_len + x->near.in.total;
+    return x->req.text_len + x->client.in.total;
 }
 
 static void fill(const struct xchg *x, struct access_record *r, const struct slice s[LOG_STRINGS])
@@ -61,10 +61,10 @@ static void fill(const struct xchg *x, struct access_record *r, const struct sli
     r->head.wall_us = now->wall_us;
     r->id = whole_id(x->worker, x->id);
     r->bytes_in = received(x);
-    r->bytes_out = x->near.conn->bytes_out - x->client_base;
+    r->bytes_out = x->client.conn->bytes_out - x->client_base;
     r->total_us = now->mono_us - x->start_us;
     r->first_us = x->first_us ? x->first_us - x->start_us : 0;
-    r->client = x->near.conn->peer;
+    r->client = x->client.conn->peer;
     r->server = x->server;
     r->status = x->status;
     r->fault = (u16)x->fault;

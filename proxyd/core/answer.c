@@ -14,7 +14,7 @@ static void write_status_line(struct xchg *x, struct text *t, u16 status, struct
 
 void answer_connection(struct xchg *x, struct text *t)
 {
-    if (!x->near.keep)
+    if (!x->client.keep)
         text_lit(t, "Connection: close\r\n");
     else if (x->req.minor == 0)
         text_lit(t, "Connection: keep-alive\r\n");
@@ -35,8 +35,8 @@ void answer_date(struct xchg *x, struct text *t)
  * must not be taken for a request of this client (RFC 9931). */
 static void settle_connection(struct xchg *x)
 {
-    if (x->near.in.phase != BODY_DONE || x->worker->draining || x->req.method == METHOD_CONNECT)
-        x->near.keep = false;
+    if (x->client.in.phase != BODY_DONE || x->worker->draining || x->req.method == METHOD_CONNECT)
+        x->client.keep = false;
 }
 
 bool answer_write(struct xchg *x, const struct answer *a)
@@ -44,7 +44,7 @@ bool answer_write(struct xchg *x, const struct answer *a)
     struct text t;
     bool head_only = x->req.method == METHOD_HEAD;
     size_t need = 512 + a->reason.n + a->type.n + a->fields.n + a->body.n;
-    if (!conn_room(x->near.conn, need, &t))
+    if (!conn_room(x->client.conn, need, &t))
         return false;
     settle_connection(x);
     write_status_line(x, &t, a->status, a->reason);
@@ -65,7 +65,7 @@ bool answer_write(struct xchg *x, const struct answer *a)
     if (!head_only)
         text_add(&t, a->body);
     must(!t.full);
-    conn_wrote(x->near.conn, &t);
+    conn_wrote(x->client.conn, &t);
     x->answered = x->own_answer = true;
     return true;
 }
@@ -109,7 +109,7 @@ bool answer_fault(struct xchg *x)
     struct text ht = text_in(help, sizeof help), ct = text_in(client, sizeof client);
     write_proxy_status(&ft, f);
     if (x->fault == FAULT_client_not_allowed) /* it may be a gateway's, which nobody expects */
-        addr_text(&ct, &x->near.conn->peer);
+        addr_text(&ct, &x->client.conn->peer);
     if (x->role->refuse)
         x->role->refuse(x, &ft, &ht);
     enum page_form form = x->req.method == METHOD_CONNECT ? PAGE_TEXT : page_form(&x->req);

@@ -12,13 +12,14 @@ struct answer {
     struct slice fields; /* complete extra field lines, each with CRLF */
 };
 
-/* Writes it behind near.conn->out and marks x as answered by ourselves; HEAD gets no body. False
+/* Writes it behind client.conn->out and marks x as answered by ourselves; HEAD gets no body. False
  * over the memory budget. */
 bool answer_write(struct xchg *x, const struct answer *a);
 /* The answer to x->fault: a page in HTML, JSON or text, as Accept asks, with cause, request id and
  * Proxy-Status (RFC 9209). */
 bool answer_fault(struct xchg *x);
-/* The lines Date, and Connection as x->near.keep says; also for forwarded answers (step_judge). */
+/* The lines Date, and Connection as x->client.keep says; also for forwarded answers (step_judge).
+ * */
 void answer_date(struct xchg *x, struct text *t);
 void answer_connection(struct xchg *x, struct text *t);
 

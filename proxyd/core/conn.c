@@ -11,12 +11,12 @@ enum { OUT_MOST = 262144 - sizeof(struct buf) };
 
 /* Connections are a part of the memory limit: what their slab takes from the system, the buffers no
  * longer have. Clients may take a half of it, so that there is something to serve them with. */
-static bool room_for_conn(struct worker *w, bool near)
+static bool room_for_conn(struct worker *w, bool client)
 {
     u64 held = w->conns.held + SLAB_BLOCK;
     if (likely(w->conns.free != NULL))
         return true;
-    if (held > w->memory / 4 * (near ? 2 : 3))
+    if (held > w->memory / 4 * (client ? 2 : 3))
         return false;
     buf_pool_resize(&w->bufs, w->memory - held);
     return true;

@@ -1,6 +1,6 @@
 /*
  * A connection: one descriptor with its stream, its unread and its unsent bytes, and whom to wake.
- * Near (client) and far (origin) connections are of one kind; `serves` tells what its events mean.
+ * Client and upstream connections are of one kind; `serves` tells what its events mean.
  *
  * Lifetime
  *   serves          made by         event goes to     ends in
@@ -42,12 +42,12 @@ struct conn {
         struct dial *dial;
         struct target *target; /* CONN_IDLE */
     } owner;
-    const struct listener *listen; /* near: where it came in; far: NULL */
+    const struct listener *listen; /* client: where it came in; upstream: NULL */
     struct timer timer;
-    struct list link; /* near: worker->client_conns; idle far: target->idle */
+    struct list link; /* client: worker->client_conns; idle upstream: target->idle */
     union {
-        struct list idle_link;    /* idle far: worker->idle_conns */
-        struct list starved_link; /* near: worker->starved */
+        struct list idle_link;    /* idle upstream: worker->idle_conns */
+        struct list starved_link; /* client: worker->starved */
         struct grave grave;
     };
     struct addr peer;

@@ -47,9 +47,9 @@ static u8 of_room(const struct conn *c, u8 write)
 
 static u8 of_await(const struct xchg *x)
 {
-    if (x->near.conn->out)
+    if (x->client.conn->out)
         return WAITS_CLIENT_WRITE;
-    if (x->resp.status || x->far.conn->starved) /* an interim head that finds no room */
+    if (x->resp.status || x->upstream.conn->starved) /* an interim head that finds no room */
         return WAITS_MEMORY;
     return x->up_done ? WAITS_HEAD : WAITS_NOTHING;
 }
@@ -61,23 +61,25 @@ void deadline_rows(const struct xchg *x, u8 rows[DEADLINES])
         rows[DEADLINE_REQUEST] = of_relay(&x->up, WAITS_CLIENT_READ, WAITS_UPSTREAM_WRITE);
     switch ((enum step)x->step) {
     case STEP_dial: break;
-    case STEP_send: rows[DEADLINE_RESPONSE] = of_room(x->far.conn, WAITS_UPSTREAM_WRITE); break;
+    case STEP_send:
+        rows[DEADLINE_RESPONSE] = of_room(x->upstream.conn, WAITS_UPSTREAM_WRITE);
+        break;
     case STEP_await: rows[DEADLINE_RESPONSE] = of_await(x); break;
     case STEP_relay:
         rows[DEADLINE_RESPONSE] = of_relay(&x->down, WAITS_UPSTREAM_READ, WAITS_CLIENT_WRITE);
         break;
     case STEP_reply: rows[DEADLINE_RESPONSE] = WAITS_CLIENT_WRITE; break;
-    default: rows[DEADLINE_RESPONSE] = of_room(x->near.conn, WAITS_CLIENT_WRITE);
+    default: rows[DEADLINE_RESPONSE] = of_room(x->client.conn, WAITS_CLIENT_WRITE);
     }
 }
 
 static u64 moved(const struct xchg *x, u8 waits)
 {
     switch ((enum moves)table[waits].moves) {
-    case MOVES_CLIENT_IN: return x->near.conn->bytes_in;
-    case MOVES_CLIENT_OUT: return x->near.conn->bytes_out;
-    case MOVES_UPSTREAM_IN: return x->far.conn->bytes_in;
-    case MOVES_UPSTREAM_OUT: return x->far.conn->bytes_out;
+    case MOVES_CLIENT_IN: return x->client.conn->bytes_in;
+    case MOVES_CLIENT_OUT: return x->client.conn->bytes_out;
+    case MOVES_UPSTREAM_IN: return x->upstream.conn->bytes_in;
+    case MOVES_UPSTREAM_OUT: return x->upstream.conn->bytes_out;
     default: return 0;
     }
 }

@@ -13,7 +13,7 @@ enum verdict answer_trace(struct xchg *x)
 {
     size_t room = x->req.text_len + x->req.nfields + 64u; /* a blank may be added to each field */
     struct text t;
-    if (!conn_room(x->near.conn, room + HEAD_SPARE, &t)) /* before the arena grows */
+    if (!conn_room(x->client.conn, room + HEAD_SPARE, &t)) /* before the arena grows */
         return PARKED;
     char *area = arena_try(&x->arena, room);
     if (area == NULL) {

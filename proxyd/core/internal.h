@@ -1,7 +1,7 @@
 /*
  * An exchange without a client: fetching a list or a key set, a health probe, a cache refresh. It
- * is an ordinary exchange whose near connection ends in memory instead of a socket, so it takes the
- * same steps, asks the same role about every address and rides the same pool.
+ * is an ordinary exchange whose client connection ends in memory instead of a socket, so it takes
+ * the same steps, asks the same role about every address and rides the same pool.
  *
  * A drain waits for it as for any client, and cuts it at the deadline.
  *
@@ -26,7 +26,7 @@ struct internal_asker {
  * worker is draining. */
 bool internal_open(struct worker *w, const struct listener *l, struct slice request,
                    const struct internal_asker *asker);
-/* Does this near connection end in memory? Then it is closed with internal_end. */
+/* Does this client connection end in memory? Then it is closed with internal_end. */
 bool conn_is_internal(const struct conn *c);
 void internal_end(struct conn *c, bool whole);
 

@@ -37,7 +37,7 @@ struct body_out {
 };
 
 struct leg {
-    struct conn *conn; /* NULL: no such side (an internal exchange has no near one) */
+    struct conn *conn; /* NULL: no such side (an internal exchange has no client one) */
     struct body_in in;
     struct body_out out;
     bool keep;   /* the connection may serve another exchange afterwards */

@@ -149,7 +149,7 @@ static const char style[] =
     "@media(prefers-color-scheme:dark){:root{--bg:#16191d;--card:#20252b;--ink:#e4e8ec;--dim:#"
     "9aa4ae;"
     "--line:#38404a}}"
-    ".rules{--bar:#c4352f}.far{--bar:#b97400}"
+    ".rules{--bar:#c4352f}.upstream{--bar:#b97400}"
     "body{margin:0;min-height:100vh;display:grid;place-items:center;background:var(--bg);"
     "color:var(--ink);font:16px/1.5 system-ui,sans-serif}"
     "main{box-sizing:border-box;width:calc(100% - 2em);max-width:42em;margin:1em;padding:2em;"
@@ -180,18 +180,19 @@ static void html_head(struct text *t, const struct page *p)
 
 static void write_html(struct text *t, const struct page *p)
 {
-    bool denied = p->fault->whose == FAULT_OF_POLICY, far = p->fault->whose == FAULT_OF_UPSTREAM;
+    bool denied = p->fault->whose == FAULT_OF_POLICY,
+         upstream = p->fault->whose == FAULT_OF_UPSTREAM;
     html_head(t, p);
     text_lit(t, "<body class=\"");
-    text_cstr(t, denied ? "rules" : far ? "far" : "near");
+    text_cstr(t, denied ? "rules" : upstream ? "upstream" : "client");
     text_lit(t, "\"><main>\n<p class=\"status\">");
     text_u64(t, p->fault->status);
     text_char(t, ' ');
     text_add(t, status_reason(p->fault->status));
     text_lit(t, "</p>\n<h1>");
-    text_cstr(t, denied ? "This request is not allowed"
-                 : far  ? "The destination could not be reached"
-                        : "This request could not be served");
+    text_cstr(t, denied     ? "This request is not allowed"
+                 : upstream ? "The destination could not be reached"
+                            : "This request could not be served");
     text_lit(t, "</h1>\n<p>The proxy says: ");
     text_cstr(t, p->fault->text);
     text_lit(t, ".</p>\n");

@@ -4,28 +4,28 @@
 
 static bool body_replayable(const struct xchg *x)
 {
-    return x->req.body == BODY_NONE || !x->near.conn->refilled;
+    return x->req.body == BODY_NONE || !x->client.conn->refilled;
 }
 
 bool retry_allowed(const struct xchg *x)
 {
     if (!x->via_pool || x->retried || x->upstream_seen || !body_replayable(x))
         return false;
-    return method_is_idempotent(x->req.method) || x->far.conn->bytes_out == x->upstream_base;
+    return method_is_idempotent(x->req.method) || x->upstream.conn->bytes_out == x->upstream_base;
 }
 
 void retry_rewind(struct xchg *x)
 {
-    struct conn *near = x->near.conn;
-    conn_close(x->far.conn);
-    x->far.conn = NULL;
+    struct conn *client = x->client.conn;
+    conn_close(x->upstream.conn);
+    x->upstream.conn = NULL;
     pool_rest(x->target);
     if (x->req.body != BODY_NONE) {
-        near->in = near->pin;
-        near->in->from = x->replay_from;
-        x->near.in = x->replay_in;
+        client->in = client->pin;
+        client->in->from = x->replay_from;
+        x->client.in = x->replay_in;
     }
-    x->near.keep = x->replay_keep;
+    x->client.keep = x->replay_keep;
     x->retried = x->no_pool = true;
     stat_add(x->worker->stats, STAT_upstream_retries_total, 1);
 }

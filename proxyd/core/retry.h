@@ -9,7 +9,7 @@
 #include "core/xchg.h"
 
 bool retry_allowed(const struct xchg *x);
-/* Closes the stale far connection and rewinds the body; the caller goes to dial. */
+/* Closes the stale upstream connection and rewinds the body; the caller goes to dial. */
 void retry_rewind(struct xchg *x);
 
 #endif

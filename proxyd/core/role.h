@@ -29,11 +29,11 @@ struct role {
      * every pooled connection before it is used; with NULL when the name led to none: would the
      * answer have been no in any case? NULL: addresses are configured, hence trusted. */
     enum fault (*vet)(struct xchg *x, const struct addr *a);
-    /* Writes the head for the far side (start line and fields, without the final empty line and
-     * without framing fields), the same for the near side. */
+    /* Writes the head for the upstream side (start line and fields, without the final empty line
+     * and without framing fields), the same for the client side. */
     void (*to_upstream)(struct xchg *x, struct text *out);
     void (*to_client)(struct xchg *x, struct text *out);
-    /* How the far side behaved: for balance and health. NULL: nobody wants to know. */
+    /* How the upstream side behaved: for balance and health. NULL: nobody wants to know. */
     void (*outcome)(struct xchg *x, enum fault fault);
     /* Extra fields of a refusal (Allow, Retry-After …), and what its page says that helps. NULL:
      * neither. */

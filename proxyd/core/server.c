@@ -1,7 +1,7 @@
 /*
- * The near side between exchanges: accept, idle, head by pieces, linger. No exchange and no buffer
- * exist before a byte has arrived, and none but the buffer before the head is whole: that is what
- * an idle client costs (about 300 bytes) and what a slow one costs (4 kB).
+ * The client side between exchanges: accept, idle, head by pieces, linger. No exchange and no
+ * buffer exist before a byte has arrived, and none but the buffer before the head is whole: that
+ * is what an idle client costs (about 300 bytes) and what a slow one costs (4 kB).
  */
 #include "core/server.h"
 

@@ -1,4 +1,4 @@
-/* The near side of a listener: from accept to the complete request head, and between requests. */
+/* The client side of a listener: from accept to the complete request head, and between requests. */
 #ifndef CORE_SERVER_H
 #define CORE_SERVER_H
 

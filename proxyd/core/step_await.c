@@ -15,8 +15,8 @@ static enum step_result lost(struct xchg *x)
         retry_rewind(x);
         return xchg_go(x, STEP_dial);
     }
-    return xchg_fail(x, x->far.conn->broken || x->up_lost ? FAULT_upstream_reset
-                                                          : FAULT_upstream_closed);
+    return xchg_fail(x, x->upstream.conn->broken || x->up_lost ? FAULT_upstream_reset
+                                                               : FAULT_upstream_closed);
 }
 
 static enum head_result pass_interim(struct xchg *x)
@@ -24,7 +24,7 @@ static enum head_result pass_interim(struct xchg *x)
     struct text t;
     if (x->req.minor == 0)
         return HEAD_INTERIM;
-    if (!conn_room(x->near.conn, x->resp.text_len + x->resp.nfields + 256u, &t))
+    if (!conn_room(x->client.conn, x->resp.text_len + x->resp.nfields + 256u, &t))
         return HEAD_WAIT;
     x->role->to_client(x, &t);
     text_lit(&t, "\r\n");
@@ -32,7 +32,7 @@ static enum head_result pass_interim(struct xchg *x)
         x->fault = FAULT_response_head_too_large;
         return HEAD_FAULT;
     }
-    conn_wrote(x->near.conn, &t);
+    conn_wrote(x->client.conn, &t);
     x->deadline[DEADLINE_REQUEST].waits = WAITS_NOTHING; /* the client may have waited for it */
     stat_add(x->worker->stats, STAT_responses_1xx, 1);
     return HEAD_INTERIM;
@@ -52,7 +52,7 @@ static enum head_result interim(struct xchg *x, u32 len)
     if (r != HEAD_INTERIM)
         return r;
     x->interim++;
-    x->far.conn->in->from += len;
+    x->upstream.conn->in->from += len;
     memset(&x->scan, 0, sizeof x->scan);
     msg_init(&x->resp, &x->arena);
     return HEAD_INTERIM;
@@ -60,10 +60,10 @@ static enum head_result interim(struct xchg *x, u32 len)
 
 static enum head_result read_head(struct xchg *x)
 {
-    struct buf *in = x->far.conn->in;
+    struct buf *in = x->upstream.conn->in;
     if (in == NULL || buf_len(in) == 0)
         return HEAD_NONE;
-    struct head_limits limits = h1_head_limits(x->near.conn);
+    struct head_limits limits = h1_head_limits(x->client.conn);
     const char *p = in->data + in->from;
     enum fault f = FAULT_NONE;
     u32 len = head_scan(&x->scan, p, buf_len(in), &limits, &f);
@@ -82,13 +82,13 @@ static enum head_result read_head(struct xchg *x)
 
 enum step_result step_await(struct xchg *x)
 {
-    struct conn *far = x->far.conn;
+    struct conn *upstream = x->upstream.conn;
     if (!xchg_pump_up(x))
         return xchg_fail(x, x->fault);
     for (;;) {
         /* An interim answer that the client has not taken yet. The next head waits for it: an
          * origin has many of them, and room is for one. */
-        enum sock_result r = conn_flush(x->near.conn);
+        enum sock_result r = conn_flush(x->client.conn);
         if (r != SOCK_OK)
             return r == SOCK_AGAIN ? STEP_PARK : xchg_fail(x, FAULT_client_reset);
         switch (read_head(x)) {
@@ -98,12 +98,12 @@ enum step_result step_await(struct xchg *x)
         case HEAD_INTERIM: continue;
         case HEAD_NONE: break;
         }
-        if (far->eof || far->broken || (x->up_lost && !conn_readable(far)))
+        if (upstream->eof || upstream->broken || (x->up_lost && !conn_readable(upstream)))
             return lost(x);
-        if (!conn_readable(far))
+        if (!conn_readable(upstream))
             return STEP_PARK;
-        if (conn_fill(far) == SOCK_AGAIN && (!x->up_lost || far->starved))
+        if (conn_fill(upstream) == SOCK_AGAIN && (!x->up_lost || upstream->starved))
             return STEP_PARK;
-        x->upstream_seen = x->upstream_seen || far->in != NULL;
+        x->upstream_seen = x->upstream_seen || upstream->in != NULL;
     }
 }

@@ -1,12 +1,12 @@
-/* A far leg: from the drawer, from the shelf, or dialled. */
+/* A upstream leg: from the drawer, from the shelf, or dialled. */
 #include "core/dial.h"
 #include "core/target.h"
 #include "core/xchg.h"
 
 static enum step_result attach(struct xchg *x, struct conn *c, bool pooled)
 {
-    x->far.conn = c;
-    x->far.reused = x->via_pool = pooled;
+    x->upstream.conn = c;
+    x->upstream.reused = x->via_pool = pooled;
     x->upstream_base = c->bytes_out;
     x->server = c->peer;
     c->owner.xchg = x;

@@ -1,7 +1,7 @@
 /*
- * The end of an exchange: the far connection goes back to the pool or is closed, the record is
- * written, and the near connection goes on, lingers or ends. A cut answer never looks whole: where
- * only the end of the connection marks the end of the body, the client sees a reset.
+ * The end of an exchange: the upstream connection goes back to the pool or is closed, the record is
+ * written, and the client connection goes on, lingers or ends. A cut answer never looks whole:
+ * where only the end of the connection marks the end of the body, the client sees a reset.
  */
 #include "core/account.h"
 #include "core/dial.h"
@@ -12,9 +12,9 @@
 
 static bool upstream_reusable(const struct xchg *x)
 {
-    const struct conn *c = x->far.conn;
+    const struct conn *c = x->upstream.conn;
     bool quiet = (c->in == NULL || buf_len(c->in) == 0) && !c->eof && !c->broken && !c->deaf;
-    return quiet && x->fault == FAULT_NONE && x->far.keep && x->answered && !x->own_answer &&
+    return quiet && x->fault == FAULT_NONE && x->upstream.keep && x->answered && !x->own_answer &&
            x->up_done && !x->up_lost && !(c->stream.io.ready & (IO_HUP | IO_ERROR)) &&
            !(c->stream.io.ready & IO_IN);
 }
@@ -23,13 +23,13 @@ static void release_upstream(struct xchg *x)
 {
     if (x->dial)
         dial_cancel(x);
-    if (x->far.conn) {
+    if (x->upstream.conn) {
         pool_rest(x->target);
         if (upstream_reusable(x))
-            pool_give(x->target, x->far.conn);
+            pool_give(x->target, x->upstream.conn);
         else
-            conn_close(x->far.conn);
-        x->far.conn = NULL;
+            conn_close(x->upstream.conn);
+        x->upstream.conn = NULL;
     }
     if (x->target)
         target_put(x->worker, &x->target);
@@ -57,10 +57,10 @@ static void release_client(struct conn *c, bool whole, bool keep, bool until_clo
 
 enum step_result step_finish(struct xchg *x)
 {
-    struct conn *near = x->near.conn;
+    struct conn *client = x->client.conn;
     bool whole = x->answered && (x->own_answer || x->fault == FAULT_NONE);
-    bool until_close = !x->own_answer && x->near.out.kind == BODY_UNTIL_CLOSE;
-    bool keep = x->near.keep && x->near.in.phase == BODY_DONE;
+    bool until_close = !x->own_answer && x->client.out.kind == BODY_UNTIL_CLOSE;
+    bool keep = x->client.keep && x->client.in.phase == BODY_DONE;
     if (x->role->outcome)
         x->role->outcome(x, x->fault);
     account_exchange(x);
@@ -68,6 +68,6 @@ enum step_result step_finish(struct xchg *x)
         atomic_fetch_add(&x->worker->engine->cut, 1);
     release_upstream(x);
     xchg_free(x);
-    release_client(near, whole, keep, until_close);
+    release_client(client, whole, keep, until_close);
     return STEP_OVER;
 }

@@ -1,4 +1,4 @@
-/* The answer's head is known: may it pass, how is it framed on the near side, who may stay
+/* The answer's head is known: may it pass, how is it framed on the client side, who may stay
  * connected. */
 #include "core/answer.h"
 #include "core/conf.h"
@@ -11,7 +11,7 @@ static void write_length(struct text *t, u64 n)
     text_lit(t, "\r\n");
 }
 
-/* The near side's framing is its own: chunked for whoever speaks 1.1 and was promised no length,
+/* The client side's framing is its own: chunked for whoever speaks 1.1 and was promised no length,
  * the end of the connection for others. */
 static void write_framing(struct xchg *x, struct text *t)
 {
@@ -23,21 +23,21 @@ static void write_framing(struct xchg *x, struct text *t)
         text_lit(t, "Transfer-Encoding: chunked\r\n");
     } else if (kind != BODY_NONE) {
         kind = BODY_UNTIL_CLOSE;
-        x->near.keep = false;
+        x->client.keep = false;
     }
-    leg_announce_body(&x->near, kind, x->resp.body_len);
+    leg_announce_body(&x->client, kind, x->resp.body_len);
 }
 
 static void start_body(struct xchg *x)
 {
-    leg_expect_body(&x->far, x->resp.body, x->resp.body_len);
+    leg_expect_body(&x->upstream, x->resp.body, x->resp.body_len);
     struct msg *trailers = NULL;
     if (x->resp.body == BODY_CHUNKED) {
         trailers = arena_alloc(&x->arena, sizeof *trailers);
         msg_init(trailers, &x->arena);
     }
     x->down = (struct relay){
-        .from = &x->far, .to = &x->near, .most = UINT64_MAX, .trailers = x->req.te_trailers
+        .from = &x->upstream, .to = &x->client, .most = UINT64_MAX, .trailers = x->req.te_trailers
     };
     x->down.rules.trailers = trailers;
     x->down.rules.response = true;
@@ -48,7 +48,7 @@ static enum step_result write_head(struct xchg *x)
     struct text t;
     bool switching = x->resp.status == 101;
     size_t need = x->resp.text_len + x->resp.extra_len + x->resp.nfields + HEAD_SPARE;
-    if (!conn_room(x->near.conn, need, &t))
+    if (!conn_room(x->client.conn, need, &t))
         return STEP_PARK;
     u32 head_len = x->resp.text_len;
     if (!x->req.te_trailers) /* they end here, so nobody announces them */
@@ -68,10 +68,10 @@ static enum step_result write_head(struct xchg *x)
     text_lit(&t, "\r\n");
     if (t.full)
         return xchg_fail(x, FAULT_response_head_too_large);
-    conn_wrote(x->near.conn, &t);
+    conn_wrote(x->client.conn, &t);
     x->status = x->resp.status;
     x->answered = true;
-    x->far.conn->in->from += head_len;
+    x->upstream.conn->in->from += head_len;
     start_body(x);
     return xchg_go(x, switching ? STEP_switched : STEP_relay);
 }
@@ -85,9 +85,9 @@ enum step_result step_judge(struct xchg *x)
         case PARKED: return STEP_PARK;
         default: return xchg_fail(x, x->fault);
         }
-    x->far.keep = x->resp.keep_alive;
+    x->upstream.keep = x->resp.keep_alive;
     if (!x->up_done ||
         x->worker->draining) /* an early answer: the rest of the body has no taker for sure */
-        x->near.keep = false;
+        x->client.keep = false;
     return write_head(x);
 }

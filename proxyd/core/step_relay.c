@@ -1,4 +1,4 @@
-/* The answer's body goes to the near side; the request's may still be going the other way. */
+/* The answer's body goes to the client side; the request's may still be going the other way. */
 #include "core/server.h"
 #include "core/xchg.h"
 
@@ -23,13 +23,13 @@ enum step_result step_relay(struct xchg *x)
 {
     enum fault f;
     pump_up(x);
-    struct head_limits limits = h1_head_limits(x->near.conn);
+    struct head_limits limits = h1_head_limits(x->client.conn);
     x->down.rules.limits = &limits;
     switch (relay_turn(&x->down, &f)) {
     case RELAY_DONE: return xchg_go(x, STEP_finish);
     case RELAY_WAIT_SOURCE:
     case RELAY_WAIT_SINK: return STEP_PARK;
-    case RELAY_YIELD: loop_again(&x->worker->loop, &x->far.conn->stream.io); return STEP_PARK;
+    case RELAY_YIELD: loop_again(&x->worker->loop, &x->upstream.conn->stream.io); return STEP_PARK;
     case RELAY_SOURCE_FAULT: return xchg_fail(x, upstream_fault(f));
     default: return xchg_fail(x, FAULT_client_reset);
     }

@@ -1,4 +1,4 @@
-/* Answers of our own: the refusal that a fault earns, and sending what stands in the near buffer.
+/* Answers of our own: the refusal that a fault earns, and sending what stands in the client buffer.
  * */
 #include "core/answer.h"
 #include "core/xchg.h"
@@ -10,7 +10,7 @@ enum step_result step_refuse(struct xchg *x)
 
 enum step_result step_reply(struct xchg *x)
 {
-    switch (conn_flush(x->near.conn)) {
+    switch (conn_flush(x->client.conn)) {
     case SOCK_OK: return xchg_go(x, STEP_finish);
     case SOCK_AGAIN: return STEP_PARK;
     default: return xchg_fail(x, FAULT_client_reset);

@@ -1,4 +1,4 @@
-/* The request head goes to the far side, written anew; its body follows as it comes. */
+/* The request head goes to the upstream side, written anew; its body follows as it comes. */
 #include "core/conf.h"
 #include "core/server.h"
 #include "core/xchg.h"
@@ -29,17 +29,17 @@ static void write_max_forwards(struct xchg *x, struct text *t)
 
 static void start_body(struct xchg *x)
 {
-    leg_announce_body(&x->far, x->req.body, x->req.body_len);
-    x->replay_in = x->near.in;
-    x->replay_keep = x->near.keep;
-    x->replay_from = x->near.conn->pin->from;
+    leg_announce_body(&x->upstream, x->req.body, x->req.body_len);
+    x->replay_in = x->client.in;
+    x->replay_keep = x->client.keep;
+    x->replay_from = x->client.conn->pin->from;
     struct msg *trailers = NULL;
     if (x->req.body == BODY_CHUNKED) {
         trailers = arena_alloc(&x->arena, sizeof *trailers);
         msg_init(trailers, &x->arena);
     }
-    x->up = (struct relay){ .from = &x->near,
-                            .to = &x->far,
+    x->up = (struct relay){ .from = &x->client,
+                            .to = &x->upstream,
                             .most = x->worker->engine->conf->limits.body,
                             .trailers = true };
     x->up.rules.trailers = trailers;
@@ -51,7 +51,7 @@ enum step_result step_send(struct xchg *x)
     struct text t;
     size_t need = x->req.text_len + x->req.extra_len + x->req.nfields + /* perhaps a blank each */
                   x->uri.host.len + HEAD_SPARE;
-    if (!conn_room(x->far.conn, need, &t))
+    if (!conn_room(x->upstream.conn, need, &t))
         return STEP_PARK;
     msg_remove(&x->req, TOKEN_CONTENT_LENGTH);
     if (x->req.minor == 0) /* 1.0 has no expectations, and what goes out is 1.1 */
@@ -64,7 +64,7 @@ enum step_result step_send(struct xchg *x)
     text_lit(&t, "\r\n");
     if (t.full) /* the role wrote more than any head may have */
         return xchg_fail(x, FAULT_head_too_large);
-    conn_wrote(x->far.conn, &t);
+    conn_wrote(x->upstream.conn, &t);
     start_body(x);
     return xchg_go(x, STEP_await);
 }
@@ -74,21 +74,21 @@ bool xchg_pump_up(struct xchg *x)
     enum fault f;
     if (x->up_done)
         return true;
-    struct head_limits limits = h1_head_limits(x->near.conn);
+    struct head_limits limits = h1_head_limits(x->client.conn);
     x->up.rules.limits = &limits;
     switch (relay_turn(&x->up, &f)) {
     case RELAY_DONE: x->up_done = true; return true;
-    case RELAY_YIELD: loop_again(&x->worker->loop, &x->near.conn->stream.io); return true;
+    case RELAY_YIELD: loop_again(&x->worker->loop, &x->client.conn->stream.io); return true;
     case RELAY_SINK_BROKEN: /* it may have answered before it closed: await looks */
         x->up_done = x->up_lost = true;
-        x->near.keep = false;
+        x->client.keep = false;
         return true;
     case RELAY_SOURCE_FAULT: break;
     default: return true;
     }
-    x->near.keep = false;
-    x->fault = f != FAULT_NONE        ? f
-               : x->near.conn->broken ? FAULT_client_reset
-                                      : FAULT_client_closed;
+    x->client.keep = false;
+    x->fault = f != FAULT_NONE          ? f
+               : x->client.conn->broken ? FAULT_client_reset
+                                        : FAULT_client_closed;
     return false;
 }

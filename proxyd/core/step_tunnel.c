@@ -6,9 +6,9 @@ static enum step_result become_tunnel(struct xchg *x)
 {
     struct worker *w = x->worker;
     if (!tunnel_start(x)) {
-        x->near.keep = false;
-        x->near.out.kind = BODY_UNTIL_CLOSE;
-        sock_abort(x->far.conn->stream.io.fd);
+        x->client.keep = false;
+        x->client.out.kind = BODY_UNTIL_CLOSE;
+        sock_abort(x->upstream.conn->stream.io.fd);
         x->fault = FAULT_out_of_memory; /* what has been promised cannot be kept: both are reset */
         return xchg_go(x, STEP_finish);
     }
@@ -21,10 +21,10 @@ static enum step_result become_tunnel(struct xchg *x)
 enum step_result step_established(struct xchg *x)
 {
     struct text t;
-    if (!conn_room(x->near.conn, 64, &t))
+    if (!conn_room(x->client.conn, 64, &t))
         return STEP_PARK;
     text_lit(&t, "HTTP/1.1 200 Connection established\r\n\r\n");
-    conn_wrote(x->near.conn, &t);
+    conn_wrote(x->client.conn, &t);
     x->status = 200;
     x->answered = true;
     x->first_us = x->worker->loop.now.mono_us;

@@ -35,7 +35,7 @@ struct half {
 
 struct tunnel {
     struct worker *worker;
-    struct conn *side[2]; /* near, far */
+    struct conn *side[2]; /* client, upstream */
     struct half half[2];  /* half[i] goes from side[i] to the other */
     struct access_record *record;
     struct timer timer;
@@ -350,9 +350,9 @@ bool tunnel_start(struct xchg *x)
     }
     t->born_ms = worker_ms(w);
     timer_init(&t->timer, TIMER_TUNNEL);
-    adopt(t, 0, x->near.conn);
-    adopt(t, 1, x->far.conn);
-    x->near.conn = x->far.conn = NULL;
+    adopt(t, 0, x->client.conn);
+    adopt(t, 1, x->upstream.conn);
+    x->client.conn = x->upstream.conn = NULL;
     stat_add(w->stats, STAT_tunnels_total, 1);
     stat_add(w->stats, STAT_tunnels_open, 1);
     touch(t);

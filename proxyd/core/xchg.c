@@ -50,7 +50,7 @@ enum step_result xchg_fail(struct xchg *x, enum fault f)
         x->fault = f;
     if (unlikely(x->worker->engine->conf->error.level == LEVEL_DEBUG))
         tell_failure(x);
-    bool silent = x->answered || x->near.conn->broken || fault_info(x->fault)->status == 0;
+    bool silent = x->answered || x->client.conn->broken || fault_info(x->fault)->status == 0;
     return xchg_go(x, silent ? STEP_finish : STEP_refuse);
 }
 
@@ -71,7 +71,7 @@ static void xchg_run(struct xchg *x)
  * not: it may only have finished sending. */
 static bool client_gone(struct xchg *x)
 {
-    struct conn *c = x->near.conn;
+    struct conn *c = x->client.conn;
     return c->broken || (c->stream.io.ready & IO_ERROR);
 }
 
@@ -80,7 +80,7 @@ void xchg_wake(struct xchg *x)
     if (x->running)
         return;
     if (unlikely(client_gone(x)) && x->step != STEP_finish) {
-        x->near.conn->broken = true;
+        x->client.conn->broken = true;
         xchg_fail(x, FAULT_client_reset);
     }
     xchg_run(x);
@@ -106,14 +106,14 @@ void xchg_expired(struct timer *t)
         if (refusing)
             xchg_go(x, STEP_finish);
         if (waits == WAITS_CLIENT_WRITE) /* whatever the fault was: it takes no more */
-            x->near.conn->deaf = true;
+            x->client.conn->deaf = true;
     }
     xchg_run(x);
 }
 
 void xchg_cut(struct xchg *x)
 {
-    x->near.conn->broken = true;
+    x->client.conn->broken = true;
     xchg_fail(x, FAULT_draining);
     xchg_run(x);
 }
@@ -132,9 +132,9 @@ static struct xchg *begin(struct conn *c)
     x->worker = w;
     x->listen = c->listen;
     x->role = c->listen->role;
-    x->near.conn = c;
+    x->client.conn = c;
     x->client_base = c->bytes_out;
-    x->near.in.phase = x->far.in.phase = BODY_DONE;
+    x->client.in.phase = x->upstream.in.phase = BODY_DONE;
     x->id = ++w->exchange_serial;
     x->start_us = w->loop.now.mono_us;
     arena_init(&x->arena, 0);
@@ -188,9 +188,9 @@ void xchg_open(struct conn *c, u32 len)
         f = of_target ? of_target : f;
     }
     x->step = STEP_screen;
-    x->near.keep = x->req.keep_alive && f == FAULT_NONE;
+    x->client.keep = x->req.keep_alive && f == FAULT_NONE;
     if (f == FAULT_NONE) {
-        leg_expect_body(&x->near, x->req.body, x->req.body_len);
+        leg_expect_body(&x->client, x->req.body, x->req.body_len);
     } else {
         x->req.target = target_shown(x->req.target);
         x->fault = f;

@@ -1,18 +1,19 @@
 /*
- * The exchange: one request and its answer, carried from a near leg to a far leg in named steps
- * (steps.tbl). The dispatcher calls the current step until it parks or the exchange is over; back
- * in lead xchg_wake (something happened), xchg_expired (nothing did) and xchg_cut (drain). Whose
- * clock runs meanwhile is decided at every park (deadline.h).
+ * The exchange: one request and its answer, carried from a client leg to an upstream leg in named
+ * steps (steps.tbl). The dispatcher calls the current step until it parks or the exchange is over;
+ * back in lead xchg_wake (something happened), xchg_expired (nothing did) and xchg_cut (drain).
+ * Whose clock runs meanwhile is decided at every park (deadline.h).
  *
  * Lifetime
- *   xchg_open   a whole request head is in near->in, or a fault instead of one
- *   screen …    near.conn->pin keeps the buffer that req's slices point into
- *   dial … await  far.conn is set; resp is filled by await
- *   judge       writes the near head; after it resp's slices are gone (far->in is read on)
- *   finish      gives the far connection back, logs, and the near one goes on to its next request
+ *   xchg_open   a whole request head is in client->in, or a fault instead of one
+ *   screen …    client.conn->pin keeps the buffer that req's slices point into
+ *   dial … await  upstream.conn is set; resp is filled by await
+ *   judge       writes the client head; after it resp's slices are gone (upstream->in is read on)
+ *   finish      gives the upstream connection back, logs, and the client goes on to its next
+ *               request
  *   tunnels     take both connections at established or switched; the exchange ends there
- * An exchange belongs to one worker. It owns its arena, its dial and the far connection; the near
- * connection owns it.
+ * An exchange belongs to one worker. It owns its arena, its dial and the upstream connection; the
+ * client connection owns it.
  */
 #ifndef CORE_XCHG_H
 #define CORE_XCHG_H
@@ -56,34 +57,34 @@ struct xchg {
     u8 step;
     u8 stage;           /* index of the next stage to run */
     bool running;       /* inside xchg_run: a wake-up from a callback must not nest */
-    bool answered;      /* a final head has been written to the near side */
+    bool answered;      /* a final head has been written to the client side */
     bool up_done;       /* the request body needs no more attention */
-    bool up_lost;       /* … because the far side stopped taking it */
+    bool up_lost;       /* … because the upstream side stopped taking it */
     bool retried;       /* the one free retry has been used */
-    bool own_answer;    /* no far side was asked */
+    bool own_answer;    /* no upstream side was asked */
     u8 interim;         /* 1xx answers seen */
     bool upstream_seen; /* a byte of the answer has been seen */
-    bool via_pool;      /* far.conn came from the pool */
+    bool via_pool;      /* upstream.conn came from the pool */
     bool no_pool;       /* dial anew, whatever the pool holds */
-    struct leg near, far;
+    struct leg client, upstream;
     struct relay up, down;
     struct head_scan scan;    /* of the answer's head */
     struct body_in replay_in; /* request body as it stood before the first byte of it was taken */
     u32 replay_from;
-    bool replay_keep;  /* near.keep at that moment */
-    u64 upstream_base; /* far.conn->bytes_out when this exchange got it */
-    u64 client_base;   /* near.conn->bytes_out when it began, for the log */
+    bool replay_keep;  /* client.keep at that moment */
+    u64 upstream_base; /* upstream.conn->bytes_out when this exchange got it */
+    u64 client_base;   /* client.conn->bytes_out when it began, for the log */
     u32 max_forwards;  /* to be sent on; valid with has_max_forwards */
     bool has_max_forwards;
     struct target *target;
     struct dial *dial; /* while connecting */
     enum fault fault;
-    u16 status;          /* of the final head written to the near side; 0: none */
+    u16 status;          /* of the final head written to the client side; 0: none */
     struct slice rule;   /* name of what decided, for the log; lives in the configuration */
     struct slice reason; /* words of the administrator for a refusal; lives there too */
     u64 id;
     u64 start_us, first_us; /* monotonic: request head complete; answer head complete */
-    struct addr server;     /* far address in use or tried last; family 0: none */
+    struct addr server;     /* upstream address in use or tried last; family 0: none */
     struct arena arena;
     struct authority said; /* Host as the client said it; host.len 0: nothing */
     struct target_uri uri; /* host and port are those of the destination, whatever the form */
@@ -107,7 +108,7 @@ void xchg_cut(struct xchg *x);
 enum step_result xchg_go(struct xchg *x, enum step step);
 /* Gives its memory back: its connections and what else it holds have gone elsewhere. */
 void xchg_free(struct xchg *x);
-/* To refuse, or to finish when the near side has seen a final head. */
+/* To refuse, or to finish when the client side has seen a final head. */
 enum step_result xchg_fail(struct xchg *x, enum fault f);
 /* What the current step or stage attempts, for the error log. */
 const char *xchg_doing(const struct xchg *x);

@@ -29,7 +29,7 @@ void forward_own_authority(const struct xchg *x, struct text *t)
         host_write(t, &x->said.host, own.port);
         return;
     }
-    if (addr_is_wildcard(&own) && sock_local(x->near.conn->stream.io.fd, &dialled)) {
+    if (addr_is_wildcard(&own) && sock_local(x->client.conn->stream.io.fd, &dialled)) {
         dialled.port = own.port;
         own = dialled;
     }
@@ -52,7 +52,7 @@ static enum verdict answer_pac(struct xchg *x)
 enum verdict forward_own(struct xchg *x)
 {
     if (x->req.minor == 0) /* RFC 9112 section 9.3: a proxy keeps no connection to a 1.0 client */
-        x->near.keep = false;
+        x->client.keep = false;
     if (x->uri.form == TARGET_ABSOLUTE || x->uri.form == TARGET_AUTHORITY)
         return PASS;
     if (x->uri.form == TARGET_ASTERISK)
@@ -84,7 +84,7 @@ static void apply_search(struct xchg *x)
 static struct policy_question question(const struct xchg *x, const struct addr *destination)
 {
     return (struct policy_question){
-        .client = x->near.conn->peer,
+        .client = x->client.conn->peer,
         .connect = x->req.method == METHOD_CONNECT,
         .method = x->req.method,
         .method_text = x->req.method_text,

@@ -6,9 +6,9 @@
 
 enum verdict forward_who(struct xchg *x)
 {
-    if (policy_client_allowed(forward_part_of(x->listen)->policy, &x->near.conn->peer))
+    if (policy_client_allowed(forward_part_of(x->listen)->policy, &x->client.conn->peer))
         return PASS;
-    x->near.keep = false;
+    x->client.keep = false;
     x->fault = FAULT_client_not_allowed;
     return REFUSED;
 }

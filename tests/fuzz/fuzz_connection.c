@@ -401,7 +401,7 @@ static const char *left_over(void)
         { "tunnels_open", stat_sum(STAT_tunnels_open) },
         { "upstream_idle", stat_sum(STAT_upstream_idle) },
         { "starved", worker_starves(w) },
-        { "near", !list_empty(&w->client_conns) },
+        { "client", !list_empty(&w->client_conns) },
         { "idle", !list_empty(&w->idle_conns) },
     };
     for (unsigned i = 0; i < countof(counts); i++)

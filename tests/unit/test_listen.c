@@ -146,15 +146,15 @@ static void the_pool_gives_way_to_a_client(void **state)
 {
     (void)state;
     struct rlimit before, none;
-    int origin = rig_origin(), client[2], far[2];
+    int origin = rig_origin(), client[2], upstream[2];
     open_listener();
     for (int i = 0; i < 2; i++) {
         client[i] = connect_one();
         rig_say(client[i], "GET http://one.test/ HTTP/1.1\r\nHost: one.test\r\n\r\n");
-        far[i] = rig_accept(origin);
+        upstream[i] = rig_accept(origin);
     }
     for (int i = 0; i < 2; i++)
-        rig_say(far[i], "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        rig_say(upstream[i], "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
     assert_int_equal(rig_count(STAT_upstream_idle), 2);
     connect_one();
     connect_one();

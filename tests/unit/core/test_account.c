@@ -67,9 +67,9 @@ static void what_the_origin_took_part_in(void **state)
     int origin = rig_origin(), client = rig_client();
     rig_say(client, "POST http://one.test/p HTTP/1.1\r\nHost: one.test\r\n"
                     "Content-Length: 15\r\n\r\nfifteen bytes..");
-    int far = rig_accept(origin);
-    rig_hears(far);
-    rig_say(far, "HTTP/1.1 200 OK\r\nDate: d\r\nContent-Length: 8\r\n\r\nthe body");
+    int upstream = rig_accept(origin);
+    rig_hears(upstream);
+    rig_say(upstream, "HTTP/1.1 200 OK\r\nDate: d\r\nContent-Length: 8\r\n\r\nthe body");
     assert_int_equal(strlen(rig_hears(client)), 55);
     const char *said = logged();
     assert_has(said, "\"POST http://one.test/p\" 200 in=86 out=55 0.0ms to=127.0.0.1:");

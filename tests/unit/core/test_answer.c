@@ -16,9 +16,9 @@ static struct xchg *exchange(const char *request)
     x->worker = rig.worker;
     x->role = rig.listener.role;
     x->listen = &rig.listener;
-    x->near.conn = memory_open(&end, CONN_EXCHANGE);
-    x->near.in.phase = BODY_DONE;
-    x->near.keep = true;
+    x->client.conn = memory_open(&end, CONN_EXCHANGE);
+    x->client.in.phase = BODY_DONE;
+    x->client.keep = true;
     x->id = 1;
     (void)request_parse(&x->req, request, (u32)strlen(request), &limits);
     return x;
@@ -27,14 +27,14 @@ static struct xchg *exchange(const char *request)
 /* What has been written, Date taken out; the exchange is gone. */
 static const char *sent(struct xchg *x)
 {
-    assert_int_equal(conn_flush(x->near.conn), SOCK_OK);
+    assert_int_equal(conn_flush(x->client.conn), SOCK_OK);
     struct slice out = memory_out(&end);
     memcpy(area, out.p, out.n);
     area[out.n] = 0;
     char *date = strstr(area, "Date: ");
     assert_non_null(date);
     memmove(date, date + 37, strlen(date + 37) + 1);
-    conn_close(x->near.conn);
+    conn_close(x->client.conn);
     arena_free(&x->arena);
     free(x);
     rig_turn();
@@ -52,7 +52,7 @@ static void whole_in_one_go(void **state)
     (void)state;
     struct xchg *x = exchange(GET);
     assert_true(answer_write(x, &hello));
-    assert_true(x->answered && x->own_answer && x->near.keep);
+    assert_true(x->answered && x->own_answer && x->client.keep);
     assert_int_equal(x->status, 200);
     assert_string_equal(sent(x), "HTTP/1.1 200 OK\r\nX-A: b\r\nContent-Type: text/plain\r\n"
                                  "Content-Length: 5\r\n\r\nhello");
@@ -76,14 +76,14 @@ static void who_stays_connected(void **state)
     (void)state;
     struct answer empty = { .status = 200 };
     struct xchg *x = exchange(GET);
-    x->near.keep = false;
+    x->client.keep = false;
     assert_true(answer_write(x, &empty));
     assert_has(sent(x), "\r\nConnection: close\r\n");
     x = exchange("GET /x HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
     assert_true(answer_write(x, &empty));
     assert_has(sent(x), "\r\nConnection: keep-alive\r\n");
     x = exchange(GET);
-    x->near.in.phase = BODY_DATA; /* a body that nobody will read */
+    x->client.in.phase = BODY_DATA; /* a body that nobody will read */
     assert_true(answer_write(x, &empty));
     assert_has(sent(x), "\r\nConnection: close\r\n");
     x = exchange(GET);
@@ -141,7 +141,7 @@ static void a_head_that_cannot_be_read(void **state)
     (void)state;
     struct xchg *x = exchange("\x16\x03\x01");
     x->fault = FAULT_tls_to_plain_port;
-    x->near.keep = false;
+    x->client.keep = false;
     assert_true(answer_fault(x));
     const char *said = sent(x);
     assert_begins(said, "HTTP/1.1 400 ");

@@ -257,7 +257,7 @@ static void a_smaller_class_when_memory_is_short(void **state)
     rig_feast();
 }
 
-/* Clients may have half of the memory for their connections, far sides a quarter more. */
+/* Clients may have half of the memory for their connections, upstream sides a quarter more. */
 static void connections_are_part_of_the_memory(void **state)
 {
     (void)state;
@@ -273,9 +273,9 @@ static void connections_are_part_of_the_memory(void **state)
     assert_false(conn_affordable(rig.worker));
     assert_true(rig.worker->conns.held <= rig.worker->memory / 2);
     assert_true(rig.worker->bufs.budget + rig.worker->conns.held <= rig.worker->memory);
-    struct conn *far = conn_new(rig.worker, dup(fd), &peer, CONN_DIALLING);
-    assert_non_null(far);
-    conn_close(far);
+    struct conn *upstream = conn_new(rig.worker, dup(fd), &peer, CONN_DIALLING);
+    assert_non_null(upstream);
+    conn_close(upstream);
     while (n)
         conn_close(c[--n]);
     close(fd); /* the last of its file: none is registered any more */

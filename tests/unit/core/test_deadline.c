@@ -104,18 +104,18 @@ static void every_state(void **state)
     for (unsigned i = 0; i < countof(states); i++) {
         const struct state *s = &states[i];
         struct buf unsent;
-        struct conn near = { .out = s->near_out ? &unsent : NULL, .starved = s->near_starved };
-        struct conn far = { .out = s->far_out ? &unsent : NULL, .starved = s->far_starved };
+        struct conn client = { .out = s->near_out ? &unsent : NULL, .starved = s->near_starved };
+        struct conn upstream = { .out = s->far_out ? &unsent : NULL, .starved = s->far_starved };
         struct xchg *x = calloc(1, sizeof *x);
         u8 rows[DEADLINES];
         assert_non_null(x);
-        x->near.conn = &near;
-        x->far.conn = &far;
+        x->client.conn = &client;
+        x->upstream.conn = &upstream;
         x->step = (u8)s->step;
         x->up_done = s->up_done;
         x->resp.status = s->head_waits ? 103 : 0;
-        x->up = (struct relay){ .from = &x->near, .to = &x->far, .last = (u8)s->up };
-        x->down = (struct relay){ .from = &x->far, .to = &x->near, .last = (u8)s->down };
+        x->up = (struct relay){ .from = &x->client, .to = &x->upstream, .last = (u8)s->up };
+        x->down = (struct relay){ .from = &x->upstream, .to = &x->client, .last = (u8)s->down };
         deadline_rows(x, rows);
         if (rows[0] != s->rows[0] || rows[1] != s->rows[1])
             fail_msg("state %u: %u and %u", i, rows[0], rows[1]);

@@ -72,8 +72,8 @@ static void a_name_and_a_literal(void **state)
     (void)state;
     int origin = rig_origin();
     asking("one.test");
-    int far = rig_accept(origin);
-    assert_begins(rig_hears(far), "GET / HTTP/1.1\r\n");
+    int upstream = rig_accept(origin);
+    assert_begins(rig_hears(upstream), "GET / HTTP/1.1\r\n");
     asking("127.0.0.1");
     rig_accept(origin);
     asking("0x7f.1"); /* another spelling of it */
@@ -138,9 +138,9 @@ static void a_race(void **state)
     rig_later(240);
     assert_int_equal(rig_count(STAT_upstream_connects_total), 1);
     rig_later(20);
-    int far = rig_accept(origin);
-    assert_begins(rig_hears(far), "GET / ");
-    rig_say(far, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    int upstream = rig_accept(origin);
+    assert_begins(rig_hears(upstream), "GET / ");
+    rig_say(upstream, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
     assert_begins(rig_hears(client), "HTTP/1.1 200 ");
     assert_int_equal(rig.worker->conns.live, 2); /* the client's and the winner */
 }
@@ -344,10 +344,10 @@ static void ask_as(int who, const char *host)
     rig_say(who, request);
 }
 
-static void answer_it(int far)
+static void answer_it(int upstream)
 {
-    rig_hears(far);
-    rig_say(far, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    rig_hears(upstream);
+    rig_say(upstream, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
 }
 
 /* Another thread may take the descriptor that one idle connection has given up: the next one gives
@@ -363,11 +363,11 @@ static void more_than_one_gives_way(void **state)
     int hole = dup(origin);
     assert_true(hole >= 0);
     ask_as(who[0], "one.test");
-    int far = rig_accept(origin);
+    int upstream = rig_accept(origin);
     close(hole);
     ask_as(who[1], "one.test"); /* at the lower number */
     int other = rig_accept(origin);
-    answer_it(far);
+    answer_it(upstream);
     answer_it(other);
     assert_int_equal(rig_count(STAT_upstream_idle), 2);
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);

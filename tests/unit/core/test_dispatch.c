@@ -23,16 +23,16 @@ static void events(void **state)
     assert_int_equal(conn->serves, CONN_HEAD);
     rig_say(client, "GET http://one.test/ HTTP/1.1\r\nHost: one.test\r\n\r\n");
     assert_int_equal(conn->serves, CONN_EXCHANGE);
-    int far = rig_accept(origin);
-    rig_hears(far);
-    rig_say(far, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    int upstream = rig_accept(origin);
+    rig_hears(upstream);
+    rig_say(upstream, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
     assert_int_equal(conn->serves, CONN_HEAD);
     rig_say(client, "CONNECT one.test:80 HTTP/1.1\r\nHost: one.test:80\r\n\r\n");
     assert_int_equal(conn->serves, CONN_TUNNEL);
     rig_accept(origin);
-    /* The first far connection rests; an event of it ends it. */
+    /* The first upstream connection rests; an event of it ends it. */
     assert_int_equal(rig_count(STAT_upstream_idle), 1);
-    rig_say(far, "?");
+    rig_say(upstream, "?");
     assert_int_equal(rig_count(STAT_upstream_idle), 0);
 }
 

@@ -67,11 +67,11 @@ static void answered_by_an_origin(void **state)
     int origin = rig_origin();
     ask(&a, GET("http://origin.test/list"));
     assert_false(a.ended);
-    int far = rig_accept(origin);
-    assert_begins(rig_hears(far), "GET /list HTTP/1.1\r\n");
-    rig_say(far, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nli");
+    int upstream = rig_accept(origin);
+    assert_begins(rig_hears(upstream), "GET /list HTTP/1.1\r\n");
+    rig_say(upstream, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nli");
     assert_false(a.ended);
-    rig_say(far, "st");
+    rig_say(upstream, "st");
     assert_true(a.ended && a.whole);
     a.got[a.text.n] = 0;
     assert_has(a.got, "\r\n\r\nlist");
@@ -83,9 +83,9 @@ static void an_answer_that_is_cut_is_not_whole(void **state)
     struct asker a = { .most = 4000 };
     int origin = rig_origin();
     ask(&a, GET("http://origin.test/list"));
-    int far = rig_accept(origin);
-    rig_say(far, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nli");
-    rig_close(far);
+    int upstream = rig_accept(origin);
+    rig_say(upstream, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nli");
+    rig_close(upstream);
     rig_turn();
     assert_true(a.ended && !a.whole);
 }
@@ -135,8 +135,8 @@ static void draining(void **state)
     struct worker *w = rig.worker;
     int origin = rig_origin();
     ask(&a, GET("http://origin.test/list"));
-    int far = rig_accept(origin);
-    rig_say(far, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nli");
+    int upstream = rig_accept(origin);
+    rig_say(upstream, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nli");
     worker_drain(w, DRAIN_GRACEFUL);
     rig_turn();
     assert_false(a.ended || w->loop.stop);

@@ -33,11 +33,11 @@ static const char *message(const char *first)
 static void at_origin(const char *answer)
 {
     struct addr peer;
-    int far = sock_accept(origin, &peer);
-    if (far < 0)
+    int upstream = sock_accept(origin, &peer);
+    if (upstream < 0)
         return;
-    say(far, answer);
-    close(far);
+    say(upstream, answer);
+    close(upstream);
     rig_turn();
 }
 

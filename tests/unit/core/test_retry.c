@@ -33,10 +33,10 @@ static void the_conditions(void **state)
         { .via_pool = true, .refilled = true, .sent = true, .method = METHOD_GET, .allowed = true },
     };
     for (unsigned i = 0; i < countof(rows); i++) {
-        struct conn near = { .refilled = rows[i].refilled }, far = { .bytes_out = 700 };
+        struct conn client = { .refilled = rows[i].refilled }, upstream = { .bytes_out = 700 };
         struct xchg *x = calloc(1, sizeof *x);
-        x->near.conn = &near;
-        x->far.conn = &far;
+        x->client.conn = &client;
+        x->upstream.conn = &upstream;
         x->upstream_base = rows[i].sent ? 600 : 700;
         x->via_pool = rows[i].via_pool;
         x->retried = rows[i].retried;
@@ -49,7 +49,7 @@ static void the_conditions(void **state)
     }
 }
 
-static int client, origin, far;
+static int client, origin, upstream;
 
 /* One exchange has gone well; its connection rests in the pool. */
 static void with_a_pooled_connection(void)
@@ -57,9 +57,9 @@ static void with_a_pooled_connection(void)
     origin = rig_origin();
     client = rig_client();
     rig_say(client, "GET http://one.test/1 HTTP/1.1\r\nHost: one.test\r\n\r\n");
-    far = rig_accept(origin);
-    assert_begins(rig_hears(far), "GET /1 ");
-    rig_say(far, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1");
+    upstream = rig_accept(origin);
+    assert_begins(rig_hears(upstream), "GET /1 ");
+    rig_say(upstream, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1");
     assert_has(rig_hears(client), "\r\n\r\n1");
     assert_int_equal(rig_count(STAT_upstream_idle), 1);
 }
@@ -68,7 +68,7 @@ static void with_a_pooled_connection(void)
 static void ask_while_it_goes_stale(const char *request)
 {
     assert_int_equal(send(client, request, strlen(request), 0), strlen(request));
-    rig_close(far);
+    rig_close(upstream);
     rig_turn();
 }
 
@@ -77,9 +77,9 @@ static void a_get_is_sent_again(void **state)
     (void)state;
     with_a_pooled_connection();
     ask_while_it_goes_stale("GET http://one.test/2 HTTP/1.1\r\nHost: one.test\r\n\r\n");
-    far = rig_accept(origin);
-    assert_begins(rig_hears(far), "GET /2 ");
-    rig_say(far, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n2");
+    upstream = rig_accept(origin);
+    assert_begins(rig_hears(upstream), "GET /2 ");
+    rig_say(upstream, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n2");
     assert_has(rig_hears(client), "\r\n\r\n2");
     assert_int_equal(rig_count(STAT_upstream_retries_total), 1);
 }
@@ -90,15 +90,15 @@ static void a_put_is_sent_again_with_its_body(void **state)
     with_a_pooled_connection();
     ask_while_it_goes_stale("PUT http://one.test/2 HTTP/1.1\r\nHost: one.test\r\n"
                             "Transfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n");
-    far = rig_accept(origin);
-    const char *heard = rig_hears(far);
+    upstream = rig_accept(origin);
+    const char *heard = rig_hears(upstream);
     assert_begins(heard, "PUT /2 ");
     assert_has(heard, "\r\n\r\n4\r\nbody\r\n0\r\n\r\n");
-    rig_say(far, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n2");
+    rig_say(upstream, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n2");
     assert_has(rig_hears(client), "\r\n\r\n2");
     /* … and the client's connection goes on behind it. */
     rig_say(client, "GET http://one.test/3 HTTP/1.1\r\nHost: one.test\r\n\r\n");
-    assert_begins(rig_hears(far), "GET /3 ");
+    assert_begins(rig_hears(upstream), "GET /3 ");
 }
 
 static void a_post_is_not(void **state)
@@ -119,9 +119,9 @@ static void only_once(void **state)
     (void)state;
     with_a_pooled_connection();
     ask_while_it_goes_stale("GET http://one.test/2 HTTP/1.1\r\nHost: one.test\r\n\r\n");
-    far = rig_accept(origin);
-    rig_hears(far);
-    rig_close(far);
+    upstream = rig_accept(origin);
+    rig_hears(upstream);
+    rig_close(upstream);
     const char *said = rig_hears(client);
     assert_begins(said, "HTTP/1.1 502 ");
     assert_has(said, "upstream_closed");
@@ -133,9 +133,9 @@ static void not_once_the_answer_has_begun(void **state)
     (void)state;
     with_a_pooled_connection();
     rig_say(client, "GET http://one.test/2 HTTP/1.1\r\nHost: one.test\r\n\r\n");
-    rig_hears(far);
-    rig_say(far, "HTTP/1.1 200");
-    rig_close(far);
+    rig_hears(upstream);
+    rig_say(upstream, "HTTP/1.1 200");
+    rig_close(upstream);
     assert_begins(rig_hears(client), "HTTP/1.1 502 ");
     assert_int_equal(rig_count(STAT_upstream_retries_total), 0);
 }
@@ -157,7 +157,7 @@ static void the_client_is_not_blamed_for_the_dial(void **state)
         filler[i] = sock_connect(&a);
     rig_say(client, "PUT http://one.test/2 HTTP/1.1\r\nHost: one.test\r\n"
                     "Content-Length: 10\r\n\r\nhello");
-    rig_close(far);
+    rig_close(upstream);
     rig_turn();
     rig_later(6000);
     assert_int_equal(rig_count(STAT_upstream_retries_total), 1);

@@ -419,10 +419,10 @@ static void a_request_that_came_meanwhile(void **state)
     (void)state;
     int client = rig_client_tcp(), origin = rig_origin();
     rig_say(client, "GET http://one.test/1 HTTP/1.1\r\nHost: one.test\r\n\r\n");
-    int far = rig_accept(origin);
-    rig_hears(far);
+    int upstream = rig_accept(origin);
+    rig_hears(upstream);
     rig_say(client, GET("/2"));
-    rig_say(far, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1");
+    rig_say(upstream, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1");
     assert_has(rig_hears(client), "\r\n\r\n/2");
 }
 
@@ -468,7 +468,7 @@ static void a_graceful_drain(void **state)
     rig_ask(idle, GET("/1"));
     rig_say(begun, "GET /2 HT");
     rig_say(busy, "GET http://one.test/3 HTTP/1.1\r\nHost: one.test\r\n\r\n");
-    int far = rig_accept(origin);
+    int upstream = rig_accept(origin);
     drain(DRAIN_GRACEFUL);
     assert_true(rig_ended(idle));
     assert_false(rig_ended(begun));
@@ -477,7 +477,7 @@ static void a_graceful_drain(void **state)
     assert_has(said, "\r\n\r\n/2");
     assert_has(said, "Connection: close\r\n");
     assert_true(rig_ended(begun));
-    rig_say(far, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n3");
+    rig_say(upstream, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n3");
     said = rig_hears(busy);
     assert_has(said, "\r\n\r\n3");
     assert_has(said, "Connection: close\r\n");
@@ -490,13 +490,13 @@ static void asked_before_the_drain(void **state)
     (void)state;
     int client = rig_client(), other = rig_client(), origin = rig_origin();
     rig_say(client, "GET http://one.test/1 HTTP/1.1\r\nHost: one.test\r\n\r\n");
-    int far = rig_accept(origin);
-    rig_say(far, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n1");
+    int upstream = rig_accept(origin);
+    rig_say(upstream, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n1");
     assert_has_not(rig_hears(client), "Connection: close");
     rig_say(client, GET("/2"));
     rig_ask(other, GET("/1"));
     drain(DRAIN_GRACEFUL);
-    rig_say(far, "1");
+    rig_say(upstream, "1");
     const char *said = rig_hears(client);
     assert_has(said, "\r\n\r\n/2");
     assert_has(said, "Connection: close");
@@ -510,12 +510,12 @@ static void at_once(void **state)
     int begun = rig_client(), busy = rig_client(), origin = rig_origin();
     rig_say(begun, "GET /2 HT");
     rig_say(busy, "GET http://one.test/3 HTTP/1.1\r\nHost: one.test\r\n\r\n");
-    int far = rig_accept(origin);
-    rig_hears(far);
+    int upstream = rig_accept(origin);
+    rig_hears(upstream);
     drain(DRAIN_NOW);
     assert_true(rig_ended(begun) || rig_reset(begun));
     assert_true(rig_ended(busy) || rig_reset(busy));
-    assert_true(rig_ended(far) || rig_reset(far));
+    assert_true(rig_ended(upstream) || rig_reset(upstream));
     assert_int_equal(atomic_load(&rig.engine.cut), 1);
 }
 

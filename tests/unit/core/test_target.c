@@ -80,9 +80,9 @@ static void the_last_used_comes_first(void **state)
 {
     (void)state;
     struct xchg *x = asker(rig.worker, "a.test", 80);
-    int far[2];
-    struct conn *c = used(rig.worker, x->target, "127.0.0.1:80", &far[0]),
-                *d = used(rig.worker, x->target, "127.0.0.1:80", &far[1]);
+    int upstream[2];
+    struct conn *c = used(rig.worker, x->target, "127.0.0.1:80", &upstream[0]),
+                *d = used(rig.worker, x->target, "127.0.0.1:80", &upstream[1]);
     give(x->target, c);
     give(x->target, d);
     assert_int_equal(rig_count(STAT_upstream_idle), 2);
@@ -98,7 +98,7 @@ static void the_last_used_comes_first(void **state)
     conn_close(d);
     pool_rest(x->target);
     asker_end(x);
-    close(far[0]), close(far[1]);
+    close(upstream[0]), close(upstream[1]);
 }
 
 static enum fault only_two(struct xchg *x, const struct addr *a)
@@ -112,10 +112,10 @@ static void taking_one_asks_the_role(void **state)
 {
     (void)state;
     struct xchg *x = asker(rig.worker, "a.test", 80);
-    int far[3];
+    int upstream[3];
     for (int i = 0; i < 3; i++)
         give(x->target,
-             used(rig.worker, x->target, i == 1 ? "127.0.0.2:80" : "127.0.0.1:80", &far[i]));
+             used(rig.worker, x->target, i == 1 ? "127.0.0.2:80" : "127.0.0.1:80", &upstream[i]));
     rig.vet = only_two;
     struct conn *c = pool_take(x);
     assert_non_null(c);
@@ -128,74 +128,74 @@ static void taking_one_asks_the_role(void **state)
     conn_close(d);
     asker_end(x);
     for (int i = 0; i < 3; i++)
-        close(far[i]);
+        close(upstream[i]);
 }
 
 static void an_origin_that_speaks_or_closes_is_dropped(void **state)
 {
     (void)state;
     struct xchg *x = asker(rig.worker, "a.test", 80);
-    int far[2];
-    give(x->target, used(rig.worker, x->target, "127.0.0.1:80", &far[0]));
-    give(x->target, used(rig.worker, x->target, "127.0.0.1:80", &far[1]));
+    int upstream[2];
+    give(x->target, used(rig.worker, x->target, "127.0.0.1:80", &upstream[0]));
+    give(x->target, used(rig.worker, x->target, "127.0.0.1:80", &upstream[1]));
     asker_end(x); /* the target lives on for its idle connections */
-    assert_int_equal(write(far[0], "HTTP/1.1 408 Too late\r\n\r\n", 25), 25);
+    assert_int_equal(write(upstream[0], "HTTP/1.1 408 Too late\r\n\r\n", 25), 25);
     rig_turn();
     assert_int_equal(rig_count(STAT_upstream_idle), 1);
-    close(far[1]);
+    close(upstream[1]);
     rig_turn();
     assert_int_equal(rig_count(STAT_upstream_idle), 0);
     assert_true(list_empty(&rig.worker->idle_conns));
-    close(far[0]);
+    close(upstream[0]);
 }
 
 static void nobody_rests_for_ever(void **state)
 {
     (void)state;
     struct xchg *x = asker(rig.worker, "a.test", 80);
-    int far;
-    give(x->target, used(rig.worker, x->target, "127.0.0.1:80", &far));
+    int upstream;
+    give(x->target, used(rig.worker, x->target, "127.0.0.1:80", &upstream));
     rig_later(59000);
     assert_int_equal(rig_count(STAT_upstream_idle), 1);
     rig_later(2000);
     assert_int_equal(rig_count(STAT_upstream_idle), 0);
     asker_end(x);
-    close(far);
+    close(upstream);
 }
 
 static void eviction_takes_who_rested_longest(void **state)
 {
     (void)state;
     struct xchg *x = asker(rig.worker, "a.test", 80), *y = asker(rig.worker, "b.test", 80);
-    int far[3];
+    int upstream[3];
     assert_false(pool_evict(rig.worker));
-    give(x->target, used(rig.worker, x->target, "127.0.0.1:80", &far[0]));
-    give(y->target, used(rig.worker, y->target, "127.0.0.1:80", &far[1]));
-    give(x->target, used(rig.worker, x->target, "127.0.0.1:80", &far[2]));
+    give(x->target, used(rig.worker, x->target, "127.0.0.1:80", &upstream[0]));
+    give(y->target, used(rig.worker, y->target, "127.0.0.1:80", &upstream[1]));
+    give(x->target, used(rig.worker, x->target, "127.0.0.1:80", &upstream[2]));
     assert_true(pool_evict(rig.worker));
-    assert_true(rig_ended(far[0]));
+    assert_true(rig_ended(upstream[0]));
     pool_evict_spare(rig.worker);
-    assert_true(rig_ended(far[1]));
+    assert_true(rig_ended(upstream[1]));
     pool_evict_spare(rig.worker); /* the last way to an origin stays */
     assert_int_equal(rig_count(STAT_upstream_idle), 1);
     pool_drain(rig.worker);
     assert_int_equal(rig_count(STAT_upstream_idle), 0);
     asker_end(x);
     asker_end(y);
-    close(far[0]), close(far[1]), close(far[2]);
+    close(upstream[0]), close(upstream[1]), close(upstream[2]);
 }
 
 static void draining_keeps_nothing(void **state)
 {
     (void)state;
     struct xchg *x = asker(rig.worker, "a.test", 80);
-    int far;
-    struct conn *c = used(rig.worker, x->target, "127.0.0.1:80", &far);
+    int upstream;
+    struct conn *c = used(rig.worker, x->target, "127.0.0.1:80", &upstream);
     rig.worker->draining = DRAIN_GRACEFUL;
     give(x->target, c);
-    assert_true(rig_ended(far));
+    assert_true(rig_ended(upstream));
     asker_end(x);
-    close(far);
+    close(upstream);
 }
 
 /* Counted in whichever worker it was put or taken. */
@@ -211,10 +211,10 @@ static void what_the_drawer_does_not_need_goes_to_the_shelf(void **state)
     (void)state;
     struct worker *other = rig.workers[1];
     struct xchg *x = asker(rig.worker, "a.test", 80), *y = asker(other, "a.test", 80);
-    int far[3];
+    int upstream[3];
     struct conn *c[3];
     for (int i = 0; i < 2; i++)
-        c[i] = used(rig.worker, x->target, "127.0.0.1:80", &far[i]);
+        c[i] = used(rig.worker, x->target, "127.0.0.1:80", &upstream[i]);
     give(x->target, c[0]); /* peak 2: 1 busy, 1 idle */
     give(x->target, c[1]);
     assert_int_equal(rig_count(STAT_upstream_idle), 2);
@@ -237,7 +237,7 @@ static void what_the_drawer_does_not_need_goes_to_the_shelf(void **state)
     asker_end(y);
     pool_drain(rig.worker);
     rig_turn();
-    close(far[0]), close(far[1]);
+    close(upstream[0]), close(upstream[1]);
 }
 
 /* A descriptor that is missing is taken from the shelf when the own drawer is empty. */
@@ -246,10 +246,10 @@ static void the_shelf_gives_way_too(void **state)
     (void)state;
     struct worker *other = rig.workers[1];
     struct xchg *x = asker(rig.worker, "a.test", 80);
-    int far[3];
+    int upstream[3];
     struct conn *c[3];
     for (int i = 0; i < 3; i++)
-        c[i] = used(rig.worker, x->target, "127.0.0.1:80", &far[i]);
+        c[i] = used(rig.worker, x->target, "127.0.0.1:80", &upstream[i]);
     x->target->peak = x->target->last_peak = 0; /* nobody needs a drawer */
     for (int i = 0; i < 3; i++)
         give(x->target, c[i]);
@@ -265,8 +265,8 @@ static void the_shelf_gives_way_too(void **state)
     assert_false(pool_evict(other));
     assert_int_equal(idle_of_all(), 0);
     for (int i = 0; i < 3; i++) {
-        assert_true(rig_ended(far[i]));
-        close(far[i]);
+        assert_true(rig_ended(upstream[i]));
+        close(upstream[i]);
     }
     asker_end(x);
 }
@@ -336,19 +336,19 @@ static void nobody_rests_on_the_shelf_for_ever(void **state)
     struct xchg *x = asker(rig.workers[1], "a.test", 80);
     timer_set(&rig.worker->loop.wheel, &rig.worker->sweep_timer, worker_ms(rig.worker) + 1000);
     for (int round = 0; round < 2; round++) {
-        int far;
-        struct conn *c = used(rig.workers[1], x->target, "127.0.0.1:80", &far);
+        int upstream;
+        struct conn *c = used(rig.workers[1], x->target, "127.0.0.1:80", &upstream);
         x->target->peak = x->target->last_peak = 0; /* nobody needs a drawer */
         give(x->target, c);
         assert_int_equal(idle_of_all(), 1);
         for (int i = 0; i < 9; i++)
             rig_later(3000);
-        assert_false(rig_ended(far));
+        assert_false(rig_ended(upstream));
         for (int i = 0; i < 4; i++)
             rig_later(3000);
-        assert_true(rig_ended(far));
+        assert_true(rig_ended(upstream));
         assert_int_equal(idle_of_all(), 0);
-        close(far);
+        close(upstream);
     }
     asker_end(x);
 }

@@ -14,7 +14,7 @@
 #define CONNECT "CONNECT one.test:80 HTTP/1.1\r\nHost: one.test:80\r\n\r\n"
 #define OPENED "HTTP/1.1 200 Connection established\r\n\r\n"
 
-static int client, far;
+static int client, upstream;
 static char bulk[100000];
 
 static void open_tunnel_of(int who, const char *with)
@@ -22,7 +22,7 @@ static void open_tunnel_of(int who, const char *with)
     int origin = rig_origin();
     client = who;
     rig_say(client, with);
-    far = rig_accept(origin);
+    upstream = rig_accept(origin);
     assert_begins(rig_hears(client), OPENED);
     assert_int_equal(rig_count(STAT_tunnels_open), 1);
 }
@@ -39,8 +39,8 @@ static void both_ways(void **state)
     assert_int_equal(rig.worker->xchgs.live, 0);
     for (int i = 0; i < 3; i++) {
         rig_say(client, "ping");
-        assert_string_equal(rig_hears(far), "ping");
-        rig_say(far, "pong.");
+        assert_string_equal(rig_hears(upstream), "ping");
+        rig_say(upstream, "pong.");
         assert_string_equal(rig_hears(client), "pong.");
     }
     assert_int_equal(rig.worker->bufs.in_use, 0); /* an idle one holds none */
@@ -52,9 +52,9 @@ static void bytes_right_behind_the_head(void **state)
 {
     (void)state;
     open_tunnel(CONNECT "early\r\n\r\nbytes");
-    assert_string_equal(rig_hears(far), "early\r\n\r\nbytes");
+    assert_string_equal(rig_hears(upstream), "early\r\n\r\nbytes");
     rig_say(client, " and more");
-    assert_string_equal(rig_hears(far), " and more");
+    assert_string_equal(rig_hears(upstream), " and more");
 }
 
 static void the_client_ends_first(void **state)
@@ -63,12 +63,12 @@ static void the_client_ends_first(void **state)
     open_tunnel(CONNECT);
     rig_say(client, "last words");
     shutdown(client, SHUT_WR);
-    assert_string_equal(rig_hears(far), "last words");
-    assert_true(rig_ended(far));
-    rig_say(far, "still an answer"); /* the other direction goes on */
+    assert_string_equal(rig_hears(upstream), "last words");
+    assert_true(rig_ended(upstream));
+    rig_say(upstream, "still an answer"); /* the other direction goes on */
     assert_string_equal(rig_hears(client), "still an answer");
     assert_false(rig_ended(client));
-    rig_close(far);
+    rig_close(upstream);
     assert_true(rig_ended(client));
     assert_int_equal(rig_count(STAT_tunnels_open), 0);
 }
@@ -77,14 +77,14 @@ static void the_origin_ends_first(void **state)
 {
     (void)state;
     open_tunnel(CONNECT);
-    rig_say(far, "banner");
-    shutdown(far, SHUT_WR);
+    rig_say(upstream, "banner");
+    shutdown(upstream, SHUT_WR);
     assert_string_equal(rig_hears(client), "banner");
     assert_true(rig_ended(client));
     rig_say(client, "still a question");
-    assert_string_equal(rig_hears(far), "still a question");
+    assert_string_equal(rig_hears(upstream), "still a question");
     rig_close(client);
-    assert_true(rig_ended(far));
+    assert_true(rig_ended(upstream));
     assert_int_equal(rig_count(STAT_tunnels_open), 0);
 }
 
@@ -108,7 +108,7 @@ static void an_end_behind_what_cannot_be_sent_yet(void **state)
     size_t got = 0;
     do {
         rig_turn();
-        n = recv(far, bulk, sizeof bulk, 0);
+        n = recv(upstream, bulk, sizeof bulk, 0);
         got += n > 0 ? (size_t)n : 0;
     } while (n > 0);
     assert_int_equal(n, 0);
@@ -120,13 +120,13 @@ static void resets_pass_through(void **state)
 {
     (void)state;
     open_tunnel_of(rig_client_tcp(), CONNECT);
-    sock_abort(far);
-    rig_close(far);
+    sock_abort(upstream);
+    rig_close(upstream);
     assert_true(rig_reset(client));
     open_tunnel_of(rig_client_tcp(), CONNECT);
     sock_abort(client);
     rig_close(client);
-    assert_true(rig_reset(far));
+    assert_true(rig_reset(upstream));
     assert_int_equal(rig_count(STAT_tunnels_open), 0);
 }
 
@@ -147,8 +147,8 @@ static void a_write_that_fails(void **state)
     struct stream_ops deaf = *rig_client_conn()->stream.ops;
     deaf.sendv = refuse_to_send;
     rig_client_conn()->stream.ops = &deaf;
-    rig_say(far, "x");
-    assert_true(rig_reset(far));
+    rig_say(upstream, "x");
+    assert_true(rig_reset(upstream));
     assert_true(rig_reset(client));
 }
 
@@ -167,9 +167,9 @@ static void no_memory_for_what_was_promised(void **state)
         ssize_t n = recv(client, bulk, strlen(OPENED), 0); /* more would take the reset away */
         if (n <= 0 || memcmp(bulk, OPENED, (size_t)n) != 0 || rig_count(STAT_tunnels_open))
             continue;
-        far = rig_accept(origin);
+        upstream = rig_accept(origin);
         assert_true(rig_reset(client));
-        assert_true(rig_reset(far));
+        assert_true(rig_reset(upstream));
         broken++;
     }
     assert_int_not_equal(broken, 0);
@@ -179,10 +179,10 @@ static void a_reset_after_its_half_close(void **state)
 {
     (void)state;
     open_tunnel_of(rig_client_tcp(), CONNECT);
-    shutdown(far, SHUT_WR);
+    shutdown(upstream, SHUT_WR);
     assert_true(rig_ended(client));
-    sock_abort(far);
-    rig_close(far);
+    sock_abort(upstream);
+    rig_close(upstream);
     rig_turn();
     assert_true(send(client, "x", 1, MSG_NOSIGNAL) < 0); /* it has been told */
     assert_int_equal(rig_count(STAT_tunnels_open), 0);
@@ -195,13 +195,13 @@ static void idle_too_long(void **state)
     open_tunnel(CONNECT);
     for (int i = 0; i < 4; i++) {
         rig_later(50000);
-        rig_say(i % 2 ? client : far, "x");
+        rig_say(i % 2 ? client : upstream, "x");
     }
-    rig_hears(client), rig_hears(far);
+    rig_hears(client), rig_hears(upstream);
     assert_false(rig_ended(client));
     rig_later(61000);
     assert_true(rig_ended(client));
-    assert_true(rig_ended(far));
+    assert_true(rig_ended(upstream));
     assert_int_equal(rig_faults(FAULT_tunnel_idle_timeout), 1);
 }
 
@@ -214,7 +214,7 @@ static void lived_too_long(void **state)
     for (int i = 0; i < 6; i++) {
         rig_later(9900);
         rig_say(client, "x");
-        rig_hears(far);
+        rig_hears(upstream);
     }
     rig_later(1000);
     assert_true(rig_ended(client));
@@ -229,7 +229,7 @@ static void without_limits_for_ever(void **state)
     rig_later(30ull * 24 * 3600 * 1000);
     assert_false(rig_ended(client));
     rig_say(client, "x");
-    assert_string_equal(rig_hears(far), "x");
+    assert_string_equal(rig_hears(upstream), "x");
 }
 
 /* `total` numbered bytes through the tunnel, sent as fast as it takes them, read as they come. */
@@ -257,18 +257,18 @@ static void a_long_flow_moves_to_a_pipe(void **state)
 {
     (void)state;
     open_tunnel(CONNECT);
-    flow(far, client, 12 << 20);
+    flow(upstream, client, 12 << 20);
     assert_int_equal(rig_count(STAT_tunnel_spliced_total), 1);
     assert_int_equal(atomic_load(&rig.engine.pipes), 1);
     rig_say(client, "the other way goes on as it was");
-    assert_string_equal(rig_hears(far), "the other way goes on as it was");
-    flow(client, far, 12 << 20);
+    assert_string_equal(rig_hears(upstream), "the other way goes on as it was");
+    flow(client, upstream, 12 << 20);
     assert_int_equal(rig_count(STAT_tunnel_spliced_total), 2);
     /* Nothing moved for a while: pipes are few and go back. */
     rig_later(2100);
     assert_int_equal(atomic_load(&rig.engine.pipes), 0);
-    flow(far, client, 1 << 20);
-    shutdown(far, SHUT_WR);
+    flow(upstream, client, 1 << 20);
+    shutdown(upstream, SHUT_WR);
     assert_true(rig_ended(client));
 }
 
@@ -276,10 +276,10 @@ static void an_end_through_the_pipe(void **state)
 {
     (void)state;
     open_tunnel(CONNECT);
-    flow(far, client, 12 << 20);
+    flow(upstream, client, 12 << 20);
     assert_int_equal(atomic_load(&rig.engine.pipes), 1);
-    rig_say(far, "last words");
-    shutdown(far, SHUT_WR);
+    rig_say(upstream, "last words");
+    shutdown(upstream, SHUT_WR);
     assert_string_equal(rig_hears(client), "last words");
     assert_true(rig_ended(client));
     rig_close(client);
@@ -293,7 +293,7 @@ static void trickle_through_the_pipe(unsigned seconds)
 {
     for (unsigned ms = 0; ms < seconds * 1000; ms += 1500) {
         rig_later(1500);
-        rig_say(far, "x");
+        rig_say(upstream, "x");
         assert_string_equal(rig_hears(client), "x");
         assert_int_equal(atomic_load(&rig.engine.pipes), 1);
     }
@@ -305,11 +305,11 @@ static void lived_too_long_in_a_pipe(void **state)
     rig.conf.timeouts.tunnel_lifetime = 60000;
     rig.conf.timeouts.tunnel_idle = UINT32_MAX;
     open_tunnel(CONNECT);
-    flow(far, client, 12 << 20);
+    flow(upstream, client, 12 << 20);
     trickle_through_the_pipe(58);
     rig_later(1600);
-    assert_true(rig_ended(client)); /* a socket pair knows no reset */
-    assert_true(rig_reset(far));    /* bytes are under way: no orderly end */
+    assert_true(rig_ended(client));   /* a socket pair knows no reset */
+    assert_true(rig_reset(upstream)); /* bytes are under way: no orderly end */
     assert_int_equal(rig_faults(FAULT_tunnel_lifetime), 1);
     assert_int_equal(atomic_load(&rig.engine.pipes), 0);
 }
@@ -320,7 +320,7 @@ static void idle_too_long_in_a_pipe(void **state)
     (void)state;
     rig.conf.timeouts.tunnel_idle = 60000;
     open_tunnel(CONNECT);
-    flow(far, client, 12 << 20);
+    flow(upstream, client, 12 << 20);
     trickle_through_the_pipe(70);
     rig_later(2100);
     assert_int_equal(atomic_load(&rig.engine.pipes), 0);
@@ -337,7 +337,7 @@ static size_t stuff(void)
     size_t sent = 0;
     memset(bulk, 'b', sizeof bulk);
     for (unsigned stuck = 0; stuck < 10;) { /* what is under way may need a moment */
-        ssize_t n = send(far, bulk, sizeof bulk, MSG_NOSIGNAL);
+        ssize_t n = send(upstream, bulk, sizeof bulk, MSG_NOSIGNAL);
         sent += n > 0 ? (size_t)n : 0;
         stuck = n > 0 ? 0 : stuck + 1;
         rig_turn();
@@ -351,7 +351,7 @@ static void a_pipe_that_is_not_empty_stays(void **state)
 {
     (void)state;
     open_tunnel(CONNECT);
-    flow(far, client, 12 << 20);
+    flow(upstream, client, 12 << 20);
     size_t sent = stuff(), got = 0;
     rig_later(2100);
     rig_later(2100);
@@ -373,7 +373,7 @@ static void lived_too_long_with_a_full_pipe(void **state)
     (void)state;
     rig.conf.timeouts.tunnel_lifetime = 60000;
     open_tunnel(CONNECT);
-    flow(far, client, 12 << 20);
+    flow(upstream, client, 12 << 20);
     stuff();
     for (unsigned i = 0; i < 59; i++)
         rig_later(1000);
@@ -389,10 +389,10 @@ static void resets_pass_through_the_pipe(void **state)
 {
     (void)state;
     open_tunnel_of(rig_client_tcp(), CONNECT);
-    flow(far, client, 12 << 20);
+    flow(upstream, client, 12 << 20);
     assert_int_equal(atomic_load(&rig.engine.pipes), 1);
-    sock_abort(far);
-    rig_close(far);
+    sock_abort(upstream);
+    rig_close(upstream);
     assert_true(rig_reset(client));
     assert_int_equal(rig_count(STAT_tunnels_open), 0);
 }
@@ -403,13 +403,13 @@ static void what_went_through_the_pipe_is_counted(void **state)
     (void)state;
     rig.conf.access.to = LOG_STDOUT;
     open_tunnel(CONNECT);
-    flow(far, client, 12 << 20);
-    flow(client, far, 10 << 20);
+    flow(upstream, client, 12 << 20);
+    flow(client, upstream, 10 << 20);
     assert_int_equal(rig_count(STAT_tunnel_spliced_total), 2);
     assert_int_equal(rig_count(STAT_tunnel_bytes_to_client), 12 << 20);
     assert_int_equal(rig_count(STAT_tunnel_bytes_from_client), 10 << 20);
     rig_close(client);
-    rig_close(far);
+    rig_close(upstream);
     rig_turn();
     const struct access_record *r = (const void *)ring_peek(rig.worker->log).p;
     assert_non_null(r);
@@ -424,7 +424,7 @@ static void no_pipe_left(void **state)
     (void)state;
     open_tunnel(CONNECT);
     atomic_store(&rig.engine.pipes, PIPE_MOST);
-    flow(far, client, 12 << 20);
+    flow(upstream, client, 12 << 20);
     assert_int_equal(rig_count(STAT_tunnel_spliced_total), 0);
     assert_int_equal(atomic_load(&rig.engine.pipes), PIPE_MOST);
     atomic_store(&rig.engine.pipes, 0);
@@ -440,12 +440,12 @@ static void what_it_leaves_in_the_log(void **state)
     rig.conf.access.to = LOG_STDOUT;
     open_tunnel(CONNECT);
     rig_say(client, "12345");
-    rig_say(far, "123");
-    rig_hears(client), rig_hears(far);
+    rig_say(upstream, "123");
+    rig_hears(client), rig_hears(upstream);
     assert_null(ring_peek(rig.worker->log).p);
     rig_later(1000);
     rig_close(client);
-    rig_close(far);
+    rig_close(upstream);
     rig_turn();
     const struct access_record *r = (const void *)ring_peek(rig.worker->log).p;
     assert_non_null(r);
@@ -464,7 +464,7 @@ static void cut_by_the_drain(void **state)
     rig.worker->draining = DRAIN_GRACEFUL;
     client_drain(rig.worker);
     rig_say(client, "goes on");
-    assert_string_equal(rig_hears(far), "goes on");
+    assert_string_equal(rig_hears(upstream), "goes on");
     rig.worker->draining = DRAIN_NOW;
     client_drain(rig.worker);
     assert_true(rig_ended(client));

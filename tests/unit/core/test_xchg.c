@@ -1,5 +1,5 @@
-/* The exchange through its steps: what the near side gets for what the origin says, in which order,
- * and what ends it early. */
+/* The exchange through its steps: what the client side gets for what the origin says, in which
+ * order, and what ends it early. */
 #include "core/xchg.h"
 
 #include <errno.h>
@@ -11,7 +11,7 @@
 #define ASK(method, path, more)                                                                    \
     method " http://one.test" path " HTTP/1.1\r\nHost: one.test\r\n" more "\r\n"
 
-static int client, origin, far;
+static int client, origin, upstream;
 
 static void begin(const char *request)
 {
@@ -24,7 +24,7 @@ static void begin(const char *request)
 
 static int set_up(void **state)
 {
-    origin = client = far = 0;
+    origin = client = upstream = 0;
     return rig_set_up(state);
 }
 
@@ -33,13 +33,13 @@ static int set_up(void **state)
 static void ask(const char *request)
 {
     begin(request);
-    far = rig_accept(origin);
-    rig_hears(far);
+    upstream = rig_accept(origin);
+    rig_hears(upstream);
 }
 
 static const char *answered(const char *answer)
 {
-    rig_say(far, answer);
+    rig_say(upstream, answer);
     return rig_hears(client);
 }
 
@@ -51,26 +51,26 @@ static void framing_is_made_anew(void **state)
         answered("HTTP/1.1 200 Fine\r\nDate: d\r\nX: y\r\nContent-Length: 5\r\n\r\nhello"),
         "HTTP/1.1 200 Fine\r\nDate: d\r\nX: y\r\nContent-Length: 5\r\n\r\nhello");
     begin(ASK("GET", "/", "")); /* on the same connections */
-    rig_hears(far);
+    rig_hears(upstream);
     assert_string_equal(answered("HTTP/1.1 200 OK\r\nDate: d\r\nTransfer-Encoding: chunked\r\n\r\n"
                                  "5;x=y\r\nhello\r\n0\r\n\r\n"),
                         "HTTP/1.1 200 OK\r\nDate: d\r\nTransfer-Encoding: chunked\r\n\r\n"
                         "5\r\nhello\r\n0\r\n\r\n");
     begin(ASK("HEAD", "/", ""));
-    rig_hears(far);
+    rig_hears(upstream);
     assert_string_equal(answered("HTTP/1.1 200 OK\r\nDate: d\r\nContent-Length: 5\r\n\r\n"),
                         "HTTP/1.1 200 OK\r\nDate: d\r\nContent-Length: 5\r\n\r\n");
     begin(ASK("GET", "/", ""));
-    rig_hears(far);
+    rig_hears(upstream);
     assert_string_equal(answered(
                             "HTTP/1.1 304 Not Modified\r\nDate: d\r\nContent-Length: 5\r\n\r\n"),
                         "HTTP/1.1 304 Not Modified\r\nDate: d\r\nContent-Length: 5\r\n\r\n");
     begin(ASK("GET", "/", ""));
-    rig_hears(far);
+    rig_hears(upstream);
     assert_string_equal(
         answered("HTTP/1.1 200 OK\r\nDate: d\r\n\r\nuntil"),
         "HTTP/1.1 200 OK\r\nDate: d\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nuntil\r\n");
-    rig_close(far);
+    rig_close(upstream);
     assert_string_equal(rig_hears(client), "0\r\n\r\n");
 }
 
@@ -93,7 +93,7 @@ static void announced_trailers(void **state)
     ask(ASK("GET", "/", "TE: trailers\r\nConnection: TE\r\n"));
     assert_string_equal(answered(with), with);
     begin(ASK("GET", "/", ""));
-    rig_hears(far);
+    rig_hears(upstream);
     assert_string_equal(answered(with), "HTTP/1.1 200 OK\r\nDate: d\r\n"
                                         "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n");
 }
@@ -165,9 +165,9 @@ static void a_trailer_that_came_in_pieces(void **state)
     (void)state;
     ask(ASK("POST", "/", "Transfer-Encoding: chunked\r\n") "2\r\nok\r\n0\r\nX-Su");
     rig_say(client, "m: 7\r\n");
-    assert_string_equal(rig_hears(far), "");
+    assert_string_equal(rig_hears(upstream), "");
     rig_say(client, "\r\n");
-    assert_string_equal(rig_hears(far), "0\r\nX-Sum: 7\r\n\r\n");
+    assert_string_equal(rig_hears(upstream), "0\r\nX-Sum: 7\r\n\r\n");
 }
 
 static void switching_unasked(void **state)
@@ -188,7 +188,7 @@ static void switching_as_asked(void **state)
     assert_begins(said, "HTTP/1.1 101 Switching\r\n");
     assert_has(said, "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\nfirst frame");
     rig_say(client, "a frame");
-    assert_string_equal(rig_hears(far), "a frame");
+    assert_string_equal(rig_hears(upstream), "a frame");
     assert_int_equal(rig_count(STAT_tunnels_open), 1);
 }
 
@@ -207,7 +207,7 @@ static void malformed_answers(void **state)
         const char *said = answered(answers[i]);
         assert_begins(said, "HTTP/1.1 502 ");
         assert_has(said, "response_");
-        assert_true(rig_ended(far) || rig_reset(far));
+        assert_true(rig_ended(upstream) || rig_reset(upstream));
     }
 }
 
@@ -217,13 +217,13 @@ static void a_truncated_answer(void **state)
     (void)state;
     ask(ASK("GET", "/", ""));
     answered("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel");
-    rig_close(far);
+    rig_close(upstream);
     assert_has_not(rig_hears(client), "0\r\n\r\n");
     assert_true(rig_ended(client) || rig_reset(client));
     origin = 0;
     ask("GET http://one.test/ HTTP/1.0\r\n\r\n");
     answered("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel");
-    rig_close(far);
+    rig_close(upstream);
     rig_turn();
     char part[64];
     ssize_t n;
@@ -272,9 +272,9 @@ static void a_client_that_reads_nothing(void **state)
     (void)state;
     static char bulk[1 << 20];
     ask(ASK("GET", "/", ""));
-    rig_say(far, "HTTP/1.1 200 OK\r\nContent-Length: 99000000\r\n\r\n");
+    rig_say(upstream, "HTTP/1.1 200 OK\r\nContent-Length: 99000000\r\n\r\n");
     memset(bulk, 'b', sizeof bulk);
-    for (int i = 0; i < 100 && send(far, bulk, sizeof bulk, MSG_NOSIGNAL) > 0; i++)
+    for (int i = 0; i < 100 && send(upstream, bulk, sizeof bulk, MSG_NOSIGNAL) > 0; i++)
         rig_turn();
     assert_true(rig.worker->bufs.in_use < 600000);
     rig_later(61000);
@@ -315,8 +315,8 @@ static void a_flow_that_never_pauses(void **state)
     assert_has(answered("HTTP/1.1 200 OK\r\nDate: d\r\nContent-Length: 8005\r\n\r\nhello"),
                "hello"); /* the origin's time runs */
     struct xchg *x = rig_client_conn()->owner.xchg;
-    x->far.conn->stream.ops = &slow_source;
-    many_bytes(far);
+    x->upstream.conn->stream.ops = &slow_source;
+    many_bytes(upstream);
     for (int i = 0; i < 10; i++) {
         clock_forward(10000);
         loop_turn(&rig.worker->loop, 0);
@@ -339,10 +339,10 @@ static void a_body_that_never_pauses(void **state)
     ask(ASK("POST", "/", "Content-Length: 8005\r\n"));
     rig_say(client, "hello"); /* the client's time runs */
     struct xchg *x = rig_client_conn()->owner.xchg;
-    const struct stream_ops *plain = x->near.conn->stream.ops;
+    const struct stream_ops *plain = x->client.conn->stream.ops;
     struct stream_ops slow = *plain;
     slow.recv = recv_little;
-    x->near.conn->stream.ops = &slow;
+    x->client.conn->stream.ops = &slow;
     many_bytes(client);
     for (int i = 0; i < 10; i++) {
         clock_forward(10000);
@@ -350,7 +350,7 @@ static void a_body_that_never_pauses(void **state)
     }
     assert_int_equal(rig_faults(FAULT_request_body_timeout), 0);
     rig_turn();
-    x->near.conn->stream.ops = plain;
+    x->client.conn->stream.ops = plain;
     assert_begins(answered("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), "HTTP/1.1 200 ");
 }
 
@@ -361,16 +361,16 @@ static void a_failed_body_leaves_no_time(void **state)
     (void)state;
     ask(ASK("POST", "/", "Transfer-Encoding: chunked\r\n"));
     struct xchg *x = rig_client_conn()->owner.xchg;
-    const struct stream_ops *plain = x->far.conn->stream.ops;
+    const struct stream_ops *plain = x->upstream.conn->stream.ops;
     struct stream_ops full = *plain;
     full.sendv = send_nothing;
-    x->far.conn->stream.ops = &full;
+    x->upstream.conn->stream.ops = &full;
     rig_say(client, "5\r\nhello\r\n");
     assert_has(answered("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n1"), "\r\n1");
-    x->far.conn->stream.ops = plain;
-    x->far.conn->stream.io.ready |= IO_OUT;
+    x->upstream.conn->stream.ops = plain;
+    x->upstream.conn->stream.io.ready |= IO_OUT;
     rig_say(client, "no chunk\r\n");
-    rig_hears(far);
+    rig_hears(upstream);
     for (int i = 2; i < 8; i++) {
         rig_later(20000);
         char digit[2] = { (char)('0' + i), 0 };
@@ -386,9 +386,9 @@ static void an_answer_instead_of_reading(void **state)
     (void)state;
     ask(ASK("POST", "/", "Transfer-Encoding: chunked\r\n"));
     struct xchg *x = rig_client_conn()->owner.xchg;
-    struct stream_ops full = *x->far.conn->stream.ops;
+    struct stream_ops full = *x->upstream.conn->stream.ops;
     full.sendv = send_nothing;
-    x->far.conn->stream.ops = &full;
+    x->upstream.conn->stream.ops = &full;
     rig_say(client, "5\r\nhello\r\n");
     assert_has(answered("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n1"), "\r\n1");
     for (int i = 2; i < 9; i++) {
@@ -413,10 +413,10 @@ static void a_refusal_taken_late(void **state)
     ask(ASK("POST", "/", "Accept: text/html\r\nContent-Length: 10\r\n"));
     rig_say(client, "hello");
     snprintf(hints, sizeof hints, "HTTP/1.1 103 Early Hints\r\nLink: <%02100d>\r\n\r\n", 0);
-    rig_say(far, hints);
-    rig_say(far, hints);
+    rig_say(upstream, hints);
+    rig_say(upstream, hints);
     rig_later(50000);
-    rig_close(far);
+    rig_close(upstream);
     rig_later(20000);
     const char *said = rig_hears(client);
     assert_has(said, "HTTP/1.1 502 ");
@@ -431,7 +431,7 @@ static void a_client_that_resets(void **state)
     rig_close(client);
     rig_turn();
     assert_int_equal(rig_faults(FAULT_client_reset), 1);
-    assert_true(rig_ended(far) || rig_reset(far));
+    assert_true(rig_ended(upstream) || rig_reset(upstream));
     assert_int_equal(rig.worker->xchgs.live, 0);
 }
 
@@ -446,7 +446,7 @@ static void a_client_that_resets_within_the_answer(void **state)
     rig_turn();
     assert_int_equal(rig_faults(FAULT_client_reset), 1);
     assert_int_equal(rig_count(STAT_upstream_idle), 0);
-    assert_true(rig_ended(far) || rig_reset(far));
+    assert_true(rig_ended(upstream) || rig_reset(upstream));
 }
 
 /* The origin waits for the rest of the request on its connection: nobody else may use that, and
@@ -456,7 +456,7 @@ static void assert_answer_whole_and_both_closed(void)
     assert_has(answered("!"), "!");
     assert_true(rig_ended(client));
     assert_int_equal(rig_count(STAT_upstream_idle), 0);
-    assert_true(rig_ended(far) || rig_reset(far));
+    assert_true(rig_ended(upstream) || rig_reset(upstream));
     assert_int_equal(rig_count(STAT_requests_in_flight), 0);
     assert_int_equal(rig_faults(FAULT_bad_chunk) + rig_faults(FAULT_client_closed), 0);
 }
@@ -495,7 +495,7 @@ static void time_counts_from_the_last_byte(void **state)
     for (int i = 0; i < 4; i++) {
         rig_later(50000);
         rig_say(client, "x");
-        assert_string_equal(rig_hears(far), "x");
+        assert_string_equal(rig_hears(upstream), "x");
     }
     rig_later(50000);
     rig_say(client, "x");
@@ -540,7 +540,7 @@ static void the_body_limit(void **state)
     rig_say(client, "5\r\nhello\r\n1\r\n!\r\n");
     const char *said = rig_hears(client);
     assert_begins(said, "HTTP/1.1 413 ");
-    assert_true(rig_ended(far) || rig_reset(far));
+    assert_true(rig_ended(upstream) || rig_reset(upstream));
 }
 
 /* The length is passed on whole, and neither side takes 5 bytes for all of 2^32 + 5. */
@@ -551,11 +551,11 @@ static void lengths_beyond_32_bits(void **state)
     assert_has(answered("HTTP/1.1 200 OK\r\nContent-Length: 4294967301\r\n\r\n"),
                "\r\nContent-Length: 4294967301\r\n");
     begin(ASK("POST", "/", "Content-Length: 4294967301\r\n") "hello");
-    const char *said = rig_hears(far);
+    const char *said = rig_hears(upstream);
     assert_has(said, "\r\nContent-Length: 4294967301\r\n");
     assert_has(said, "\r\n\r\nhello");
     rig_say(client, "GET / HTTP/1.1");
-    assert_string_equal(rig_hears(far), "GET / HTTP/1.1");
+    assert_string_equal(rig_hears(upstream), "GET / HTTP/1.1");
     rig_close(client);
     rig_turn();
     origin = 0;
@@ -564,7 +564,7 @@ static void lengths_beyond_32_bits(void **state)
     assert_has(said, "\r\nContent-Length: 4294967301\r\n");
     assert_has(said, "\r\n\r\nhello");
     assert_string_equal(answered("HTTP/1.1 200"), "HTTP/1.1 200");
-    rig_close(far);
+    rig_close(upstream);
     rig_turn();
     assert_true(rig_ended(client) || rig_reset(client));
     assert_int_equal(rig_faults(FAULT_response_truncated), 1);
@@ -605,12 +605,12 @@ static void an_answer_at_the_end_of_a_buffer(void **state)
     for (unsigned i = 0; i < countof(rows); i++)
         for (size_t at = 16384 - sizeof(struct buf) - 30; at <= 16384 - sizeof(struct buf); at++) {
             ask(ASK("GET", "/", ""));
-            say_padded(far, "HTTP/1.1 200 OK\r\nX: ", at, rows[i].tail);
+            say_padded(upstream, "HTTP/1.1 200 OK\r\nX: ", at, rows[i].tail);
             const char *said = rig_hears(client);
             assert_begins(said, rows[i].begins);
             if (i == 0)
                 assert_string_equal(said + strlen(said) - 6, "\r\n\r\nok");
-            rig_close(far);
+            rig_close(upstream);
             rig_close(client);
             rig_close(origin);
             origin = 0;
@@ -646,7 +646,7 @@ static void chunks_at_the_end_of_a_buffer(void **state)
             memset(body + 10, 'd', CHUNK);
             strcpy(body + 10 + CHUNK, rows[i].tail);
             ask(ASK("GET", "/", "TE: trailers\r\n"));
-            say_padded(far, head, end - CHUNK - 10, body);
+            say_padded(upstream, head, end - CHUNK - 10, body);
             const char *said = rig_hears(client);
             const char *last = said + strlen(said) - 15;
             assert_begins(said, "HTTP/1.1 200 OK\r\n");
@@ -654,7 +654,7 @@ static void chunks_at_the_end_of_a_buffer(void **state)
                 assert_string_equal(last, "0\r\nX-Sum: 7\r\n\r\n");
             else
                 assert_has_not(said, "\r\n0\r\n");
-            rig_close(far);
+            rig_close(upstream);
             rig_close(client);
             rig_close(origin);
             origin = 0;

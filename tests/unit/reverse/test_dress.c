@@ -75,9 +75,9 @@ static void answers_are_as_the_server_gave_them(void **state)
     start();
     int client = rig_client();
     rig_say(client, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-    int far = rig_accept(origin);
-    rig_hears(far);
-    rig_say(far,
+    int upstream = rig_accept(origin);
+    rig_hears(upstream);
+    rig_say(upstream,
             "HTTP/1.1 200 OK\r\nServer: s\r\nDate: d\r\nConnection: keep-alive\r\nKeep-Alive: 5\r\n"
             "Content-Length: 0\r\n\r\n");
     assert_string_equal(rig_hears(client),

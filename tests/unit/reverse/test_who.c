@@ -36,7 +36,7 @@ static void what_the_servers_are_told(void **state)
         struct text t = text_in(area, sizeof area);
         assert_true(addr_parse(slice_of(peers[i]), &c.peer));
         c.peer.port = 5000;
-        x->near.conn = &c;
+        x->client.conn = &c;
         reverse_client(x, &t);
         assert_slice(text_slice(&t), peers[i]);
         free(x);
