@@ -51,14 +51,14 @@ static u8 of_await(const struct xchg *x)
         return WAITS_CLIENT_WRITE;
     if (x->resp.status || x->upstream.conn->starved) /* an interim head that finds no room */
         return WAITS_MEMORY;
-    return x->up_done ? WAITS_HEAD : WAITS_NOTHING;
+    return x->request_done ? WAITS_HEAD : WAITS_NOTHING;
 }
 
 void deadline_rows(const struct xchg *x, u8 rows[DEADLINES])
 {
     rows[DEADLINE_REQUEST] = rows[DEADLINE_RESPONSE] = WAITS_NOTHING;
-    if ((x->step == STEP_await || x->step == STEP_relay) && !x->up_done)
-        rows[DEADLINE_REQUEST] = of_relay(&x->up, WAITS_CLIENT_READ, WAITS_UPSTREAM_WRITE);
+    if ((x->step == STEP_await || x->step == STEP_relay) && !x->request_done)
+        rows[DEADLINE_REQUEST] = of_relay(&x->request, WAITS_CLIENT_READ, WAITS_UPSTREAM_WRITE);
     switch ((enum step)x->step) {
     case STEP_dial: break;
     case STEP_send:
@@ -66,7 +66,7 @@ void deadline_rows(const struct xchg *x, u8 rows[DEADLINES])
         break;
     case STEP_await: rows[DEADLINE_RESPONSE] = of_await(x); break;
     case STEP_relay:
-        rows[DEADLINE_RESPONSE] = of_relay(&x->down, WAITS_UPSTREAM_READ, WAITS_CLIENT_WRITE);
+        rows[DEADLINE_RESPONSE] = of_relay(&x->response, WAITS_UPSTREAM_READ, WAITS_CLIENT_WRITE);
         break;
     case STEP_reply: rows[DEADLINE_RESPONSE] = WAITS_CLIENT_WRITE; break;
     default: rows[DEADLINE_RESPONSE] = of_room(x->client.conn, WAITS_CLIENT_WRITE);

@@ -15,8 +15,8 @@ static enum step_result lost(struct xchg *x)
         retry_rewind(x);
         return xchg_go(x, STEP_dial);
     }
-    return xchg_fail(x, x->upstream.conn->broken || x->up_lost ? FAULT_upstream_reset
-                                                               : FAULT_upstream_closed);
+    return xchg_fail(x, x->upstream.conn->broken || x->request_cut ? FAULT_upstream_reset
+                                                                   : FAULT_upstream_closed);
 }
 
 static enum head_result pass_interim(struct xchg *x)
@@ -83,7 +83,7 @@ static enum head_result read_head(struct xchg *x)
 enum step_result step_await(struct xchg *x)
 {
     struct conn *upstream = x->upstream.conn;
-    if (!xchg_pump_up(x))
+    if (!xchg_pump_request(x))
         return xchg_fail(x, x->fault);
     for (;;) {
         /* An interim answer that the client has not taken yet. The next head waits for it: an
@@ -98,11 +98,11 @@ enum step_result step_await(struct xchg *x)
         case HEAD_INTERIM: continue;
         case HEAD_NONE: break;
         }
-        if (upstream->eof || upstream->broken || (x->up_lost && !conn_readable(upstream)))
+        if (upstream->eof || upstream->broken || (x->request_cut && !conn_readable(upstream)))
             return lost(x);
         if (!conn_readable(upstream))
             return STEP_PARK;
-        if (conn_fill(upstream) == SOCK_AGAIN && (!x->up_lost || upstream->starved))
+        if (conn_fill(upstream) == SOCK_AGAIN && (!x->request_cut || upstream->starved))
             return STEP_PARK;
         x->upstream_seen = x->upstream_seen || upstream->in != NULL;
     }

@@ -15,7 +15,7 @@ static bool upstream_reusable(const struct xchg *x)
     const struct conn *c = x->upstream.conn;
     bool quiet = (c->in == NULL || buf_len(c->in) == 0) && !c->eof && !c->broken && !c->deaf;
     return quiet && x->fault == FAULT_NONE && x->upstream.keep && x->answered && !x->own_answer &&
-           x->up_done && !x->up_lost && !(c->stream.io.ready & (IO_HUP | IO_ERROR)) &&
+           x->request_done && !x->request_cut && !(c->stream.io.ready & (IO_HUP | IO_ERROR)) &&
            !(c->stream.io.ready & IO_IN);
 }
 

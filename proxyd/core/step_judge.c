@@ -36,11 +36,11 @@ static void start_body(struct xchg *x)
         trailers = arena_alloc(&x->arena, sizeof *trailers);
         msg_init(trailers, &x->arena);
     }
-    x->down = (struct relay){
+    x->response = (struct relay){
         .from = &x->upstream, .to = &x->client, .most = UINT64_MAX, .trailers = x->req.te_trailers
     };
-    x->down.rules.trailers = trailers;
-    x->down.rules.response = true;
+    x->response.rules.trailers = trailers;
+    x->response.rules.response = true;
 }
 
 static enum step_result write_head(struct xchg *x)
@@ -86,7 +86,7 @@ enum step_result step_judge(struct xchg *x)
         default: return xchg_fail(x, x->fault);
         }
     x->upstream.keep = x->resp.keep_alive;
-    if (!x->up_done ||
+    if (!x->request_done ||
         x->worker->draining) /* an early answer: the rest of the body has no taker for sure */
         x->client.keep = false;
     return write_head(x);

@@ -4,11 +4,11 @@
 
 /* A request body that fails once the answer has begun spoils only the connections, not the
  * answer. */
-static void pump_up(struct xchg *x)
+static void pump_request(struct xchg *x)
 {
-    if (x->up_done || xchg_pump_up(x))
+    if (x->request_done || xchg_pump_request(x))
         return;
-    x->up_done = x->up_lost = true;
+    x->request_done = x->request_cut = true;
     x->fault = FAULT_NONE;
 }
 
@@ -22,10 +22,10 @@ static enum fault upstream_fault(enum fault f)
 enum step_result step_relay(struct xchg *x)
 {
     enum fault f;
-    pump_up(x);
+    pump_request(x);
     struct head_limits limits = h1_head_limits(x->client.conn);
-    x->down.rules.limits = &limits;
-    switch (relay_turn(&x->down, &f)) {
+    x->response.rules.limits = &limits;
+    switch (relay_turn(&x->response, &f)) {
     case RELAY_DONE: return xchg_go(x, STEP_finish);
     case RELAY_WAIT_SOURCE:
     case RELAY_WAIT_SINK: return STEP_PARK;

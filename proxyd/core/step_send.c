@@ -38,12 +38,12 @@ static void start_body(struct xchg *x)
         trailers = arena_alloc(&x->arena, sizeof *trailers);
         msg_init(trailers, &x->arena);
     }
-    x->up = (struct relay){ .from = &x->client,
-                            .to = &x->upstream,
-                            .most = x->worker->engine->conf->limits.body,
-                            .trailers = true };
-    x->up.rules.trailers = trailers;
-    x->up_done = x->up_lost = false;
+    x->request = (struct relay){ .from = &x->client,
+                                 .to = &x->upstream,
+                                 .most = x->worker->engine->conf->limits.body,
+                                 .trailers = true };
+    x->request.rules.trailers = trailers;
+    x->request_done = x->request_cut = false;
 }
 
 enum step_result step_send(struct xchg *x)
@@ -69,18 +69,18 @@ enum step_result step_send(struct xchg *x)
     return xchg_go(x, STEP_await);
 }
 
-bool xchg_pump_up(struct xchg *x)
+bool xchg_pump_request(struct xchg *x)
 {
     enum fault f;
-    if (x->up_done)
+    if (x->request_done)
         return true;
     struct head_limits limits = h1_head_limits(x->client.conn);
-    x->up.rules.limits = &limits;
-    switch (relay_turn(&x->up, &f)) {
-    case RELAY_DONE: x->up_done = true; return true;
+    x->request.rules.limits = &limits;
+    switch (relay_turn(&x->request, &f)) {
+    case RELAY_DONE: x->request_done = true; return true;
     case RELAY_YIELD: loop_again(&x->worker->loop, &x->client.conn->stream.io); return true;
     case RELAY_SINK_BROKEN: /* it may have answered before it closed: await looks */
-        x->up_done = x->up_lost = true;
+        x->request_done = x->request_cut = true;
         x->client.keep = false;
         return true;
     case RELAY_SOURCE_FAULT: break;

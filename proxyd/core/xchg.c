@@ -91,7 +91,7 @@ static bool body_given_up(struct xchg *x, unsigned over)
 {
     if (x->step != STEP_relay || over != DEADLINE_REQUEST)
         return false;
-    x->up_done = x->up_lost = true;
+    x->request_done = x->request_cut = true;
     return true;
 }
 

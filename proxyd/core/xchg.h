@@ -58,8 +58,8 @@ struct xchg {
     u8 stage;           /* index of the next stage to run */
     bool running;       /* inside xchg_run: a wake-up from a callback must not nest */
     bool answered;      /* a final head has been written to the client side */
-    bool up_done;       /* the request body needs no more attention */
-    bool up_lost;       /* … because the upstream side stopped taking it */
+    bool request_done;  /* the request body needs no more attention */
+    bool request_cut;   /* … because the upstream side stopped taking it */
     bool retried;       /* the one free retry has been used */
     bool own_answer;    /* no upstream side was asked */
     u8 interim;         /* 1xx answers seen */
@@ -67,7 +67,7 @@ struct xchg {
     bool via_pool;      /* upstream.conn came from the pool */
     bool no_pool;       /* dial anew, whatever the pool holds */
     struct leg client, upstream;
-    struct relay up, down;
+    struct relay request, response;
     struct head_scan scan;    /* of the answer's head */
     struct body_in replay_in; /* request body as it stood before the first byte of it was taken */
     u32 replay_from;
@@ -131,6 +131,6 @@ enum step_result step_reply(struct xchg *x);
 enum step_result step_finish(struct xchg *x);
 
 /* Moves the request body while it lasts; shared by await and relay. False: x->fault is set. */
-bool xchg_pump_up(struct xchg *x);
+bool xchg_pump_request(struct xchg *x);
 
 #endif

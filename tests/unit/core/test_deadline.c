@@ -10,7 +10,7 @@
 struct state {
     enum step step;
     enum relay_result up, down;
-    bool up_done, head_waits;
+    bool request_done, head_waits;
     bool near_out, near_starved, far_out, far_starved;
     enum waits rows[DEADLINES];
 };
@@ -21,7 +21,7 @@ static const struct state states[] = {
     { .step = STEP_where, .rows = { NONE, NONE } },
     { .step = STEP_dial, .rows = { NONE, NONE } },
     { .step = STEP_dial, .near_starved = true, .rows = { NONE, NONE } },
-    { .step = STEP_judge, .up_done = true, .rows = { NONE, NONE } },
+    { .step = STEP_judge, .request_done = true, .rows = { NONE, NONE } },
     /* A head, or an answer of our own, has no room. */
     { .step = STEP_screen, .near_starved = true, .rows = { NONE, WAITS_MEMORY } },
     { .step = STEP_send, .far_starved = true, .rows = { NONE, WAITS_MEMORY } },
@@ -54,30 +54,39 @@ static const struct state states[] = {
       .far_starved = true,
       .rows = { WAITS_MEMORY, WAITS_MEMORY } },
     /* It has gone out: the origin owes its answer. */
-    { .step = STEP_await, .up = RELAY_DONE, .up_done = true, .rows = { NONE, WAITS_HEAD } },
-    { .step = STEP_await, .up = RELAY_SINK_BROKEN, .up_done = true, .rows = { NONE, WAITS_HEAD } },
-    { .step = STEP_await, .up_done = true, .far_starved = true, .rows = { NONE, WAITS_MEMORY } },
+    { .step = STEP_await, .up = RELAY_DONE, .request_done = true, .rows = { NONE, WAITS_HEAD } },
+    { .step = STEP_await,
+      .up = RELAY_SINK_BROKEN,
+      .request_done = true,
+      .rows = { NONE, WAITS_HEAD } },
+    { .step = STEP_await,
+      .request_done = true,
+      .far_starved = true,
+      .rows = { NONE, WAITS_MEMORY } },
     /* Interim answers: one that the client does not take, one that finds no room. */
-    { .step = STEP_await, .up_done = true, .near_out = true, .rows = { NONE, WAITS_CLIENT_WRITE } },
+    { .step = STEP_await,
+      .request_done = true,
+      .near_out = true,
+      .rows = { NONE, WAITS_CLIENT_WRITE } },
     { .step = STEP_await,
       .up = RELAY_WAIT_SOURCE,
       .near_out = true,
       .rows = { WAITS_CLIENT_READ, WAITS_CLIENT_WRITE } },
     { .step = STEP_await,
-      .up_done = true,
+      .request_done = true,
       .head_waits = true,
       .near_starved = true,
       .rows = { NONE, WAITS_MEMORY } },
     /* The answer comes, with or without the request still going. */
     { .step = STEP_relay,
-      .up_done = true,
+      .request_done = true,
       .down = RELAY_WAIT_SOURCE,
       .rows = { NONE, WAITS_UPSTREAM_READ } },
     { .step = STEP_relay,
-      .up_done = true,
+      .request_done = true,
       .down = RELAY_WAIT_SINK,
       .rows = { NONE, WAITS_CLIENT_WRITE } },
-    { .step = STEP_relay, .up_done = true, .down = RELAY_YIELD, .rows = { NONE, NONE } },
+    { .step = STEP_relay, .request_done = true, .down = RELAY_YIELD, .rows = { NONE, NONE } },
     { .step = STEP_relay,
       .up = RELAY_WAIT_SOURCE,
       .down = RELAY_WAIT_SOURCE,
@@ -87,12 +96,12 @@ static const struct state states[] = {
       .down = RELAY_WAIT_SINK,
       .rows = { WAITS_UPSTREAM_WRITE, WAITS_CLIENT_WRITE } },
     { .step = STEP_relay,
-      .up_done = true,
+      .request_done = true,
       .down = RELAY_WAIT_SOURCE,
       .far_starved = true,
       .rows = { NONE, WAITS_MEMORY } },
     { .step = STEP_relay,
-      .up_done = true,
+      .request_done = true,
       .down = RELAY_WAIT_SINK,
       .near_starved = true,
       .rows = { NONE, WAITS_MEMORY } },
@@ -112,10 +121,10 @@ static void every_state(void **state)
         x->client.conn = &client;
         x->upstream.conn = &upstream;
         x->step = (u8)s->step;
-        x->up_done = s->up_done;
+        x->request_done = s->request_done;
         x->resp.status = s->head_waits ? 103 : 0;
-        x->up = (struct relay){ .from = &x->client, .to = &x->upstream, .last = (u8)s->up };
-        x->down = (struct relay){ .from = &x->upstream, .to = &x->client, .last = (u8)s->down };
+        x->request = (struct relay){ .from = &x->client, .to = &x->upstream, .last = (u8)s->up };
+        x->response = (struct relay){ .from = &x->upstream, .to = &x->client, .last = (u8)s->down };
         deadline_rows(x, rows);
         if (rows[0] != s->rows[0] || rows[1] != s->rows[1])
             fail_msg("state %u: %u and %u", i, rows[0], rows[1]);
