@@ -178,7 +178,7 @@ static void cannot_accept(struct worker *w, int error)
     if (account_again(w, TELL_DESCRIPTORS))
         account_error(w, LEVEL_ERROR, "cannot accept clients for now: %s", strerror(error));
     if (error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM)
-        pool_evict_spare(w);
+        idle_evict_spare(w);
     pause_accepting(w);
 }
 

@@ -25,7 +25,7 @@
 #include "core/own.h"
 #include "core/peers.h"
 #include "core/role.h"
-#include "core/shelf.h"
+#include "core/shared_idle.h"
 #include "core/target.h"
 #include "core/thread.h"
 #include "filters/addrclass.h"
@@ -125,7 +125,7 @@ static bool open_logs(struct process *p)
 
 static bool close_idle(void *worker)
 {
-    return pool_evict(worker);
+    return idle_evict(worker);
 }
 
 static struct dns_shared *start_dns(const struct dns_conf *c)
@@ -172,7 +172,7 @@ static bool make_engine(struct process *p)
         return false;
     }
     e->accepting = (struct accepting){ listen_start, listen_stop, listen_resume };
-    e->shelf = shelf_new();
+    e->shared_idle = shared_idle_new();
     e->peers = peers_new();
     e->dns = start_dns(&c->dns);
     e->log_writer = log_writer_new(p->access_fd, p->error_fd, e->nworkers);
@@ -345,7 +345,7 @@ static void dismantle(struct process *p, const sigset_t *set, bool hurry)
     for (u32 i = 0; i < p->engine.nworkers; i++)
         worker_free(p->engine.workers[i]);
     dns_shared_free(p->engine.dns);
-    shelf_free(p->engine.shelf);
+    shared_idle_free(p->engine.shared_idle);
     peers_free(p->engine.peers);
     own_free(p->engine.own);
     free(p->engine.workers);

@@ -11,7 +11,7 @@
 #include "core/log_writer.h"
 #include "core/server.h"
 #include "core/peers.h"
-#include "core/shelf.h"
+#include "core/shared_idle.h"
 #include "core/thread.h"
 #include "io/dns.h"
 
@@ -58,7 +58,7 @@ int main(void)
     struct engine e = { .conf = &conf,
                         .nworkers = 1,
                         .workers = (struct worker *[1]){ NULL },
-                        .shelf = shelf_new(),
+                        .shared_idle = shared_idle_new(),
                         .peers = peers_new(),
                         .dns = dns_shared_new(&(struct dns_conf_io){ .timeout_ms = 100 }),
                         .log_writer = log_writer_new(-1, -1, 1),

@@ -69,7 +69,7 @@ static void fill(const struct xchg *x, struct access_record *r, const struct sli
     r->status = x->status;
     r->fault = (u16)x->fault;
     r->tunnel = false;
-    r->reused = x->via_pool;
+    r->reused = x->via_idle;
     char *to = (char *)(r + 1);
     for (unsigned i = 0; i < LOG_STRINGS; i++) {
         if (r->head.length[i])

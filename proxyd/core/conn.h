@@ -5,11 +5,11 @@
  * Lifetime
  *   serves          made by         event goes to     ends in
  *   CONN_HEAD       client_accept     h1_ready        CONN_EXCHANGE, or conn_close
- *   CONN_EXCHANGE   xchg_open,      xchg_wake         CONN_HEAD (next request), CONN_IDLE (pooled),
+ *   CONN_EXCHANGE   xchg_open,      xchg_wake         CONN_HEAD (next request), CONN_IDLE (idle),
  *                   dial, pool                        CONN_TUNNEL, CONN_LINGER, conn_close or
- *                                                     conn_release (to the shelf)
+ *                                                     conn_release (to the shared list)
  *   CONN_DIALLING   dial            dial_ready        CONN_EXCHANGE or conn_close
- *   CONN_IDLE       pool_give       pool_ready        CONN_EXCHANGE or conn_close
+ *   CONN_IDLE       idle_give       idle_ready        CONN_EXCHANGE or conn_close
  *   CONN_TUNNEL     tunnel_start    tunnel_ready      conn_close
  *   CONN_LINGER     h1_linger     h1_ready        conn_close
  * conn_close closes at once; the memory stays until the end of the loop's turn.

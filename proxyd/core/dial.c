@@ -116,7 +116,7 @@ static int connect_to(struct worker *w, const struct addr *a)
     int fd;
     do
         fd = sock_connect(a);
-    while (fd < 0 && (errno == EMFILE || errno == ENFILE) && pool_evict(w));
+    while (fd < 0 && (errno == EMFILE || errno == ENFILE) && idle_evict(w));
     return fd;
 }
 

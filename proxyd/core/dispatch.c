@@ -15,7 +15,7 @@ void conn_ready(struct io *io)
     case CONN_LINGER: h1_ready(c); break;
     case CONN_TUNNEL: tunnel_ready(c); break;
     case CONN_DIALLING: dial_ready(c); break;
-    case CONN_IDLE: pool_ready(c); break;
+    case CONN_IDLE: idle_ready(c); break;
     }
 }
 
@@ -25,7 +25,7 @@ void conn_expired(struct timer *t)
     switch ((enum conn_serves)c->serves) {
     case CONN_HEAD:
     case CONN_LINGER: h1_expired(c); break;
-    case CONN_IDLE: pool_expired(c); break;
+    case CONN_IDLE: idle_expired(c); break;
     default: /* exchanges, dials and tunnels have timers of their own */ break;
     }
 }

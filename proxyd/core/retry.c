@@ -9,7 +9,7 @@ static bool body_replayable(const struct xchg *x)
 
 bool retry_allowed(const struct xchg *x)
 {
-    if (!x->via_pool || x->retried || x->upstream_seen || !body_replayable(x))
+    if (!x->via_idle || x->retried || x->upstream_seen || !body_replayable(x))
         return false;
     return method_is_idempotent(x->req.method) || x->upstream.conn->bytes_out == x->upstream_base;
 }
@@ -19,13 +19,13 @@ void retry_rewind(struct xchg *x)
     struct conn *client = x->client.conn;
     conn_close(x->upstream.conn);
     x->upstream.conn = NULL;
-    pool_rest(x->target);
+    target_rest(x->target);
     if (x->req.body != BODY_NONE) {
         client->in = client->pin;
         client->in->from = x->replay_from;
         x->client.in = x->replay_in;
     }
     x->client.keep = x->replay_keep;
-    x->retried = x->no_pool = true;
+    x->retried = x->no_idle = true;
     stat_add(x->worker->stats, STAT_upstream_retries_total, 1);
 }

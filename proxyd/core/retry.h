@@ -1,5 +1,5 @@
 /*
- * May a request be sent once more? Only when the connection was a pooled one that had gone stale:
+ * May a request be sent once more? Only when the connection was an idle one that had gone stale:
  * nothing of an answer was seen, the body can be given again, and either sending twice does no harm
  * (idempotent method) or the kernel took not one byte. A POST is never sent twice.
  */

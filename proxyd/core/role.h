@@ -26,7 +26,7 @@ struct role {
     /* Where does it go? Sets x->target (PASS), or answers itself, or refuses. */
     enum verdict (*where)(struct xchg *x);
     /* May this exchange use this address? Called for every address before it is dialled and for
-     * every pooled connection before it is used; with NULL when the name led to none: would the
+     * every idle connection before it is used; with NULL when the name led to none: would the
      * answer have been no in any case? NULL: addresses are configured, hence trusted. */
     enum fault (*vet)(struct xchg *x, const struct addr *a);
     /* Writes the head for the upstream side (start line and fields, without the final empty line

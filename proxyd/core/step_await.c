@@ -1,6 +1,6 @@
 /*
  * Waiting for the answer's head while the request body still goes out. Interim answers pass
- * through; a pooled connection that turns out stale is replaced once.
+ * through; an idle connection that turns out stale is replaced once.
  */
 #include "core/server.h"
 #include "core/retry.h"

@@ -1,4 +1,4 @@
-/* A upstream leg: from the drawer, from the shelf, or dialled. */
+/* A upstream leg: from the own idle list, from the shared one, or dialled. */
 #include "core/dial.h"
 #include "core/target.h"
 #include "core/xchg.h"
@@ -6,13 +6,13 @@
 static enum step_result attach(struct xchg *x, struct conn *c, bool pooled)
 {
     x->upstream.conn = c;
-    x->upstream.reused = x->via_pool = pooled;
+    x->upstream.reused = x->via_idle = pooled;
     x->upstream_base = c->bytes_out;
     x->server = c->peer;
     c->owner.xchg = x;
     c->requests++;
     conn_wait_nothing(c);
-    pool_busy(x->worker, x->target);
+    target_busy(x->worker, x->target);
     return xchg_go(x, x->req.method == METHOD_CONNECT ? STEP_established : STEP_send);
 }
 
@@ -21,8 +21,8 @@ enum step_result step_dial(struct xchg *x)
     struct conn *c = NULL;
     enum fault f;
     if (x->dial == NULL) {
-        if (x->req.method != METHOD_CONNECT && !x->no_pool)
-            c = pool_take(x);
+        if (x->req.method != METHOD_CONNECT && !x->no_idle)
+            c = idle_take(x);
         if (c)
             return attach(x, c, true);
         dial_start(x);

@@ -24,9 +24,9 @@ static void release_upstream(struct xchg *x)
     if (x->dial)
         dial_cancel(x);
     if (x->upstream.conn) {
-        pool_rest(x->target);
+        target_rest(x->target);
         if (upstream_reusable(x))
-            pool_give(x->target, x->upstream.conn);
+            idle_give(x->target, x->upstream.conn);
         else
             conn_close(x->upstream.conn);
         x->upstream.conn = NULL;

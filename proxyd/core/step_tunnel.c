@@ -12,7 +12,7 @@ static enum step_result become_tunnel(struct xchg *x)
         x->fault = FAULT_out_of_memory; /* what has been promised cannot be kept: both are reset */
         return xchg_go(x, STEP_finish);
     }
-    pool_rest(x->target);
+    target_rest(x->target);
     target_put(w, &x->target);
     xchg_free(x);
     return STEP_OVER;

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "core/conf.h"
-#include "core/shelf.h"
+#include "core/shared_idle.h"
 #include "core/xchg.h"
 
 /* Some origins close earlier (Apache after 5 s), some later (nginx after 75 s): an idle
@@ -79,7 +79,7 @@ void target_free_all(struct worker *w)
         }
 }
 
-void pool_busy(struct worker *w, struct target *t)
+void target_busy(struct worker *w, struct target *t)
 {
     u64 now = worker_ms(w);
     if (now - t->window_ms > PEAK_WINDOW_MS) {
@@ -91,12 +91,12 @@ void pool_busy(struct worker *w, struct target *t)
         t->peak = t->busy;
 }
 
-void pool_rest(struct target *t)
+void target_rest(struct target *t)
 {
     t->busy--;
 }
 
-/* Out of the drawer, still registered with the loop. */
+/* Out of the own idle list, still registered with the loop. */
 static void unpool(struct conn *c)
 {
     c->owner.target->nidle--;
@@ -119,7 +119,7 @@ static bool allowed(void *context, const struct addr *a)
     return x->role->vet == NULL || x->role->vet(x, a) == FAULT_NONE;
 }
 
-static struct conn *take_from_drawer(struct xchg *x)
+static struct conn *take_own(struct xchg *x)
 {
     struct target *t = x->target;
     for (struct list *n = t->idle.next; n != &t->idle; n = n->next) {
@@ -134,23 +134,23 @@ static struct conn *take_from_drawer(struct xchg *x)
     return NULL;
 }
 
-/* What rested on the shelf was watched by nobody: a peek tells whether the origin has closed or
- * spoken. */
+/* What rested on the shared idle list was watched by nobody: a peek tells whether the origin has
+ * closed or spoken. */
 static bool still_quiet(int fd)
 {
     char byte;
     return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
 }
 
-static struct conn *take_from_shelf(struct xchg *x)
+static struct conn *take_from_shared(struct xchg *x)
 {
     struct worker *w = x->worker;
     struct slice host = { x->target->host, x->target->len };
-    struct shelf_item item;
+    struct shared_idle_item item;
     if (w->engine->nworkers < 2)
         return NULL;
-    while (
-        shelf_take(w->engine->shelf, x->target->hash, host, x->target->port, allowed, x, &item)) {
+    while (shared_idle_take(w->engine->shared_idle, x->target->hash, host, x->target->port, allowed,
+                            x, &item)) {
         stat_sub(w->stats, STAT_upstream_idle, 1);
         if (!still_quiet(item.fd)) {
             close(item.fd);
@@ -161,37 +161,39 @@ static struct conn *take_from_shelf(struct xchg *x)
             return NULL;
         c->requests = item.requests;
         c->stream.io.ready = IO_OUT;
-        stat_add(w->stats, STAT_upstream_shelf_reused_total, 1);
+        stat_add(w->stats, STAT_upstream_shared_reused_total, 1);
         return c;
     }
     return NULL;
 }
 
-struct conn *pool_take(struct xchg *x)
+struct conn *idle_take(struct xchg *x)
 {
-    struct conn *c = take_from_drawer(x);
-    return c ? c : take_from_shelf(x);
+    struct conn *c = take_own(x);
+    return c ? c : take_from_shared(x);
 }
 
-static bool drawer_has_room(const struct worker *w, const struct target *t)
+static bool own_has_room(const struct worker *w, const struct target *t)
 {
     u32 most = t->peak > t->last_peak ? t->peak : t->last_peak;
     return w->engine->nworkers < 2 || t->nidle + t->busy < most;
 }
 
-static void put_on_shelf(struct target *t, struct conn *c)
+static void put_on_shared(struct target *t, struct conn *c)
 {
     struct worker *w = c->worker;
-    struct shelf_item item = { .peer = c->peer, .requests = c->requests, .since_ms = worker_ms(w) };
+    struct shared_idle_item item = { .peer = c->peer,
+                                     .requests = c->requests,
+                                     .since_ms = worker_ms(w) };
     struct slice host = { t->host, t->len };
     item.fd = conn_release(c);
-    if (shelf_put(w->engine->shelf, t->hash, host, t->port, &item))
+    if (shared_idle_put(w->engine->shared_idle, t->hash, host, t->port, &item))
         stat_add(w->stats, STAT_upstream_idle, 1);
     else
         close(item.fd);
 }
 
-void pool_give(struct target *t, struct conn *c)
+void idle_give(struct target *t, struct conn *c)
 {
     struct worker *w = c->worker;
     conn_drop_in(c);
@@ -199,8 +201,8 @@ void pool_give(struct target *t, struct conn *c)
         conn_close(c);
         return;
     }
-    if (!drawer_has_room(w, t)) {
-        put_on_shelf(t, c);
+    if (!own_has_room(w, t)) {
+        put_on_shared(t, c);
         return;
     }
     list_remove(&c->idle_link); /* it may stand in line for memory that it needs no more */
@@ -216,18 +218,18 @@ void pool_give(struct target *t, struct conn *c)
     conn_wait(c, WAIT_IDLE, IDLE_MS);
 }
 
-void pool_ready(struct conn *c)
+void idle_ready(struct conn *c)
 {
     if (c->stream.io.ready & (IO_IN | IO_HUP | IO_ERROR))
         close_idle(c);
 }
 
-void pool_expired(struct conn *c)
+void idle_expired(struct conn *c)
 {
     close_idle(c);
 }
 
-static bool evict_from_drawer(struct worker *w)
+static bool evict_own(struct worker *w)
 {
     if (list_empty(&w->idle_conns))
         return false;
@@ -235,29 +237,29 @@ static bool evict_from_drawer(struct worker *w)
     return true;
 }
 
-static bool evict_from_shelf(struct worker *w, u32 spare)
+static bool evict_from_shared(struct worker *w, u32 spare)
 {
-    if (!shelf_evict(w->engine->shelf, spare))
+    if (!shared_idle_evict(w->engine->shared_idle, spare))
         return false;
     stat_sub(w->stats, STAT_upstream_idle, 1);
     return true;
 }
 
-bool pool_evict(struct worker *w)
+bool idle_evict(struct worker *w)
 {
-    return evict_from_drawer(w) || evict_from_shelf(w, 0);
+    return evict_own(w) || evict_from_shared(w, 0);
 }
 
-void pool_evict_spare(struct worker *w)
+void idle_evict_spare(struct worker *w)
 {
     if (w->idle_conns.next != w->idle_conns.prev)
-        evict_from_drawer(w);
+        evict_own(w);
     else
-        evict_from_shelf(w, list_empty(&w->idle_conns) ? 1 : 0);
+        evict_from_shared(w, list_empty(&w->idle_conns) ? 1 : 0);
 }
 
-void pool_drain(struct worker *w)
+void idle_drain(struct worker *w)
 {
-    while (evict_from_drawer(w))
+    while (evict_own(w))
         ;
 }

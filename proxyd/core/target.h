@@ -1,13 +1,14 @@
 /*
- * Whom we talk to, and the idle connections to it: drawer, shelf, dial.
+ * Whom we talk to, and the idle connections to it: own list, shared list, dial.
  *
  * A target is named by what makes two connections the same: host, port (and later scheme, SNI,
  * client certificate, parent). Every worker has its own targets, so none of this takes a lock;
- * only the shelf (shelf.h) is shared. The drawer keeps as many idle connections as were busy at
- * once in the last 10 s: a small fixed number would send nearly every return to the shelf (with
- * 64 clients at least four are idle at 95 % of the returns), and with one worker nothing leaves it.
+ * only the shared list (shared_idle.h) is shared. A worker keeps as many idle connections as were
+ * busy at once in the last 10 s: a small fixed number would send nearly every return to the shared
+ * list (with 64 clients at least four are idle at 95 % of the returns), and with one worker
+ * nothing leaves it.
  *
- * A pooled connection remembers the address that it leads to; taking one asks the exchange's own
+ * An idle connection remembers the address that it leads to; taking one asks the exchange's own
  * role whether that address is allowed, otherwise it counts as absent.
  */
 #ifndef CORE_TARGET_H
@@ -42,24 +43,25 @@ void target_put(struct worker *w, struct target **t);
 /* At the very end, when no exchange and no idle connection is left. */
 void target_free_all(struct worker *w);
 
-/* An idle connection for x: from the drawer, else from the shelf; NULL when there is none that x
- * may use. It comes back serving CONN_EXCHANGE, reused. */
-struct conn *pool_take(struct xchg *x);
-/* c, whose exchange ended cleanly, goes to the drawer or the shelf. t is what it leads to. */
-void pool_give(struct target *t, struct conn *c);
+/* An idle connection for x: from the own list, else from the shared one; NULL when there is none
+ * that x may use. It comes back serving CONN_EXCHANGE, reused. */
+struct conn *idle_take(struct xchg *x);
+/* c, whose exchange ended cleanly, goes to the own list or the shared one. t is what it leads to.
+ * */
+void idle_give(struct target *t, struct conn *c);
 /* Busy bookkeeping: a connection to t began or ceased to serve an exchange. */
-void pool_busy(struct worker *w, struct target *t);
-void pool_rest(struct target *t);
+void target_busy(struct worker *w, struct target *t);
+void target_rest(struct target *t);
 /* An idle connection had an event (the origin closed it or spoke unasked), or its idle time is
  * over. */
-void pool_ready(struct conn *c);
-void pool_expired(struct conn *c);
-/* Closes the idle connection that rested longest, to free a descriptor: of the drawers, else of the
- * shelf. False when there is none. */
-bool pool_evict(struct worker *w);
+void idle_ready(struct conn *c);
+void idle_expired(struct conn *c);
+/* Closes the idle connection that rested longest, to free a descriptor: of the workers own lists,
+ * else of the shared one. False when there is none. */
+bool idle_evict(struct worker *w);
 /* The same, but the last one stays: the clients that are here need a way to an origin. */
-void pool_evict_spare(struct worker *w);
+void idle_evict_spare(struct worker *w);
 /* Closes all idle connections of this worker: drain. */
-void pool_drain(struct worker *w);
+void idle_drain(struct worker *w);
 
 #endif

@@ -17,7 +17,7 @@
 #include "core/dispatch.h"
 #include "core/log_writer.h"
 #include "core/server.h"
-#include "core/shelf.h"
+#include "core/shared_idle.h"
 #include "core/target.h"
 #include "core/tunnel.h"
 #include "core/xchg.h"
@@ -28,7 +28,7 @@ enum {
     STARVED_A_TURN = 64,
     LEAST_MEMORY = 1 << 20,
     SWEEP_MS = 5000,
-    SHELF_IDLE_MS = 30000,
+    SHARED_IDLE_MS = 30000,
     DRAIN_LETTERS = 2
 };
 
@@ -91,7 +91,8 @@ static void on_sweep(struct timer *t)
 {
     struct worker *w = container_of(t, struct worker, sweep_timer);
     u64 now = worker_ms(w);
-    u32 swept = shelf_sweep(w->engine->shelf, now > SHELF_IDLE_MS ? now - SHELF_IDLE_MS : 0);
+    u32 swept =
+        shared_idle_sweep(w->engine->shared_idle, now > SHARED_IDLE_MS ? now - SHARED_IDLE_MS : 0);
     stat_sub(w->stats, STAT_upstream_idle, swept);
     timer_set(&w->loop.wheel, &w->sweep_timer, now + SWEEP_MS);
 }
@@ -139,7 +140,7 @@ static void open_drain_letter(struct letter *l, void *receiver)
         account_error(w, LEVEL_INFO,
                       d->how == DRAIN_NOW ? "ending at once" : "draining: finishing what runs");
     w->engine->accepting.stop(w);
-    pool_drain(w);
+    idle_drain(w);
     client_drain(w);
     if (first)
         close_door(w);
@@ -226,7 +227,7 @@ static void *run(void *arg)
     if (w->id == 0)
         timer_set(&w->loop.wheel, &w->sweep_timer, worker_ms(w) + SWEEP_MS);
     loop_run(&w->loop);
-    pool_drain(w);
+    idle_drain(w);
     loop_turn(&w->loop, 0); /* buries what the last turn closed */
     atomic_store(&w->done, true);
     return NULL;

@@ -2,8 +2,9 @@
  * What the core needs of a thread (struct worker) and of the process (struct engine).
  *
  * A worker's fields belong to its own thread, but for `open` and the mailbox inside its loop. The
- * engine is written before the workers start and read-only then, but for the atomics and for shelf,
- * peers and dns, which bring locks of their own. Upper modules keep per-thread state in slot[].
+ * engine is written before the workers start and read-only then, but for the atomics and for
+ * shared idle list, peers and dns, which bring locks of their own. Upper modules keep per-thread
+ * state in slot[].
  */
 #ifndef CORE_WORKER_H
 #define CORE_WORKER_H
@@ -50,7 +51,7 @@ struct worker {
     bool log_urgent;  /* the ring is half full: wake it in any case */
     struct dns *dns;
     struct list targets[TARGET_BUCKETS];
-    struct list idle_conns;             /* pooled connections of all targets, oldest first */
+    struct list idle_conns;             /* idle connections of all targets, oldest first */
     struct list client_conns;           /* of clients and internal ones, for drain */
     struct list starved[STARVED_LINES]; /* connections that wait for a buffer, first come first */
     struct timer starved_timer;
@@ -82,7 +83,7 @@ struct engine {
     struct worker **workers;
     u32 nworkers;
     struct dns_shared *dns;
-    struct shelf *shelf;
+    struct shared_idle *shared_idle;
     struct peers *peers;
     struct own *own;
     struct log_writer *log_writer;

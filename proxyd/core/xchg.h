@@ -64,8 +64,8 @@ struct xchg {
     bool own_answer;    /* no upstream side was asked */
     u8 interim;         /* 1xx answers seen */
     bool upstream_seen; /* a byte of the answer has been seen */
-    bool via_pool;      /* upstream.conn came from the pool */
-    bool no_pool;       /* dial anew, whatever the pool holds */
+    bool via_idle;      /* upstream.conn came from the pool */
+    bool no_idle;       /* dial anew, whatever the pool holds */
     struct leg client, upstream;
     struct relay request, response;
     struct head_scan scan;    /* of the answer's head */

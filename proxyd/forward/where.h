@@ -17,7 +17,7 @@ void forward_own_authority(const struct xchg *x, struct text *t);
 enum verdict forward_rules(struct xchg *x);
 /* The request's own host and port are the destination. */
 enum verdict forward_where(struct xchg *x);
-/* The policy's word on an address the host has: before it is dialled, before a pooled connection
+/* The policy's word on an address the host has: before it is dialled, before an idle connection
  * is used; NULL: on a name that led to none. */
 enum fault forward_vet(struct xchg *x, const struct addr *a);
 

@@ -159,7 +159,7 @@ def test_counters_count(rig):
     assert grown["requests_total"] == 3
     assert grown["responses_total 2xx"] == 2 and grown["responses_total 5xx"] == 1
     assert grown["upstream_connects_total"] == 1
-    assert grown["upstream_reused_total"] + grown.get("upstream_shelf_reused_total", 0) == 1
+    assert grown["upstream_reused_total"] + grown.get("upstream_shared_reused_total", 0) == 1
     assert grown["bytes_from_clients_total"] > 1000 and grown["bytes_to_clients_total"] > 2000
     assert sum(v for k, v in grown.items() if k.startswith("fault ")) == 1
 

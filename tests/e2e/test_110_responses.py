@@ -789,7 +789,7 @@ def test_get_on_a_stale_connection_is_asked_again(proxyd, origin):
             assert client.get(origin.url("/stale")).body == b"fresh"
 
 
-def test_stale_pool_race(proxyd, origin):
+def test_stale_idle_race(proxyd, origin):
     """The origin closes at random 0 to 5 ms after each answer: no GET fails, no POST is doubled."""
     daemon = proxyd()
     dice = random.Random(1)

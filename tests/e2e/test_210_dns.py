@@ -47,7 +47,7 @@ def served(daemon, name, origin, path="/"):
 
 
 def connects(daemon, name, origin):
-    """The status of a CONNECT: a tunnel rides no pooled connection, so the name is looked up each time."""
+    """The status of a CONNECT: a tunnel rides no idle connection, so the name is looked up each time."""
     with Client(daemon.port) as client:
         return client.ask(f"CONNECT {name}:{origin.port} HTTP/1.1\r\nHost: x\r\n\r\n").status
 
@@ -224,7 +224,7 @@ def test_an_answer_that_changes(resolving, dns):
         daemon = resolving()
         served(daemon, "moves.test", old, "/1")
         dns.set("moves.test", "127.0.0.3", ttl=1)
-        old.stop()   # also ends the pooled connection
+        old.stop()   # also ends the idle connection
         assert until(lambda: ask(daemon, "moves.test", new, "/2").status == 200, within(5), every=0.1)
         assert "/2" in new.paths()
 

@@ -1,4 +1,4 @@
-"""Which address may be dialled: classes, `reach`, every spelling, every name, every pooled connection.
+"""Which address may be dialled: classes, `reach`, every spelling, every name, every idle connection.
 
 The attacker is a page, or a resolver, that makes the proxy go where its client may not: this machine,
 the private network, the cloud's metadata service, the proxy itself. What counts is the very address
@@ -396,7 +396,7 @@ def test_loop_over_two_proxyds(proxyd):
     release(port)
 
 
-# -- pooled connections ---------------------------------------------------------------------------
+# -- idle connections ---------------------------------------------------------------------------
 
 POOLED = """
     allow a { from 127.0.0.2; to shared.test; reach loopback; }
@@ -412,7 +412,7 @@ BY_CLASS = """
 @pytest.mark.parametrize("workers", [1, 4])
 @pytest.mark.parametrize("rules,cause", [(POOLED, "destination_loopback"), (BY_ADDRESS, "rule_denied"),
                                          (BY_CLASS, "default_denied")])
-def test_a_pooled_connection_is_no_way_around(proxyd, origin, rules, cause, workers):
+def test_an_idle_connection_is_no_way_around(proxyd, origin, rules, cause, workers):
     """A may reach loopback; then B, who may not, asks for the same name: A's connections are not used."""
     daemon = proxyd(conf.forward(rules=rules, workers=workers, extra=metrics.ADMIN),
                     files={"hosts": "127.0.0.1 shared.test"})
@@ -420,7 +420,7 @@ def test_a_pooled_connection_is_no_way_around(proxyd, origin, rules, cause, work
     gate = threading.Event()
     origin.at("/hold", read_body(), wait(gate), send(ok()))
     clients = [Client(daemon.port, source="127.0.0.2") for _ in range(8)]
-    for client in clients:   # eight connections at once, so that drawers and the shelf have some
+    for client in clients:   # eight connections at once, so that the idle lists have some
         client.send(f"GET {url}/hold HTTP/1.1\r\nHost: x\r\n\r\n")
     origin.until(lambda o: o.paths().count("/hold") == 8)
     gate.set()
@@ -433,7 +433,7 @@ def test_a_pooled_connection_is_no_way_around(proxyd, origin, rules, cause, work
     assert "/b" not in "".join(origin.paths()) and len(origin.connections) == connections
     for i in range(16):
         assert _get(daemon, f"{url}/a{i}", "127.0.0.2").status == 200
-    # Each worker may open one of its own where drawer and shelf are empty; one worker needs none.
+    # Each worker may open one of its own where both idle lists are empty; one worker needs none.
     assert len(origin.connections) < connections + workers, "for A they are as good as before"
     for line in daemon.log("/b"):
         assert line.get("cause") == cause
@@ -446,7 +446,7 @@ def _get(daemon, url, source):
         return client.get(url)
 
 
-def test_a_refused_name_leaves_nothing_in_the_pool(proxyd, origin):
+def test_a_refused_name_leaves_nothing_idle(proxyd, origin):
     daemon = proxyd(conf.forward(rules=POOLED, extra=metrics.ADMIN), files={"hosts": "127.0.0.1 shared.test"})
     url = f"http://shared.test:{origin.port}/"
     assert_refused(_get(daemon, url, "127.0.0.3"), "destination_loopback")

@@ -280,7 +280,7 @@ def test_keep_alive_on_both_sides(gate, back):
     assert len(back.connections) <= 2, "one for each worker at most"
     assert len(back.requests) == 40
     counters = metrics.read(gate)
-    assert counters["upstream_reused_total"] + counters["upstream_shelf_reused_total"] >= 38
+    assert counters["upstream_reused_total"] + counters["upstream_shared_reused_total"] >= 38
 
 
 def test_connection_close_is_the_clients_alone(gate, back):

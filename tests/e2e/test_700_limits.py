@@ -541,7 +541,7 @@ def test_accept_is_forbidden(proxyd):
 
 
 def test_no_descriptor_for_the_origin(proxyd, origin):
-    """A client that is here already gets 503 with the cause; an idle pooled connection gives way first."""
+    """A client that is here already gets 503 with the cause; an idle idle connection gives way first."""
     daemon = proxyd(conf.forward(workers=1, extra=metrics.ADMIN))
     with Origin() as other, Client(daemon.port) as client, Client(daemon.port) as second_client:
         assert client.get(origin.url()).status == 200

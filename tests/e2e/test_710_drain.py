@@ -50,7 +50,7 @@ def test_nothing_to_wait_for(proxyd, number):
 
 
 def test_idle_connections_are_closed(proxyd, origin):
-    """Kept clients, silent new ones, and the pooled connections to origins."""
+    """Kept clients, silent new ones, and the idle connections to origins."""
     daemon = proxyd(LONG)
     kept, silent = Client(daemon.port), Client(daemon.port)
     assert kept.get(origin.url()).status == 200

@@ -134,7 +134,7 @@ def test_the_id_of_a_page_is_the_id_in_the_log(proxyd, worker):
 class Shelf:
     """Two workers and a name with two addresses: clients of 127.0.0.4 are led to the origin `four`, those
     of 127.0.0.6 to `six`. `first` and `second`, one of each, are served by worker 0. When they have asked,
-    first's connection rests in the drawer of worker 0, second's, one more than it needs, on the shelf."""
+    first's connection rests in the idle list of worker 0, second's, one more than it needs, on the shared idle list."""
 
     RULES = ("allow four { from 127.0.0.4; to 127.0.0.1; reach loopback; } "
              "allow six { from 127.0.0.6; to ::1; reach loopback; }")
@@ -162,41 +162,41 @@ def shelf(proxyd):
 
 
 def test_a_connection_is_reused_across_workers(shelf):
-    """What one worker has in excess another one takes from the shelf: no second connect."""
-    third = shelf.client(1, "127.0.0.6")
-    before = metrics.read(shelf.daemon)
-    shelf.fill()
-    assert third.get(shelf.six.url("/third")).status == 200
-    assert shelf.four.paths() == ["/first"] and shelf.six.paths() == ["/second", "/third"]
-    grown = metrics.grown(shelf.daemon, before)
-    assert grown["upstream_shelf_reused_total"] == 1 and grown["upstream_connects_total"] == 2
-    assert shelf.six.requests[0].conn is shelf.six.requests[1].conn
+    """What one worker has in excess another one takes from the shared idle list: no second connect."""
+    third = shared idle list.client(1, "127.0.0.6")
+    before = metrics.read(shared idle list.daemon)
+    shared idle list.fill()
+    assert third.get(shared idle list.six.url("/third")).status == 200
+    assert shared idle list.four.paths() == ["/first"] and shared idle list.six.paths() == ["/second", "/third"]
+    grown = metrics.grown(shared idle list.daemon, before)
+    assert grown["upstream_shared_reused_total"] == 1 and grown["upstream_connects_total"] == 2
+    assert shared idle list.six.requests[0].conn is shared idle list.six.requests[1].conn
 
 
-def test_the_shelf_gives_way_when_descriptors_are_short(shelf, origin):
+def test_the_shared_list_gives_way_when_descriptors_are_short(shared idle list, origin):
     """It is nobody's own, so whoever needs the descriptor closes what rests on it; until then it counts."""
-    third = shelf.client(1, "127.0.0.4")
-    shelf.fill()
-    metrics.wait(shelf.daemon, "upstream_idle", 2)
-    shelf.daemon.lower_descriptors(0)
+    third = shared idle list.client(1, "127.0.0.4")
+    shared idle list.fill()
+    metrics.wait(shared idle list.daemon, "upstream_idle", 2)
+    shared idle list.daemon.lower_descriptors(0)
     assert third.get(origin.url("/elsewhere")).status == 200, "the connection on the shelf made room"
-    shelf.daemon.restore_descriptors()
-    metrics.wait(shelf.daemon, "upstream_idle", 2)
-    assert shelf.first.get(shelf.four.url("/again")).status == 200
-    assert shelf.four.requests[0].conn is shelf.four.requests[1].conn, "the drawer of the other worker is its own"
+    shared idle list.daemon.restore_descriptors()
+    metrics.wait(shared idle list.daemon, "upstream_idle", 2)
+    assert shared idle list.first.get(shared idle list.four.url("/again")).status == 200
+    assert shared idle list.four.requests[0].conn is shared idle list.four.requests[1].conn, "the own idle list of the other worker is its own"
 
 
-def test_a_stale_connection_on_the_shelf_is_not_used(shelf):
-    third = shelf.client(1, "127.0.0.6")
-    shelf.fill()
-    shelf.six.requests[0].conn.sock.shutdown(2)
-    before = metrics.read(shelf.daemon)
-    assert third.get(shelf.six.url("/third"), method="POST").status == 200, "even a POST: nothing was sent twice"
-    assert shelf.six.paths() == ["/second", "/third"]
-    assert "upstream_shelf_reused_total" not in metrics.grown(shelf.daemon, before)
+def test_a_stale_connection_on_the_shared_list_is_not_used(shelf):
+    third = shared idle list.client(1, "127.0.0.6")
+    shared idle list.fill()
+    shared idle list.six.requests[0].conn.sock.shutdown(2)
+    before = metrics.read(shared idle list.daemon)
+    assert third.get(shared idle list.six.url("/third"), method="POST").status == 200, "even a POST: nothing was sent twice"
+    assert shared idle list.six.paths() == ["/second", "/third"]
+    assert "upstream_shared_reused_total" not in metrics.grown(shared idle list.daemon, before)
 
 
-def test_the_drawer_of_one_worker_serves_its_clients(proxyd, origin):
+def test_the_idle_list_of_one_worker_serves_its_clients(proxyd, origin):
     daemon = proxyd(conf.forward(workers=2, extra=metrics.ADMIN))
     with client_on(daemon, 1) as client:
         before = metrics.read(daemon)
@@ -370,7 +370,7 @@ def test_counters_are_sums(proxyd, parts):
 
 
 def test_many_clients_at_once_get_their_own_answers(proxyd):
-    """No answer ever goes to another client, whichever worker, whichever pooled connection."""
+    """No answer ever goes to another client, whichever worker, whichever idle connection."""
     daemon = proxyd(conf.forward(workers=4))
     with Origin(name="origin.test") as origin:
         for i in range(40):

@@ -9,7 +9,7 @@
 #include "core/log_writer.h"
 #include "core/own.h"
 #include "core/peers.h"
-#include "core/shelf.h"
+#include "core/shared_idle.h"
 #include "core/target.h"
 #include "core/thread.h"
 #include "core/xchg.h"
@@ -104,7 +104,7 @@ void stand_start(void)
                                     .max_clients = 1000,
                                     .accepting = { start_accepting, start_accepting, NULL } };
     stand.engine.own = own_new();
-    stand.engine.shelf = shelf_new();
+    stand.engine.shared_idle = shared_idle_new();
     stand.engine.peers = peers_new();
     stand.engine.dns = dns_shared_new(&names);
     stand.engine.log_writer = log_writer_new(-1, -1, 1);

@@ -294,7 +294,7 @@ static void drain_engine(enum drain_state how)
 {
     if (how > stand.worker->draining)
         stand.worker->draining = (u8)how;
-    pool_drain(stand.worker);
+    idle_drain(stand.worker);
     client_drain(stand.worker);
 }
 

@@ -14,7 +14,7 @@
 #include "core/server.h"
 #include "core/own.h"
 #include "core/peers.h"
-#include "core/shelf.h"
+#include "core/shared_idle.h"
 #include "core/target.h"
 #include "core/thread.h"
 #include "io/dns.h"
@@ -164,7 +164,7 @@ static int set_up(u32 nworkers)
                                   .accepting = { accept_nothing, accept_nothing, resume_nothing } };
     must(addr_parse_port(SLICE("127.0.0.1:3128"), &rig.listener.bound));
     rig.engine.own = own_new();
-    rig.engine.shelf = shelf_new();
+    rig.engine.shared_idle = shared_idle_new();
     rig.engine.peers = peers_new();
     rig.engine.dns = make_names();
     rig.engine.log_writer = log_writer_new(-1, -1, nworkers);
@@ -210,7 +210,7 @@ void rig_configure(const char *text)
 static void drain(struct worker *w)
 {
     w->draining = DRAIN_NOW;
-    pool_drain(w);
+    idle_drain(w);
     client_drain(w);
     loop_turn(&w->loop, 0);
     w->draining = DRAIN_NO;
@@ -257,7 +257,7 @@ int rig_tear_down(void **state)
     log_writer_stop(rig.engine.log_writer);
     dns_shared_free(rig.engine.dns);
     peers_free(rig.engine.peers);
-    shelf_free(rig.engine.shelf);
+    shared_idle_free(rig.engine.shared_idle);
     own_free(rig.engine.own);
     if (snapshot.listeners) {
         snapshot_free(&snapshot);

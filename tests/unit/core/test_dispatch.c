@@ -44,9 +44,9 @@ static void an_idle_one_expires(void **state)
     struct conn *c = rig_conn(CONN_IDLE, &other);
     rig_turn();
     c->serves = CONN_EXCHANGE;
-    pool_busy(rig.worker, t);
-    pool_rest(t);
-    pool_give(t, c);
+    target_busy(rig.worker, t);
+    target_rest(t);
+    idle_give(t, c);
     target_put(rig.worker, &t);
     conn_expired(&c->timer);
     assert_int_equal(rig_count(STAT_upstream_idle), 0);

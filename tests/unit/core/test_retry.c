@@ -1,4 +1,4 @@
-/* What may be sent once more, and that a stale pooled connection is replaced without the client
+/* What may be sent once more, and that a stale idle connection is replaced without the client
  * noticing, but never for a POST whose bytes are gone. */
 #include "core/retry.h"
 
@@ -9,28 +9,28 @@ static void the_conditions(void **state)
 {
     (void)state;
     static const struct {
-        bool via_pool, retried, upstream_seen, refilled, sent, allowed;
+        bool via_idle, retried, upstream_seen, refilled, sent, allowed;
         enum method method;
         enum body_kind body;
     } rows[] = {
-        { .via_pool = true, .sent = true, .method = METHOD_GET, .allowed = true },
-        { .via_pool = false, .sent = true, .method = METHOD_GET },
-        { .via_pool = true, .retried = true, .method = METHOD_GET },
-        { .via_pool = true, .upstream_seen = true, .method = METHOD_GET },
-        { .via_pool = true, .sent = true, .method = METHOD_POST },
-        { .via_pool = true, .sent = false, .method = METHOD_POST, .allowed = true },
-        { .via_pool = true, .sent = true, .method = METHOD_PATCH },
-        { .via_pool = true, .sent = true, .method = METHOD_OTHER },
-        { .via_pool = true,
+        { .via_idle = true, .sent = true, .method = METHOD_GET, .allowed = true },
+        { .via_idle = false, .sent = true, .method = METHOD_GET },
+        { .via_idle = true, .retried = true, .method = METHOD_GET },
+        { .via_idle = true, .upstream_seen = true, .method = METHOD_GET },
+        { .via_idle = true, .sent = true, .method = METHOD_POST },
+        { .via_idle = true, .sent = false, .method = METHOD_POST, .allowed = true },
+        { .via_idle = true, .sent = true, .method = METHOD_PATCH },
+        { .via_idle = true, .sent = true, .method = METHOD_OTHER },
+        { .via_idle = true,
           .sent = true,
           .method = METHOD_PUT,
           .body = BODY_LENGTH,
           .allowed = true },
-        { .via_pool = true, .sent = true, .method = METHOD_DELETE, .allowed = true },
+        { .via_idle = true, .sent = true, .method = METHOD_DELETE, .allowed = true },
         /* A body that has been read on is gone. */
-        { .via_pool = true, .refilled = true, .method = METHOD_PUT, .body = BODY_LENGTH },
-        { .via_pool = true, .refilled = true, .method = METHOD_PUT, .body = BODY_CHUNKED },
-        { .via_pool = true, .refilled = true, .sent = true, .method = METHOD_GET, .allowed = true },
+        { .via_idle = true, .refilled = true, .method = METHOD_PUT, .body = BODY_LENGTH },
+        { .via_idle = true, .refilled = true, .method = METHOD_PUT, .body = BODY_CHUNKED },
+        { .via_idle = true, .refilled = true, .sent = true, .method = METHOD_GET, .allowed = true },
     };
     for (unsigned i = 0; i < countof(rows); i++) {
         struct conn client = { .refilled = rows[i].refilled }, upstream = { .bytes_out = 700 };
@@ -38,7 +38,7 @@ static void the_conditions(void **state)
         x->client.conn = &client;
         x->upstream.conn = &upstream;
         x->upstream_base = rows[i].sent ? 600 : 700;
-        x->via_pool = rows[i].via_pool;
+        x->via_idle = rows[i].via_idle;
         x->retried = rows[i].retried;
         x->upstream_seen = rows[i].upstream_seen;
         x->req.method = rows[i].method;
@@ -52,7 +52,7 @@ static void the_conditions(void **state)
 static int client, origin, upstream;
 
 /* One exchange has gone well; its connection rests in the pool. */
-static void with_a_pooled_connection(void)
+static void with_an_idle_connection(void)
 {
     origin = rig_origin();
     client = rig_client();
@@ -75,7 +75,7 @@ static void ask_while_it_goes_stale(const char *request)
 static void a_get_is_sent_again(void **state)
 {
     (void)state;
-    with_a_pooled_connection();
+    with_an_idle_connection();
     ask_while_it_goes_stale("GET http://one.test/2 HTTP/1.1\r\nHost: one.test\r\n\r\n");
     upstream = rig_accept(origin);
     assert_begins(rig_hears(upstream), "GET /2 ");
@@ -87,7 +87,7 @@ static void a_get_is_sent_again(void **state)
 static void a_put_is_sent_again_with_its_body(void **state)
 {
     (void)state;
-    with_a_pooled_connection();
+    with_an_idle_connection();
     ask_while_it_goes_stale("PUT http://one.test/2 HTTP/1.1\r\nHost: one.test\r\n"
                             "Transfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n");
     upstream = rig_accept(origin);
@@ -104,7 +104,7 @@ static void a_put_is_sent_again_with_its_body(void **state)
 static void a_post_is_not(void **state)
 {
     (void)state;
-    with_a_pooled_connection();
+    with_an_idle_connection();
     ask_while_it_goes_stale("POST http://one.test/2 HTTP/1.1\r\nHost: one.test\r\n"
                             "Content-Length: 4\r\n\r\nbody");
     const char *said = rig_hears(client);
@@ -117,7 +117,7 @@ static void a_post_is_not(void **state)
 static void only_once(void **state)
 {
     (void)state;
-    with_a_pooled_connection();
+    with_an_idle_connection();
     ask_while_it_goes_stale("GET http://one.test/2 HTTP/1.1\r\nHost: one.test\r\n\r\n");
     upstream = rig_accept(origin);
     rig_hears(upstream);
@@ -131,7 +131,7 @@ static void only_once(void **state)
 static void not_once_the_answer_has_begun(void **state)
 {
     (void)state;
-    with_a_pooled_connection();
+    with_an_idle_connection();
     rig_say(client, "GET http://one.test/2 HTTP/1.1\r\nHost: one.test\r\n\r\n");
     rig_hears(upstream);
     rig_say(upstream, "HTTP/1.1 200");
@@ -148,7 +148,7 @@ static void the_client_is_not_blamed_for_the_dial(void **state)
     struct addr a;
     int filler[3];
     rig.conf.timeouts.body = 5000;
-    with_a_pooled_connection();
+    with_an_idle_connection();
     rig_close(origin);
     origin = rig_listen("127.0.0.1", rig.port, 0); /* and its queue is full */
     assert_true(addr_parse(SLICE("127.0.0.1"), &a));

@@ -7,7 +7,7 @@
 
 /* One list node serves the line of the starved and that of the idle: in both at once, the worker
  * would go round in it for ever. */
-static void one_that_is_pooled_leaves_the_line(void **state)
+static void one_that_is_idle_leaves_the_line(void **state)
 {
     (void)state;
     int other;
@@ -18,17 +18,17 @@ static void one_that_is_pooled_leaves_the_line(void **state)
     struct conn *c = rig_conn(CONN_IDLE, &other);
     rig_turn(); /* it is writable */
     c->serves = CONN_EXCHANGE;
-    pool_busy(w, t);
+    target_busy(w, t);
     worker_starve(w, c);
-    pool_rest(t);
-    pool_give(t, c);
+    target_rest(t);
+    idle_give(t, c);
     assert_false(c->starved);
     assert_false(worker_starves(w));
     assert_ptr_equal(w->idle_conns.next, &c->idle_link);
     rig_later(50);
     rig_turn();
     assert_int_equal(t->nidle, 1);
-    assert_true(pool_evict(w));
+    assert_true(idle_evict(w));
     target_put(w, &t);
     rig_close(other);
 }
@@ -160,7 +160,7 @@ static void memory_for_an_answer_in_time(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        RIG_TEST(one_that_is_pooled_leaves_the_line),
+        RIG_TEST(one_that_is_idle_leaves_the_line),
         RIG_TEST(one_that_lingers_does_not_spin),
         RIG_TEST(room_for_much),
         RIG_TEST(everybody_has_a_turn),

@@ -4,7 +4,7 @@
 
 #include <unistd.h>
 
-#include "core/shelf.h"
+#include "core/shared_idle.h"
 #include "help_engine.h"
 
 static struct host host_of(const char *name)
@@ -41,7 +41,7 @@ static struct conn *used(struct worker *w, struct target *t, const char *address
     struct conn *c = conn_new(w, pair[1], &peer, CONN_IDLE);
     assert_non_null(c);
     *other = pair[0];
-    pool_busy(w, t);
+    target_busy(w, t);
     loop_turn(&w->loop, 0); /* it is writable */
     c->serves = CONN_EXCHANGE;
     return c;
@@ -49,8 +49,8 @@ static struct conn *used(struct worker *w, struct target *t, const char *address
 
 static void give(struct target *t, struct conn *c)
 {
-    pool_rest(t);
-    pool_give(t, c);
+    target_rest(t);
+    idle_give(t, c);
 }
 
 static void one_per_name_and_port(void **state)
@@ -87,16 +87,16 @@ static void the_last_used_comes_first(void **state)
     give(x->target, d);
     assert_int_equal(rig_count(STAT_upstream_idle), 2);
     assert_int_equal(c->serves, CONN_IDLE);
-    struct conn *taken = pool_take(x);
+    struct conn *taken = idle_take(x);
     assert_ptr_equal(taken, d);
     assert_int_equal(taken->serves, CONN_EXCHANGE);
-    assert_ptr_equal(pool_take(x), c);
-    assert_null(pool_take(x));
+    assert_ptr_equal(idle_take(x), c);
+    assert_null(idle_take(x));
     assert_int_equal(rig_count(STAT_upstream_idle), 0);
     assert_int_equal(rig_count(STAT_upstream_reused_total), 2);
     conn_close(c);
     conn_close(d);
-    pool_rest(x->target);
+    target_rest(x->target);
     asker_end(x);
     close(upstream[0]), close(upstream[1]);
 }
@@ -117,12 +117,12 @@ static void taking_one_asks_the_role(void **state)
         give(x->target,
              used(rig.worker, x->target, i == 1 ? "127.0.0.2:80" : "127.0.0.1:80", &upstream[i]));
     rig.vet = only_two;
-    struct conn *c = pool_take(x);
+    struct conn *c = idle_take(x);
     assert_non_null(c);
     assert_int_equal(c->peer.ip[3], 2);
-    assert_null(pool_take(x));
+    assert_null(idle_take(x));
     rig.vet = NULL;
-    struct conn *d = pool_take(x);
+    struct conn *d = idle_take(x);
     assert_non_null(d);
     conn_close(c);
     conn_close(d);
@@ -168,17 +168,17 @@ static void eviction_takes_who_rested_longest(void **state)
     (void)state;
     struct xchg *x = asker(rig.worker, "a.test", 80), *y = asker(rig.worker, "b.test", 80);
     int upstream[3];
-    assert_false(pool_evict(rig.worker));
+    assert_false(idle_evict(rig.worker));
     give(x->target, used(rig.worker, x->target, "127.0.0.1:80", &upstream[0]));
     give(y->target, used(rig.worker, y->target, "127.0.0.1:80", &upstream[1]));
     give(x->target, used(rig.worker, x->target, "127.0.0.1:80", &upstream[2]));
-    assert_true(pool_evict(rig.worker));
+    assert_true(idle_evict(rig.worker));
     assert_true(rig_ended(upstream[0]));
-    pool_evict_spare(rig.worker);
+    idle_evict_spare(rig.worker);
     assert_true(rig_ended(upstream[1]));
-    pool_evict_spare(rig.worker); /* the last way to an origin stays */
+    idle_evict_spare(rig.worker); /* the last way to an origin stays */
     assert_int_equal(rig_count(STAT_upstream_idle), 1);
-    pool_drain(rig.worker);
+    idle_drain(rig.worker);
     assert_int_equal(rig_count(STAT_upstream_idle), 0);
     asker_end(x);
     asker_end(y);
@@ -205,8 +205,9 @@ static u64 idle_of_all(void)
            atomic_load(&rig.workers[1]->stats->value[STAT_upstream_idle]);
 }
 
-/* With other workers about, the drawer keeps as many as were busy at once; the rest is shared. */
-static void what_the_drawer_does_not_need_goes_to_the_shelf(void **state)
+/* With other workers about, the own idle list keeps as many as were busy at once; the rest is
+ * shared. */
+static void what_a_worker_does_not_need_is_shared(void **state)
 {
     (void)state;
     struct worker *other = rig.workers[1];
@@ -218,15 +219,15 @@ static void what_the_drawer_does_not_need_goes_to_the_shelf(void **state)
     give(x->target, c[0]); /* peak 2: 1 busy, 1 idle */
     give(x->target, c[1]);
     assert_int_equal(rig_count(STAT_upstream_idle), 2);
-    assert_null(pool_take(y));
+    assert_null(idle_take(y));
     /* A quiet quarter of a minute later one at a time is the rule, the second one is too many. */
     rig_later(25000);
-    struct conn *d = pool_take(x);
-    pool_busy(rig.worker, x->target);
+    struct conn *d = idle_take(x);
+    target_busy(rig.worker, x->target);
     d->requests = 7;
     give(x->target, d);
     assert_int_equal(idle_of_all(), 2);
-    struct conn *taken = pool_take(y);
+    struct conn *taken = idle_take(y);
     assert_non_null(taken);
     assert_int_equal(idle_of_all(), 1);
     assert_ptr_equal(taken->worker, other);
@@ -235,13 +236,14 @@ static void what_the_drawer_does_not_need_goes_to_the_shelf(void **state)
     conn_close(taken);
     asker_end(x);
     asker_end(y);
-    pool_drain(rig.worker);
+    idle_drain(rig.worker);
     rig_turn();
     close(upstream[0]), close(upstream[1]);
 }
 
-/* A descriptor that is missing is taken from the shelf when the own drawer is empty. */
-static void the_shelf_gives_way_too(void **state)
+/* A descriptor that is missing is taken from the shared idle list when the own own idle list is
+ * empty. */
+static void the_shared_list_gives_way_too(void **state)
 {
     (void)state;
     struct worker *other = rig.workers[1];
@@ -250,19 +252,19 @@ static void the_shelf_gives_way_too(void **state)
     struct conn *c[3];
     for (int i = 0; i < 3; i++)
         c[i] = used(rig.worker, x->target, "127.0.0.1:80", &upstream[i]);
-    x->target->peak = x->target->last_peak = 0; /* nobody needs a drawer */
+    x->target->peak = x->target->last_peak = 0; /* nobody needs a own idle list */
     for (int i = 0; i < 3; i++)
         give(x->target, c[i]);
     assert_int_equal(idle_of_all(), 3);
-    pool_evict_spare(other);
+    idle_evict_spare(other);
     assert_int_equal(idle_of_all(), 2);
-    pool_evict_spare(other);
-    pool_evict_spare(other); /* the last way to an origin stays */
+    idle_evict_spare(other);
+    idle_evict_spare(other); /* the last way to an origin stays */
     assert_int_equal(idle_of_all(), 1);
-    pool_drain(other); /* closes what is its own */
+    idle_drain(other); /* closes what is its own */
     assert_int_equal(idle_of_all(), 1);
-    assert_true(pool_evict(other));
-    assert_false(pool_evict(other));
+    assert_true(idle_evict(other));
+    assert_false(idle_evict(other));
     assert_int_equal(idle_of_all(), 0);
     for (int i = 0; i < 3; i++) {
         assert_true(rig_ended(upstream[i]));
@@ -271,56 +273,56 @@ static void the_shelf_gives_way_too(void **state)
     asker_end(x);
 }
 
-/* Nobody watches the shelf: what closed or spoke there is noticed when it is taken. */
-static void stale_ones_on_the_shelf(void **state)
+/* Nobody watches the shared idle list: what closed or spoke there is noticed when it is taken. */
+static void stale_ones_on_the_shared_list(void **state)
 {
     (void)state;
     struct xchg *x = asker(rig.worker, "a.test", 80);
     struct slice host = { x->target->host, x->target->len };
     int pair[3][2];
-    struct shelf_item item = { .since_ms = 1 };
+    struct shared_idle_item item = { .since_ms = 1 };
     assert_true(addr_parse_port(SLICE("127.0.0.1:80"), &item.peer));
     for (int i = 0; i < 3; i++) {
         assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair[i]), 0);
         item.fd = pair[i][1];
-        assert_true(shelf_put(rig.engine.shelf, x->target->hash, host, 80, &item));
+        assert_true(shared_idle_put(rig.engine.shared_idle, x->target->hash, host, 80, &item));
     }
     close(pair[2][0]);
     assert_int_equal(write(pair[1][0], "x", 1), 1);
-    struct conn *c = pool_take(x);
+    struct conn *c = idle_take(x);
     assert_non_null(c);
     assert_int_equal(c->stream.io.fd, pair[0][1]);
-    assert_null(pool_take(x));
+    assert_null(idle_take(x));
     conn_close(c);
     assert_true(rig_reset(pair[1][0]) || rig_ended(pair[1][0]));
     asker_end(x);
     close(pair[0][0]), close(pair[1][0]);
 }
 
-/* What one exchange may use another may not: the shelf's are judged anew by whoever takes them, and
- * stay for those who may. */
-static void taking_one_from_the_shelf_asks_the_role(void **state)
+/* What one exchange may use another may not: the shared idle list's are judged anew by whoever
+ * takes them, and stay for those who may. */
+static void taking_a_shared_one_asks_the_role(void **state)
 {
     (void)state;
     struct xchg *x = asker(rig.workers[1], "a.test", 80);
     struct slice host = { x->target->host, x->target->len };
     int pair[3][2];
     for (int i = 0; i < 3; i++) {
-        struct shelf_item item = { .since_ms = 1, .requests = (u32)i };
+        struct shared_idle_item item = { .since_ms = 1, .requests = (u32)i };
         assert_true(
             addr_parse_port(i == 1 ? SLICE("127.0.0.2:80") : SLICE("127.0.0.1:80"), &item.peer));
         assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair[i]), 0);
         item.fd = pair[i][1];
-        assert_true(shelf_put(rig.engine.shelf, x->target->hash, host, 80, &item));
+        assert_true(shared_idle_put(rig.engine.shared_idle, x->target->hash, host, 80, &item));
     }
     rig.vet = only_two;
-    struct conn *c = pool_take(x);
+    struct conn *c = idle_take(x);
     assert_non_null(c);
     assert_int_equal(c->peer.ip[3], 2);
     assert_int_equal(c->requests, 1);
-    assert_null(pool_take(x));
+    assert_null(idle_take(x));
     rig.vet = NULL;
-    struct conn *d = pool_take(x), *e = pool_take(x);
+    struct conn *d = idle_take(x), *e = idle_take(x);
     assert_true(d && e);
     assert_int_equal(d->peer.ip[3] + e->peer.ip[3], 2);
     conn_close(c), conn_close(d), conn_close(e);
@@ -329,8 +331,9 @@ static void taking_one_from_the_shelf_asks_the_role(void **state)
         close(pair[i][0]);
 }
 
-/* One worker sweeps for all: half a minute on the shelf is enough, and again and again. */
-static void nobody_rests_on_the_shelf_for_ever(void **state)
+/* One worker sweeps for all: half a minute on the shared idle list is enough, and again and again.
+ * */
+static void nobody_rests_on_the_shared_list_for_ever(void **state)
 {
     (void)state;
     struct xchg *x = asker(rig.workers[1], "a.test", 80);
@@ -338,7 +341,7 @@ static void nobody_rests_on_the_shelf_for_ever(void **state)
     for (int round = 0; round < 2; round++) {
         int upstream;
         struct conn *c = used(rig.workers[1], x->target, "127.0.0.1:80", &upstream);
-        x->target->peak = x->target->last_peak = 0; /* nobody needs a drawer */
+        x->target->peak = x->target->last_peak = 0; /* nobody needs a own idle list */
         give(x->target, c);
         assert_int_equal(idle_of_all(), 1);
         for (int i = 0; i < 9; i++)
@@ -363,11 +366,11 @@ int main(void)
         RIG_TEST(nobody_rests_for_ever),
         RIG_TEST(eviction_takes_who_rested_longest),
         RIG_TEST(draining_keeps_nothing),
-        RIG_TEST_TWO(what_the_drawer_does_not_need_goes_to_the_shelf),
-        RIG_TEST_TWO(the_shelf_gives_way_too),
-        RIG_TEST_TWO(stale_ones_on_the_shelf),
-        RIG_TEST_TWO(taking_one_from_the_shelf_asks_the_role),
-        RIG_TEST_TWO(nobody_rests_on_the_shelf_for_ever),
+        RIG_TEST_TWO(what_a_worker_does_not_need_is_shared),
+        RIG_TEST_TWO(the_shared_list_gives_way_too),
+        RIG_TEST_TWO(stale_ones_on_the_shared_list),
+        RIG_TEST_TWO(taking_a_shared_one_asks_the_role),
+        RIG_TEST_TWO(nobody_rests_on_the_shared_list_for_ever),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "core/server.h"
-#include "core/shelf.h"
+#include "core/shared_idle.h"
 #include "help_engine.h"
 
 static int door[RIG_WORKERS]; /* the server's ends, one client per worker */
@@ -209,15 +209,15 @@ static void the_line_of_the_starved(void **state)
     assert_false(worker_starves(rig.worker));
 }
 
-/* What nobody took from the shelf for half a minute is closed by the first worker. */
-static void the_shelf_is_swept(void **state)
+/* What nobody took from the shared idle list for half a minute is closed by the first worker. */
+static void the_shared_list_is_swept(void **state)
 {
     (void)state;
     int pair[2];
     start_threads();
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
-    struct shelf_item item = { .fd = pair[1], .since_ms = 1 };
-    assert_true(shelf_put(rig.engine.shelf, 1, SLICE("a"), 80, &item));
+    struct shared_idle_item item = { .fd = pair[1], .since_ms = 1 };
+    assert_true(shared_idle_put(rig.engine.shared_idle, 1, SLICE("a"), 80, &item));
     for (u32 i = 0; i < RIG_WORKERS; i++)
         await_turning(run[i]); /* the sweep is set */
     rig_later(40000);
@@ -256,7 +256,7 @@ int main(void)
         RIG_TEST_TWO(a_graceful_drain_waits),
         RIG_TEST_TWO(or_does_not),
         RIG_TEST(the_line_of_the_starved),
-        RIG_TEST_TWO(the_shelf_is_swept),
+        RIG_TEST_TWO(the_shared_list_is_swept),
         RIG_TEST_TWO(memory_is_divided),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-#include "core/shelf.h"
+#include "core/shared_idle.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -12,7 +12,7 @@ enum { SHARDS = 64, MOST_PER_SHARD = 64 };
 
 struct entry {
     struct list link;
-    struct shelf_item item;
+    struct shared_idle_item item;
     u64 hash;
     u16 port, len;
     char host[];
@@ -26,15 +26,15 @@ struct shard {
     u32 n;
 };
 
-struct shelf {
+struct shared_idle {
     struct shard shard[SHARDS];
     _Atomic u32 n;    /* of all shards */
     _Atomic u32 hand; /* the next shard to evict from */
 };
 
-struct shelf *shelf_new(void)
+struct shared_idle *shared_idle_new(void)
 {
-    struct shelf *s = must_zalloc(sizeof *s);
+    struct shared_idle *s = must_zalloc(sizeof *s);
     for (unsigned i = 0; i < SHARDS; i++) {
         pthread_mutex_init(&s->shard[i].lock, NULL);
         list_init(&s->shard[i].entries);
@@ -42,28 +42,28 @@ struct shelf *shelf_new(void)
     return s;
 }
 
-void shelf_free(struct shelf *s)
+void shared_idle_free(struct shared_idle *s)
 {
-    shelf_sweep(s, UINT64_MAX);
+    shared_idle_sweep(s, UINT64_MAX);
     free(s);
 }
 
-static void add_entry(struct shelf *s, struct shard *d, struct entry *e)
+static void add_entry(struct shared_idle *s, struct shard *d, struct entry *e)
 {
     list_push_front(&d->entries, &e->link);
     d->n++;
     atomic_fetch_add_explicit(&s->n, 1, memory_order_relaxed);
 }
 
-static void remove_entry(struct shelf *s, struct shard *d, struct entry *e)
+static void remove_entry(struct shared_idle *s, struct shard *d, struct entry *e)
 {
     list_remove(&e->link);
     d->n--;
     atomic_fetch_sub_explicit(&s->n, 1, memory_order_relaxed);
 }
 
-bool shelf_put(struct shelf *s, u64 hash, struct slice host, u16 port,
-               const struct shelf_item *item)
+bool shared_idle_put(struct shared_idle *s, u64 hash, struct slice host, u16 port,
+                     const struct shared_idle_item *item)
 {
     struct shard *d = &s->shard[hash % SHARDS];
     struct entry *e = malloc(sizeof *e + host.n);
@@ -90,7 +90,7 @@ static bool same(const struct entry *e, u64 hash, struct slice host, u16 port)
 }
 
 /* The first one to that place, or NULL. */
-static struct entry *take_out(struct shelf *s, u64 hash, struct slice host, u16 port)
+static struct entry *take_out(struct shared_idle *s, u64 hash, struct slice host, u16 port)
 {
     struct shard *d = &s->shard[hash % SHARDS];
     struct entry *found = NULL;
@@ -107,7 +107,7 @@ static struct entry *take_out(struct shelf *s, u64 hash, struct slice host, u16 
 }
 
 /* They had a place, so no question is asked whether there is one. */
-static void put_back(struct shelf *s, u64 hash, struct list *judged)
+static void put_back(struct shared_idle *s, u64 hash, struct list *judged)
 {
     struct shard *d = &s->shard[hash % SHARDS];
     struct list *n;
@@ -117,9 +117,9 @@ static void put_back(struct shelf *s, u64 hash, struct list *judged)
     pthread_mutex_unlock(&d->lock);
 }
 
-bool shelf_take(struct shelf *s, u64 hash, struct slice host, u16 port,
-                bool (*fits)(void *context, const struct addr *), void *context,
-                struct shelf_item *item)
+bool shared_idle_take(struct shared_idle *s, u64 hash, struct slice host, u16 port,
+                      bool (*fits)(void *context, const struct addr *), void *context,
+                      struct shared_idle_item *item)
 {
     struct list unfit; /* last judged first: they go back in the order in which they were */
     struct entry *e;
@@ -142,7 +142,7 @@ static void close_entry(struct entry *e)
 }
 
 /* What was judged stands before what came meanwhile, so every one is looked at. */
-static void take_old(struct shelf *s, struct shard *d, u64 ms, struct list *old)
+static void take_old(struct shared_idle *s, struct shard *d, u64 ms, struct list *old)
 {
     pthread_mutex_lock(&d->lock);
     for (struct list *n = d->entries.next, *next; n != &d->entries; n = next) {
@@ -156,7 +156,7 @@ static void take_old(struct shelf *s, struct shard *d, u64 ms, struct list *old)
     pthread_mutex_unlock(&d->lock);
 }
 
-u32 shelf_sweep(struct shelf *s, u64 ms)
+u32 shared_idle_sweep(struct shared_idle *s, u64 ms)
 {
     struct list old;
     u32 n = 0;
@@ -168,7 +168,7 @@ u32 shelf_sweep(struct shelf *s, u64 ms)
     return n;
 }
 
-static struct entry *take_last(struct shelf *s, struct shard *d)
+static struct entry *take_last(struct shared_idle *s, struct shard *d)
 {
     struct entry *last = NULL;
     pthread_mutex_lock(&d->lock);
@@ -180,7 +180,7 @@ static struct entry *take_last(struct shelf *s, struct shard *d)
     return last;
 }
 
-bool shelf_evict(struct shelf *s, u32 spare)
+bool shared_idle_evict(struct shared_idle *s, u32 spare)
 {
     struct entry *e = NULL;
     if (atomic_load_explicit(&s->n, memory_order_relaxed) <= spare)

@@ -1,6 +1,6 @@
 """Connections to origins: kept, used again, and found dead.
 
-A pooled connection may have been closed by the origin while the request was on its way. For a request
+An idle connection may have been closed by the origin while the request was on its way. For a request
 that can be repeated that is invisible: one retry, on a fresh connection, as long as nothing of an
 answer was seen. A POST is never sent twice, whatever happens.
 """
@@ -39,7 +39,7 @@ def before(rig):
 
 
 def drop_pool(rig):
-    """End every pooled connection from the origin's side and wait until the daemon knows."""
+    """End every idle connection from the origin's side and wait until the daemon knows."""
     for conn in list(rig.origin.connections):
         try:
             conn.sock.shutdown(2)
@@ -136,7 +136,7 @@ def test_a_post_is_never_sent_twice(proxyd, origin):
 # -- the retry, case by case ----------------------------------------------------------------------
 
 def stale_then(rig, path, *steps, body=True):
-    """The pooled connection reads the request and then does `steps`; every other one answers."""
+    """The idle connection reads the request and then does `steps`; every other one answers."""
     used = []
 
     def once(conn):
@@ -285,7 +285,7 @@ def test_the_retry_dials(rig, path):
 
 
 def test_the_retry_can_fail_to_connect(proxyd):
-    """The origin is gone for good: its pooled connection dies and nobody listens any more."""
+    """The origin is gone for good: its idle connection dies and nobody listens any more."""
     with Origin() as origin:
         daemon = proxyd(conf.forward(workers=1))
         assert fetch(daemon.port, origin.url("/fill")).status == 200
@@ -405,7 +405,7 @@ def test_head_with_a_body_is_not_kept(rig, path):
 
 @pytest.mark.parametrize("data", [b"x", ok("EVIL"), b"HTTP/1.1 408 Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"])
 def test_bytes_unasked(rig, path, data):
-    """A pooled connection on which the origin speaks first is closed, not used."""
+    """An idle connection on which the origin speaks first is closed, not used."""
     drop_pool(rig)
     for i in range(5):
         gone = threading.Event()
@@ -473,19 +473,19 @@ def test_as_many_are_kept_as_were_busy(rig):
     assert metrics.read(rig.proxyd)["upstream_idle"] == 0
 
 
-def test_workers_share_through_the_shelf(proxyd, origin):
+def test_workers_share_through_the_shared_list(proxyd, origin):
     """What one worker does not need is taken by another: few connections for many clients."""
     daemon = proxyd(conf.forward(extra=metrics.ADMIN, workers=4))
     for i in range(100):
         assert fetch(daemon.port, origin.url(f"/{i}")).status == 200
     counters = metrics.read(daemon)
-    taken = counters["upstream_reused_total"] + counters["upstream_shelf_reused_total"]
+    taken = counters["upstream_reused_total"] + counters["upstream_shared_reused_total"]
     assert counters["upstream_connects_total"] == len(origin.connections) <= 5
     assert taken == 100 - counters["upstream_connects_total"]
 
 
-def test_a_shelf_connection_that_went_stale(proxyd, origin):
-    """Nobody watches the shelf: a peek at the taking finds out, and a race is a retry."""
+def test_a_shared_connection_that_went_stale(proxyd, origin):
+    """Nobody watches the shared idle list: a peek at the taking finds out, and a race is a retry."""
     daemon = proxyd(conf.forward(extra=metrics.ADMIN, workers=4))
     for turn in range(5):
         gate = threading.Event()
@@ -508,7 +508,7 @@ def test_a_shelf_connection_that_went_stale(proxyd, origin):
     assert len(origin.paths()) == 5 * 32
 
 
-def test_a_tunnel_takes_no_pooled_connection(rig, before):
+def test_a_tunnel_takes_no_idle_connection(rig, before):
     with Client(rig.port) as client:
         assert client.ask(f"CONNECT {rig.origin.authority} HTTP/1.1\r\nHost: x\r\n\r\n").status == 200
         client.send(b"GET /tunnel HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -519,7 +519,7 @@ def test_a_tunnel_takes_no_pooled_connection(rig, before):
 
 
 def test_reading_exactly(rig, path):
-    """Many answers on one pooled connection, in odd pieces, each whole and its own."""
+    """Many answers on one idle connection, in odd pieces, each whole and its own."""
     drop_pool(rig)
     bodies = {f"{path}/{i}": bytes([65 + i % 26]) * (i * 37 % 5000) for i in range(60)}
     for where, body in bodies.items():

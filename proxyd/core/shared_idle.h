@@ -1,0 +1,37 @@
+/*
+ * The process-wide shared idle list: idle connections that their own worker has no use for now. 64
+ * shards with a lock each, held for a few pointer moves. A connection is put on it as a bare
+ * descriptor, after it has been taken out of its worker's epoll, so no worker ever touches
+ * another's struct conn.
+ */
+#ifndef CORE_SHARED_IDLE_H
+#define CORE_SHARED_IDLE_H
+
+#include "base/addr.h"
+
+struct shared_idle;
+struct shared_idle_item {
+    int fd;
+    struct addr peer;
+    u32 requests;
+    u64 since_ms; /* idle since */
+};
+
+struct shared_idle *shared_idle_new(void);
+void shared_idle_free(struct shared_idle *s);
+/* Keyed by the target's 64-bit keyed hash and compared by name. False when the shared idle list is
+ * full or memory is short: the caller closes. */
+bool shared_idle_put(struct shared_idle *s, u64 hash, struct slice host, u16 port,
+                     const struct shared_idle_item *item);
+/* The most recent one that `fits` approves of, or false. While one is judged, nobody else sees it
+ * and no lock is held. */
+bool shared_idle_take(struct shared_idle *s, u64 hash, struct slice host, u16 port,
+                      bool (*fits)(void *context, const struct addr *), void *context,
+                      struct shared_idle_item *item);
+/* Closes one that has rested long, to free a descriptor, if more than `spare` are there. The shards
+ * take turns. Any thread. */
+bool shared_idle_evict(struct shared_idle *s, u32 spare);
+/* Closes what has rested since before `ms`; all with UINT64_MAX. How many? Any thread. */
+u32 shared_idle_sweep(struct shared_idle *s, u64 ms);
+
+#endif
