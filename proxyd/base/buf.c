@@ -10,7 +10,7 @@ static const u32 area[BUF_CLASSES] = { 4096 - sizeof(struct buf), 16384 - sizeof
 /* How many idle buffers of a class a worker keeps: half a megabyte of each. */
 static const u32 keep[BUF_CLASSES] = { 128, 32, 8, 2 };
 
-static void set_budget(struct buf_pool *p, u64 budget)
+static void set_budget(struct buf_allocator *p, u64 budget)
 {
     p->budget = budget;
     p->most[BUF_FOR_NEWCOMER] = budget / 2;
@@ -19,19 +19,19 @@ static void set_budget(struct buf_pool *p, u64 budget)
     p->most[BUF_FOR_SENDING] = budget;
 }
 
-void buf_pool_init(struct buf_pool *p, u64 budget)
+void buf_allocator_init(struct buf_allocator *p, u64 budget)
 {
-    *p = (struct buf_pool){ 0 };
+    *p = (struct buf_allocator){ 0 };
     set_budget(p, budget);
 }
 
-static void release(struct buf_pool *p, struct buf *b)
+static void release(struct buf_allocator *p, struct buf *b)
 {
     p->held -= b->size;
     free(b);
 }
 
-static struct buf *pop_free(struct buf_pool *p, unsigned c)
+static struct buf *pop_free(struct buf_allocator *p, unsigned c)
 {
     struct buf *b = p->free[c];
     p->free[c] = b->next;
@@ -41,7 +41,7 @@ static struct buf *pop_free(struct buf_pool *p, unsigned c)
 }
 
 /* Over budget, idle buffers of other classes make room. */
-static bool make_room(struct buf_pool *p, u32 need)
+static bool make_room(struct buf_allocator *p, u32 need)
 {
     for (unsigned c = 0; c < BUF_CLASSES; c++)
         while (p->held + need > p->budget && p->free[c])
@@ -49,20 +49,20 @@ static bool make_room(struct buf_pool *p, u32 need)
     return p->held + need <= p->budget;
 }
 
-void buf_pool_resize(struct buf_pool *p, u64 budget)
+void buf_allocator_resize(struct buf_allocator *p, u64 budget)
 {
     set_budget(p, budget);
     (void)make_room(p, 0);
 }
 
-void buf_pool_destroy(struct buf_pool *p)
+void buf_allocator_destroy(struct buf_allocator *p)
 {
     for (unsigned c = 0; c < BUF_CLASSES; c++)
         while (p->free[c])
             release(p, pop_free(p, c));
 }
 
-struct buf *buf_take_for(struct buf_pool *p, enum buf_class c, enum buf_use use)
+struct buf *buf_take_for(struct buf_allocator *p, enum buf_class c, enum buf_use use)
 {
     struct buf *b;
     if (unlikely(p->in_use + area[c] > p->most[use]))
@@ -84,7 +84,7 @@ struct buf *buf_take_for(struct buf_pool *p, enum buf_class c, enum buf_use use)
     return b;
 }
 
-void buf_give(struct buf_pool *p, struct buf **slot)
+void buf_give(struct buf_allocator *p, struct buf **slot)
 {
     struct buf *b = *slot;
     if (b == NULL)

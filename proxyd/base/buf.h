@@ -4,10 +4,10 @@
  * client at a few hundred bytes.
  *
  * The budget is the hard thing: nothing is taken by which the freelists and what is in use would
- * exceed it together (after buf_pool_resize to less, what is in use may, until it is given back).
- * buf_take_for returns NULL instead, and the caller waits (existing work) or refuses (new work).
- * The last parts of it are for those who give back soonest (enum buf_use): were new requests let in
- * until nothing is left, none of them could be finished.
+ * exceed it together (after buf_allocator_resize to less, what is in use may, until it is given
+ * back). buf_take_for returns NULL instead, and the caller waits (existing work) or refuses (new
+ * work). The last parts of it are for those who give back soonest (enum buf_use): were new
+ * requests let in until nothing is left, none of them could be finished.
  * A freelist keeps at most half a megabyte; the rest goes back to the system.
  */
 #ifndef BASE_BUF_H
@@ -31,7 +31,7 @@ struct buf {
     _Alignas(16) char data[];
 };
 
-struct buf_pool {
+struct buf_allocator {
     struct buf *free[BUF_CLASSES];
     u32 nfree[BUF_CLASSES];
     u64 held;           /* bytes, in use and free */
@@ -40,18 +40,18 @@ struct buf_pool {
     u64 most[BUF_USES]; /* bytes of it that may be in use when one is taken */
 };
 
-void buf_pool_init(struct buf_pool *p, u64 budget);
-void buf_pool_destroy(struct buf_pool *p);
+void buf_allocator_init(struct buf_allocator *p, u64 budget);
+void buf_allocator_destroy(struct buf_allocator *p);
 /* Another budget, for something else has taken a part of it. Idle buffers beyond it go back. */
-void buf_pool_resize(struct buf_pool *p, u64 budget);
+void buf_allocator_resize(struct buf_allocator *p, u64 budget);
 /* An empty buffer, or NULL over budget. */
-struct buf *buf_take_for(struct buf_pool *p, enum buf_class c, enum buf_use use);
-static inline struct buf *buf_take(struct buf_pool *p, enum buf_class c)
+struct buf *buf_take_for(struct buf_allocator *p, enum buf_class c, enum buf_use use);
+static inline struct buf *buf_take(struct buf_allocator *p, enum buf_class c)
 {
     return buf_take_for(p, c, BUF_FOR_SENDING);
 }
 /* Gives *b back and sets it to NULL; *b may be NULL. */
-void buf_give(struct buf_pool *p, struct buf **b);
+void buf_give(struct buf_allocator *p, struct buf **b);
 
 /* Live bytes. */
 static inline u32 buf_len(const struct buf *b)

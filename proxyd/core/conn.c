@@ -18,7 +18,7 @@ static bool room_for_conn(struct worker *w, bool client)
         return true;
     if (held > w->memory / 4 * (client ? 2 : 3))
         return false;
-    buf_pool_resize(&w->bufs, w->memory - held);
+    buf_allocator_resize(&w->bufs, w->memory - held);
     return true;
 }
 

@@ -174,7 +174,7 @@ static void init_memory(struct worker *w)
     w->memory = w->engine->conf->limits.memory / w->engine->nworkers;
     if (w->memory < LEAST_MEMORY)
         w->memory = LEAST_MEMORY;
-    buf_pool_init(&w->bufs, w->memory);
+    buf_allocator_init(&w->bufs, w->memory);
     slab_init(&w->conns, sizeof(struct conn));
     slab_init(&w->xchgs, sizeof(struct xchg));
     slab_init(&w->tunnels, tunnel_size());
@@ -248,7 +248,7 @@ void worker_free(struct worker *w)
     dns_free(w->dns);
     target_free_all(w);
     loop_free(&w->loop);
-    buf_pool_destroy(&w->bufs);
+    buf_allocator_destroy(&w->bufs);
     slab_destroy(&w->conns);
     slab_destroy(&w->xchgs);
     slab_destroy(&w->tunnels);

@@ -43,7 +43,7 @@ struct worker {
     u32 id;
     struct engine *engine;
     u64 memory; /* bytes: this worker's part of limits memory, for connections and buffers */
-    struct buf_pool bufs;
+    struct buf_allocator bufs;
     struct slab conns, xchgs, tunnels, dials;
     struct stats *stats;
     struct ring *log; /* to the log writer */

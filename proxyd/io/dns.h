@@ -42,7 +42,7 @@ struct dns_shared *dns_shared_new(const struct dns_conf_io *conf);
 /* After the last dns_free. */
 void dns_shared_free(struct dns_shared *s);
 /* Reads the hosts file again if its time or size changed, at most every 2 s. It blocks on the disk:
- * on a thread of the offload pool, one call at a time. True when a new table is in place. */
+ * on a thread of the offload threads, one call at a time. True when a new table is in place. */
 bool dns_shared_refresh_hosts(struct dns_shared *s);
 /* `search D`: a name without a dot gets .D appended, unless the hosts file knows it or it is
  * localhost. The caller applies it before rules match. False: nothing to do, out untouched. */

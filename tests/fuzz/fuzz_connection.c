@@ -470,7 +470,7 @@ static void begin(const u8 *settings, struct slice said, struct slice answered)
     l->line = l->head / 2;
     l->fields = settings[SETTING_HEAD] & 4 ? 12 : 200;
     l->body = bodies[settings[SETTING_BODY] % countof(bodies)];
-    buf_pool_resize(&stand.worker->bufs, memory[settings[SETTING_MEMORY] % countof(memory)]);
+    buf_allocator_resize(&stand.worker->bufs, memory[settings[SETTING_MEMORY] % countof(memory)]);
     run = (struct run){ .settings = settings,
                         .text = { said, answered },
                         .mode = settings[SETTING_MODE] };

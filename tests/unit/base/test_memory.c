@@ -137,9 +137,9 @@ static void slab_takes_small_and_large_objects(void **state)
 static void buf_budget_holds(void **state)
 {
     (void)state;
-    struct buf_pool p;
+    struct buf_allocator p;
     struct buf *b[64] = { NULL };
-    buf_pool_init(&p, 128 * 1024);
+    buf_allocator_init(&p, 128 * 1024);
     unsigned n = 0;
     while (n < 64 && (b[n] = buf_take(&p, BUF_16K)) != NULL)
         n++;
@@ -157,7 +157,7 @@ static void buf_budget_holds(void **state)
     assert_null(buf_take(&p, BUF_256K));
     buf_give(&p, &b[0]);
     buf_give(&p, &b[0]); /* NULL is nothing */
-    buf_pool_destroy(&p);
+    buf_allocator_destroy(&p);
     assert_int_equal(p.held, 0);
 }
 
@@ -166,10 +166,10 @@ static void buf_last_parts_are_kept(void **state)
 {
     (void)state;
     static const unsigned expected[BUF_USES] = { 8, 12, 14, 16 };
-    struct buf_pool p;
+    struct buf_allocator p;
     struct buf *b[32];
     unsigned n = 0;
-    buf_pool_init(&p, 64 * 1024);
+    buf_allocator_init(&p, 64 * 1024);
     for (enum buf_use use = 0; use < BUF_USES; use++) {
         while (n < 32 && (b[n] = buf_take_for(&p, BUF_4K, use)) != NULL)
             n++;
@@ -179,34 +179,34 @@ static void buf_last_parts_are_kept(void **state)
         buf_give(&p, &b[--n]);
     assert_non_null(b[7] = buf_take_for(&p, BUF_4K, BUF_FOR_NEWCOMER));
     assert_null(buf_take_for(&p, BUF_4K, BUF_FOR_NEWCOMER));
-    buf_pool_resize(&p, 32 * 1024); /* what is idle beyond it goes */
+    buf_allocator_resize(&p, 32 * 1024); /* what is idle beyond it goes */
     assert_true(p.held <= p.budget);
     assert_null(buf_take_for(&p, BUF_4K, BUF_FOR_SENDING));
     for (unsigned i = 0; i < 8; i++)
         buf_give(&p, &b[i]);
-    buf_pool_destroy(&p);
+    buf_allocator_destroy(&p);
 }
 
 static void buf_freelists_are_bounded(void **state)
 {
     (void)state;
-    struct buf_pool p;
+    struct buf_allocator p;
     static struct buf *b[300];
-    buf_pool_init(&p, 64 << 20);
+    buf_allocator_init(&p, 64 << 20);
     for (unsigned i = 0; i < 300; i++)
         b[i] = buf_take(&p, BUF_4K);
     for (unsigned i = 0; i < 300; i++)
         buf_give(&p, &b[i]);
     assert_true(p.nfree[BUF_4K] < 300);
     assert_true(p.held <= 512 * 1024);
-    buf_pool_destroy(&p);
+    buf_allocator_destroy(&p);
 }
 
 static void buf_marks(void **state)
 {
     (void)state;
-    struct buf_pool p;
-    buf_pool_init(&p, 1 << 20);
+    struct buf_allocator p;
+    buf_allocator_init(&p, 1 << 20);
     struct buf *b = buf_take(&p, BUF_4K);
     assert_int_equal(buf_len(b), 0);
     assert_int_equal(buf_room(b), b->size);
@@ -221,7 +221,7 @@ static void buf_marks(void **state)
     b = buf_take(&p, BUF_4K);
     assert_int_equal(buf_len(b), 0); /* comes back empty */
     buf_give(&p, &b);
-    buf_pool_destroy(&p);
+    buf_allocator_destroy(&p);
 }
 
 struct node {
