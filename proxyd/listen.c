@@ -117,17 +117,17 @@ void listen_resume(struct timer *t)
 }
 
 struct handed_over {
-    struct letter letter;
+    struct call call;
     int fd;
     struct addr peer;
     const struct listener *listener;
 };
 
-static void take_over(struct letter *l, void *receiver)
+static void take_over(struct call *l, void *receiver)
 {
-    struct handed_over *h = container_of(l, struct handed_over, letter);
+    struct handed_over *h = container_of(l, struct handed_over, call);
     struct worker *w = receiver;
-    if (w->loop.stop) /* drained while the letter was on its way */
+    if (w->loop.stop) /* drained while the call was on its way */
         client_reject(w, h->fd, FAULT_draining);
     else
         client_accept(w, h->listener, h->fd, &h->peer);
@@ -161,9 +161,9 @@ static void dispatch(struct worker *w, const struct listener *l, int fd, const s
         client_accept(w, l, fd, peer);
         return;
     }
-    *h = (struct handed_over){ .letter.open = take_over, .fd = fd, .peer = *peer, .listener = l };
+    *h = (struct handed_over){ .call.run = take_over, .fd = fd, .peer = *peer, .listener = l };
     stat_add(w->stats, STAT_connections_handed_over_total, 1);
-    loop_post(&to->loop, &h->letter);
+    loop_post(&to->loop, &h->call);
 }
 
 static bool full(const struct engine *e)

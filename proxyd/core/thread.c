@@ -29,17 +29,17 @@ enum {
     LEAST_MEMORY = 1 << 20,
     SWEEP_MS = 5000,
     SHARED_IDLE_MS = 30000,
-    DRAIN_LETTERS = 2
+    DRAIN_CALLS = 2
 };
 
 /* What the thread needs beyond the core's struct. */
 struct thread {
     struct worker worker; /* first */
     pthread_t id;
-    struct drain_letter {
-        struct letter letter;
+    struct drain_call {
+        struct call call;
         u8 how;
-    } drain[DRAIN_LETTERS]; /* graceful, now: each is posted once */
+    } drain[DRAIN_CALLS]; /* graceful, now: each is posted once */
     u64 buffers_counted;
 };
 
@@ -119,7 +119,7 @@ static void end_of_turn(struct loop *l)
         l->stop = true;
 }
 
-/* Nobody leaves while another one may still hand a client over: that letter would not be opened. */
+/* Nobody leaves while another one may still hand a client over: that call would not run. */
 static void close_door(struct worker *w)
 {
     struct engine *e = w->engine;
@@ -129,10 +129,10 @@ static void close_door(struct worker *w)
         loop_wake(&e->workers[i]->loop);
 }
 
-static void open_drain_letter(struct letter *l, void *receiver)
+static void run_drain_call(struct call *l, void *receiver)
 {
     struct worker *w = receiver;
-    struct drain_letter *d = container_of(l, struct drain_letter, letter);
+    struct drain_call *d = container_of(l, struct drain_call, call);
     bool first = !w->draining;
     if (d->how > w->draining)
         w->draining = d->how;
@@ -148,10 +148,10 @@ static void open_drain_letter(struct letter *l, void *receiver)
 
 void worker_drain(struct worker *w, enum drain_state how)
 {
-    struct drain_letter *d = &thread_of(w)->drain[how - DRAIN_GRACEFUL];
-    d->letter.open = open_drain_letter;
+    struct drain_call *d = &thread_of(w)->drain[how - DRAIN_GRACEFUL];
+    d->call.run = run_drain_call;
     d->how = (u8)how;
-    loop_post(&w->loop, &d->letter);
+    loop_post(&w->loop, &d->call);
 }
 
 static void init_wheel(struct worker *w)

@@ -1,8 +1,8 @@
 /*
  * What the core needs of a thread (struct worker) and of the process (struct engine).
  *
- * A worker's fields belong to its own thread, but for `open` and the mailbox inside its loop. The
- * engine is written before the workers start and read-only then, but for the atomics and for
+ * A worker's fields belong to its own thread, but for `open` and the call queue inside its loop.
+ * The engine is written before the workers start and read-only then, but for the atomics and for
  * shared idle list, peers and dns, which bring locks of their own. Upper modules keep per-thread
  * state in slot[].
  */

@@ -4,7 +4,7 @@
  *
  * The hard thing is c-ares' freedom to call back from within any call: ares_query may end a flight
  * before it returns. Callbacks therefore only write to the cache; askers hear of it through their
- * worker's mailbox, never from inside c-ares or dns_lookup.
+ * worker's call queue, never from inside c-ares or dns_lookup.
  */
 #include "io/dns.h"
 
@@ -49,7 +49,7 @@ struct dns {
     u32 nflights;
     struct slab flights;
     struct dns_timer retry; /* c-ares' own time-outs */
-    struct dns_inbox inbox;
+    struct dns_ready ready_queue;
     struct dns_sockets sockets;
     struct dns_socket socket[MOST_SOCKETS];
 };
@@ -345,10 +345,10 @@ static void fly(struct dns *d, struct dns_entry *e)
 
 /* ---- one worker's resolver ---- */
 
-static void on_letter(struct letter *l, void *receiver)
+static void on_call(struct call *l, void *receiver)
 {
-    struct dns_inbox *in = container_of(l, struct dns_inbox, letter);
-    struct dns *d = container_of(in, struct dns, inbox);
+    struct dns_ready *in = container_of(l, struct dns_ready, call);
+    struct dns *d = container_of(in, struct dns, ready_queue);
     (void)receiver;
     for (;;) {
         pthread_mutex_lock(&in->lock);
@@ -359,7 +359,7 @@ static void on_letter(struct letter *l, void *receiver)
         if (n == NULL)
             return;
         struct dns_wait *w = container_of(n, struct dns_wait, link);
-        w->inbox = NULL;
+        w->ready_queue = NULL;
         if (w->answer.stale)
             stat_add(d->stats, STAT_dns_stale_total, 1);
         w->done(w);
@@ -425,10 +425,10 @@ struct dns *dns_new(struct dns_shared *s, struct loop *loop, struct stats *stats
     loop->wheel.on_expire[timer_kind] = dns_on_timer;
     timer_make(d, &d->retry, on_retry);
     slab_init(&d->flights, sizeof(struct flight));
-    pthread_mutex_init(&d->inbox.lock, NULL);
-    list_init(&d->inbox.ready);
-    d->inbox.letter.open = on_letter;
-    d->inbox.loop = loop;
+    pthread_mutex_init(&d->ready_queue.lock, NULL);
+    list_init(&d->ready_queue.ready);
+    d->ready_queue.call.run = on_call;
+    d->ready_queue.loop = loop;
     return d;
 }
 
@@ -438,12 +438,12 @@ void dns_free(struct dns *d)
 {
     if (d == NULL)
         return;
-    dns_cache_forget(d->shared, &d->inbox);
+    dns_cache_forget(d->shared, &d->ready_queue);
     ares_destroy(d->channel);
     must(d->nflights == 0);
     timer_clear(&d->loop->wheel, &d->retry.timer);
     slab_destroy(&d->flights);
-    pthread_mutex_destroy(&d->inbox.lock);
+    pthread_mutex_destroy(&d->ready_queue.lock);
     free(d);
 }
 
@@ -473,12 +473,12 @@ static bool answered_here(struct dns *d, struct slice name, struct dns_wait *w)
 bool dns_lookup(struct dns *d, struct slice name, struct dns_wait *w)
 {
     stat_add(d->stats, STAT_dns_lookups_total, 1);
-    w->inbox = NULL;
+    w->ready_queue = NULL;
     if (answered_here(d, name, w))
         return true;
     struct dns_entry *e;
     enum dns_found found = dns_cache_find(d->shared, name, loop_ms(d->loop),
-                                          d->nflights < MOST_FLIGHTS, &d->inbox, w, &e);
+                                          d->nflights < MOST_FLIGHTS, &d->ready_queue, w, &e);
     if (found == DNS_FOUND_ASK || found == DNS_PARKED_ASK)
         fly(d, e);
     if (found == DNS_PARKED || found == DNS_PARKED_ASK)
@@ -492,7 +492,7 @@ bool dns_lookup(struct dns *d, struct slice name, struct dns_wait *w)
 
 void dns_cancel(struct dns *d, struct dns_wait *w)
 {
-    expect(w->inbox == NULL || w->inbox == &d->inbox);
+    expect(w->ready_queue == NULL || w->ready_queue == &d->ready_queue);
     (void)d;
     dns_cache_leave(w);
 }

@@ -4,7 +4,7 @@
  *
  * The hard thing is that one question may have askers on every worker (single flight). The worker
  * that asks owns the flight; the others park their dns_wait in the cache's entry and are woken
- * through their own mailbox. A dns_wait is therefore only touched under locks (table in
+ * through their own call queue. A dns_wait is therefore only touched under locks (table in
  * dns_cache.h) until `done` runs or dns_cancel has returned, both on its owner's thread.
  *
  * How long an answer lives: TTL clamped to 1 s to 5 min (no address or no such name: 1 to 30 s,
@@ -75,18 +75,18 @@ struct dns_answer {
     struct addr addr[DNS_ADDRESSES];
 };
 
-struct dns_inbox;
+struct dns_ready;
 struct dns_shard;
 
 /* Embedded in the asker's object; `done` is the asker's, the rest is written here. Zeroed memory
  * with done set is ready for dns_lookup, and for dns_cancel. */
 struct dns_wait {
-    struct list link; /* in an entry's or an inbox's list */
+    struct list link; /* in an entry's or an ready queue's list */
     void (*done)(struct dns_wait *);
     struct dns_answer answer;
-    struct dns_inbox *inbox; /* of its worker; NULL: waits for nothing */
-    struct dns_shard *shard; /* whose lock guards it while parked */
-    bool ready;              /* moved from the entry to the inbox */
+    struct dns_ready *ready_queue; /* of its worker; NULL: waits for nothing */
+    struct dns_shard *shard;       /* whose lock guards it while parked */
+    bool ready;                    /* moved from the entry to the ready_queue */
 };
 
 /* True: w->answer is filled now (hosts, cache, also negative) and done is not called. False:

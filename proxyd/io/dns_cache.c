@@ -246,9 +246,9 @@ static void answer(const struct dns_entry *e, u64 now, struct dns_answer *out)
 
 /* ---- looking up ---- */
 
-static void park(struct dns_entry *e, struct dns_inbox *inbox, struct dns_wait *w)
+static void park(struct dns_entry *e, struct dns_ready *ready_queue, struct dns_wait *w)
 {
-    w->inbox = inbox;
+    w->ready_queue = ready_queue;
     w->shard = e->shard;
     w->ready = false;
     list_push_back(&e->waiters, &w->link);
@@ -266,7 +266,7 @@ static enum dns_found refused(const struct dns_entry *e, u64 now, struct dns_wai
 }
 
 static enum dns_found find_locked(struct dns_entry *e, u64 now, bool may_ask,
-                                  struct dns_inbox *inbox, struct dns_wait *w)
+                                  struct dns_ready *ready_queue, struct dns_wait *w)
 {
     bool fresh = now < e->fresh_until;
     bool may_fly = may_ask && !e->asking;
@@ -279,13 +279,14 @@ static enum dns_found find_locked(struct dns_entry *e, u64 now, bool may_ask,
     }
     if (!e->asking && !may_ask)
         return refused(e, now, w);
-    park(e, inbox, w);
+    park(e, ready_queue, w);
     e->asking = true;
     return may_fly ? DNS_PARKED_ASK : DNS_PARKED;
 }
 
 enum dns_found dns_cache_find(struct dns_shared *s, struct slice name, u64 now_ms, bool may_ask,
-                              struct dns_inbox *inbox, struct dns_wait *w, struct dns_entry **entry)
+                              struct dns_ready *ready_queue, struct dns_wait *w,
+                              struct dns_entry **entry)
 {
     u64 hash = hash64(hash_process_key(), name.p, name.n);
     struct dns_shard *d = shard_of(s, hash);
@@ -293,9 +294,9 @@ enum dns_found dns_cache_find(struct dns_shared *s, struct slice name, u64 now_m
     pthread_mutex_lock(&d->lock);
     struct dns_entry *e = *slot_of(d, hash, name);
     if (e) {
-        found = find_locked(e, now_ms, may_ask, inbox, w);
+        found = find_locked(e, now_ms, may_ask, ready_queue, w);
     } else if (may_ask && (e = new_entry(d, hash, name)) != NULL) {
-        found = find_locked(e, now_ms, true, inbox, w);
+        found = find_locked(e, now_ms, true, ready_queue, w);
         e->used = false; /* asked for once is not yet worth sparing */
     } else {
         found = refused(NULL, now_ms, w);
@@ -307,10 +308,10 @@ enum dns_found dns_cache_find(struct dns_shared *s, struct slice name, u64 now_m
 
 /* ---- news ---- */
 
-/* Into the inbox of its worker, whose letter is posted unless it is on its way. */
+/* Into the queue of finished waits of its worker, whose call is posted unless it is on its way. */
 static void wake(struct dns_wait *w)
 {
-    struct dns_inbox *in = w->inbox;
+    struct dns_ready *in = w->ready_queue;
     w->ready = true;
     pthread_mutex_lock(&in->lock);
     list_push_back(&in->ready, &w->link);
@@ -318,7 +319,7 @@ static void wake(struct dns_wait *w)
     in->posted = true;
     pthread_mutex_unlock(&in->lock);
     if (post)
-        loop_post(in->loop, &in->letter);
+        loop_post(in->loop, &in->call);
 }
 
 static void set_addresses(struct dns_entry *e, const u8 *ips, u8 n6, u8 n4)
@@ -394,7 +395,7 @@ void dns_cache_store(struct dns_shared *s, struct dns_entry *e, const struct dns
 
 void dns_cache_leave(struct dns_wait *w)
 {
-    struct dns_inbox *in = w->inbox;
+    struct dns_ready *in = w->ready_queue;
     if (in == NULL)
         return;
     pthread_mutex_lock(&w->shard->lock);
@@ -406,35 +407,35 @@ void dns_cache_leave(struct dns_wait *w)
         list_remove(&w->link);
     }
     pthread_mutex_unlock(&w->shard->lock);
-    w->inbox = NULL;
+    w->ready_queue = NULL;
 }
 
-static void forget_waiters(struct dns_entry *e, const struct dns_inbox *inbox)
+static void forget_waiters(struct dns_entry *e, const struct dns_ready *ready_queue)
 {
     for (struct list *n = e->waiters.next, *next; n != &e->waiters; n = next) {
         struct dns_wait *w = container_of(n, struct dns_wait, link);
         next = n->next;
-        if (w->inbox != inbox)
+        if (w->ready_queue != ready_queue)
             continue;
         list_remove(n);
-        w->inbox = NULL;
+        w->ready_queue = NULL;
     }
 }
 
-void dns_cache_forget(struct dns_shared *s, struct dns_inbox *inbox)
+void dns_cache_forget(struct dns_shared *s, struct dns_ready *ready_queue)
 {
     for (unsigned i = 0; i < SHARDS; i++) {
         struct dns_shard *d = &s->shard[i];
         pthread_mutex_lock(&d->lock);
         for (struct list *n = d->ages.next; n != &d->ages; n = n->next)
-            forget_waiters(container_of(n, struct dns_entry, age), inbox);
+            forget_waiters(container_of(n, struct dns_entry, age), ready_queue);
         pthread_mutex_unlock(&d->lock);
     }
     struct list *n;
-    pthread_mutex_lock(&inbox->lock);
-    while ((n = list_pop(&inbox->ready)) != NULL)
-        container_of(n, struct dns_wait, link)->inbox = NULL;
-    pthread_mutex_unlock(&inbox->lock);
+    pthread_mutex_lock(&ready_queue->lock);
+    while ((n = list_pop(&ready_queue->ready)) != NULL)
+        container_of(n, struct dns_wait, link)->ready_queue = NULL;
+    pthread_mutex_unlock(&ready_queue->lock);
 }
 
 void dns_cache_prefer(struct dns_shared *s, struct slice name, u64 now_ms, sa_family_t family)

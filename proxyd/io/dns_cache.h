@@ -5,7 +5,8 @@
  *   lock                guards                                                taken
  *   shard->lock         its entries; a dns_wait while parked; wait->ready     first
  *   hosts_file->lock    the pointer to the hosts table (hosts.h)              alone
- *   inbox->lock         its ready list and `posted`; a dns_wait in that list  inside a shard's
+ *   ready_queue->lock         its ready list and `posted`; a dns_wait in that list  inside a
+ *                             shard's
  *
  * Who may free: an entry only the evicting inserter, under its shard's lock, and never while its
  * flight is under way (`asking`); the flight's owner may therefore keep the pointer until it has
@@ -40,11 +41,11 @@ static inline bool dns_not_heard(enum fault f)
 }
 
 /* Where a worker's finished waits are put down. */
-struct dns_inbox {
+struct dns_ready {
     pthread_mutex_t lock;
     struct list ready;
-    bool posted; /* the letter is in the mailbox or being opened */
-    struct letter letter;
+    bool posted; /* the call is in the queue or running */
+    struct call call;
     struct loop *loop;
 };
 
@@ -72,7 +73,7 @@ const struct dns_conf_io *dns_cache_conf(const struct dns_shared *s);
 
 /* may_ask: the caller has room for one more flight. */
 enum dns_found dns_cache_find(struct dns_shared *s, struct slice name, u64 now_ms, bool may_ask,
-                              struct dns_inbox *inbox, struct dns_wait *w,
+                              struct dns_ready *ready_queue, struct dns_wait *w,
                               struct dns_entry **entry);
 /* Puts news into the entry and wakes everybody who waits for it. over: the flight has ended, the
  * pointer is no longer the caller's. */
@@ -80,8 +81,8 @@ void dns_cache_store(struct dns_shared *s, struct dns_entry *e, const struct dns
                      u64 now_ms, bool over);
 /* Takes w out of whatever list it is in. */
 void dns_cache_leave(struct dns_wait *w);
-/* Takes out every wait of this inbox; afterwards nobody posts to it. */
-void dns_cache_forget(struct dns_shared *s, struct dns_inbox *inbox);
+/* Takes out every wait of this ready_queue; afterwards nobody posts to it. */
+void dns_cache_forget(struct dns_shared *s, struct dns_ready *ready_queue);
 void dns_cache_prefer(struct dns_shared *s, struct slice name, u64 now_ms, sa_family_t family);
 /* Constant while the flight is under way. */
 struct slice dns_entry_name(const struct dns_entry *e);

@@ -125,19 +125,19 @@ void loop_wake(struct loop *l)
 
 /* The box being non-empty before means somebody else's wake-up is on its way. The sleeper sets
  * `sleeping` and looks at the box once more before it sleeps, both sequentially consistent, so
- * either it sees the letter or we see it sleeping. */
-void loop_post(struct loop *l, struct letter *letter)
+ * either it sees the call or we see it sleeping. */
+void loop_post(struct loop *l, struct call *call)
 {
-    if (mail_post(&l->mail, letter) && atomic_load(&l->sleeping))
+    if (call_post(&l->calls, call) && atomic_load(&l->sleeping))
         loop_wake(l);
 }
 
-static void open_mail(struct loop *l)
+static void run_calls(struct loop *l)
 {
-    struct letter *m = mail_take(&l->mail);
+    struct call *m = call_take(&l->calls);
     while (m) {
-        struct letter *next = m->next;
-        m->open(m, l->context);
+        struct call *next = m->next;
+        m->run(m, l->context);
         m = next;
     }
 }
@@ -186,7 +186,7 @@ static int sleep_for_events(struct loop *l, struct epoll_event *events, u32 most
     u32 ms = l->queue ? 0 : wheel_wait(&l->wheel, loop_ms(l), most_ms);
     if (ms) {
         atomic_store(&l->sleeping, true);
-        if (atomic_load(&l->mail.top) != NULL)
+        if (atomic_load(&l->calls.top) != NULL)
             ms = 0;
     }
     int n = epoll_wait(l->epoll, events, BATCH, (int)ms);
@@ -206,7 +206,7 @@ void loop_turn(struct loop *l, u32 most_ms)
         io->ready |= ready_bits(events[i].events);
         io->on_ready(io);
     }
-    open_mail(l);
+    run_calls(l);
     run_queue(l);
     wheel_run(&l->wheel, loop_ms(l));
     if (l->end_of_turn)

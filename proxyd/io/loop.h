@@ -1,21 +1,22 @@
 /*
- * One thread's event loop: edge-triggered epoll, a ready queue, a timer wheel and a mailbox.
+ * One thread's event loop: edge-triggered epoll, a ready queue, a timer wheel and a queue of
+ * posted calls.
  *
  * Every descriptor is registered once, for both directions, and never modified: nothing on the path
  * of a warm request calls epoll_ctl. The hard thing is what edge triggering asks of the callers:
  * `ready` bits stay set until a read or write has really met EAGAIN (a short read counts, see
  * sock_recv), and whoever stops before that must come back through loop_again.
  *
- * A turn: mail, ready queue, timers, graveyard, epoll_wait. Memory of a closed io stays until the
- * end of the turn (loop_bury), so that an event of the same batch never meets freed memory.
- * All functions but loop_post and loop_wake belong to the loop's own thread.
+ * A turn: posted calls, ready queue, timers, graveyard, epoll_wait. Memory of a closed io stays
+ * until the end of the turn (loop_bury), so that an event of the same batch never meets freed
+ * memory. All functions but loop_post and loop_wake belong to the loop's own thread.
  */
 #ifndef IO_LOOP_H
 #define IO_LOOP_H
 
 #include "base/clock.h"
 #include "base/list.h"
-#include "base/mail.h"
+#include "base/call.h"
 #include "base/wheel.h"
 
 enum io_ready {
@@ -45,14 +46,14 @@ struct loop {
     int epoll, wake; /* wake: eventfd */
     struct clock now;
     struct wheel wheel;
-    struct mailbox mail;
+    struct call_queue calls;
     _Atomic bool sleeping; /* in or about to enter epoll_wait */
     bool stop;
     struct io wake_io;
     struct io *queue, **queue_end;
     u32 queued; /* length of the queue */
     struct grave *graves;
-    void *context; /* given to letters and graves: the owner of the loop */
+    void *context; /* given to posted calls and graves: the owner of the loop */
     void (*end_of_turn)(struct loop *);
 };
 
@@ -74,8 +75,8 @@ void loop_again(struct loop *l, struct io *io);
 /* bury(g) runs at the end of this turn. */
 void loop_bury(struct loop *l, struct grave *g, void (*bury)(struct grave *, void *context));
 
-/* From any thread: runs letter->open(letter, l->context) on the loop's thread. */
-void loop_post(struct loop *l, struct letter *letter);
+/* From any thread: runs call->run(call, l->context) on the loop's thread. */
+void loop_post(struct loop *l, struct call *call);
 /* From any thread: ends a sleep. */
 void loop_wake(struct loop *l);
 

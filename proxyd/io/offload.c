@@ -33,9 +33,9 @@ static struct offload_job *next_job(struct offload *o)
     return job;
 }
 
-static void come_back(struct letter *l, void *receiver)
+static void come_back(struct call *l, void *receiver)
 {
-    struct offload_job *job = container_of(l, struct offload_job, letter);
+    struct offload_job *job = container_of(l, struct offload_job, call);
     (void)receiver;
     job->done(job);
 }
@@ -49,8 +49,8 @@ static void *serve(void *arg)
         struct loop *back = job->loop; /* run may end the job's memory when nobody waits for it */
         job->run(job);
         if (back) {
-            job->letter.open = come_back;
-            loop_post(back, &job->letter);
+            job->call.run = come_back;
+            loop_post(back, &job->call);
         }
     }
     pthread_mutex_lock(&o->lock);

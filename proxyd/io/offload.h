@@ -1,7 +1,7 @@
 /*
  * The one pool of threads for what may block: files, and later password hashes, directory
  * look-ups and disk reads of the cache. A job is intrusive memory of the asker's; it runs on some
- * thread of the pool and comes back as a letter to the loop that asked, or ends there.
+ * thread of the pool and comes back as a call posted to the loop that asked, or ends there.
  */
 #ifndef IO_OFFLOAD_H
 #define IO_OFFLOAD_H
@@ -15,7 +15,7 @@ struct offload_job {
     void (*run)(struct offload_job *);  /* on a thread of the pool */
     void (*done)(struct offload_job *); /* on the loop's thread; NULL with loop NULL */
     struct loop *loop;                  /* who asked; NULL: nobody waits for the end */
-    struct letter letter;
+    struct call call;
 };
 
 /* Starts `threads` threads; jobs beyond `most` waiting are refused. */

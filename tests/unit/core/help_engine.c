@@ -272,7 +272,7 @@ int rig_tear_down(void **state)
 static bool has_news(const struct loop *l)
 {
     struct pollfd p = { .fd = l->epoll, .events = POLLIN };
-    return l->queue || atomic_load(&l->mail.top) || poll(&p, 1, 0) > 0;
+    return l->queue || atomic_load(&l->calls.top) || poll(&p, 1, 0) > 0;
 }
 
 void rig_turn(void)

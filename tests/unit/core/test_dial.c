@@ -285,7 +285,7 @@ static void fail_attempt(void)
     fail_msg("nothing connects");
 }
 
-static void open_nothing(struct letter *l, void *receiver)
+static void open_nothing(struct call *l, void *receiver)
 {
     (void)l;
     (void)receiver;
@@ -299,15 +299,15 @@ static void a_late_family_and_a_failure(void **state)
     static const char *const silent[] = { "::1" };
     struct dns_news v6 = { .n6 = 1, .ttl = 1, .ips = { [15] = 1 } };
     struct dns_news v4 = { .n4 = 1, .ttl = 1, .ips = { 127, 0, 0, 1 } };
-    struct dns_inbox inbox = { .loop = &rig.worker->loop, .letter.open = open_nothing };
+    struct dns_ready ready_queue = { .loop = &rig.worker->loop, .call.run = open_nothing };
     struct dns_wait wait;
     struct dns_entry *e;
-    pthread_mutex_init(&inbox.lock, NULL);
-    list_init(&inbox.ready);
+    pthread_mutex_init(&ready_queue.lock, NULL);
+    list_init(&ready_queue.ready);
     int origin = rig_origin();
     silence(silent, 1);
     assert_int_equal(dns_cache_find(rig.engine.dns, SLICE("half.test"), worker_ms(rig.worker), true,
-                                    &inbox, &wait, &e),
+                                    &ready_queue, &wait, &e),
                      DNS_PARKED_ASK);
     dns_cache_store(rig.engine.dns, e, &v6, worker_ms(rig.worker), false);
     struct xchg *x = asking("half.test");
@@ -320,7 +320,7 @@ static void a_late_family_and_a_failure(void **state)
     assert_int_equal(rig_count(STAT_dns_lookups_total), asked);
     dns_cache_store(rig.engine.dns, e, &v4, worker_ms(rig.worker), true);
     assert_begins(rig_hears(rig_accept(origin)), "GET / ");
-    pthread_mutex_destroy(&inbox.lock);
+    pthread_mutex_destroy(&ready_queue.lock);
 }
 
 static void given_up_while_connecting(void **state)

@@ -62,7 +62,7 @@ static void await_stopped(void)
 
 static _Atomic int answered;
 
-static void answer(struct letter *l, void *receiver)
+static void answer(struct call *l, void *receiver)
 {
     (void)l;
     (void)receiver;
@@ -72,7 +72,7 @@ static void answer(struct letter *l, void *receiver)
 /* The worker turns: it has done what it does before its first turn. */
 static void await_turning(struct worker *w)
 {
-    struct letter question = { .open = answer };
+    struct call question = { .run = answer };
     answered = 0;
     loop_post(&w->loop, &question);
     while (answered == 0)

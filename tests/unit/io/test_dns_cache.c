@@ -13,12 +13,12 @@
 
 static struct dns_shared *cache;
 static struct loop loop;
-static struct dns_inbox inbox;
+static struct dns_ready ready_queue;
 static struct dns_wait wait;
 static struct dns_entry *entry;
 static u64 now;
 
-static void on_letter(struct letter *l, void *receiver)
+static void on_call(struct call *l, void *receiver)
 {
     (void)l;
     (void)receiver;
@@ -30,10 +30,10 @@ static int set_up(void **state)
     struct dns_conf_io conf = { .search = SLICE("corp.example") };
     cache = dns_cache_of_conf(&conf);
     must(loop_init(&loop, NULL));
-    inbox = (struct dns_inbox){ .lock = PTHREAD_MUTEX_INITIALIZER, .loop = &loop };
-    inbox.letter.open = on_letter;
-    list_init(&inbox.ready);
-    wait = (struct dns_wait){ .inbox = NULL };
+    ready_queue = (struct dns_ready){ .lock = PTHREAD_MUTEX_INITIALIZER, .loop = &loop };
+    ready_queue.call.run = on_call;
+    list_init(&ready_queue.ready);
+    wait = (struct dns_wait){ .ready_queue = NULL };
     now = 1000000;
     return 0;
 }
@@ -48,7 +48,7 @@ static int tear_down(void **state)
 
 static enum dns_found find(const char *name)
 {
-    return dns_cache_find(cache, slice_of(name), now, true, &inbox, &wait, &entry);
+    return dns_cache_find(cache, slice_of(name), now, true, &ready_queue, &wait, &entry);
 }
 
 static struct dns_news addresses(u8 last, u32 ttl)
@@ -71,10 +71,10 @@ static void fails(struct dns_entry *e, enum fault f)
 static void take_ready(struct dns_wait *w)
 {
     assert_true(w->ready);
-    assert_ptr_equal(list_pop(&inbox.ready), &w->link);
-    w->inbox = NULL;
-    inbox.posted = false;
-    mail_take(&loop.mail);
+    assert_ptr_equal(list_pop(&ready_queue.ready), &w->link);
+    w->ready_queue = NULL;
+    ready_queue.posted = false;
+    call_take(&loop.calls);
 }
 
 static void learn(const char *name, u8 last, u32 ttl)
@@ -239,7 +239,8 @@ static void one_asks_the_others_wait(void **state)
     static struct dns_wait w[N];
     struct dns_entry *first = NULL;
     for (unsigned i = 0; i < N; i++) {
-        enum dns_found f = dns_cache_find(cache, SLICE("a"), now, true, &inbox, &w[i], &entry);
+        enum dns_found f =
+            dns_cache_find(cache, SLICE("a"), now, true, &ready_queue, &w[i], &entry);
         assert_int_equal(f, i ? DNS_PARKED : DNS_PARKED_ASK);
         first = i ? first : entry;
         assert_ptr_equal(first, entry);
@@ -250,7 +251,7 @@ static void one_asks_the_others_wait(void **state)
     dns_cache_leave(&w[5]); /* woken, not yet told */
     dns_cache_leave(&w[5]);
     unsigned woken = 0;
-    for (struct list *n; (n = list_pop(&inbox.ready)) != NULL; woken++) {
+    for (struct list *n; (n = list_pop(&ready_queue.ready)) != NULL; woken++) {
         struct dns_wait *x = container_of(n, struct dns_wait, link);
         assert_true(x != &w[3] && x != &w[5]);
         assert_int_equal(x->answer.addr[0].ip[3], 9);
@@ -264,21 +265,21 @@ static void one_asks_the_others_wait(void **state)
 static void refused_without_room_for_a_flight(void **state)
 {
     (void)state;
-    assert_int_equal(dns_cache_find(cache, SLICE("a"), now, false, &inbox, &wait, &entry),
+    assert_int_equal(dns_cache_find(cache, SLICE("a"), now, false, &ready_queue, &wait, &entry),
                      DNS_REFUSED);
     assert_int_equal(wait.answer.fault, FAULT_dns_failure);
     assert_int_equal(dns_shared_names(cache), 0); /* leaves nothing behind */
     learn("a", 1, 10);
     now += 9500;
-    assert_int_equal(dns_cache_find(cache, SLICE("a"), now, false, &inbox, &wait, &entry),
+    assert_int_equal(dns_cache_find(cache, SLICE("a"), now, false, &ready_queue, &wait, &entry),
                      DNS_FOUND);
     now += 1000;
-    assert_int_equal(dns_cache_find(cache, SLICE("a"), now, false, &inbox, &wait, &entry),
+    assert_int_equal(dns_cache_find(cache, SLICE("a"), now, false, &ready_queue, &wait, &entry),
                      DNS_REFUSED);
     assert_is(1, true);
     assert_int_equal(find("a"), DNS_PARKED_ASK);
-    struct dns_wait second = { .inbox = NULL };
-    assert_int_equal(dns_cache_find(cache, SLICE("a"), now, false, &inbox, &second, &entry),
+    struct dns_wait second = { .ready_queue = NULL };
+    assert_int_equal(dns_cache_find(cache, SLICE("a"), now, false, &ready_queue, &second, &entry),
                      DNS_PARKED);
     dns_cache_leave(&second);
     dns_cache_leave(&wait);
@@ -331,11 +332,11 @@ static void bounded_and_scan_resistant(void **state)
     static struct dns_wait flying;
     struct dns_entry *flight;
     char name[64];
-    dns_cache_find(cache, SLICE("flying"), now, true, &inbox, &flying, &flight);
+    dns_cache_find(cache, SLICE("flying"), now, true, &ready_queue, &flying, &flight);
     learn("in.use", 1, 300);
     for (unsigned i = 0; i < 3 * DNS_CACHE_NAMES; i++) {
         snprintf(name, sizeof name, "scan%u.test", i);
-        dns_cache_find(cache, slice_of(name), now, true, &inbox, &wait, &entry);
+        dns_cache_find(cache, slice_of(name), now, true, &ready_queue, &wait, &entry);
         dns_cache_leave(&wait);
         store(entry, addresses(1, 300));
         if (i % 100 == 0)
@@ -360,7 +361,7 @@ static void long_names_and_many_addresses_count(void **state)
         memset(name, 'x', sizeof name);
         int n = snprintf(name, sizeof name, "%u", i);
         name[n] = 'x';
-        dns_cache_find(cache, (struct slice){ name, 250 }, now, true, &inbox, &wait, &entry);
+        dns_cache_find(cache, (struct slice){ name, 250 }, now, true, &ready_queue, &wait, &entry);
         dns_cache_leave(&wait);
         store(entry, news);
     }

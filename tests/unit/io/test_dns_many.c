@@ -283,7 +283,7 @@ static void freed_with_askers_parked(void **state)
     assert_false(begin(&w, &a, "quick.test"));
     assert_false(begin(&second, ready, "quick.test"));
     turn_until(&w, &a);
-    assert_true(ready->wait.ready); /* in the inbox, its letter posted */
+    assert_true(ready->wait.ready); /* in the ready_queue, its letter posted */
     lookup_worker_stop(&second);
     assert_int_equal(parked->calls + ready->calls, 0);
     free(parked);

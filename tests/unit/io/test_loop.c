@@ -299,14 +299,14 @@ static void timers_end_the_sleep(void **state)
 enum { SENDERS = 3, LETTERS = 20000 };
 static unsigned opened;
 struct note {
-    struct letter letter;
+    struct call call;
     pthread_t expected;
 };
 static struct note notes[SENDERS][LETTERS];
 
-static void on_letter(struct letter *l, void *receiver)
+static void on_call(struct call *l, void *receiver)
 {
-    struct note *n = container_of(l, struct note, letter);
+    struct note *n = container_of(l, struct note, call);
     assert_ptr_equal(receiver, &loop);
     assert_true(pthread_equal(pthread_self(), n->expected));
     if (++opened == SENDERS * LETTERS)
@@ -317,7 +317,7 @@ static void *post_all(void *arg)
 {
     struct note *own = arg;
     for (unsigned i = 0; i < LETTERS; i++) {
-        loop_post(&loop, &own[i].letter);
+        loop_post(&loop, &own[i].call);
         if (i % 97 == 0) /* lets the loop fall asleep now and then */
             usleep(200);
     }
@@ -325,15 +325,14 @@ static void *post_all(void *arg)
 }
 
 /* A lost wake-up shows as a sleep of a second. */
-static void letters_from_threads_wake_the_sleeper(void **state)
+static void calls_from_threads_wake_the_sleeper(void **state)
 {
     (void)state;
     pthread_t thread[SENDERS];
     opened = 0;
     for (unsigned s = 0; s < SENDERS; s++)
         for (unsigned i = 0; i < LETTERS; i++)
-            notes[s][i] =
-                (struct note){ .letter = { .open = on_letter }, .expected = pthread_self() };
+            notes[s][i] = (struct note){ .call = { .run = on_call }, .expected = pthread_self() };
     u64 t0 = clock_us(CLOCK_MONOTONIC);
     for (unsigned s = 0; s < SENDERS; s++)
         assert_int_equal(pthread_create(&thread[s], NULL, post_all, notes[s]), 0);
@@ -371,12 +370,12 @@ static void wake_ends_a_sleep(void **state)
 static void at_end(struct loop *l)
 {
     static struct note n;
-    n = (struct note){ .letter = { .open = on_letter }, .expected = pthread_self() };
+    n = (struct note){ .call = { .run = on_call }, .expected = pthread_self() };
     l->end_of_turn = NULL;
-    loop_post(l, &n.letter);
+    loop_post(l, &n.call);
 }
 
-static void own_letters_do_not_sleep(void **state)
+static void own_calls_do_not_sleep(void **state)
 {
     (void)state;
     opened = 0;
@@ -404,9 +403,9 @@ int main(void)
         TEST(level_comes_until_it_is_gone),
         TEST(moves_to_another_loop),
         TEST(timers_end_the_sleep),
-        TEST(letters_from_threads_wake_the_sleeper),
+        TEST(calls_from_threads_wake_the_sleeper),
         TEST(wake_ends_a_sleep),
-        TEST(own_letters_do_not_sleep),
+        TEST(own_calls_do_not_sleep),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

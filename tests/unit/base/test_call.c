@@ -1,5 +1,5 @@
 /* The mailbox under many senders: nothing lost, nothing twice, each sender's order kept. */
-#include "base/mail.h"
+#include "base/call.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -12,11 +12,11 @@
 enum { SENDERS = 4, LETTERS = 50000 };
 
 struct numbered {
-    struct letter letter;
+    struct call call;
     unsigned sender, number;
 };
 
-static struct mailbox box;
+static struct call_queue box;
 static struct numbered letters[SENDERS][LETTERS];
 static _Atomic unsigned found_empty;
 
@@ -24,7 +24,7 @@ static void *send_all(void *arg)
 {
     struct numbered *own = arg;
     for (unsigned i = 0; i < LETTERS; i++) {
-        if (mail_post(&box, &own[i].letter))
+        if (call_post(&box, &own[i].call))
             atomic_fetch_add(&found_empty, 1);
         if (i % 1024 == 0)
             sched_yield();
@@ -43,10 +43,10 @@ static void many_senders(void **state)
     for (unsigned s = 0; s < SENDERS; s++)
         assert_int_equal(pthread_create(&thread[s], NULL, send_all, letters[s]), 0);
     while (total < SENDERS * LETTERS) {
-        struct letter *l = mail_take(&box);
+        struct call *l = call_take(&box);
         takes += l != NULL;
         while (l) {
-            struct numbered *n = container_of(l, struct numbered, letter);
+            struct numbered *n = container_of(l, struct numbered, call);
             l = l->next;
             assert_int_equal(n->number, next[n->sender]);
             next[n->sender]++;
@@ -55,7 +55,7 @@ static void many_senders(void **state)
     }
     for (unsigned s = 0; s < SENDERS; s++)
         pthread_join(thread[s], NULL);
-    assert_null(mail_take(&box));
+    assert_null(call_take(&box));
     /* Every batch began with exactly one post that found the box empty. */
     assert_int_equal(atomic_load(&found_empty), takes);
 }
@@ -63,17 +63,17 @@ static void many_senders(void **state)
 static void order_and_emptiness(void **state)
 {
     (void)state;
-    struct mailbox m = { NULL };
+    struct call_queue m = { NULL };
     struct numbered n[3] = { { .number = 0 }, { .number = 1 }, { .number = 2 } };
-    assert_null(mail_take(&m));
-    assert_true(mail_post(&m, &n[0].letter));
-    assert_false(mail_post(&m, &n[1].letter));
-    assert_false(mail_post(&m, &n[2].letter));
-    struct letter *l = mail_take(&m);
+    assert_null(call_take(&m));
+    assert_true(call_post(&m, &n[0].call));
+    assert_false(call_post(&m, &n[1].call));
+    assert_false(call_post(&m, &n[2].call));
+    struct call *l = call_take(&m);
     for (unsigned i = 0; i < 3; i++, l = l->next)
-        assert_ptr_equal(l, &n[i].letter);
+        assert_ptr_equal(l, &n[i].call);
     assert_null(l);
-    assert_true(mail_post(&m, &n[0].letter));
+    assert_true(call_post(&m, &n[0].call));
 }
 
 int main(void)

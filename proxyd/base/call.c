@@ -1,8 +1,8 @@
-#include "base/mail.h"
+#include "base/call.h"
 
-bool mail_post(struct mailbox *box, struct letter *l)
+bool call_post(struct call_queue *box, struct call *l)
 {
-    struct letter *top = atomic_load_explicit(&box->top, memory_order_relaxed);
+    struct call *top = atomic_load_explicit(&box->top, memory_order_relaxed);
     do
         l->next = top;
     while (!atomic_compare_exchange_weak_explicit(&box->top, &top, l, memory_order_seq_cst,
@@ -10,14 +10,14 @@ bool mail_post(struct mailbox *box, struct letter *l)
     return top == NULL;
 }
 
-struct letter *mail_take(struct mailbox *box)
+struct call *call_take(struct call_queue *box)
 {
     if (atomic_load_explicit(&box->top, memory_order_relaxed) == NULL)
         return NULL;
-    struct letter *l = atomic_exchange_explicit(&box->top, NULL, memory_order_acquire);
-    struct letter *ordered = NULL;
+    struct call *l = atomic_exchange_explicit(&box->top, NULL, memory_order_acquire);
+    struct call *ordered = NULL;
     while (l) {
-        struct letter *next = l->next;
+        struct call *next = l->next;
         l->next = ordered;
         ordered = l;
         l = next;
