@@ -81,10 +81,10 @@ struct conn *conn_new_memory(struct worker *w, const struct stream_ops *ops, str
     return c;
 }
 
-static void bury_conn(struct grave *g, void *context)
+static void free_conn(struct deferred *g, void *context)
 {
     struct worker *w = context;
-    slab_give(&w->conns, container_of(g, struct conn, grave));
+    slab_give(&w->conns, container_of(g, struct conn, deferred));
 }
 
 static void dismantle(struct conn *c)
@@ -96,7 +96,7 @@ static void dismantle(struct conn *c)
     conn_unpin(c);
     buf_give(&w->bufs, &c->in);
     buf_give(&w->bufs, &c->out);
-    loop_bury(&w->loop, &c->grave, bury_conn);
+    loop_defer(&w->loop, &c->deferred, free_conn);
 }
 
 void conn_close(struct conn *c)

@@ -48,7 +48,7 @@ struct conn {
     union {
         struct list idle_link;    /* idle upstream: worker->idle_conns */
         struct list starved_link; /* client: worker->starved */
-        struct grave grave;
+        struct deferred deferred;
     };
     struct addr peer;
     u64 bytes_in, bytes_out;

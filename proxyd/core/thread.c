@@ -228,7 +228,7 @@ static void *run(void *arg)
         timer_set(&w->loop.wheel, &w->sweep_timer, worker_ms(w) + SWEEP_MS);
     loop_run(&w->loop);
     idle_drain(w);
-    loop_turn(&w->loop, 0); /* buries what the last turn closed */
+    loop_turn(&w->loop, 0); /* frees what the last turn closed */
     atomic_store(&w->done, true);
     return NULL;
 }

@@ -110,11 +110,11 @@ void loop_again(struct loop *l, struct io *io)
     l->queued++;
 }
 
-void loop_bury(struct loop *l, struct grave *g, void (*bury)(struct grave *, void *))
+void loop_defer(struct loop *l, struct deferred *g, void (*run)(struct deferred *, void *))
 {
-    g->bury = bury;
-    g->next = l->graves;
-    l->graves = g;
+    g->run = run;
+    g->next = l->deferred;
+    l->deferred = g;
 }
 
 void loop_wake(struct loop *l)
@@ -156,12 +156,12 @@ static void run_queue(struct loop *l)
     }
 }
 
-static void bury_dead(struct loop *l)
+static void free_deferred(struct loop *l)
 {
-    while (l->graves) {
-        struct grave *g = l->graves;
-        l->graves = g->next;
-        g->bury(g, l->context);
+    while (l->deferred) {
+        struct deferred *g = l->deferred;
+        l->deferred = g->next;
+        g->run(g, l->context);
     }
 }
 
@@ -201,7 +201,7 @@ void loop_turn(struct loop *l, u32 most_ms)
     clock_read(&l->now);
     for (int i = 0; i < n; i++) {
         struct io *io = events[i].data.ptr;
-        if (io->fd < 0) /* closed earlier in this batch; its memory lives until bury_dead */
+        if (io->fd < 0) /* closed earlier in this batch; its memory lives until free_deferred */
             continue;
         io->ready |= ready_bits(events[i].events);
         io->on_ready(io);
@@ -211,7 +211,7 @@ void loop_turn(struct loop *l, u32 most_ms)
     wheel_run(&l->wheel, loop_ms(l));
     if (l->end_of_turn)
         l->end_of_turn(l);
-    bury_dead(l);
+    free_deferred(l);
 }
 
 void loop_run(struct loop *l)

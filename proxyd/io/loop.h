@@ -7,9 +7,9 @@
  * `ready` bits stay set until a read or write has really met EAGAIN (a short read counts, see
  * sock_recv), and whoever stops before that must come back through loop_again.
  *
- * A turn: posted calls, ready queue, timers, graveyard, epoll_wait. Memory of a closed io stays
- * until the end of the turn (loop_bury), so that an event of the same batch never meets freed
- * memory. All functions but loop_post and loop_wake belong to the loop's own thread.
+ * A turn: posted calls, ready queue, timers, deferred frees, epoll_wait. Memory of a closed io
+ * stays until the end of the turn (loop_defer), so that an event of the same batch never meets
+ * freed memory. All functions but loop_post and loop_wake belong to the loop's own thread.
  */
 #ifndef IO_LOOP_H
 #define IO_LOOP_H
@@ -37,9 +37,9 @@ struct io {
     struct io *next_ready;
 };
 
-struct grave {
-    struct grave *next;
-    void (*bury)(struct grave *, void *context); /* runs after the batch */
+struct deferred {
+    struct deferred *next;
+    void (*run)(struct deferred *, void *context); /* runs after the batch */
 };
 
 struct loop {
@@ -52,8 +52,8 @@ struct loop {
     struct io wake_io;
     struct io *queue, **queue_end;
     u32 queued; /* length of the queue */
-    struct grave *graves;
-    void *context; /* given to posted calls and graves: the owner of the loop */
+    struct deferred *deferred;
+    void *context; /* given to posted calls and deferred: the owner of the loop */
     void (*end_of_turn)(struct loop *);
 };
 
@@ -72,8 +72,8 @@ void loop_remove(struct loop *l, struct io *io);
 void loop_close(struct loop *l, struct io *io);
 /* Calls io->on_ready again in the next turn, without waiting for an event. */
 void loop_again(struct loop *l, struct io *io);
-/* bury(g) runs at the end of this turn. */
-void loop_bury(struct loop *l, struct grave *g, void (*bury)(struct grave *, void *context));
+/* run(g) runs at the end of this turn. */
+void loop_defer(struct loop *l, struct deferred *g, void (*run)(struct deferred *, void *context));
 
 /* From any thread: runs call->run(call, l->context) on the loop's thread. */
 void loop_post(struct loop *l, struct call *call);

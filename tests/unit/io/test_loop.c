@@ -1,4 +1,4 @@
-/* The loop on real sockets: edge semantics, again, graves, timers, letters from other threads. */
+/* The loop on real sockets: edge semantics, again, deferred, timers, letters from other threads. */
 #include "io/loop.h"
 
 #include <errno.h>
@@ -187,15 +187,15 @@ static void closing_takes_out_of_the_queue(void **state)
 
 struct mortal {
     struct end end;
-    struct grave grave;
+    struct deferred deferred;
 };
 static unsigned buried;
 
-static void on_bury(struct grave *g, void *context)
+static void on_deferred(struct deferred *g, void *context)
 {
     assert_ptr_equal(context, &loop);
     buried++;
-    free(container_of(g, struct mortal, grave));
+    free(container_of(g, struct mortal, deferred));
 }
 
 static void kill_other(struct end *e)
@@ -204,12 +204,12 @@ static void kill_other(struct end *e)
     if (e->other == NULL)
         return;
     loop_close(&loop, &m->end.io);
-    loop_bury(&loop, &m->grave, on_bury);
+    loop_defer(&loop, &m->deferred, on_deferred);
     e->other = NULL;
     assert_int_equal(buried, 0); /* not before the batch is over */
 }
 
-static void graves_open_after_the_batch(void **state)
+static void deferred_run_after_the_batch(void **state)
 {
     (void)state;
     int fd[2];
@@ -399,7 +399,7 @@ int main(void)
         TEST(again_runs_next_turn_once),
         TEST(closing_another_of_the_same_batch),
         TEST(closing_takes_out_of_the_queue),
-        TEST(graves_open_after_the_batch),
+        TEST(deferred_run_after_the_batch),
         TEST(level_comes_until_it_is_gone),
         TEST(moves_to_another_loop),
         TEST(timers_end_the_sleep),
