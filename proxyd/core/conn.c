@@ -225,7 +225,7 @@ enum sock_result conn_fill(struct conn *c)
         note_read_size(c, room, got);
         return SOCK_OK;
     case SOCK_END: c->eof = true; break;
-    case SOCK_ERROR: c->broken = true; break;
+    case SOCK_ERROR: c->read_failed = true; break;
     case SOCK_AGAIN: break;
     }
     conn_drop_in(c);
@@ -255,7 +255,7 @@ enum sock_result conn_send(struct conn *c, struct slice more, size_t *taken)
         size_t sent = 0;
         enum sock_result r = stream_sendv(&c->stream, v, n, &sent);
         if (r != SOCK_OK) {
-            c->deaf = r == SOCK_ERROR;
+            c->write_failed = r == SOCK_ERROR;
             return r;
         }
         c->bytes_out += sent;

@@ -55,11 +55,11 @@ struct conn {
     u32 requests;               /* begun on this connection */
     struct head_scan head_scan; /* of the incomplete head in `in` */
     u8 serves, wait;
-    u8 full_reads; /* reads in a row that filled the buffer: promotes its class */
-    u8 in_class;   /* class for the next `in` */
-    bool eof;      /* the peer sent its last byte */
-    bool broken;   /* reading failed: the connection is dead */
-    bool deaf;     /* writing failed: the peer takes no more, but may still have spoken */
+    u8 full_reads;     /* reads in a row that filled the buffer: promotes its class */
+    u8 in_class;       /* class for the next `in` */
+    bool eof;          /* the peer sent its last byte */
+    bool read_failed;  /* reading failed: the connection is dead */
+    bool write_failed; /* writing failed: the peer takes no more, but may still have spoken */
     bool
         refilled; /* read again since `pin` was set: the pinned bytes are no longer all there was */
     bool starved; /* found no memory at its last try; it stands in line or is about to try */
@@ -121,7 +121,7 @@ static inline void conn_wait_nothing(struct conn *c)
 /* One small compare: may a read yield something? */
 static inline bool conn_readable(const struct conn *c)
 {
-    return (c->stream.io.ready & IO_IN) && !c->eof && !c->broken;
+    return (c->stream.io.ready & IO_IN) && !c->eof && !c->read_failed;
 }
 
 #endif

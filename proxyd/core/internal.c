@@ -9,7 +9,7 @@
 struct ear {
     struct stream stream; /* never registered */
     const struct internal_asker *asker;
-    bool deaf;
+    bool write_failed;
 };
 
 static enum sock_result memory_recv(struct stream *s, void *p, size_t n, size_t *got)
@@ -27,9 +27,9 @@ static enum sock_result memory_sendv(struct stream *s, const struct iovec *v, un
     struct ear *e = container_of(s->below, struct ear, stream);
     *sent = 0;
     for (unsigned i = 0; i < nv; i++) {
-        if (e->deaf ||
+        if (e->write_failed ||
             !e->asker->bytes(e->asker->self, (struct slice){ v[i].iov_base, v[i].iov_len })) {
-            e->deaf = true;
+            e->write_failed = true;
             return SOCK_ERROR;
         }
         *sent += v[i].iov_len;

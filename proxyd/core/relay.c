@@ -44,9 +44,9 @@ static enum relay_result pass_on(struct relay *r, struct slice run, enum fault *
 static enum relay_result read_on(struct relay *r)
 {
     struct conn *c = r->from->conn;
-    if (c->eof || c->broken) {
+    if (c->eof || c->read_failed) {
         /* A failed write takes a reset away, and an end is read in its place. */
-        if (!c->broken && !c->deaf && leg_ended(r->from) == BODY_END)
+        if (!c->read_failed && !c->write_failed && leg_ended(r->from) == BODY_END)
             return RELAY_DONE;
         return RELAY_SOURCE_FAULT;
     }

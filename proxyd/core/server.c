@@ -175,7 +175,7 @@ static void read_head(struct conn *c)
     for (;;) {
         if (c->in && buf_len(c->in) && try_head(c))
             return;
-        if (c->eof || c->broken) {
+        if (c->eof || c->read_failed) {
             ended(c);
             return;
         }
@@ -197,7 +197,7 @@ static void read_linger(struct conn *c)
             c->in->from = c->in->to;
     }
     conn_drop_in(c);
-    if (c->eof || c->broken)
+    if (c->eof || c->read_failed)
         client_close(c);
     else if (conn_readable(c) && !c->starved)
         loop_again(&c->worker->loop, &c->stream.io);
@@ -252,7 +252,7 @@ void h1_linger(struct conn *c)
     if (c->in)
         c->in->from = c->in->to;
     conn_drop_in(c);
-    if (c->eof || c->broken || c->worker->draining == DRAIN_NOW) {
+    if (c->eof || c->read_failed || c->worker->draining == DRAIN_NOW) {
         client_close(c);
         return;
     }

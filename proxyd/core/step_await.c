@@ -15,8 +15,8 @@ static enum step_result lost(struct xchg *x)
         retry_rewind(x);
         return xchg_go(x, STEP_dial);
     }
-    return xchg_fail(x, x->upstream.conn->broken || x->request_cut ? FAULT_upstream_reset
-                                                                   : FAULT_upstream_closed);
+    return xchg_fail(x, x->upstream.conn->read_failed || x->request_cut ? FAULT_upstream_reset
+                                                                        : FAULT_upstream_closed);
 }
 
 static enum head_result pass_interim(struct xchg *x)
@@ -98,7 +98,7 @@ enum step_result step_await(struct xchg *x)
         case HEAD_INTERIM: continue;
         case HEAD_NONE: break;
         }
-        if (upstream->eof || upstream->broken || (x->request_cut && !conn_readable(upstream)))
+        if (upstream->eof || upstream->read_failed || (x->request_cut && !conn_readable(upstream)))
             return lost(x);
         if (!conn_readable(upstream))
             return STEP_PARK;

@@ -13,7 +13,8 @@
 static bool upstream_reusable(const struct xchg *x)
 {
     const struct conn *c = x->upstream.conn;
-    bool quiet = (c->in == NULL || buf_len(c->in) == 0) && !c->eof && !c->broken && !c->deaf;
+    bool quiet =
+        (c->in == NULL || buf_len(c->in) == 0) && !c->eof && !c->read_failed && !c->write_failed;
     return quiet && x->fault == FAULT_NONE && x->upstream.keep && x->answered && !x->own_answer &&
            x->request_done && !x->request_cut && !(c->stream.io.ready & (IO_HUP | IO_ERROR)) &&
            !(c->stream.io.ready & IO_IN);
@@ -38,12 +39,12 @@ static void release_upstream(struct xchg *x)
 static void release_client(struct conn *c, bool whole, bool keep, bool until_close)
 {
     if (conn_is_internal(c)) {
-        internal_end(c, whole && !c->deaf);
+        internal_end(c, whole && !c->write_failed);
         return;
     }
     if (!whole && until_close)
         sock_abort(c->stream.io.fd);
-    if (c->broken || c->deaf) {
+    if (c->read_failed || c->write_failed) {
         client_close(c);
     } else if (!whole) {
         (void)conn_flush(c);

@@ -87,8 +87,8 @@ bool xchg_pump_request(struct xchg *x)
     default: return true;
     }
     x->client.keep = false;
-    x->fault = f != FAULT_NONE          ? f
-               : x->client.conn->broken ? FAULT_client_reset
-                                        : FAULT_client_closed;
+    x->fault = f != FAULT_NONE               ? f
+               : x->client.conn->read_failed ? FAULT_client_reset
+                                             : FAULT_client_closed;
     return false;
 }

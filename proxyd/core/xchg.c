@@ -50,7 +50,7 @@ enum step_result xchg_fail(struct xchg *x, enum fault f)
         x->fault = f;
     if (unlikely(x->worker->engine->conf->error.level == LEVEL_DEBUG))
         tell_failure(x);
-    bool silent = x->answered || x->client.conn->broken || fault_info(x->fault)->status == 0;
+    bool silent = x->answered || x->client.conn->read_failed || fault_info(x->fault)->status == 0;
     return xchg_go(x, silent ? STEP_finish : STEP_refuse);
 }
 
@@ -72,7 +72,7 @@ static void xchg_run(struct xchg *x)
 static bool client_gone(struct xchg *x)
 {
     struct conn *c = x->client.conn;
-    return c->broken || (c->stream.io.ready & IO_ERROR);
+    return c->read_failed || (c->stream.io.ready & IO_ERROR);
 }
 
 void xchg_wake(struct xchg *x)
@@ -80,7 +80,7 @@ void xchg_wake(struct xchg *x)
     if (x->running)
         return;
     if (unlikely(client_gone(x)) && x->step != STEP_finish) {
-        x->client.conn->broken = true;
+        x->client.conn->read_failed = true;
         xchg_fail(x, FAULT_client_reset);
     }
     xchg_run(x);
@@ -106,14 +106,14 @@ void xchg_expired(struct timer *t)
         if (refusing)
             xchg_go(x, STEP_finish);
         if (waits == WAITS_CLIENT_WRITE) /* whatever the fault was: it takes no more */
-            x->client.conn->deaf = true;
+            x->client.conn->write_failed = true;
     }
     xchg_run(x);
 }
 
 void xchg_cut(struct xchg *x)
 {
-    x->client.conn->broken = true;
+    x->client.conn->read_failed = true;
     xchg_fail(x, FAULT_draining);
     xchg_run(x);
 }

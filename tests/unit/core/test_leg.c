@@ -350,7 +350,7 @@ static void a_broken_sink(void **state)
     leg_announce_body(&l, BODY_UNTIL_CLOSE, 0);
     end.out_breaks = true;
     assert_int_equal(leg_write(&l, (struct slice){ run, sizeof run }, &taken), SOCK_ERROR);
-    assert_true(l.conn->deaf);
+    assert_true(l.conn->write_failed);
     done(&l);
 }
 

@@ -192,7 +192,7 @@ static void the_end_of_one_that_takes_no_more(void **state)
 {
     (void)state;
     start(BODY_UNTIL_CLOSE, 0, BODY_CHUNKED);
-    from.conn->deaf = true;
+    from.conn->write_failed = true;
     memory_feed(&from_end, SLICE("hello"));
     memory_feed_end(&from_end);
     assert_int_equal(run(SIZE_MAX), RELAY_SOURCE_FAULT);
