@@ -5,10 +5,10 @@
 #include "base/must.h"
 #include "core/server.h"
 
-/* What conn->stream.below points to: the asker takes the place of a lower stream. */
-struct ear {
+/* What conn->stream.below points to: the requester takes the place of a lower stream. */
+struct memory_end {
     struct stream stream; /* never registered */
-    const struct internal_asker *asker;
+    const struct requester *requester;
     bool write_failed;
 };
 
@@ -24,11 +24,12 @@ static enum sock_result memory_recv(struct stream *s, void *p, size_t n, size_t 
 static enum sock_result memory_sendv(struct stream *s, const struct iovec *v, unsigned nv,
                                      size_t *sent)
 {
-    struct ear *e = container_of(s->below, struct ear, stream);
+    struct memory_end *e = container_of(s->below, struct memory_end, stream);
     *sent = 0;
     for (unsigned i = 0; i < nv; i++) {
         if (e->write_failed ||
-            !e->asker->bytes(e->asker->self, (struct slice){ v[i].iov_base, v[i].iov_len })) {
+            !e->requester->bytes(e->requester->self,
+                                 (struct slice){ v[i].iov_base, v[i].iov_len })) {
             e->write_failed = true;
             return SOCK_ERROR;
         }
@@ -45,17 +46,17 @@ bool conn_is_internal(const struct conn *c)
 }
 
 bool internal_open(struct worker *w, const struct listener *l, struct slice request,
-                   const struct internal_asker *asker)
+                   const struct requester *requester)
 {
     if (w->draining)
         return false;
-    struct ear *e = calloc(1, sizeof *e);
+    struct memory_end *e = calloc(1, sizeof *e);
     struct conn *c = e ? conn_new_memory(w, &stream_memory, &e->stream, request) : NULL;
     if (c == NULL) {
         free(e);
         return false;
     }
-    e->asker = asker;
+    e->requester = requester;
     c->listen = l;
     list_push_back(&w->client_conns, &c->link);
     h1_ready(c);
@@ -65,9 +66,9 @@ bool internal_open(struct worker *w, const struct listener *l, struct slice requ
 
 void internal_end(struct conn *c, bool whole)
 {
-    struct ear *e = container_of(c->stream.below, struct ear, stream);
-    const struct internal_asker *asker = e->asker;
+    struct memory_end *e = container_of(c->stream.below, struct memory_end, stream);
+    const struct requester *requester = e->requester;
     free(e);
     conn_close(c);
-    asker->end(asker->self, whole);
+    requester->end(requester->self, whole);
 }

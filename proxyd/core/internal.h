@@ -5,15 +5,15 @@
  *
  * A drain waits for it as for any client, and cuts it at the deadline.
  *
- * Lifetime: the request and `self` are the asker's. `bytes` is called with what a client would have
- * received, in order; `end` once, last, after which the exchange is gone.
+ * Lifetime: the request and `self` are the requester's. `bytes` is called with what a client would
+ * have received, in order; `end` once, last, after which the exchange is gone.
  */
 #ifndef CORE_INTERNAL_H
 #define CORE_INTERNAL_H
 
 #include "core/conn.h"
 
-struct internal_asker {
+struct requester {
     /* Part of the answer as it goes to a client: head and body. False: no more is wanted. */
     bool (*bytes)(void *self, struct slice part);
     /* whole: the answer was complete. */
@@ -21,11 +21,11 @@ struct internal_asker {
     void *self;
 };
 
-/* Sends `request`, a whole request in absolute-form, through the role of `l`. The asker must stay
- * until `end`, which may come before this returns. False (and no `end`) when memory is short or the
- * worker is draining. */
+/* Sends `request`, a whole request in absolute-form, through the role of `l`. The requester must
+ * stay until `end`, which may come before this returns. False (and no `end`) when memory is short
+ * or the worker is draining. */
 bool internal_open(struct worker *w, const struct listener *l, struct slice request,
-                   const struct internal_asker *asker);
+                   const struct requester *requester);
 /* Does this client connection end in memory? Then it is closed with internal_end. */
 bool conn_is_internal(const struct conn *c);
 void internal_end(struct conn *c, bool whole);

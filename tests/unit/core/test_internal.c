@@ -1,4 +1,5 @@
-/* An exchange without a client goes through the same steps as any other and ends at its asker. */
+/* An exchange without a client goes through the same steps as any other and ends at its requester.
+ * */
 #include "core/internal.h"
 
 #include "core/server.h"
@@ -6,8 +7,8 @@
 #include "help_engine.h"
 #include "tests/unit/help_memory.h"
 
-struct asker {
-    struct internal_asker asker; /* stays until on_end */
+struct fetch {
+    struct requester requester; /* stays until on_end */
     char got[4096];
     struct text text;
     size_t most;
@@ -16,25 +17,25 @@ struct asker {
 
 static bool take(void *self, struct slice part)
 {
-    struct asker *a = self;
+    struct fetch *a = self;
     text_add(&a->text, part);
     return a->text.n <= a->most;
 }
 
 static void on_end(void *self, bool whole)
 {
-    struct asker *a = self;
+    struct fetch *a = self;
     a->ended = true;
     a->whole = whole;
 }
 
-static void ask(struct asker *a, const char *request)
+static void ask(struct fetch *a, const char *request)
 {
-    a->asker = (struct internal_asker){ take, on_end, a };
+    a->requester = (struct requester){ take, on_end, a };
     a->text = text_in(a->got, sizeof a->got - 1);
     a->got[0] = 0;
     a->ended = a->whole = false;
-    assert_true(internal_open(rig.worker, &rig.listener, slice_of(request), &a->asker));
+    assert_true(internal_open(rig.worker, &rig.listener, slice_of(request), &a->requester));
     rig_turn();
     a->got[a->text.n] = 0;
 }
@@ -44,7 +45,7 @@ static void ask(struct asker *a, const char *request)
 static void answered_by_ourselves(void **state)
 {
     (void)state;
-    struct asker a = { .most = 4000 };
+    struct fetch a = { .most = 4000 };
     ask(&a, GET("/path"));
     assert_true(a.ended && a.whole);
     assert_has(a.got, "HTTP/1.1 200 OK\r\n");
@@ -54,7 +55,7 @@ static void answered_by_ourselves(void **state)
 static void refused(void **state)
 {
     (void)state;
-    struct asker a = { .most = 4000 };
+    struct fetch a = { .most = 4000 };
     ask(&a, GET("http://origin.test/denied"));
     assert_true(a.ended && a.whole);
     assert_has(a.got, "HTTP/1.1 403 ");
@@ -63,7 +64,7 @@ static void refused(void **state)
 static void answered_by_an_origin(void **state)
 {
     (void)state;
-    struct asker a = { .most = 4000 };
+    struct fetch a = { .most = 4000 };
     int origin = rig_origin();
     ask(&a, GET("http://origin.test/list"));
     assert_false(a.ended);
@@ -80,7 +81,7 @@ static void answered_by_an_origin(void **state)
 static void an_answer_that_is_cut_is_not_whole(void **state)
 {
     (void)state;
-    struct asker a = { .most = 4000 };
+    struct fetch a = { .most = 4000 };
     int origin = rig_origin();
     ask(&a, GET("http://origin.test/list"));
     int upstream = rig_accept(origin);
@@ -93,7 +94,7 @@ static void an_answer_that_is_cut_is_not_whole(void **state)
 static void an_asker_that_wants_no_more(void **state)
 {
     (void)state;
-    struct asker a = { .most = 0 };
+    struct fetch a = { .most = 0 };
     ask(&a, GET("/path"));
     assert_true(a.ended && !a.whole);
 }
@@ -101,24 +102,24 @@ static void an_asker_that_wants_no_more(void **state)
 static void no_memory(void **state)
 {
     (void)state;
-    struct asker a = { .most = 0 };
-    struct internal_asker asker = { take, on_end, &a };
+    struct fetch a = { .most = 0 };
+    struct requester requester = { take, on_end, &a };
     rig_famine();
-    assert_false(internal_open(rig.worker, &rig.listener, SLICE(GET("/path")), &asker));
+    assert_false(internal_open(rig.worker, &rig.listener, SLICE(GET("/path")), &requester));
     assert_false(a.ended);
     rig_feast();
 }
 
-/* Wherever memory is refused, the asker learns of it once: by false or by `end`. */
+/* Wherever memory is refused, the requester learns of it once: by false or by `end`. */
 static void memory_refused_at_each_step(void **state)
 {
     unsigned refused = 1;
     for (unsigned nth = 1; refused; nth++) {
-        struct asker a = { .text = text_in(a.got, sizeof a.got), .most = 4000 };
-        a.asker = (struct internal_asker){ take, on_end, &a };
+        struct fetch a = { .text = text_in(a.got, sizeof a.got), .most = 4000 };
+        a.requester = (struct requester){ take, on_end, &a };
         rig_set_up(state);
         memory_refuse(nth, false);
-        bool open = internal_open(rig.worker, &rig.listener, SLICE(GET("/path")), &a.asker);
+        bool open = internal_open(rig.worker, &rig.listener, SLICE(GET("/path")), &a.requester);
         refused = memory_relent();
         rig_later(50); /* who stood in line for memory goes on */
         assert_true(a.ended == open);
@@ -131,7 +132,7 @@ static void memory_refused_at_each_step(void **state)
 static void draining(void **state)
 {
     (void)state;
-    struct asker a = { .most = 4000 };
+    struct fetch a = { .most = 4000 };
     struct worker *w = rig.worker;
     int origin = rig_origin();
     ask(&a, GET("http://origin.test/list"));
@@ -140,7 +141,7 @@ static void draining(void **state)
     worker_drain(w, DRAIN_GRACEFUL);
     rig_turn();
     assert_false(a.ended || w->loop.stop);
-    assert_false(internal_open(w, &rig.listener, SLICE(GET("/path")), &a.asker));
+    assert_false(internal_open(w, &rig.listener, SLICE(GET("/path")), &a.requester));
     worker_drain(w, DRAIN_NOW);
     rig_turn();
     assert_true(a.ended && !a.whole);
