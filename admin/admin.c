@@ -13,8 +13,8 @@
 #include "admin/metrics.h"
 #include "base/must.h"
 #include "base/str.h"
-#include "holder.h"
-#include "keeper.h"
+#include "port_owner.h"
+#include "privileged.h"
 
 #ifndef PROXYD_VERSION
 #define PROXYD_VERSION "0"
@@ -294,13 +294,13 @@ struct admin *admin_start(const struct addr *bind, bool both_families, admin_rea
                           char *error, size_t n)
 {
     struct sock_listen how = { .addr = *bind, .both_families = both_families };
-    int fd = keeper_listen(&how, BACKLOG);
+    int fd = privileged_listen(&how, BACKLOG);
     if (fd < 0) {
         int why = errno;
         char area[ADDR_TEXT];
         struct text at = text_in(area, sizeof area), t = text_in(error, n - 1);
         addr_text_port(&at, bind);
-        holder_complain(bind, text_slice(&at), why, &t);
+        port_owner_complain(bind, text_slice(&at), why, &t);
         error[t.n] = 0;
         return NULL;
     }

@@ -16,8 +16,8 @@
 #include "core/conf.h"
 #include "core/server.h"
 #include "core/target.h"
-#include "holder.h"
-#include "keeper.h"
+#include "port_owner.h"
+#include "privileged.h"
 
 enum { BACKLOG = 4096, ACCEPTS_PER_WAKE = 32, PAUSE_MS = 20 };
 
@@ -45,9 +45,9 @@ static struct sock_listen how(const struct listener *l, bool reuse_port)
 static bool prove_free(const struct listener *l, struct text *error)
 {
     struct sock_listen alone = how(l, false);
-    if (keeper_may_listen(&alone))
+    if (privileged_may_listen(&alone))
         return true;
-    holder_complain(&l->bound, l->text, errno, error);
+    port_owner_complain(&l->bound, l->text, errno, error);
     return false;
 }
 
@@ -61,10 +61,10 @@ static bool open_for(struct engine *e, struct worker *w, struct text *error)
         struct sock_listen group = how(&e->listeners[i], e->nworkers > 1);
         struct socket *k = &s->socket[s->n];
         *k = (struct socket){ .worker = w, .listener = &e->listeners[i] };
-        k->io.fd = keeper_listen(&group, BACKLOG);
+        k->io.fd = privileged_listen(&group, BACKLOG);
         k->io.on_ready = on_listen;
         if (k->io.fd < 0) {
-            holder_complain(&e->listeners[i].bound, e->listeners[i].text, errno, error);
+            port_owner_complain(&e->listeners[i].bound, e->listeners[i].text, errno, error);
             return false;
         }
         s->n++;

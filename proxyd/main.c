@@ -22,7 +22,7 @@
 #include "command.h"
 #include "config/load.h"
 #include "core/log_writer.h"
-#include "core/own.h"
+#include "core/self_addrs.h"
 #include "core/peers.h"
 #include "core/role.h"
 #include "core/shared_idle.h"
@@ -31,7 +31,7 @@
 #include "filters/addrclass.h"
 #include "io/dns.h"
 #include "io/offload.h"
-#include "keeper.h"
+#include "privileged.h"
 #include "listen.h"
 #include "snapshot.h"
 
@@ -104,7 +104,7 @@ static int open_log(const struct log_conf *c)
     switch (c->to) {
     case LOG_STDOUT: return STDOUT_FILENO;
     case LOG_STDERR: return STDERR_FILENO;
-    case LOG_PATH: return keeper_open_log(c->path);
+    case LOG_PATH: return privileged_open_log(c->path);
     default: return -1;
     }
 }
@@ -149,11 +149,13 @@ static void name_ourselves(struct process *p)
 
 static void note_own_addresses(struct process *p)
 {
-    p->engine.own = own_new();
+    p->engine.self_addrs = self_addrs_new();
     for (u32 i = 0; i < p->engine.nlisteners; i++)
-        own_add(p->engine.own, &p->engine.listeners[i].bound, p->engine.listeners[i].both_families);
+        self_addrs_add(p->engine.self_addrs, &p->engine.listeners[i].bound,
+                       p->engine.listeners[i].both_families);
     if (p->snapshot.admin.on)
-        own_add(p->engine.own, &p->snapshot.admin.bind, p->snapshot.admin.both_families);
+        self_addrs_add(p->engine.self_addrs, &p->snapshot.admin.bind,
+                       p->snapshot.admin.both_families);
 }
 
 static bool make_engine(struct process *p)
@@ -347,7 +349,7 @@ static void dismantle(struct process *p, const sigset_t *set, bool hurry)
     dns_shared_free(p->engine.dns);
     shared_idle_free(p->engine.shared_idle);
     peers_free(p->engine.peers);
-    own_free(p->engine.own);
+    self_addrs_free(p->engine.self_addrs);
     free(p->engine.workers);
     snapshot_free(&p->snapshot);
     config_free(&p->tree);

@@ -17,7 +17,7 @@
 
 #include "core/account.h"
 #include "core/conf.h"
-#include "core/own.h"
+#include "core/self_addrs.h"
 #include "core/target.h"
 #include "io/dns.h"
 
@@ -173,7 +173,7 @@ static bool was_tried(const struct dial *d, const struct addr *a)
 
 static enum fault judge(struct xchg *x, const struct addr *a)
 {
-    if (own_has(x->worker->engine->own, a))
+    if (self_addrs_has(x->worker->engine->self_addrs, a))
         return FAULT_own_listener;
     return x->role->vet ? x->role->vet(x, a) : FAULT_NONE;
 }

@@ -85,7 +85,7 @@ struct engine {
     struct dns_shared *dns;
     struct shared_idle *shared_idle;
     struct peers *peers;
-    struct own *own;
+    struct self_addrs *self_addrs;
     struct log_writer *log_writer;
     struct accepting accepting;
     struct offload *offload; /* threads for what may block */

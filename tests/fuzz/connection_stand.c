@@ -7,7 +7,7 @@
 #include "base/must.h"
 #include "config/load.h"
 #include "core/log_writer.h"
-#include "core/own.h"
+#include "core/self_addrs.h"
 #include "core/peers.h"
 #include "core/shared_idle.h"
 #include "core/target.h"
@@ -103,7 +103,7 @@ void stand_start(void)
                                     .pseudonym = "proxyd-fuzz",
                                     .max_clients = 1000,
                                     .accepting = { start_accepting, start_accepting, NULL } };
-    stand.engine.own = own_new();
+    stand.engine.self_addrs = self_addrs_new();
     stand.engine.shared_idle = shared_idle_new();
     stand.engine.peers = peers_new();
     stand.engine.dns = dns_shared_new(&names);

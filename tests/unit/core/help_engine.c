@@ -12,7 +12,7 @@
 #include "core/answer.h"
 #include "core/log_writer.h"
 #include "core/server.h"
-#include "core/own.h"
+#include "core/self_addrs.h"
 #include "core/peers.h"
 #include "core/shared_idle.h"
 #include "core/target.h"
@@ -163,7 +163,7 @@ static int set_up(u32 nworkers)
                                   .max_clients = 1000,
                                   .accepting = { accept_nothing, accept_nothing, resume_nothing } };
     must(addr_parse_port(SLICE("127.0.0.1:3128"), &rig.listener.bound));
-    rig.engine.own = own_new();
+    rig.engine.self_addrs = self_addrs_new();
     rig.engine.shared_idle = shared_idle_new();
     rig.engine.peers = peers_new();
     rig.engine.dns = make_names();
@@ -258,7 +258,7 @@ int rig_tear_down(void **state)
     dns_shared_free(rig.engine.dns);
     peers_free(rig.engine.peers);
     shared_idle_free(rig.engine.shared_idle);
-    own_free(rig.engine.own);
+    self_addrs_free(rig.engine.self_addrs);
     if (snapshot.listeners) {
         snapshot_free(&snapshot);
         config_free(&tree);

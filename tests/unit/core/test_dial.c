@@ -8,7 +8,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "core/own.h"
+#include "core/self_addrs.h"
 #include "help_engine.h"
 #include "io/dns_cache.h"
 
@@ -180,7 +180,7 @@ static void never_one_of_our_own_listeners(void **state)
     int origin = rig_origin();
     assert_true(addr_parse(SLICE("127.0.0.1"), &own));
     own.port = rig.port;
-    own_add(rig.engine.own, &own, false);
+    self_addrs_add(rig.engine.self_addrs, &own, false);
     asking("one.test");
     assert_has(rig_hears(client), "own_listener");
     assert_int_equal(rig_count(STAT_upstream_connects_total), 0);

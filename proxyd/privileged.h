@@ -1,18 +1,18 @@
 /*
  * Every bind and every open of a configured path for writing goes through here: direct calls today,
- * requests to a privileged keeper process when the daemon learns to drop its rights. Files that are
+ * requests to a privileged process when the daemon learns to drop its rights. Files that are
  * only read are opened where they are understood, below this: the configuration and what it names
  * at start (config/file.c), the hosts file at start and whenever it changes (io/hosts.c).
  */
-#ifndef PROXYD_KEEPER_H
-#define PROXYD_KEEPER_H
+#ifndef PROXYD_PRIVILEGED_H
+#define PROXYD_PRIVILEGED_H
 
 #include "io/sock.h"
 
 /* For appending log lines, mode 0640; -1 with errno. */
-int keeper_open_log(const char *path);
+int privileged_open_log(const char *path);
 /* As sock_listen and sock_may_listen. */
-int keeper_listen(const struct sock_listen *how, int backlog);
-bool keeper_may_listen(const struct sock_listen *how);
+int privileged_listen(const struct sock_listen *how, int backlog);
+bool privileged_may_listen(const struct sock_listen *how);
 
 #endif

@@ -1,4 +1,4 @@
-#include "core/own.h"
+#include "core/self_addrs.h"
 
 #include <stdlib.h>
 
@@ -9,22 +9,22 @@
 /* Every `bind` and the admin listener, twice where it takes both families. */
 enum { MOST = 2 * (CONF_BINDS + 1) };
 
-struct own {
+struct self_addrs {
     struct addr listening[MOST];
     u32 n;
 };
 
-struct own *own_new(void)
+struct self_addrs *self_addrs_new(void)
 {
-    return must_zalloc(sizeof(struct own));
+    return must_zalloc(sizeof(struct self_addrs));
 }
 
-void own_free(struct own *o)
+void self_addrs_free(struct self_addrs *o)
 {
     free(o);
 }
 
-void own_add(struct own *o, const struct addr *listening, bool both_families)
+void self_addrs_add(struct self_addrs *o, const struct addr *listening, bool both_families)
 {
     must(o->n + 2 <= MOST);
     o->listening[o->n++] = *listening;
@@ -42,7 +42,7 @@ static bool leads_to(const struct addr *a, const struct addr *l)
     return addr_same_ip(a, l) || addr_is_wildcard(a) || (addr_is_wildcard(l) && sock_is_local(a));
 }
 
-bool own_has(const struct own *o, const struct addr *a)
+bool self_addrs_has(const struct self_addrs *o, const struct addr *a)
 {
     for (u32 i = 0; i < o->n; i++)
         if (o->listening[i].port == a->port && leads_to(a, &o->listening[i]))

@@ -1,6 +1,6 @@
 /* Two steps through /proc: the socket's inode from the table of TCP sockets, then the process
  * that has it open. */
-#include "holder.h"
+#include "port_owner.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -102,7 +102,7 @@ static void name_process(const char *pid, struct text *out)
     text_fmt(out, "%s (process %s)", name[0] ? name : "a program", pid);
 }
 
-bool holder_of(const struct addr *a, struct text *out)
+bool port_owner(const struct addr *a, struct text *out)
 {
     static const char *const tables[] = { "/proc/net/tcp", "/proc/net/tcp6" };
     char wanted[64];
@@ -124,13 +124,13 @@ bool holder_of(const struct addr *a, struct text *out)
     return found;
 }
 
-void holder_complain(const struct addr *a, struct slice said, int error, struct text *out)
+void port_owner_complain(const struct addr *a, struct slice said, int error, struct text *out)
 {
     text_fmt(out, "cannot listen on %.*s: %s", SLICE_FMT(said), strerror(error));
     if (error != EADDRINUSE)
         return;
     struct text holder = text_in(out->p + out->n, out->cap - out->n);
     text_lit(&holder, ", held by ");
-    if (holder_of(a, &holder))
+    if (port_owner(a, &holder))
         out->n += holder.n;
 }

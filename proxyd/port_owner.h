@@ -1,13 +1,13 @@
 /* Who listens on an address already? For the message when a start is refused. */
-#ifndef PROXYD_HOLDER_H
-#define PROXYD_HOLDER_H
+#ifndef PROXYD_PORT_OWNER_H
+#define PROXYD_PORT_OWNER_H
 
 #include "base/addr.h"
 #include "base/text.h"
 
 /* Appends "NAME (process PID)"; false when it cannot be told (no right to look, or gone). */
-bool holder_of(const struct addr *a, struct text *out);
+bool port_owner(const struct addr *a, struct text *out);
 /* Appends why listening on `a`, written `said`, failed with `error`, and who has it. */
-void holder_complain(const struct addr *a, struct slice said, int error, struct text *out);
+void port_owner_complain(const struct addr *a, struct slice said, int error, struct text *out);
 
 #endif

@@ -1,5 +1,5 @@
 /* Who listens on a port: this very program, in this test. */
-#include "holder.h"
+#include "port_owner.h"
 
 #include <setjmp.h>
 #include <signal.h>
@@ -40,8 +40,8 @@ static bool names_us(const struct addr *a)
 {
     char area[200], process[40];
     struct text t = text_in(area, sizeof area - 1);
-    snprintf(process, sizeof process, "test_holder (process %d)", (int)getpid());
-    bool found = holder_of(a, &t);
+    snprintf(process, sizeof process, "test_port_owner (process %d)", (int)getpid());
+    bool found = port_owner(a, &t);
     area[t.n] = 0;
     return found && strcmp(area, process) == 0;
 }
@@ -66,7 +66,7 @@ static void nobody(void **state)
     struct text t = text_in(area, sizeof area);
     struct addr a = listening_at("127.0.0.1", &fd);
     close(fd);
-    assert_false(holder_of(&a, &t));
+    assert_false(port_owner(&a, &t));
     assert_int_equal(t.n, 0);
     /* A connected socket on that port listens to nobody. */
     struct addr b = listening_at("127.0.0.1", &fd);
@@ -76,7 +76,7 @@ static void nobody(void **state)
     socklen_t n = sizeof ss;
     assert_int_equal(getsockname(client, (struct sockaddr *)&ss, &n), 0);
     addr_from_sockaddr(&own, (struct sockaddr *)&ss);
-    assert_false(holder_of(&own, &t));
+    assert_false(port_owner(&own, &t));
     close(client);
     close(fd);
 }

@@ -1,5 +1,5 @@
 /* What is opened for the daemon: logs that are appended to, sockets that listen. */
-#include "keeper.h"
+#include "privileged.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,7 +22,7 @@ static void a_log(void **state)
     snprintf(path, sizeof path, "%s/log", folder);
     mode_t mask = umask(0);
     for (int i = 0; i < 2; i++) { /* a second start appends */
-        int fd = keeper_open_log(path);
+        int fd = privileged_open_log(path);
         assert_true(fd >= 0);
         assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
         assert_int_equal(write(fd, "line\n", 5), 5);
@@ -36,10 +36,10 @@ static void a_log(void **state)
     assert_string_equal(got, "line\nline\n");
     close(fd);
     unlink(path);
-    assert_true(keeper_open_log(folder) < 0);
+    assert_true(privileged_open_log(folder) < 0);
     assert_int_equal(errno, EISDIR);
     rmdir(folder);
-    assert_true(keeper_open_log(path) < 0);
+    assert_true(privileged_open_log(path) < 0);
     assert_int_equal(errno, ENOENT);
 }
 
@@ -50,16 +50,16 @@ static void a_socket(void **state)
     struct sockaddr_storage ss;
     socklen_t n = sizeof ss;
     assert_true(addr_parse(SLICE("127.0.0.1"), &how.addr));
-    int fd = keeper_listen(&how, 1);
+    int fd = privileged_listen(&how, 1);
     assert_true(fd >= 0);
     assert_int_equal(getsockname(fd, (struct sockaddr *)&ss, &n), 0);
     addr_from_sockaddr(&how.addr, (struct sockaddr *)&ss);
-    assert_true(keeper_listen(&how, 1) < 0);
+    assert_true(privileged_listen(&how, 1) < 0);
     assert_int_equal(errno, EADDRINUSE);
-    assert_false(keeper_may_listen(&how));
+    assert_false(privileged_may_listen(&how));
     assert_int_equal(errno, EADDRINUSE);
     close(fd);
-    assert_true(keeper_may_listen(&how));
+    assert_true(privileged_may_listen(&how));
 }
 
 int main(void)

@@ -1,5 +1,5 @@
 /* What leads back to a listener of ours, in every spelling that dialling knows. */
-#include "core/own.h"
+#include "core/self_addrs.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -48,27 +48,27 @@ static void every_spelling(void **state)
 {
     (void)state;
     for (unsigned i = 0; i < countof(rows); i++) {
-        struct own *o = own_new();
+        struct self_addrs *o = self_addrs_new();
         struct addr listening = at(rows[i].listening), dialled = at(rows[i].dialled);
-        own_add(o, &listening, rows[i].both);
-        if (own_has(o, &dialled) != rows[i].own)
+        self_addrs_add(o, &listening, rows[i].both);
+        if (self_addrs_has(o, &dialled) != rows[i].own)
             fail_msg("%s while listening on %s", rows[i].dialled, rows[i].listening);
-        own_free(o);
+        self_addrs_free(o);
     }
 }
 
 static void several_and_none(void **state)
 {
     (void)state;
-    struct own *o = own_new();
+    struct self_addrs *o = self_addrs_new();
     struct addr a = at("127.0.0.1:80"), b = at("127.0.0.1:81");
-    assert_false(own_has(o, &a));
-    own_add(o, &a, false);
-    own_add(o, &b, false);
-    assert_true(own_has(o, &a) && own_has(o, &b));
+    assert_false(self_addrs_has(o, &a));
+    self_addrs_add(o, &a, false);
+    self_addrs_add(o, &b, false);
+    assert_true(self_addrs_has(o, &a) && self_addrs_has(o, &b));
     a.scope = 3; /* nothing that counts here */
-    assert_true(own_has(o, &a));
-    own_free(o);
+    assert_true(self_addrs_has(o, &a));
+    self_addrs_free(o);
 }
 
 int main(void)
