@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "base/must.h"
-#include "core/answer.h"
+#include "core/local_reply.h"
 #include "core/conf.h"
 #include "core/log_writer.h"
 #include "core/server.h"
@@ -24,8 +24,8 @@ static enum fault greet(const struct listener *l, struct slice first)
 /* Everything is answered on the spot, with the request target as body. */
 static enum verdict where(struct xchg *x)
 {
-    struct answer a = { .status = 200, .type = SLICE("text/plain"), .body = x->req.target };
-    return answer_write(x, &a) ? ANSWERED : PARKED;
+    struct local_reply a = { .status = 200, .type = SLICE("text/plain"), .body = x->req.target };
+    return reply_local(x, &a) ? ANSWERED : PARKED;
 }
 
 static const struct stage *const none[] = { NULL };

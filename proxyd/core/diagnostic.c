@@ -1,6 +1,6 @@
 #include "core/diagnostic.h"
 
-#include "core/answer.h"
+#include "core/local_reply.h"
 #include "http/hop.h"
 
 static bool confidential(const struct field *f)
@@ -9,7 +9,7 @@ static bool confidential(const struct field *f)
            f->id == TOKEN_COOKIE;
 }
 
-enum verdict answer_trace(struct xchg *x)
+enum verdict reply_trace(struct xchg *x)
 {
     size_t room = x->req.text_len + x->req.nfields + 64u; /* a blank may be added to each field */
     struct text t;
@@ -27,18 +27,18 @@ enum verdict answer_trace(struct xchg *x)
     head_write_request_line(&t, x->req.method_text, x->req.target);
     head_write_fields(&t, &x->req);
     text_lit(&t, "\r\n");
-    struct answer a = { .status = 200, .type = SLICE("message/http"), .body = text_slice(&t) };
-    return answer_write(x, &a) ? ANSWERED : PARKED;
+    struct local_reply a = { .status = 200, .type = SLICE("message/http"), .body = text_slice(&t) };
+    return reply_local(x, &a) ? ANSWERED : PARKED;
 }
 
-enum verdict answer_options(struct xchg *x)
+enum verdict reply_options(struct xchg *x)
 {
-    struct answer a = {
+    struct local_reply a = {
         .status = 200,
         .fields =
             SLICE("Allow: GET, HEAD, POST, PUT, DELETE, CONNECT, OPTIONS, TRACE, PATCH\r\n")
     };
-    return answer_write(x, &a) ? ANSWERED : PARKED;
+    return reply_local(x, &a) ? ANSWERED : PARKED;
 }
 
 enum verdict check_max_forwards(struct xchg *x)
@@ -50,7 +50,7 @@ enum verdict check_max_forwards(struct xchg *x)
     if (!x->has_max_forwards)
         return PASS;
     if (value == 0)
-        return x->req.method == METHOD_TRACE ? answer_trace(x) : answer_options(x);
+        return x->req.method == METHOD_TRACE ? reply_trace(x) : reply_options(x);
     x->max_forwards = value - 1;
     return PASS;
 }

@@ -8,9 +8,9 @@
 #include "core/xchg.h"
 
 /* Echoes the request as received, but for credentials and cookies. */
-enum verdict answer_trace(struct xchg *x);
+enum verdict reply_trace(struct xchg *x);
 /* What methods can be used through here. */
-enum verdict answer_options(struct xchg *x);
+enum verdict reply_options(struct xchg *x);
 /* Notes Max-Forwards; ANSWERED when it ends here, REFUSED when it is malformed. */
 enum verdict check_max_forwards(struct xchg *x);
 

@@ -15,7 +15,7 @@ static bool upstream_reusable(const struct xchg *x)
     const struct conn *c = x->upstream.conn;
     bool quiet =
         (c->in == NULL || buf_len(c->in) == 0) && !c->eof && !c->read_failed && !c->write_failed;
-    return quiet && x->fault == FAULT_NONE && x->upstream.keep && x->answered && !x->own_answer &&
+    return quiet && x->fault == FAULT_NONE && x->upstream.keep && x->answered && !x->is_local &&
            x->request_done && !x->request_cut && !(c->stream.io.ready & (IO_HUP | IO_ERROR)) &&
            !(c->stream.io.ready & IO_IN);
 }
@@ -59,8 +59,8 @@ static void release_client(struct conn *c, bool whole, bool keep, bool until_clo
 enum step_result step_finish(struct xchg *x)
 {
     struct conn *client = x->client.conn;
-    bool whole = x->answered && (x->own_answer || x->fault == FAULT_NONE);
-    bool until_close = !x->own_answer && x->client.out.kind == BODY_UNTIL_CLOSE;
+    bool whole = x->answered && (x->is_local || x->fault == FAULT_NONE);
+    bool until_close = !x->is_local && x->client.out.kind == BODY_UNTIL_CLOSE;
     bool keep = x->client.keep && x->client.in.phase == BODY_DONE;
     if (x->role->outcome)
         x->role->outcome(x, x->fault);

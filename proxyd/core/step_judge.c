@@ -1,6 +1,6 @@
 /* The answer's head is known: may it pass, how is it framed on the client side, who may stay
  * connected. */
-#include "core/answer.h"
+#include "core/local_reply.h"
 #include "core/conf.h"
 #include "core/xchg.h"
 
@@ -58,13 +58,13 @@ static enum step_result write_head(struct xchg *x)
         msg_remove(&x->resp, TOKEN_CONTENT_LENGTH);
     x->role->to_client(x, &t);
     if (!msg_has(&x->resp, TOKEN_DATE)) /* RFC 9110 section 6.6.1: whoever has a clock adds it */
-        answer_date(x, &t);
+        reply_date(x, &t);
     if (switching)
         text_lit(&t, "Connection: Upgrade\r\nUpgrade: websocket\r\n");
     else
         write_framing(x, &t);
     if (!switching)
-        answer_connection(x, &t);
+        reply_connection(x, &t);
     text_lit(&t, "\r\n");
     if (t.full)
         return xchg_fail(x, FAULT_response_head_too_large);

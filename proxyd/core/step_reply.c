@@ -1,11 +1,11 @@
 /* Answers of our own: the refusal that a fault earns, and sending what stands in the client buffer.
  * */
-#include "core/answer.h"
+#include "core/local_reply.h"
 #include "core/xchg.h"
 
 enum step_result step_refuse(struct xchg *x)
 {
-    return answer_fault(x) ? xchg_go(x, STEP_reply) : STEP_PARK;
+    return reply_fault(x) ? xchg_go(x, STEP_reply) : STEP_PARK;
 }
 
 enum step_result step_reply(struct xchg *x)

@@ -4,7 +4,7 @@
 
 #include "base/types.h"
 
-struct answer;
+struct local_reply;
 struct conf;
 struct conn;
 struct dial;

@@ -61,7 +61,7 @@ struct xchg {
     bool request_done;  /* the request body needs no more attention */
     bool request_cut;   /* … because the upstream side stopped taking it */
     bool retried;       /* the one free retry has been used */
-    bool own_answer;    /* no upstream side was asked */
+    bool is_local;      /* no upstream side was asked */
     u8 interim;         /* 1xx answers seen */
     bool upstream_seen; /* a byte of the answer has been seen */
     bool via_idle;      /* upstream.conn came from the pool */

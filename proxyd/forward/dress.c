@@ -53,9 +53,9 @@ static void explain_use(const struct xchg *x, struct text *help)
 {
     text_lit(help, "this is a proxy, not a web server; set it as HTTP proxy in your client, for "
                    "instance curl -x http://");
-    forward_own_authority(x, help);
+    forward_local_authority(x, help);
     text_lit(help, " http://example.com/, or let the client fetch http://");
-    forward_own_authority(x, help);
+    forward_local_authority(x, help);
     text_lit(help, "/proxy.pac");
 }
 

@@ -7,7 +7,7 @@
 #include "forward/who.h"
 
 static const struct stage who = { "checking the client's address", forward_who };
-static const struct stage own = { "answering for the proxy itself", forward_own };
+static const struct stage own = { "answering for the proxy itself", forward_local };
 static const struct stage rules = { "asking the policy's rules", forward_rules };
 
 static const struct stage *const request_stages[] = { &own, &rules, NULL };

@@ -5,7 +5,7 @@
  */
 #include "forward/where.h"
 
-#include "core/answer.h"
+#include "core/local_reply.h"
 #include "core/diagnostic.h"
 #include "core/target.h"
 #include "forward/conf.h"
@@ -17,12 +17,12 @@ struct notes {
     struct policy_decision decision;
 };
 
-static enum verdict answer(struct xchg *x, const struct answer *a)
+static enum verdict answer(struct xchg *x, const struct local_reply *a)
 {
-    return answer_write(x, a) ? ANSWERED : PARKED;
+    return reply_local(x, a) ? ANSWERED : PARKED;
 }
 
-void forward_own_authority(const struct xchg *x, struct text *t)
+void forward_local_authority(const struct xchg *x, struct text *t)
 {
     struct addr own = x->listen->bound, dialled;
     if (addr_is_wildcard(&own) && x->said.host.len) {
@@ -40,25 +40,25 @@ static enum verdict answer_pac(struct xchg *x)
 {
     char area[PAC_MAX], authority[320];
     struct text t = text_in(area, sizeof area), own = text_in(authority, sizeof authority);
-    forward_own_authority(x, &own);
+    forward_local_authority(x, &own);
     pac_write(&t, text_slice(&own));
-    struct answer a = { .status = 200,
-                        .type = SLICE(PAC_CONTENT_TYPE),
-                        .body = text_slice(&t),
-                        .fields = SLICE("Cache-Control: max-age=300\r\n") };
+    struct local_reply a = { .status = 200,
+                             .type = SLICE(PAC_CONTENT_TYPE),
+                             .body = text_slice(&t),
+                             .fields = SLICE("Cache-Control: max-age=300\r\n") };
     return answer(x, &a);
 }
 
-enum verdict forward_own(struct xchg *x)
+enum verdict forward_local(struct xchg *x)
 {
     if (x->req.minor == 0) /* RFC 9112 section 9.3: a proxy keeps no connection to a 1.0 client */
         x->client.keep = false;
     if (x->uri.form == TARGET_ABSOLUTE || x->uri.form == TARGET_AUTHORITY)
         return PASS;
     if (x->uri.form == TARGET_ASTERISK)
-        return answer_options(x);
+        return reply_options(x);
     if (x->req.method == METHOD_TRACE)
-        return answer_trace(x);
+        return reply_trace(x);
     bool is_pac = slice_is(x->uri.path, "/proxy.pac") || slice_is(x->uri.path, "/wpad.dat");
     if (is_pac && (x->req.method == METHOD_GET || x->req.method == METHOD_HEAD))
         return answer_pac(x);

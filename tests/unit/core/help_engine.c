@@ -9,7 +9,7 @@
 
 #include "base/must.h"
 #include "config/load.h"
-#include "core/answer.h"
+#include "core/local_reply.h"
 #include "core/log_writer.h"
 #include "core/server.h"
 #include "core/self_addrs.h"
@@ -53,8 +53,8 @@ static enum verdict where(struct xchg *x)
         return REFUSED;
     }
     if (x->uri.form == TARGET_ORIGIN) {
-        struct answer a = { .status = 200, .type = SLICE("text/plain"), .body = x->uri.path };
-        return answer_write(x, &a) ? ANSWERED : PARKED;
+        struct local_reply a = { .status = 200, .type = SLICE("text/plain"), .body = x->uri.path };
+        return reply_local(x, &a) ? ANSWERED : PARKED;
     }
     x->target = target_get(x->worker, &x->uri.host, rig.port);
     if (x->target)

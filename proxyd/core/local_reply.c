@@ -1,4 +1,4 @@
-#include "core/answer.h"
+#include "core/local_reply.h"
 
 #include "base/must.h"
 #include "core/account.h"
@@ -12,7 +12,7 @@ static void write_status_line(struct xchg *x, struct text *t, u16 status, struct
     head_write_status_line(t, status, reason.n ? reason : status_reason(status));
 }
 
-void answer_connection(struct xchg *x, struct text *t)
+void reply_connection(struct xchg *x, struct text *t)
 {
     if (!x->client.keep)
         text_lit(t, "Connection: close\r\n");
@@ -20,7 +20,7 @@ void answer_connection(struct xchg *x, struct text *t)
         text_lit(t, "Connection: keep-alive\r\n");
 }
 
-void answer_date(struct xchg *x, struct text *t)
+void reply_date(struct xchg *x, struct text *t)
 {
     char date[DATE_TEXT];
     date_text(date, (time_t)(x->worker->loop.now.wall_us / 1000000));
@@ -39,7 +39,7 @@ static void settle_connection(struct xchg *x)
         x->client.keep = false;
 }
 
-bool answer_write(struct xchg *x, const struct answer *a)
+bool reply_local(struct xchg *x, const struct local_reply *a)
 {
     struct text t;
     bool head_only = x->req.method == METHOD_HEAD;
@@ -48,7 +48,7 @@ bool answer_write(struct xchg *x, const struct answer *a)
         return false;
     settle_connection(x);
     write_status_line(x, &t, a->status, a->reason);
-    answer_date(x, &t);
+    reply_date(x, &t);
     text_add(&t, a->fields);
     if (a->type.n) {
         text_lit(&t, "Content-Type: ");
@@ -60,13 +60,13 @@ bool answer_write(struct xchg *x, const struct answer *a)
         text_u64(&t, a->body.n);
         text_lit(&t, "\r\n");
     }
-    answer_connection(x, &t);
+    reply_connection(x, &t);
     text_lit(&t, "\r\n");
     if (!head_only)
         text_add(&t, a->body);
     must(!t.full);
     conn_wrote(x->client.conn, &t);
-    x->answered = x->own_answer = true;
+    x->answered = x->is_local = true;
     return true;
 }
 
@@ -99,7 +99,7 @@ static struct slice reason_line(struct xchg *x, const struct fault_info *f, char
     return text_slice(&t);
 }
 
-bool answer_fault(struct xchg *x)
+bool reply_fault(struct xchg *x)
 {
     const struct fault_info *f = fault_info(x->fault);
     char reason[256], fields[1024], help[PAGE_HELP], client[ADDR_TEXT], body[8192];
@@ -121,10 +121,10 @@ bool answer_fault(struct xchg *x)
                       .help = text_slice(&ht),
                       .id = { id, sizeof id } };
     page_write(&bt, form, &p);
-    struct answer a = { .status = f->status,
-                        .reason = reason_line(x, f, reason, sizeof reason),
-                        .type = page_type(form),
-                        .body = text_slice(&bt),
-                        .fields = text_slice(&ft) };
-    return answer_write(x, &a);
+    struct local_reply a = { .status = f->status,
+                             .reason = reason_line(x, f, reason, sizeof reason),
+                             .type = page_type(form),
+                             .body = text_slice(&bt),
+                             .fields = text_slice(&ft) };
+    return reply_local(x, &a);
 }

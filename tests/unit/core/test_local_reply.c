@@ -1,5 +1,5 @@
 /* Answers of the proxy's own, byte for byte but for Date and the request id. */
-#include "core/answer.h"
+#include "core/local_reply.h"
 
 #include "help_engine.h"
 
@@ -42,17 +42,17 @@ static const char *sent(struct xchg *x)
 }
 
 #define GET "GET /x HTTP/1.1\r\nHost: a\r\n\r\n"
-static const struct answer hello = { .status = 200,
-                                     .type = SLICE("text/plain"),
-                                     .body = SLICE("hello"),
-                                     .fields = SLICE("X-A: b\r\n") };
+static const struct local_reply hello = { .status = 200,
+                                          .type = SLICE("text/plain"),
+                                          .body = SLICE("hello"),
+                                          .fields = SLICE("X-A: b\r\n") };
 
 static void whole_in_one_go(void **state)
 {
     (void)state;
     struct xchg *x = exchange(GET);
-    assert_true(answer_write(x, &hello));
-    assert_true(x->answered && x->own_answer && x->client.keep);
+    assert_true(reply_local(x, &hello));
+    assert_true(x->answered && x->is_local && x->client.keep);
     assert_int_equal(x->status, 200);
     assert_string_equal(sent(x), "HTTP/1.1 200 OK\r\nX-A: b\r\nContent-Type: text/plain\r\n"
                                  "Content-Length: 5\r\n\r\nhello");
@@ -62,33 +62,33 @@ static void head_has_no_body(void **state)
 {
     (void)state;
     struct xchg *x = exchange("HEAD /x HTTP/1.1\r\nHost: a\r\n\r\n");
-    assert_true(answer_write(x, &hello));
+    assert_true(reply_local(x, &hello));
     assert_string_equal(sent(x), "HTTP/1.1 200 OK\r\nX-A: b\r\nContent-Type: text/plain\r\n"
                                  "Content-Length: 5\r\n\r\n");
     x = exchange(GET);
-    struct answer nothing = { .status = 204, .reason = SLICE("Gone fishing") };
-    assert_true(answer_write(x, &nothing));
+    struct local_reply nothing = { .status = 204, .reason = SLICE("Gone fishing") };
+    assert_true(reply_local(x, &nothing));
     assert_string_equal(sent(x), "HTTP/1.1 204 Gone fishing\r\n\r\n");
 }
 
 static void who_stays_connected(void **state)
 {
     (void)state;
-    struct answer empty = { .status = 200 };
+    struct local_reply empty = { .status = 200 };
     struct xchg *x = exchange(GET);
     x->client.keep = false;
-    assert_true(answer_write(x, &empty));
+    assert_true(reply_local(x, &empty));
     assert_has(sent(x), "\r\nConnection: close\r\n");
     x = exchange("GET /x HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
-    assert_true(answer_write(x, &empty));
+    assert_true(reply_local(x, &empty));
     assert_has(sent(x), "\r\nConnection: keep-alive\r\n");
     x = exchange(GET);
     x->client.in.phase = BODY_DATA; /* a body that nobody will read */
-    assert_true(answer_write(x, &empty));
+    assert_true(reply_local(x, &empty));
     assert_has(sent(x), "\r\nConnection: close\r\n");
     x = exchange(GET);
     rig.worker->draining = DRAIN_GRACEFUL;
-    assert_true(answer_write(x, &empty));
+    assert_true(reply_local(x, &empty));
     assert_has(sent(x), "\r\nConnection: close\r\n");
 }
 
@@ -97,7 +97,7 @@ static void a_refusal_tells_its_cause(void **state)
     (void)state;
     struct xchg *x = exchange(GET);
     x->fault = FAULT_dns_nxdomain;
-    assert_true(answer_fault(x));
+    assert_true(reply_fault(x));
     const char *said = sent(x);
     assert_begins(said, "HTTP/1.1 502 Bad Gateway\r\n");
     assert_has(said, "Proxy-Status: proxyd; error=dns_error; details=\"dns_nxdomain\"\r\n");
@@ -112,13 +112,13 @@ static void in_the_form_that_is_asked_for(void **state)
     (void)state;
     struct xchg *x = exchange("GET /x HTTP/1.1\r\nHost: a\r\nAccept: application/json\r\n\r\n");
     x->fault = FAULT_rule_denied;
-    assert_true(answer_fault(x));
+    assert_true(reply_fault(x));
     const char *said = sent(x);
     assert_has(said, "Content-Type: application/json\r\n");
     assert_has(said, "\r\n\r\n{\"status\":403,");
     x = exchange("GET /x HTTP/1.1\r\nHost: a\r\nAccept: text/html\r\n\r\n");
     x->fault = FAULT_rule_denied;
-    assert_true(answer_fault(x));
+    assert_true(reply_fault(x));
     assert_has(sent(x), "\r\n\r\n<!DOCTYPE html>");
 }
 
@@ -130,7 +130,7 @@ static void a_refused_connect_says_it_in_the_status_line(void **state)
         exchange("CONNECT a.test:443 HTTP/1.1\r\nHost: a.test:443\r\nAccept: text/html\r\n\r\n");
     x->fault = FAULT_rule_denied;
     x->rule = SLICE("office");
-    assert_true(answer_fault(x));
+    assert_true(reply_fault(x));
     const char *said = sent(x);
     assert_begins(said, "HTTP/1.1 403 Forbidden (rule_denied, rule office)\r\n");
     assert_has(said, "Content-Type: text/plain; charset=utf-8\r\n");
@@ -142,7 +142,7 @@ static void a_head_that_cannot_be_read(void **state)
     struct xchg *x = exchange("\x16\x03\x01");
     x->fault = FAULT_tls_to_plain_port;
     x->client.keep = false;
-    assert_true(answer_fault(x));
+    assert_true(reply_fault(x));
     const char *said = sent(x);
     assert_begins(said, "HTTP/1.1 400 ");
     assert_has(said, "Connection: close\r\n");
@@ -154,10 +154,10 @@ static void without_memory(void **state)
     (void)state;
     struct xchg *x = exchange(GET);
     rig_famine();
-    assert_false(answer_write(x, &hello));
+    assert_false(reply_local(x, &hello));
     assert_false(x->answered);
     rig_feast();
-    assert_true(answer_write(x, &hello));
+    assert_true(reply_local(x, &hello));
     assert_has(sent(x), "hello");
 }
 
