@@ -124,8 +124,8 @@ static struct xchg *begin(struct conn *c)
     struct xchg *x = slab_take(&w->xchgs);
     if (unlikely(x == NULL))
         return NULL;
-    memset(x, 0, offsetof(struct xchg, said));
-    x->said.host.len = 0;
+    memset(x, 0, offsetof(struct xchg, host_field));
+    x->host_field.host.len = 0;
     x->uri.host.len = 0;
     x->uri.port = 0;
     x->uri.form = TARGET_ORIGIN;
@@ -141,7 +141,7 @@ static struct xchg *begin(struct conn *c)
     arena_lend(&x->arena, x->arena_reserve, sizeof x->arena_reserve);
     timer_init(&x->timer, TIMER_XCHG);
     msg_init(&x->req, &x->arena);
-    x->req.said = &x->said;
+    x->req.host_field = &x->host_field;
     msg_init(&x->resp, &x->arena);
     c->owner.xchg = x;
     c->serves = CONN_EXCHANGE;
@@ -182,9 +182,9 @@ void xchg_open(struct conn *c, u32 len)
     struct head_limits limits = h1_head_limits(c);
     enum fault f = request_parse(&x->req, head, len, &limits);
     if (f == FAULT_NONE || f == FAULT_bad_host) { /* a client says a wrong target in Host as well */
-        bool said = f == FAULT_NONE && x->said.host.len;
+        bool said = f == FAULT_NONE && x->host_field.host.len;
         enum fault of_target =
-            target_parse(x->req.method, x->req.target, said ? &x->said : NULL, &x->uri);
+            target_parse(x->req.method, x->req.target, said ? &x->host_field : NULL, &x->uri);
         f = of_target ? of_target : f;
     }
     x->step = STEP_screen;

@@ -86,8 +86,8 @@ struct xchg {
     u64 start_us, first_us; /* monotonic: request head complete; answer head complete */
     struct addr server;     /* upstream address in use or tried last; family 0: none */
     struct arena arena;
-    struct authority said; /* Host as the client said it; host.len 0: nothing */
-    struct target_uri uri; /* host and port are those of the destination, whatever the form */
+    struct authority host_field; /* Host as the client said it; host.len 0: nothing */
+    struct target_uri uri;       /* host and port are those of the destination, whatever the form */
     struct msg req, resp;
     _Alignas(16) char role_area[ROLE_AREA]; /* the role's own notes about this exchange */
     _Alignas(16) char arena_reserve[ARENA_RESERVE];

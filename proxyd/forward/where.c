@@ -25,8 +25,8 @@ static enum verdict answer(struct xchg *x, const struct local_reply *a)
 void forward_local_authority(const struct xchg *x, struct text *t)
 {
     struct addr own = x->listen->bound, dialled;
-    if (addr_is_wildcard(&own) && x->said.host.len) {
-        host_write(t, &x->said.host, own.port);
+    if (addr_is_wildcard(&own) && x->host_field.host.len) {
+        host_write(t, &x->host_field.host, own.port);
         return;
     }
     if (addr_is_wildcard(&own) && sock_local(x->client.conn->stream.io.fd, &dialled)) {

@@ -130,15 +130,15 @@ static enum fault expectation(struct msg *m)
 
 static enum fault one_host(const struct msg *m, const u64 twice[2])
 {
-    struct authority unwanted, *said = m->said;
-    if (said == NULL)
-        said = &unwanted;
+    struct authority unwanted, *host = m->host_field;
+    if (host == NULL)
+        host = &unwanted;
     if (!msg_has(m, TOKEN_HOST))
         return m->minor ? FAULT_bad_host : FAULT_NONE;
     if (is_twice(twice, TOKEN_HOST))
         return FAULT_bad_host;
-    said->text = msg_get(m, TOKEN_HOST);
-    return authority_parse(said->text, &said->host, &said->port, &said->has_port);
+    host->text = msg_get(m, TOKEN_HOST);
+    return authority_parse(host->text, &host->host, &host->port, &host->has_port);
 }
 
 enum fault request_framing(struct msg *m, const u64 twice[2])

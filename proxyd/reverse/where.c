@@ -47,10 +47,10 @@ const struct reverse_part *reverse_conf_read(const struct node *listener, struct
 /* What the client calls this site: Host, or the target's authority, which wins. */
 static void note_host(struct xchg *x)
 {
-    if (x->uri.form == TARGET_ABSOLUTE || x->said.host.len == 0)
+    if (x->uri.form == TARGET_ABSOLUTE || x->host_field.host.len == 0)
         return;
-    x->uri.host = x->said.host;
-    x->uri.port = x->said.port;
+    x->uri.host = x->host_field.host;
+    x->uri.port = x->host_field.port;
 }
 
 enum verdict reverse_where(struct xchg *x)

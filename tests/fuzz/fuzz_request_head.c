@@ -41,7 +41,8 @@ static void check_target(const struct msg *m)
 {
     struct target_uri own, helped;
     enum fault f = target_parse(m->method, m->target, NULL, &own);
-    CHECK(target_parse(m->method, m->target, m->said->host.len ? m->said : NULL, &helped) == f);
+    CHECK(target_parse(m->method, m->target, m->host_field->host.len ? m->host_field : NULL,
+                       &helped) == f);
     if (f)
         return;
     CHECK(own.form == helped.form && own.port == helped.port && own.has_port == helped.has_port);
@@ -63,7 +64,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
     u32 n = scan_both_ways(p, (u32)size);
     char *head = exact_copy(p, n ? n : size); /* the parser must hold on its own, too */
     msg_init(&m, &arena);
-    m.said = &said;
+    m.host_field = &said;
     if (request_parse(&m, head, n ? n : (u32)size, &fuzz_limits) == FAULT_NONE) {
         CHECK(n > 0);
         check_fields(&m);
