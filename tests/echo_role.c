@@ -15,10 +15,10 @@
 #include "core/thread.h"
 #include "io/dns.h"
 
-static enum fault greet(const struct listener *l, struct slice first)
+static enum fault detect(const struct listener *l, struct slice first)
 {
     (void)l;
-    return head_sniff(first.p, (u32)first.n);
+    return first_bytes(first.p, (u32)first.n);
 }
 
 /* Everything is answered on the spot, with the request target as body. */
@@ -28,9 +28,9 @@ static enum verdict where(struct xchg *x)
     return reply_local(x, &a) ? ANSWERED : PARKED;
 }
 
-static const struct stage *const none[] = { NULL };
+static const struct stage *const no[] = { NULL };
 static const struct role echo_role = {
-    .name = "echo", .greet = greet, .request_stages = none, .response_stages = none, .where = where
+    .name = "echo", .detect = detect, .request_stages = no, .response_stages = no, .where = where
 };
 static const struct listener listener = { .name = { "echo", 4 }, .role = &echo_role };
 static int end[2]; /* the client's, the proxy's */

@@ -14,7 +14,7 @@ struct role {
     const char *name; /* the word after `mode` */
     /* First bytes that are no HTTP request line (at least 1): which fault is it? FAULT_NONE: may
      * be HTTP. */
-    enum fault (*greet)(const struct listener *l, struct slice first);
+    enum fault (*detect)(const struct listener *l, struct slice first);
     /* May this client ask at all? Asked first, before even what every direction asks (Via,
      * Max-Forwards, size of the body), so that nobody else gets more than a refusal. NULL: anybody
      * may. */

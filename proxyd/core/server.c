@@ -139,7 +139,7 @@ static bool try_head(struct conn *c)
         }
         if (buf_len(b) == 0 || (buf_len(b) == 1 && b->data[b->from] == '\r'))
             return false; /* nothing yet, or half an empty line */
-        f = c->listen->role->greet(c->listen, buf_live(b));
+        f = c->listen->role->detect(c->listen, buf_live(b));
     }
     u32 len = 0;
     if (f == FAULT_NONE)

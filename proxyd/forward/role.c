@@ -1,12 +1,12 @@
 /* Which functions and stages make a forward listener, in order. Read it beside reverse/role.c. */
 #include "forward/role.h"
 
-#include "forward/dress.h"
-#include "forward/greet.h"
+#include "forward/headers.h"
+#include "forward/detect.h"
 #include "forward/where.h"
-#include "forward/who.h"
+#include "forward/identity.h"
 
-static const struct stage who = { "checking the client's address", forward_who };
+static const struct stage who = { "checking the client's address", forward_identity };
 static const struct stage own = { "answering for the proxy itself", forward_local };
 static const struct stage rules = { "asking the policy's rules", forward_rules };
 
@@ -15,7 +15,7 @@ static const struct stage *const response_stages[] = { NULL };
 
 const struct role forward_role = {
     .name = "forward",
-    .greet = forward_greet,
+    .detect = forward_detect,
     .who = &who,
     .request_stages = request_stages,
     .response_stages = response_stages,

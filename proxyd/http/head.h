@@ -27,7 +27,7 @@ struct head_scan {
 
 /* What the first bytes on a connection are, if surely no HTTP: FAULT_tls_to_plain_port for a TLS
  * record, FAULT_not_http for anything else that cannot begin a method; FAULT_NONE otherwise. */
-enum fault head_sniff(const char *p, u32 n);
+enum fault first_bytes(const char *p, u32 n);
 
 /* 2 when p begins with CRLF, else 0. At most one such line is skipped before a request line
  * (RFC 9112 section 2.2); the caller counts. Skip before the first head_scan. */

@@ -11,7 +11,7 @@
 
 #include "http/scan.h"
 
-enum fault head_sniff(const char *p, u32 n)
+enum fault first_bytes(const char *p, u32 n)
 {
     if (n == 0 || char_is(p[0], CHAR_TOKEN) || p[0] == '\r')
         return FAULT_NONE;

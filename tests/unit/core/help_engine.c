@@ -38,10 +38,10 @@ static int keep_end(int fd)
 
 /* ---- the test role: names lead to rig.port of what they resolve to ---- */
 
-static enum fault greet(const struct listener *l, struct slice first)
+static enum fault detect(const struct listener *l, struct slice first)
 {
     (void)l;
-    return head_sniff(first.p, (u32)first.n);
+    return first_bytes(first.p, (u32)first.n);
 }
 
 static enum verdict where(struct xchg *x)
@@ -86,7 +86,7 @@ static void to_client(struct xchg *x, struct text *out)
 
 static const struct stage *const none[] = { NULL };
 static const struct role test_role = { .name = "test",
-                                       .greet = greet,
+                                       .detect = detect,
                                        .request_stages = none,
                                        .response_stages = none,
                                        .where = where,

@@ -196,12 +196,12 @@ static void before_the_head(void **state)
     assert_int_equal(head_skip_empty("\r\nGET", 5), 2);
     assert_int_equal(head_skip_empty("\r", 1), 0);
     assert_int_equal(head_skip_empty("\nGET", 4), 0);
-    assert_int_equal(head_sniff("GET", 3), FAULT_NONE);
-    assert_int_equal(head_sniff("", 0), FAULT_NONE);
-    assert_int_equal(head_sniff("\r", 1), FAULT_NONE);
-    assert_int_equal(head_sniff("\x16\x03\x01", 3), FAULT_tls_to_plain_port);
-    assert_int_equal(head_sniff("\x05\x01", 2), FAULT_not_http);
-    assert_int_equal(head_sniff("\x80", 1), FAULT_not_http);
+    assert_int_equal(first_bytes("GET", 3), FAULT_NONE);
+    assert_int_equal(first_bytes("", 0), FAULT_NONE);
+    assert_int_equal(first_bytes("\r", 1), FAULT_NONE);
+    assert_int_equal(first_bytes("\x16\x03\x01", 3), FAULT_tls_to_plain_port);
+    assert_int_equal(first_bytes("\x05\x01", 2), FAULT_not_http);
+    assert_int_equal(first_bytes("\x80", 1), FAULT_not_http);
 }
 
 int main(void)

@@ -3,7 +3,7 @@
  * proxy is taken out, Host is written from the request target, and Via tells that somebody stands
  * between.
  */
-#include "forward/dress.h"
+#include "forward/headers.h"
 
 #include "core/xchg.h"
 #include "forward/where.h"

@@ -1,10 +1,10 @@
 /* The client's network decides whether it may ask at all: the policy's `clients`. */
-#include "forward/who.h"
+#include "forward/identity.h"
 
 #include "core/xchg.h"
 #include "forward/conf.h"
 
-enum verdict forward_who(struct xchg *x)
+enum verdict forward_identity(struct xchg *x)
 {
     if (policy_client_allowed(forward_part_of(x->listen)->policy, &x->client.conn->peer))
         return PASS;

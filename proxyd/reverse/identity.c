@@ -5,7 +5,7 @@
  * and its heirs read X_Forwarded_For and X-Forwarded-For as one variable, so the underscore twin of
  * a known field goes as well.
  */
-#include "reverse/who.h"
+#include "reverse/identity.h"
 
 #include "base/str.h"
 #include "core/xchg.h"
@@ -27,7 +27,7 @@ static bool is_claim(struct slice name)
            (name.n < sizeof area && token_find(dashed) != TOKEN_OTHER);
 }
 
-enum verdict reverse_who(struct xchg *x)
+enum verdict reverse_identity(struct xchg *x)
 {
     struct msg *m = &x->req;
     for (unsigned i = 0; i < countof(claims); i++)

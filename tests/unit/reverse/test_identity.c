@@ -1,5 +1,5 @@
 /* The client is whoever holds the connection. */
-#include "reverse/who.h"
+#include "reverse/identity.h"
 
 #include "core/xchg.h"
 #include "tests/unit/core/help_engine.h"
@@ -17,8 +17,8 @@ static void what_a_request_claims(void **state)
     arena_init(&x->arena, 0);
     msg_init(&x->req, &x->arena);
     assert_int_equal(request_parse(&x->req, head, sizeof head - 1, &limits), FAULT_NONE);
-    assert_int_equal(reverse_who(x), PASS);
-    assert_int_equal(reverse_who(x), PASS); /* nothing left to take */
+    assert_int_equal(reverse_identity(x), PASS);
+    assert_int_equal(reverse_identity(x), PASS); /* nothing left to take */
     head_write_fields(&t, &x->req);
     assert_slice(text_slice(&t), "Host: a\r\nX-Other: stays\r\n");
     arena_free(&x->arena);

@@ -1,5 +1,5 @@
 /* The first bytes of a client of a forward listener. */
-#include "forward/greet.h"
+#include "forward/detect.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,7 +24,7 @@ static void first_bytes(void **state)
         { SLICE(" GET"), FAULT_not_http },
     };
     for (unsigned i = 0; i < countof(rows); i++)
-        if (forward_greet(NULL, rows[i].said) != rows[i].fault)
+        if (forward_detect(NULL, rows[i].said) != rows[i].fault)
             fail_msg("row %u", i);
 }
 

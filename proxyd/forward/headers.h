@@ -1,6 +1,6 @@
 /* What do the heads look like on each side? */
-#ifndef FORWARD_DRESS_H
-#define FORWARD_DRESS_H
+#ifndef FORWARD_HEADERS_H
+#define FORWARD_HEADERS_H
 
 #include "base/text.h"
 #include "core/types.h"

@@ -1,5 +1,5 @@
 /* What a server behind a reverse listener is told, and what the client sees, byte for byte. */
-#include "reverse/dress.h"
+#include "reverse/headers.h"
 
 #include "tests/unit/core/help_engine.h"
 

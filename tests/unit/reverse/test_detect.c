@@ -1,5 +1,5 @@
 /* The first bytes of a client of a reverse listener. */
-#include "reverse/greet.h"
+#include "reverse/detect.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,7 +21,7 @@ static void first_bytes(void **state)
         { SLICE(" GET"), FAULT_not_http },
     };
     for (unsigned i = 0; i < countof(rows); i++)
-        if (reverse_greet(NULL, rows[i].said) != rows[i].fault)
+        if (reverse_detect(NULL, rows[i].said) != rows[i].fault)
             fail_msg("row %u", i);
 }
 

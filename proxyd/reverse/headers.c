@@ -2,12 +2,12 @@
  * A gateway tells its servers who asks (X-Forwarded-*, made here and nowhere else) and under
  * which name, and hides them from the client: nothing is added to answers.
  */
-#include "reverse/dress.h"
+#include "reverse/headers.h"
 
 #include "core/target.h"
 #include "core/xchg.h"
 #include "http/hop.h"
-#include "reverse/who.h"
+#include "reverse/identity.h"
 
 static void write_server(const struct target *t, struct text *out)
 {

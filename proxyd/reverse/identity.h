@@ -1,11 +1,11 @@
 /* Who is asking? */
-#ifndef REVERSE_WHO_H
-#define REVERSE_WHO_H
+#ifndef REVERSE_IDENTITY_H
+#define REVERSE_IDENTITY_H
 
 #include "base/text.h"
 #include "core/stage.h"
 
-enum verdict reverse_who(struct xchg *x);
+enum verdict reverse_identity(struct xchg *x);
 /* The client as the servers are told it: its address. */
 void reverse_client(const struct xchg *x, struct text *out);
 

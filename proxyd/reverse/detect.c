@@ -1,11 +1,11 @@
 /* A reverse listener without certificates speaks HTTP/1 as an origin does; https:// to its port
  * is a client's or an administrator's mistake and is told so. */
-#include "reverse/greet.h"
+#include "reverse/detect.h"
 
 #include "http/head.h"
 
-enum fault reverse_greet(const struct listener *l, struct slice first)
+enum fault reverse_detect(const struct listener *l, struct slice first)
 {
     (void)l;
-    return head_sniff(first.p, (u32)first.n);
+    return first_bytes(first.p, (u32)first.n);
 }

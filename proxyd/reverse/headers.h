@@ -1,6 +1,6 @@
 /* What do the heads look like on each side? */
-#ifndef REVERSE_DRESS_H
-#define REVERSE_DRESS_H
+#ifndef REVERSE_HEADERS_H
+#define REVERSE_HEADERS_H
 
 #include "base/text.h"
 #include "core/types.h"

@@ -1,5 +1,5 @@
 /* What the origin and the client see of each other through a forward proxy, byte for byte. */
-#include "forward/dress.h"
+#include "forward/headers.h"
 
 #include "forward/role.h"
 #include "tests/unit/core/help_engine.h"
@@ -24,7 +24,7 @@ static int tear_down(void **state)
     return rig_tear_down(state);
 }
 
-#define DRESS_TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define HEADERS_TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 static const struct head_limits limits = { .head = 32768, .line = 16384, .fields = 128 };
 
@@ -127,11 +127,11 @@ static void refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        DRESS_TEST(the_uri_wins_over_host),
-        DRESS_TEST(what_was_meant_for_the_proxy_stays),
-        DRESS_TEST(nothing_about_the_client_is_added),
-        DRESS_TEST(answers),
-        DRESS_TEST(refusals),
+        HEADERS_TEST(the_uri_wins_over_host),
+        HEADERS_TEST(what_was_meant_for_the_proxy_stays),
+        HEADERS_TEST(nothing_about_the_client_is_added),
+        HEADERS_TEST(answers),
+        HEADERS_TEST(refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* Who may ask at all: the policy's `clients`. */
-#include "forward/who.h"
+#include "forward/identity.h"
 
 #include "core/server.h"
 #include "tests/unit/core/help_engine.h"

@@ -1,11 +1,11 @@
 /* A forward listener expects HTTP/1: full-URL requests and CONNECT. TLS here means a client that
  * takes the proxy for the origin, or for an HTTPS proxy; SOCKS begins with a 4 or a 5. */
-#include "forward/greet.h"
+#include "forward/detect.h"
 
 #include "http/head.h"
 
-enum fault forward_greet(const struct listener *l, struct slice first)
+enum fault forward_detect(const struct listener *l, struct slice first)
 {
     (void)l;
-    return head_sniff(first.p, (u32)first.n);
+    return first_bytes(first.p, (u32)first.n);
 }

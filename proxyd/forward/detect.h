@@ -1,0 +1,9 @@
+/* What are the first bytes of a client? */
+#ifndef FORWARD_DETECT_H
+#define FORWARD_DETECT_H
+
+#include "core/role.h"
+
+enum fault forward_detect(const struct listener *l, struct slice first);
+
+#endif

@@ -1,0 +1,9 @@
+/* What are the first bytes of a client? */
+#ifndef REVERSE_DETECT_H
+#define REVERSE_DETECT_H
+
+#include "core/role.h"
+
+enum fault reverse_detect(const struct listener *l, struct slice first);
+
+#endif
