@@ -23,7 +23,7 @@
 #include "config/load.h"
 #include "core/log_writer.h"
 #include "core/self_addrs.h"
-#include "core/peers.h"
+#include "core/client_count.h"
 #include "core/role.h"
 #include "core/shared_idle.h"
 #include "core/target.h"
@@ -175,7 +175,7 @@ static bool make_engine(struct process *p)
     }
     e->accepting = (struct accepting){ listen_start, listen_stop, listen_resume };
     e->shared_idle = shared_idle_new();
-    e->peers = peers_new();
+    e->client_count = client_count_new();
     e->dns = start_dns(&c->dns);
     e->log_writer = log_writer_new(p->access_fd, p->error_fd, e->nworkers);
     e->workers = must_zalloc(e->nworkers * sizeof(struct worker *));
@@ -348,7 +348,7 @@ static void dismantle(struct process *p, const sigset_t *set, bool hurry)
         worker_free(p->engine.workers[i]);
     dns_shared_free(p->engine.dns);
     shared_idle_free(p->engine.shared_idle);
-    peers_free(p->engine.peers);
+    client_count_free(p->engine.client_count);
     self_addrs_free(p->engine.self_addrs);
     free(p->engine.workers);
     snapshot_free(&p->snapshot);

@@ -10,7 +10,7 @@
 #include "core/conf.h"
 #include "core/log_writer.h"
 #include "core/server.h"
-#include "core/peers.h"
+#include "core/client_count.h"
 #include "core/shared_idle.h"
 #include "core/thread.h"
 #include "io/dns.h"
@@ -59,7 +59,7 @@ int main(void)
                         .nworkers = 1,
                         .workers = (struct worker *[1]){ NULL },
                         .shared_idle = shared_idle_new(),
-                        .peers = peers_new(),
+                        .client_count = client_count_new(),
                         .dns = dns_shared_new(&(struct dns_conf_io){ .timeout_ms = 100 }),
                         .log_writer = log_writer_new(-1, -1, 1),
                         .pseudonym = "echo",

@@ -24,7 +24,7 @@ struct arena {
 /* chunk_size 0 means 4096 - header. */
 void arena_init(struct arena *a, size_t chunk_size);
 /* Lends n bytes, aligned to 16, that outlive the arena: arena_alloc takes them first. */
-static inline void arena_lend(struct arena *a, void *reserve, size_t n)
+static inline void arena_set_reserve(struct arena *a, void *reserve, size_t n)
 {
     a->reserve = reserve;
     a->reserve_size = n;

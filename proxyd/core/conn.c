@@ -212,10 +212,10 @@ static void note_read_size(struct conn *c, size_t asked, size_t got)
 enum sock_result conn_fill(struct conn *c)
 {
     if (unlikely(!ready_in(c))) {
-        worker_starve(c->worker, c);
+        memory_wait(c->worker, c);
         return SOCK_AGAIN;
     }
-    c->starved = false;
+    c->awaits_memory = false;
     size_t room = buf_room(c->in), got = 0;
     enum sock_result r = stream_recv(&c->stream, c->in->data + c->in->to, room, &got);
     switch (r) {
@@ -291,10 +291,10 @@ bool conn_room(struct conn *c, size_t n, struct text *t)
         while (klass < BUF_256K && (4096u << (2 * klass)) - sizeof(struct buf) < need)
             klass++;
         if (unlikely(!replace(c, &c->out, klass, BUF_FOR_SENDING))) {
-            worker_starve(c->worker, c);
+            memory_wait(c->worker, c);
             return false;
         }
-        c->starved = false;
+        c->awaits_memory = false;
     }
     *t = text_in(c->out->data + c->out->to, buf_room(c->out));
     return true;

@@ -46,8 +46,8 @@ struct conn {
     struct timer timer;
     struct list link; /* client: worker->client_conns; idle upstream: target->idle */
     union {
-        struct list idle_link;    /* idle upstream: worker->idle_conns */
-        struct list starved_link; /* client: worker->starved */
+        struct list idle_link;   /* idle upstream: worker->idle_conns */
+        struct list memory_link; /* client: worker->memory_waiters */
         struct deferred deferred;
     };
     struct addr peer;
@@ -62,8 +62,8 @@ struct conn {
     bool write_failed; /* writing failed: the peer takes no more, but may still have spoken */
     bool
         refilled; /* read again since `pin` was set: the pinned bytes are no longer all there was */
-    bool starved; /* found no memory at its last try; it stands in line or is about to try */
-    u8 empty_lines; /* skipped before the head that is awaited */
+    bool awaits_memory; /* found no memory at its last try; it stands in line or is about to try */
+    u8 empty_lines;     /* skipped before the head that is awaited */
 };
 
 /* May another client come in, as far as memory goes? */

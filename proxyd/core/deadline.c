@@ -33,8 +33,8 @@ static const struct {
 static u8 of_relay(const struct relay *r, u8 read, u8 write)
 {
     switch ((enum relay_result)r->last) {
-    case RELAY_WAIT_SOURCE: return r->from->conn->starved ? WAITS_MEMORY : read;
-    case RELAY_WAIT_SINK: return r->to->conn->starved ? WAITS_MEMORY : write;
+    case RELAY_WAIT_SOURCE: return r->from->conn->awaits_memory ? WAITS_MEMORY : read;
+    case RELAY_WAIT_SINK: return r->to->conn->awaits_memory ? WAITS_MEMORY : write;
     default: return WAITS_NOTHING;
     }
 }
@@ -42,14 +42,14 @@ static u8 of_relay(const struct relay *r, u8 read, u8 write)
 /* A head that found no room: for want of memory, or because what is unsent has to go first. */
 static u8 of_room(const struct conn *c, u8 write)
 {
-    return c->starved ? WAITS_MEMORY : c->out ? write : WAITS_NOTHING;
+    return c->awaits_memory ? WAITS_MEMORY : c->out ? write : WAITS_NOTHING;
 }
 
 static u8 of_await(const struct xchg *x)
 {
     if (x->client.conn->out)
         return WAITS_CLIENT_WRITE;
-    if (x->resp.status || x->upstream.conn->starved) /* an interim head that finds no room */
+    if (x->resp.status || x->upstream.conn->awaits_memory) /* an interim head that finds no room */
         return WAITS_MEMORY;
     return x->request_done ? WAITS_HEAD : WAITS_NOTHING;
 }

@@ -10,7 +10,7 @@
 #include "core/account.h"
 #include "core/conf.h"
 #include "core/listener.h"
-#include "core/peers.h"
+#include "core/client_count.h"
 #include "core/role.h"
 #include "core/tunnel.h"
 #include "core/xchg.h"
@@ -48,7 +48,7 @@ static struct conn *admit(struct worker *w, const struct listener *l, int fd,
 void client_close(struct conn *c)
 {
     struct worker *w = c->worker;
-    peers_leave(w->engine->peers, &c->peer);
+    client_count_leave(w->engine->client_count, &c->peer);
     atomic_fetch_sub_explicit(&w->open, 1, memory_order_relaxed);
     atomic_fetch_sub_explicit(&w->engine->clients, 1, memory_order_relaxed);
     stat_sub(w->stats, STAT_connections_open, 1);
@@ -71,7 +71,8 @@ static void tell_crowd(struct worker *w, const struct addr *peer)
 void client_accept(struct worker *w, const struct listener *l, int fd, const struct addr *peer)
 {
     const struct conf *cf = w->engine->conf;
-    enum fault f = peers_enter(w->engine->peers, peer, cf->limits.clients_per_address);
+    enum fault f =
+        client_count_enter(w->engine->client_count, peer, cf->limits.clients_per_address);
     if (f) {
         if (f == FAULT_too_many_from_address)
             tell_crowd(w, peer);
@@ -79,13 +80,13 @@ void client_accept(struct worker *w, const struct listener *l, int fd, const str
         return;
     }
     if (!conn_affordable(w)) {
-        peers_leave(w->engine->peers, peer);
+        client_count_leave(w->engine->client_count, peer);
         client_reject(w, fd, FAULT_out_of_memory);
         return;
     }
     struct conn *c = admit(w, l, fd, peer);
     if (c == NULL) {
-        peers_leave(w->engine->peers, peer);
+        client_count_leave(w->engine->client_count, peer);
         stat_fault(w->stats, FAULT_out_of_memory);
         return;
     }
@@ -183,7 +184,7 @@ static void read_head(struct conn *c)
             break;
     }
     conn_drop_in(c);
-    if ((has_begun(c) || c->starved) && c->wait != WAIT_HEAD)
+    if ((has_begun(c) || c->awaits_memory) && c->wait != WAIT_HEAD)
         conn_wait(c, WAIT_HEAD, conf(c)->timeouts.head);
 }
 
@@ -199,7 +200,7 @@ static void read_linger(struct conn *c)
     conn_drop_in(c);
     if (c->eof || c->read_failed)
         client_close(c);
-    else if (conn_readable(c) && !c->starved)
+    else if (conn_readable(c) && !c->awaits_memory)
         loop_again(&c->worker->loop, &c->stream.io);
 }
 
@@ -213,12 +214,12 @@ void h1_ready(struct conn *c)
 
 void h1_expired(struct conn *c)
 {
-    if (c->wait != WAIT_HEAD || !(has_begun(c) || c->starved)) {
+    if (c->wait != WAIT_HEAD || !(has_begun(c) || c->awaits_memory)) {
         client_close(c);
         return;
     }
     memset(&c->head_scan, 0, sizeof c->head_scan);
-    xchg_open_fault(c, c->starved ? FAULT_out_of_memory : FAULT_request_head_timeout);
+    xchg_open_fault(c, c->awaits_memory ? FAULT_out_of_memory : FAULT_request_head_timeout);
 }
 
 /* Has something of a request arrived, read or not yet? */

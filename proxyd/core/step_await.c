@@ -102,7 +102,7 @@ enum step_result step_await(struct xchg *x)
             return lost(x);
         if (!conn_readable(upstream))
             return STEP_PARK;
-        if (conn_fill(upstream) == SOCK_AGAIN && (!x->request_cut || upstream->starved))
+        if (conn_fill(upstream) == SOCK_AGAIN && (!x->request_cut || upstream->awaits_memory))
             return STEP_PARK;
         x->upstream_seen = x->upstream_seen || upstream->in != NULL;
     }

@@ -206,7 +206,7 @@ void idle_give(struct target *t, struct conn *c)
         return;
     }
     list_remove(&c->idle_link); /* it may stand in line for memory that it needs no more */
-    c->starved = false;
+    c->awaits_memory = false;
     c->serves = CONN_IDLE;
     c->owner.target = t;
     c->full_reads = 0;

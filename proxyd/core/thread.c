@@ -24,8 +24,8 @@
 #include "io/dns.h"
 
 enum {
-    STARVED_RETRY_MS = 10,
-    STARVED_A_TURN = 64,
+    MEMORY_RETRY_MS = 10,
+    MEMORY_A_TURN = 64,
     LEAST_MEMORY = 1 << 20,
     SWEEP_MS = 5000,
     SHARED_IDLE_MS = 30000,
@@ -48,43 +48,44 @@ static struct thread *thread_of(struct worker *w)
     return container_of(w, struct thread, worker);
 }
 
-bool worker_starves(const struct worker *w)
+bool memory_awaited(const struct worker *w)
 {
-    return !list_empty(&w->starved[STARVED_BEGUN]) || !list_empty(&w->starved[STARVED_HEAD]);
+    return !list_empty(&w->memory_waiters[MEMORY_BEGUN]) ||
+           !list_empty(&w->memory_waiters[MEMORY_HEADS]);
 }
 
-static struct conn *next_starved(struct worker *w)
+static struct conn *next_memory_waiter(struct worker *w)
 {
-    struct list *n = list_pop(&w->starved[STARVED_BEGUN]);
+    struct list *n = list_pop(&w->memory_waiters[MEMORY_BEGUN]);
     if (n == NULL)
-        n = list_pop(&w->starved[STARVED_HEAD]);
-    return n ? container_of(n, struct conn, starved_link) : NULL;
+        n = list_pop(&w->memory_waiters[MEMORY_HEADS]);
+    return n ? container_of(n, struct conn, memory_link) : NULL;
 }
 
 /* Timers that do not belong to an object. */
 
 /* Who gets nothing this time either is the last in line again. */
-static void on_starved_timer(struct timer *t)
+static void on_memory_timer(struct timer *t)
 {
-    struct worker *w = container_of(t, struct worker, starved_timer);
+    struct worker *w = container_of(t, struct worker, memory_timer);
     struct conn *c;
-    for (unsigned i = 0; i < STARVED_A_TURN && (c = next_starved(w)) != NULL; i++)
+    for (unsigned i = 0; i < MEMORY_A_TURN && (c = next_memory_waiter(w)) != NULL; i++)
         loop_again(&w->loop, &c->stream.io);
-    if (worker_starves(w))
-        timer_set(&w->loop.wheel, t, worker_ms(w) + STARVED_RETRY_MS);
+    if (memory_awaited(w))
+        timer_set(&w->loop.wheel, t, worker_ms(w) + MEMORY_RETRY_MS);
 }
 
-void worker_starve(struct worker *w, struct conn *c)
+void memory_wait(struct worker *w, struct conn *c)
 {
-    c->starved = true;
-    if (!list_empty(&c->starved_link))
+    c->awaits_memory = true;
+    if (!list_empty(&c->memory_link))
         return;
     if (account_again(w, TELL_MEMORY))
         account_error(w, LEVEL_WARNING, "limits memory is reached: new work waits");
-    enum starved_line line = c->serves == CONN_HEAD ? STARVED_HEAD : STARVED_BEGUN;
-    list_push_back(&w->starved[line], &c->starved_link);
-    if (!timer_armed(&w->starved_timer))
-        timer_set(&w->loop.wheel, &w->starved_timer, worker_ms(w) + STARVED_RETRY_MS);
+    enum memory_queue line = c->serves == CONN_HEAD ? MEMORY_HEADS : MEMORY_BEGUN;
+    list_push_back(&w->memory_waiters[line], &c->memory_link);
+    if (!timer_armed(&w->memory_timer))
+        timer_set(&w->loop.wheel, &w->memory_timer, worker_ms(w) + MEMORY_RETRY_MS);
 }
 
 static void on_sweep(struct timer *t)
@@ -160,11 +161,11 @@ static void init_wheel(struct worker *w)
     on[TIMER_CONN] = conn_expired;
     on[TIMER_DIAL] = dial_expired;
     on[TIMER_TUNNEL] = tunnel_expired;
-    on[TIMER_STARVED] = on_starved_timer;
+    on[TIMER_MEMORY] = on_memory_timer;
     on[TIMER_ACCEPT] = w->engine->accepting.resume;
     on[TIMER_SWEEP] = on_sweep;
     on[TIMER_XCHG] = xchg_expired;
-    timer_init(&w->starved_timer, TIMER_STARVED);
+    timer_init(&w->memory_timer, TIMER_MEMORY);
     timer_init(&w->accept_timer, TIMER_ACCEPT);
     timer_init(&w->sweep_timer, TIMER_SWEEP);
 }
@@ -183,8 +184,8 @@ static void init_memory(struct worker *w)
         list_init(&w->targets[i]);
     list_init(&w->idle_conns);
     list_init(&w->client_conns);
-    for (unsigned i = 0; i < STARVED_LINES; i++)
-        list_init(&w->starved[i]);
+    for (unsigned i = 0; i < MEMORY_QUEUES; i++)
+        list_init(&w->memory_waiters[i]);
     w->stats = aligned_alloc(CACHE_LINE, sizeof *w->stats);
     must(w->stats != NULL);
     memset(w->stats, 0, sizeof *w->stats);

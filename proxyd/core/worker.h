@@ -23,7 +23,7 @@ enum timer_kind {
     TIMER_DIAL,
     TIMER_DNS,
     TIMER_TUNNEL,
-    TIMER_STARVED,
+    TIMER_MEMORY,
     TIMER_ACCEPT,
     TIMER_SWEEP,
     TIMER_XCHG
@@ -36,7 +36,7 @@ enum tell { TELL_DESCRIPTORS, TELL_CLIENTS, TELL_ADDRESS, TELL_MEMORY, TELL_ORIG
 
 /* The lines of those who wait for memory, in the order of service: what has begun is finished
  * before anything begins. */
-enum starved_line { STARVED_BEGUN, STARVED_HEAD, STARVED_LINES };
+enum memory_queue { MEMORY_BEGUN, MEMORY_HEADS, MEMORY_QUEUES };
 
 struct worker {
     struct loop loop;
@@ -51,10 +51,11 @@ struct worker {
     bool log_urgent;  /* the ring is half full: wake it in any case */
     struct dns *dns;
     struct list targets[TARGET_BUCKETS];
-    struct list idle_conns;             /* idle connections of all targets, oldest first */
-    struct list client_conns;           /* of clients and internal ones, for drain */
-    struct list starved[STARVED_LINES]; /* connections that wait for a buffer, first come first */
-    struct timer starved_timer;
+    struct list idle_conns;   /* idle connections of all targets, oldest first */
+    struct list client_conns; /* of clients and internal ones, for drain */
+    struct list
+        memory_waiters[MEMORY_QUEUES]; /* connections that wait for a buffer, first come first */
+    struct timer memory_timer;
     struct timer accept_timer; /* accepting is paused until then */
     struct timer sweep_timer;
     bool accept_paused;
@@ -84,7 +85,7 @@ struct engine {
     u32 nworkers;
     struct dns_shared *dns;
     struct shared_idle *shared_idle;
-    struct peers *peers;
+    struct client_count *client_count;
     struct self_addrs *self_addrs;
     struct log_writer *log_writer;
     struct accepting accepting;
@@ -103,8 +104,8 @@ static inline u64 worker_ms(const struct worker *w)
 }
 
 /* Over the memory budget: wait in line; conn->stream.io is called again when buffers came back. */
-void worker_starve(struct worker *w, struct conn *c);
+void memory_wait(struct worker *w, struct conn *c);
 /* Does anybody wait? */
-bool worker_starves(const struct worker *w);
+bool memory_awaited(const struct worker *w);
 
 #endif

@@ -138,7 +138,7 @@ static struct xchg *begin(struct conn *c)
     x->id = ++w->exchange_serial;
     x->start_us = w->loop.now.mono_us;
     arena_init(&x->arena, 0);
-    arena_lend(&x->arena, x->arena_reserve, sizeof x->arena_reserve);
+    arena_set_reserve(&x->arena, x->arena_reserve, sizeof x->arena_reserve);
     timer_init(&x->timer, TIMER_XCHG);
     msg_init(&x->req, &x->arena);
     x->req.host_field = &x->host_field;

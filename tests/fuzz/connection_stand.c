@@ -8,7 +8,7 @@
 #include "config/load.h"
 #include "core/log_writer.h"
 #include "core/self_addrs.h"
-#include "core/peers.h"
+#include "core/client_count.h"
 #include "core/shared_idle.h"
 #include "core/target.h"
 #include "core/thread.h"
@@ -105,7 +105,7 @@ void stand_start(void)
                                     .accepting = { start_accepting, start_accepting, NULL } };
     stand.engine.self_addrs = self_addrs_new();
     stand.engine.shared_idle = shared_idle_new();
-    stand.engine.peers = peers_new();
+    stand.engine.client_count = client_count_new();
     stand.engine.dns = dns_shared_new(&names);
     stand.engine.log_writer = log_writer_new(-1, -1, 1);
     stand.worker = worker_new(&stand.engine, 0);

@@ -26,7 +26,7 @@
 #include "connection_check.h"
 #include "connection_stand.h"
 #include "core/server.h"
-#include "core/peers.h"
+#include "core/client_count.h"
 #include "core/target.h"
 #include "core/thread.h"
 #include "http_fuzz.h"
@@ -400,7 +400,7 @@ static const char *left_over(void)
         { "requests_in_flight", stat_sum(STAT_requests_in_flight) },
         { "tunnels_open", stat_sum(STAT_tunnels_open) },
         { "upstream_idle", stat_sum(STAT_upstream_idle) },
-        { "starved", worker_starves(w) },
+        { "starved", memory_awaited(w) },
         { "client", !list_empty(&w->client_conns) },
         { "idle", !list_empty(&w->idle_conns) },
     };
@@ -432,8 +432,8 @@ static void check_nothing_left(void)
     }
     for (u8 i = 10; i < 10 + CLIENT_ADDRESSES; i++) {
         struct addr peer = { .family = AF_INET, .ip = { 127, 0, 77, i } };
-        must(peers_enter(stand.engine.peers, &peer, 1) == FAULT_NONE);
-        peers_leave(stand.engine.peers, &peer);
+        must(client_count_enter(stand.engine.client_count, &peer, 1) == FAULT_NONE);
+        client_count_leave(stand.engine.client_count, &peer);
     }
 }
 

@@ -62,7 +62,7 @@ static void arena_with_a_reserve(void **state)
     _Alignas(16) char reserve[48];
     struct arena a;
     arena_init(&a, 64);
-    arena_lend(&a, reserve, sizeof reserve);
+    arena_set_reserve(&a, reserve, sizeof reserve);
     for (int round = 0; round < 2; round++) {
         memory_refuse(1, true);
         assert_null(arena_try(&a, 1));

@@ -13,7 +13,7 @@
 #include "core/log_writer.h"
 #include "core/server.h"
 #include "core/self_addrs.h"
-#include "core/peers.h"
+#include "core/client_count.h"
 #include "core/shared_idle.h"
 #include "core/target.h"
 #include "core/thread.h"
@@ -165,7 +165,7 @@ static int set_up(u32 nworkers)
     must(addr_parse_port(SLICE("127.0.0.1:3128"), &rig.listener.bound));
     rig.engine.self_addrs = self_addrs_new();
     rig.engine.shared_idle = shared_idle_new();
-    rig.engine.peers = peers_new();
+    rig.engine.client_count = client_count_new();
     rig.engine.dns = make_names();
     rig.engine.log_writer = log_writer_new(-1, -1, nworkers);
     for (u32 i = 0; i < nworkers; i++) {
@@ -218,7 +218,7 @@ static void drain(struct worker *w)
 
 static void assert_nothing_left(const struct worker *w)
 {
-    assert_true(list_empty(&w->client_conns) && !worker_starves(w) && list_empty(&w->idle_conns));
+    assert_true(list_empty(&w->client_conns) && !memory_awaited(w) && list_empty(&w->idle_conns));
     assert_int_equal(w->conns.live, 0);
     assert_int_equal(w->xchgs.live, 0);
     assert_int_equal(w->tunnels.live, 0);
@@ -256,7 +256,7 @@ int rig_tear_down(void **state)
     log_writer_start(rig.engine.log_writer);
     log_writer_stop(rig.engine.log_writer);
     dns_shared_free(rig.engine.dns);
-    peers_free(rig.engine.peers);
+    client_count_free(rig.engine.client_count);
     shared_idle_free(rig.engine.shared_idle);
     self_addrs_free(rig.engine.self_addrs);
     if (snapshot.listeners) {
@@ -542,7 +542,7 @@ struct slice memory_out(const struct memory_end *m)
 
 static struct buf *eaten;
 
-void rig_famine(void)
+void rig_exhaust(void)
 {
     struct buf *b;
     for (unsigned c = BUF_CLASSES; c-- > 0;)
@@ -552,7 +552,7 @@ void rig_famine(void)
         }
 }
 
-void rig_feast(void)
+void rig_relieve(void)
 {
     while (eaten) {
         struct buf *b = eaten;

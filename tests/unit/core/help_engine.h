@@ -106,8 +106,8 @@ void memory_feed_end(struct memory_end *m);
 void memory_allow(struct memory_end *m, size_t quota);
 struct slice memory_out(const struct memory_end *m);
 
-/* Takes every buffer there is, so that none is to be had until rig_feast. */
-void rig_famine(void);
-void rig_feast(void);
+/* Takes every buffer there is, so that none is to be had until rig_relieve. */
+void rig_exhaust(void);
+void rig_relieve(void);
 
 #endif

@@ -230,14 +230,14 @@ static void without_memory_it_stands_in_line(void **state)
     struct conn *c = rig_conn(CONN_EXCHANGE, &other);
     struct text t;
     c->owner.xchg = NULL;
-    rig_famine();
+    rig_exhaust();
     assert_int_equal(conn_fill(c), SOCK_AGAIN);
-    assert_true(c->starved);
-    assert_true(worker_starves(rig.worker));
+    assert_true(c->awaits_memory);
+    assert_true(memory_awaited(rig.worker));
     assert_false(conn_room(c, 1, &t));
     conn_close(c); /* leaves the line */
-    assert_false(worker_starves(rig.worker));
-    rig_feast();
+    assert_false(memory_awaited(rig.worker));
+    rig_relieve();
 }
 
 /* Short of memory a large class falls back to one that holds what is there. */
@@ -246,7 +246,7 @@ static void a_smaller_class_when_memory_is_short(void **state)
     (void)state;
     struct conn *c = open_end(CONN_EXCHANGE);
     c->in_class = BUF_256K;
-    rig_famine();
+    rig_exhaust();
     rig.worker->bufs.most[BUF_FOR_READING] = rig.worker->bufs.in_use + 20000;
     rig.worker->bufs.budget = rig.worker->bufs.held + 20000;
     memory_feed(&end, SLICE("hello"));
@@ -254,7 +254,7 @@ static void a_smaller_class_when_memory_is_short(void **state)
     assert_int_equal(c->in->klass, BUF_16K);
     assert_slice(buf_live(c->in), "hello");
     conn_close(c);
-    rig_feast();
+    rig_relieve();
 }
 
 /* Clients may have half of the memory for their connections, upstream sides a quarter more. */

@@ -113,8 +113,10 @@ static void every_state(void **state)
     for (unsigned i = 0; i < countof(states); i++) {
         const struct state *s = &states[i];
         struct buf unsent;
-        struct conn client = { .out = s->near_out ? &unsent : NULL, .starved = s->near_starved };
-        struct conn upstream = { .out = s->far_out ? &unsent : NULL, .starved = s->far_starved };
+        struct conn client = { .out = s->near_out ? &unsent : NULL,
+                               .awaits_memory = s->near_starved };
+        struct conn upstream = { .out = s->far_out ? &unsent : NULL,
+                                 .awaits_memory = s->far_starved };
         struct xchg *x = calloc(1, sizeof *x);
         u8 rows[DEADLINES];
         assert_non_null(x);

@@ -104,10 +104,10 @@ static void no_memory(void **state)
     (void)state;
     struct fetch a = { .most = 0 };
     struct requester requester = { take, on_end, &a };
-    rig_famine();
+    rig_exhaust();
     assert_false(internal_open(rig.worker, &rig.listener, SLICE(GET("/path")), &requester));
     assert_false(a.ended);
-    rig_feast();
+    rig_relieve();
 }
 
 /* Wherever memory is refused, the requester learns of it once: by false or by `end`. */

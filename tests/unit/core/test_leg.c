@@ -301,13 +301,13 @@ static void without_memory_it_waits(void **state)
     (void)state;
     struct leg l = leg_on("");
     size_t taken;
-    rig_famine();
+    rig_exhaust();
     leg_announce_body(&l, BODY_CHUNKED, 0);
     assert_int_equal(leg_write(&l, SLICE("x"), &taken), SOCK_AGAIN);
     assert_int_equal(taken, 0);
-    assert_true(l.conn->starved);
+    assert_true(l.conn->awaits_memory);
     assert_int_equal(leg_finish(&l, NULL), SOCK_AGAIN);
-    rig_feast();
+    rig_relieve();
     assert_int_equal(leg_write(&l, SLICE("x"), &taken), SOCK_OK);
     assert_int_equal(leg_finish(&l, NULL), SOCK_OK);
     assert_slice(memory_out(&end), "1\r\nx\r\n0\r\n\r\n");
@@ -328,11 +328,11 @@ static void the_end_of_a_chunk_is_owed(void **state)
     assert_int_equal(leg_write(&l, rest, &taken), SOCK_AGAIN);
     rest = slice_skip(rest, taken);
     assert_int_equal(conn_flush(l.conn), SOCK_OK); /* gives the empty buffer back */
-    rig_famine();
+    rig_exhaust();
     memory_allow(&end, 20000);
     assert_int_equal(leg_write(&l, rest, &taken), SOCK_AGAIN);
     assert_int_equal(taken, rest.n);
-    rig_feast();
+    rig_relieve();
     assert_int_equal(leg_write(&l, SLICE("y"), &taken), SOCK_OK);
     assert_int_equal(leg_finish(&l, NULL), SOCK_OK);
     struct slice out = memory_out(&end);

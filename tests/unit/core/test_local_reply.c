@@ -153,10 +153,10 @@ static void without_memory(void **state)
 {
     (void)state;
     struct xchg *x = exchange(GET);
-    rig_famine();
+    rig_exhaust();
     assert_false(reply_local(x, &hello));
     assert_false(x->answered);
-    rig_feast();
+    rig_relieve();
     assert_true(reply_local(x, &hello));
     assert_has(sent(x), "hello");
 }

@@ -5,7 +5,7 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include "core/peers.h"
+#include "core/client_count.h"
 #include "help_engine.h"
 #include "tests/unit/help_memory.h"
 
@@ -231,9 +231,9 @@ static void no_memory_for_one_more(void **state)
     assert_int_equal(atomic_load(&rig.engine.clients), 0);
     struct addr peer;
     assert_true(addr_parse(SLICE("127.0.0.1"), &peer));
-    assert_true(peers_enter(rig.engine.peers, &peer, 1) ==
+    assert_true(client_count_enter(rig.engine.client_count, &peer, 1) ==
                 FAULT_NONE); /* its place was given back */
-    peers_leave(rig.engine.peers, &peer);
+    client_count_leave(rig.engine.client_count, &peer);
 }
 
 /* Not even for an exchange: there is nobody to answer, and nobody is kept waiting. */
@@ -282,11 +282,11 @@ static void a_request_waits_for_memory(void **state)
 {
     (void)state;
     int client = rig_client();
-    rig_famine();
+    rig_exhaust();
     rig_say(client, GET("/later"));
     assert_string_equal(rig_hears(client), "");
-    assert_true(worker_starves(rig.worker));
-    rig_feast();
+    assert_true(memory_awaited(rig.worker));
+    rig_relieve();
     rig_later(200);
     assert_has(rig_hears(client), "\r\n\r\n/later");
 }
@@ -300,12 +300,12 @@ static void a_request_waits_too_long_for_memory(void **state)
         int client = rig_client(), late = rig_client();
         u64 before = rig_faults(FAULT_out_of_memory), slow = rig_faults(FAULT_request_head_timeout);
         rig_say(late, "GET /half HT"); /* has begun, and needs no memory to go on */
-        rig_famine();
+        rig_exhaust();
         rig_say(client, GET("/never"));
         for (unsigned ms = 0; ms < 9900; ms += step)
             rig_later(step);
         rig_later(200);
-        rig_feast();
+        rig_relieve();
         rig_later(20);
         const char *said = rig_hears(client);
         assert_begins(said, "HTTP/1.1 503 ");
@@ -329,13 +329,13 @@ static void a_later_request_waits_too_long_for_memory(void **state)
     rig_ask(client, GET("/1"));
     rig_later(9000);
     rig_say(middle, "GET /half HTTP/1.1\r\nX: ");
-    rig_famine();
+    rig_exhaust();
     memset(much, 'x', sizeof much - 1);
     rig_say(middle, much);
     rig_say(client, GET("/never"));
     rig_later(9000); /* more than it had been idle before */
     rig_later(1100);
-    rig_feast();
+    rig_relieve();
     rig_later(20);
     assert_begins(rig_hears(client), "HTTP/1.1 503 ");
     assert_begins(rig_hears(middle), "HTTP/1.1 503 ");
@@ -348,10 +348,10 @@ static void a_wait_for_memory_is_over_when_it_is(void **state)
 {
     (void)state;
     int client = rig_client();
-    rig_famine();
+    rig_exhaust();
     rig_say(client, GET("/1"));
-    assert_true(rig_client_conn()->starved);
-    rig_feast();
+    assert_true(rig_client_conn()->awaits_memory);
+    rig_relieve();
     rig_say(client, GET("/2")); /* read before the line's timer runs */
     assert_has(rig_hears(client), "\r\n\r\n/2");
     rig_later(74000);

@@ -185,28 +185,28 @@ static void or_does_not(void **state)
 }
 
 /* What has begun is finished before anything begins; nobody stands in line twice. */
-static void the_line_of_the_starved(void **state)
+static void the_queue_for_memory(void **state)
 {
     (void)state;
     int fd[3];
     struct conn *head = rig_conn(CONN_HEAD, &fd[0]), *other = rig_conn(CONN_HEAD, &fd[1]),
                 *begun = rig_conn(CONN_EXCHANGE, &fd[2]);
-    worker_starve(rig.worker, head);
-    worker_starve(rig.worker, other);
-    worker_starve(rig.worker, begun);
-    worker_starve(rig.worker, head);
-    struct list *heads = &rig.worker->starved[STARVED_HEAD],
-                *exchanges = &rig.worker->starved[STARVED_BEGUN];
-    assert_ptr_equal(exchanges->next, &begun->starved_link);
-    assert_ptr_equal(exchanges->prev, &begun->starved_link);
-    assert_ptr_equal(heads->next, &head->starved_link);
-    assert_ptr_equal(heads->next->next, &other->starved_link);
-    assert_ptr_equal(heads->prev, &other->starved_link);
-    assert_true(head->starved && timer_armed(&rig.worker->starved_timer));
+    memory_wait(rig.worker, head);
+    memory_wait(rig.worker, other);
+    memory_wait(rig.worker, begun);
+    memory_wait(rig.worker, head);
+    struct list *heads = &rig.worker->memory_waiters[MEMORY_HEADS],
+                *exchanges = &rig.worker->memory_waiters[MEMORY_BEGUN];
+    assert_ptr_equal(exchanges->next, &begun->memory_link);
+    assert_ptr_equal(exchanges->prev, &begun->memory_link);
+    assert_ptr_equal(heads->next, &head->memory_link);
+    assert_ptr_equal(heads->next->next, &other->memory_link);
+    assert_ptr_equal(heads->prev, &other->memory_link);
+    assert_true(head->awaits_memory && timer_armed(&rig.worker->memory_timer));
     conn_close(other);
     conn_close(begun);
     conn_close(head);
-    assert_false(worker_starves(rig.worker));
+    assert_false(memory_awaited(rig.worker));
 }
 
 /* What nobody took from the shared idle list for half a minute is closed by the first worker. */
@@ -255,7 +255,7 @@ int main(void)
         RIG_TEST_TWO(every_worker_serves),
         RIG_TEST_TWO(a_graceful_drain_waits),
         RIG_TEST_TWO(or_does_not),
-        RIG_TEST(the_line_of_the_starved),
+        RIG_TEST(the_queue_for_memory),
         RIG_TEST_TWO(the_shared_list_is_swept),
         RIG_TEST_TWO(memory_is_divided),
     };

@@ -1,4 +1,4 @@
-#include "core/peers.h"
+#include "core/client_count.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -22,13 +22,13 @@ struct shard {
     u32 n;
 };
 
-struct peers {
+struct client_count {
     struct shard shard[SHARDS];
 };
 
-struct peers *peers_new(void)
+struct client_count *client_count_new(void)
 {
-    struct peers *p = must_zalloc(sizeof *p);
+    struct client_count *p = must_zalloc(sizeof *p);
     for (unsigned i = 0; i < SHARDS; i++) {
         pthread_mutex_init(&p->shard[i].lock, NULL);
         p->shard[i].bucket = must_zalloc(BUCKETS * sizeof(void *));
@@ -37,7 +37,7 @@ struct peers *peers_new(void)
     return p;
 }
 
-void peers_free(struct peers *p)
+void client_count_free(struct client_count *p)
 {
     for (unsigned i = 0; i < SHARDS; i++) {
         for (u32 b = 0; b < p->shard[i].nbuckets; b++)
@@ -108,7 +108,7 @@ static struct entry *add(struct shard *s, u64 hash, const u8 ip[16])
     return e;
 }
 
-enum fault peers_enter(struct peers *p, const struct addr *a, u32 most)
+enum fault client_count_enter(struct client_count *p, const struct addr *a, u32 most)
 {
     u8 ip[16];
     key_of(a, ip);
@@ -127,7 +127,7 @@ enum fault peers_enter(struct peers *p, const struct addr *a, u32 most)
     return f;
 }
 
-void peers_leave(struct peers *p, const struct addr *a)
+void client_count_leave(struct client_count *p, const struct addr *a)
 {
     u8 ip[16];
     key_of(a, ip);

@@ -19,11 +19,11 @@ static void one_that_is_idle_leaves_the_line(void **state)
     rig_turn(); /* it is writable */
     c->serves = CONN_EXCHANGE;
     target_busy(w, t);
-    worker_starve(w, c);
+    memory_wait(w, c);
     target_rest(t);
     idle_give(t, c);
-    assert_false(c->starved);
-    assert_false(worker_starves(w));
+    assert_false(c->awaits_memory);
+    assert_false(memory_awaited(w));
     assert_ptr_equal(w->idle_conns.next, &c->idle_link);
     rig_later(50);
     rig_turn();
@@ -40,14 +40,14 @@ static void one_that_lingers_does_not_spin(void **state)
     int client = rig_client();
     struct conn *c = rig_client_conn();
     h1_linger(c);
-    rig_famine();
+    rig_exhaust();
     assert_int_equal(write(client, "more", 4), 4);
     rig_turn(); /* until nothing happens any more */
-    assert_true(c->starved);
-    rig_feast();
+    assert_true(c->awaits_memory);
+    rig_relieve();
     rig_later(50);
     rig_turn();
-    assert_false(c->starved);
+    assert_false(c->awaits_memory);
     rig_later(2000);
     rig_turn();
     assert_true(rig_ended(client));
@@ -61,17 +61,17 @@ static void room_for_much(void **state)
     static char much[200000];
     struct conn *c = memory_open(&m, CONN_IDLE);
     struct text t;
-    rig_famine();
+    rig_exhaust();
     assert_false(conn_room(c, 100, &t));
-    assert_true(c->starved);
-    rig_feast();
+    assert_true(c->awaits_memory);
+    rig_relieve();
     assert_true(conn_room(c, sizeof much, &t));
-    assert_false(c->starved);
+    assert_false(c->awaits_memory);
     text_put(&t, much, sizeof much);
     conn_wrote(c, &t);
     memory_allow(&m, 0);
     assert_false(conn_room(c, 100000, &t));
-    assert_false(c->starved);
+    assert_false(c->awaits_memory);
     memory_allow(&m, 150000);
     assert_true(conn_room(c, 100000, &t));
     assert_int_equal(memory_out(&m).n, 150000);
@@ -90,7 +90,7 @@ static void in_vain(struct io *io)
 {
     struct conn *c = container_of(io, struct conn, stream.io);
     c->requests++;
-    worker_starve(c->worker, c);
+    memory_wait(c->worker, c);
 }
 
 /* However long the line is, nobody in it is overtaken for ever by those who stand in it again. */
@@ -115,13 +115,13 @@ static void everybody_has_a_turn(void **state)
 }
 
 /* A request that was read before memory ran out, and has none for its answer. */
-static int asked_in_a_famine(void)
+static int asked_without_memory(void)
 {
     int client = rig_client();
     rig_say(client, "GET /own HT");
-    rig_famine();
+    rig_exhaust();
     rig_say(client, "TP/1.1\r\nHost: a\r\n\r\n");
-    assert_true(rig_client_conn()->starved);
+    assert_true(rig_client_conn()->awaits_memory);
     return client;
 }
 
@@ -129,14 +129,14 @@ static int asked_in_a_famine(void)
 static void no_memory_for_an_answer(void **state)
 {
     (void)state;
-    int client = asked_in_a_famine();
+    int client = asked_without_memory();
     rig_later(59000);
     assert_int_equal(rig_faults(FAULT_out_of_memory), 0);
     rig_later(2000);
     rig_later(61000);
     assert_int_equal(rig_faults(FAULT_out_of_memory), 1);
     assert_true(list_empty(&rig.worker->client_conns));
-    rig_feast();
+    rig_relieve();
     assert_string_equal(rig_hears(client), "");
     assert_true(rig_ended(client));
 }
@@ -145,8 +145,8 @@ static void no_memory_for_an_answer(void **state)
 static void memory_for_an_answer_in_time(void **state)
 {
     (void)state;
-    int client = asked_in_a_famine();
-    rig_feast();
+    int client = asked_without_memory();
+    rig_relieve();
     rig_later(20);
     assert_has(rig_hears(client), "\r\n\r\n/own");
     rig_say(client, "\r\n");

@@ -1,5 +1,5 @@
 /* Connections per client address: counted over all workers, IPv6 by site, never leaking a place. */
-#include "core/peers.h"
+#include "core/client_count.h"
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -17,9 +17,9 @@ static struct addr at(const char *text)
     return a;
 }
 
-static bool enters(struct peers *p, const struct addr *a, u32 most)
+static bool enters(struct client_count *p, const struct addr *a, u32 most)
 {
-    enum fault f = peers_enter(p, a, most);
+    enum fault f = client_count_enter(p, a, most);
     assert_true(f == FAULT_NONE || f == FAULT_too_many_from_address);
     return f == FAULT_NONE;
 }
@@ -27,7 +27,7 @@ static bool enters(struct peers *p, const struct addr *a, u32 most)
 static void a_limit_per_address(void **state)
 {
     (void)state;
-    struct peers *p = peers_new();
+    struct client_count *p = client_count_new();
     struct addr a = at("192.0.2.1"), b = at("192.0.2.2");
     for (int round = 0; round < 3; round++) {
         assert_true(enters(p, &a, 2));
@@ -35,19 +35,19 @@ static void a_limit_per_address(void **state)
         assert_false(enters(p, &a, 2)); /* who is refused is not counted */
         assert_false(enters(p, &a, 2));
         assert_true(enters(p, &b, 2));
-        peers_leave(p, &a);
+        client_count_leave(p, &a);
         assert_true(enters(p, &a, 2));
-        peers_leave(p, &a);
-        peers_leave(p, &a);
-        peers_leave(p, &b);
+        client_count_leave(p, &a);
+        client_count_leave(p, &a);
+        client_count_leave(p, &b);
     }
-    peers_free(p);
+    client_count_free(p);
 }
 
 static void ports_are_nothing_but_sites_are(void **state)
 {
     (void)state;
-    struct peers *p = peers_new();
+    struct client_count *p = client_count_new();
     struct addr a = at("2001:db8:1:2:3:4:5:6"), same_site = at("2001:db8:1:2::1"),
                 other_site = at("2001:db8:1:3::1"), v4 = at("192.0.2.1"), v4_again = v4;
     assert_true(enters(p, &a, 1));
@@ -57,9 +57,9 @@ static void ports_are_nothing_but_sites_are(void **state)
     v4_again.port = 2000;
     assert_true(enters(p, &v4, 1));
     assert_false(enters(p, &v4_again, 1));
-    peers_leave(p, &same_site);
+    client_count_leave(p, &same_site);
     assert_true(enters(p, &a, 1));
-    peers_free(p);
+    client_count_free(p);
 }
 
 static struct addr numbered(u32 i)
@@ -72,7 +72,7 @@ static void many_addresses(void **state)
 {
     (void)state;
     enum { MANY = 50000 };
-    struct peers *p = peers_new();
+    struct client_count *p = client_count_new();
     for (u32 i = 0; i < MANY; i++) {
         struct addr a = numbered(i);
         assert_true(enters(p, &a, 1));
@@ -82,44 +82,44 @@ static void many_addresses(void **state)
         if (enters(p, &a, 1))
             fail_msg("%u was forgotten", i);
         if (i % 2)
-            peers_leave(p, &a);
+            client_count_leave(p, &a);
     }
     for (u32 i = 0; i < MANY; i++) {
         struct addr a = numbered(i);
         if (enters(p, &a, 1) != (i % 2 == 1))
             fail_msg("%u is wrong", i);
     }
-    peers_free(p);
+    client_count_free(p);
 }
 
 /* Who cannot be counted is not let in; a table that cannot widen goes on as it is. */
 static void without_memory(void **state)
 {
     (void)state;
-    struct peers *p = peers_new();
+    struct client_count *p = client_count_new();
     struct addr a = numbered(0);
     memory_refuse(1, false);
-    assert_int_equal(peers_enter(p, &a, 1), FAULT_out_of_memory);
+    assert_int_equal(client_count_enter(p, &a, 1), FAULT_out_of_memory);
     assert_int_equal(memory_relent(), 1);
     unsigned inside = 0, refused = 0;
     for (u32 i = 0; i < 50000; i++) {
         a = numbered(i);
         memory_refuse(1, false);
-        inside += peers_enter(p, &a, 1) == FAULT_NONE;
+        inside += client_count_enter(p, &a, 1) == FAULT_NONE;
         refused += memory_relent();
-        inside += peers_enter(p, &a, 1) == FAULT_NONE;
+        inside += client_count_enter(p, &a, 1) == FAULT_NONE;
     }
     assert_int_equal(inside, 50000);
     assert_int_equal(refused, 50000);
     for (u32 i = 0; i < 50000; i++) {
         a = numbered(i);
-        peers_leave(p, &a);
+        client_count_leave(p, &a);
     }
-    peers_free(p);
+    client_count_free(p);
 }
 
 enum { THREADS = 4, EACH = 5000, LIMIT = 2 };
-static struct peers *shared_peers;
+static struct client_count *shared_client_count;
 static _Atomic int inside[8];
 
 static void *come_and_go(void *arg)
@@ -128,12 +128,12 @@ static void *come_and_go(void *arg)
     for (unsigned i = 0; i < EACH; i++) {
         unsigned k = rand_r(&seed) % 8;
         struct addr a = numbered(k);
-        if (!enters(shared_peers, &a, LIMIT))
+        if (!enters(shared_client_count, &a, LIMIT))
             continue;
         if (__atomic_add_fetch((int *)&inside[k], 1, __ATOMIC_SEQ_CST) > LIMIT)
             abort();
         __atomic_sub_fetch((int *)&inside[k], 1, __ATOMIC_SEQ_CST);
-        peers_leave(shared_peers, &a);
+        client_count_leave(shared_client_count, &a);
     }
     return NULL;
 }
@@ -143,7 +143,7 @@ static void threads(void **state)
     (void)state;
     pthread_t id[THREADS];
     unsigned seed[THREADS];
-    shared_peers = peers_new();
+    shared_client_count = client_count_new();
     for (unsigned i = 0; i < THREADS; i++) {
         seed[i] = i;
         pthread_create(&id[i], NULL, come_and_go, &seed[i]);
@@ -152,9 +152,9 @@ static void threads(void **state)
         pthread_join(id[i], NULL);
     for (u32 k = 0; k < 8; k++) { /* all places are free again */
         struct addr a = numbered(k);
-        assert_true(enters(shared_peers, &a, 1));
+        assert_true(enters(shared_client_count, &a, 1));
     }
-    peers_free(shared_peers);
+    client_count_free(shared_client_count);
 }
 
 int main(void)
