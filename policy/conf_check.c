@@ -15,7 +15,8 @@ void policy_to_check(const struct node *n, struct diags *d)
         const struct word *w = node_arg(n, i);
         if (slice_is(w->text, "class"))
             i++;
-        else if (!w->told && w->kind == WORD_BARE && schema_listed("list category pool", w->text)) {
+        else if (!w->reported && w->kind == WORD_BARE &&
+                 schema_listed("list category pool", w->text)) {
             diag_error(d, w, "%s is not known here", word_shown(w));
             diag_more(d, "expected hosts, addresses, networks or \"class\"; "
                          "a host of this name is written in quotes");
@@ -27,7 +28,7 @@ void policy_method_check(const struct node *n, struct diags *d)
 {
     for (u32 i = 0; i < node_nargs(n); i++) {
         const struct word *w = node_arg(n, i);
-        for (enum method m = METHOD_GET; !w->told && method_name(m).n; m++) {
+        for (enum method m = METHOD_GET; !w->reported && method_name(m).n; m++) {
             struct slice name = method_name(m);
             if (slice_eq(w->text, name) || !slice_eq_nocase(w->text, name))
                 continue;
@@ -278,7 +279,7 @@ static void check_tunnel(const struct policy *p, const struct node *rule, struct
 void policy_conf_check(const struct node *policy, struct diags *d)
 {
     const struct node *rules = node_child(policy, "rules");
-    if (rules == NULL || policy->told)
+    if (rules == NULL || policy->reported)
         return;
     check_unreachable(rules, d);
     struct arena a;

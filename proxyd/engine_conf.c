@@ -161,7 +161,7 @@ static void tell_word_of_logs(const struct node *n, struct diags *d)
 static void check_log_path(const struct node *n, struct diags *d)
 {
     const struct word *w = node_arg(n, 0);
-    if (w->told || schema_listed(n->row->also, w->text))
+    if (w->reported || schema_listed(n->row->also, w->text))
         return;
     if (w->kind != WORD_SECRET && is_word_of_logs(w->text)) {
         tell_word_of_logs(n, d);
@@ -223,7 +223,7 @@ static void check_server(const struct node *n, struct diags *d)
 static void check_hosts(const struct node *n, struct diags *d)
 {
     const struct word *w = node_arg(n, 0);
-    if (w->told || schema_listed(n->row->also, w->text))
+    if (w->reported || schema_listed(n->row->also, w->text))
         return;
     struct arena a;
     struct stat st;
@@ -306,7 +306,7 @@ void conf_check(const struct node *root, struct diags *d)
                     return;
                 }
                 seen[n] = bind_read(w);
-                if (w->told)
+                if (w->reported)
                     continue;
                 u32 k = 0;
                 while (k < n && !bind_clashes(&seen[k], &seen[n]))

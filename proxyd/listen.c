@@ -175,8 +175,8 @@ static bool full(const struct engine *e)
  * way to a client for whom something is missing. */
 static void cannot_accept(struct worker *w, int error)
 {
-    if (account_again(w, TELL_DESCRIPTORS))
-        account_error(w, LEVEL_ERROR, "cannot accept clients for now: %s", strerror(error));
+    if (log_limited(w, LIMITED_DESCRIPTORS))
+        log_error(w, LEVEL_ERROR, "cannot accept clients for now: %s", strerror(error));
     if (error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM)
         idle_evict_spare(w);
     pause_accepting(w);
@@ -188,9 +188,9 @@ static bool accept_one(struct socket *k)
     struct worker *w = k->worker;
     struct addr peer;
     if (full(w->engine)) {
-        if (account_again(w, TELL_CLIENTS))
-            account_error(w, LEVEL_WARNING, "limits clients %u is reached: new clients wait",
-                          w->engine->max_clients);
+        if (log_limited(w, LIMITED_CLIENTS))
+            log_error(w, LEVEL_WARNING, "limits clients %u is reached: new clients wait",
+                      w->engine->max_clients);
         pause_accepting(w);
         return false;
     }

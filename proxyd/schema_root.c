@@ -23,7 +23,7 @@ static const struct {
 static void check_listener(const struct node *n, struct diags *d)
 {
     const struct node *mode = node_child(n, "mode");
-    const struct word *word = mode && !mode->told ? node_arg(mode, 0) : NULL;
+    const struct word *word = mode && !mode->reported ? node_arg(mode, 0) : NULL;
     for (size_t i = 0; word && i < countof(modes); i++) {
         if (!slice_is(word->text, modes[i].mode))
             continue;
@@ -164,7 +164,7 @@ const struct schema_row root_rows[] = {
 static void check_admin(const struct node *root, struct diags *d)
 {
     const struct node *a = node_child(node_child(root, "admin"), "bind");
-    if (a == NULL || a->told)
+    if (a == NULL || a->reported)
         return;
     struct bind_conf admin = bind_read(node_arg(a, 0));
     for (const struct node *l = node_child(root, "listener"); l; l = node_again(l))

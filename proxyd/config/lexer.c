@@ -217,7 +217,7 @@ static struct token word(struct lexer *l)
     t.word.width = (u32)(l->i - from);
     if (out.full)
         diag_error_at(l->d, t.word.at, 1, "a word of more than %d bytes", CONFIG_WORD_MAX);
-    t.word.told = l->d->errors != before;
+    t.word.reported = l->d->errors != before;
     t.word.text = arena_copy(l->arena, text_slice(&out));
     return t;
 }

@@ -142,7 +142,7 @@ static bool load_pattern(struct loader *l, const char *pattern, const struct wor
 
 static bool may_open(struct loader *l, const struct word *w)
 {
-    if (w->told)
+    if (w->reported)
         return false;
     if (!l->files) {
         diag_error(l->d, w, "this text may not read other files");
@@ -158,7 +158,7 @@ static bool may_open(struct loader *l, const struct word *w)
 
 bool load_include(struct loader *l, const struct word *w, struct node *block, u32 depth)
 {
-    if (!w->told && (w->kind == WORD_REGEX || w->kind == WORD_SECRET || w->text.n == 0)) {
+    if (!w->reported && (w->kind == WORD_REGEX || w->kind == WORD_SECRET || w->text.n == 0)) {
         diag_error(l->d, w, "\"include\" takes a file or a pattern such as conf.d/*.conf");
         return false;
     }

@@ -27,15 +27,15 @@ static void push_word(struct loader *l, const struct token *t)
         diag_error(l->d, &t->word, "more than %d words in all files", CONFIG_WORDS);
         l->full = true;
     }
-    if (l->nstatement > 1 || t->word.told)
+    if (l->nstatement > 1 || t->word.reported)
         return;
-    l->words[0].told = true;
+    l->words[0].reported = true;
     if (t->word.kind != WORD_BARE)
         diag_error(l->d, &t->word, "a statement begins with a bare word, not with quotes");
     else if (t->expanded)
         diag_error(l->d, &t->word, "a key cannot come from the environment");
     else
-        l->words[0].told = false;
+        l->words[0].reported = false;
 }
 
 static bool bare_is(const struct word *w, const char *text)
@@ -60,7 +60,7 @@ static void join_secrets(struct loader *l)
             struct word joined = *w;
             u32 before = l->d->errors;
             load_secret(l, w + 2, &joined);
-            joined.told = l->d->errors != before;
+            joined.reported = l->d->errors != before;
             if (w[2].at.line == w->at.line)
                 joined.width = w[2].at.column + w[2].width - w->at.column;
             l->words[to++] = joined;

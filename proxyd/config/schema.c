@@ -93,7 +93,7 @@ static bool may_be_there(const struct checker *c, const char *key, struct slice 
         if (b->nwords < 2)
             continue;
         bool misspelt = b->meant && strcmp(b->meant->key, key) == 0 && slice_eq(node_name(b), name);
-        if (misspelt || (b->words[1].told && slice_is(node_key(b), key)))
+        if (misspelt || (b->words[1].reported && slice_is(node_key(b), key)))
             return true;
     }
     return false;
@@ -189,18 +189,18 @@ static bool check_words(struct checker *c, struct node *n)
     for (u32 i = first; i < n->nwords; i++) {
         struct word *w = &n->words[i];
         enum schema_type t = schema_word_type(row, i - first);
-        if (w->told)
+        if (w->reported)
             continue;
         if (w->kind != WORD_REGEX && schema_listed(row->binds, w->text)) {
-            w->told = !check_bound(c, n, i++);
+            w->reported = !check_bound(c, n, i++);
             continue;
         }
         if (t == TYPE_CUSTOM)
             continue;
         if (t == TYPE_REF && w->kind != WORD_REGEX)
-            w->told = !check_ref(c, row, w);
+            w->reported = !check_ref(c, row, w);
         else
-            w->told = !schema_word_check(row, t, w, c->d);
+            w->reported = !schema_word_check(row, t, w, c->d);
     }
     return true;
 }
@@ -250,7 +250,7 @@ static bool find_place(struct checker *c, struct node *n, const struct schema_ro
     n->row = n->row ? n->row : schema_row_of(rows, n);
     if (n->row == NULL) {
         n->meant = schema_meant(rows, n);
-        if (n->words[0].told)
+        if (n->words[0].reported)
             n->parent->torn = true;
         else
             schema_unknown_key(n, rows, c->top, c->d);
@@ -270,13 +270,13 @@ static void check_words_and_children(struct checker *c, struct node *n, u32 erro
 {
     const struct schema_row *row = n->row;
     bool counted = check_words(c, n);
-    if (row->kind == ROW_NAMED && n->nwords == 2 && n->parent != c->root && !n->words[1].told)
+    if (row->kind == ROW_NAMED && n->nwords == 2 && n->parent != c->root && !n->words[1].reported)
         add_name(c, n);
     if (n->block && row->children)
         check_block(c, n, row->children);
-    n->told |= n->torn || c->d->errors != errors_before;
+    n->reported |= n->torn || c->d->errors != errors_before;
     for (u32 i = 0; i < n->nwords; i++)
-        n->told |= n->words[i].told;
+        n->reported |= n->words[i].reported;
     if (row->check && (counted || n->block))
         row->check(n, c->d);
 }
@@ -289,8 +289,8 @@ static void check_node(struct checker *c, struct node *n, const struct schema_ro
         schema_repair_statement(c->t, n, rows, c->d);
     if (find_place(c, n, rows, seen) && check_kind(c, n))
         check_words_and_children(c, n, before);
-    n->told |= c->d->errors != before;
-    n->parent->told |= n->told;
+    n->reported |= c->d->errors != before;
+    n->parent->reported |= n->reported;
 }
 
 static void tell_missing(struct checker *c, const struct node *block, const struct schema_row *row)
@@ -334,7 +334,8 @@ bool schema_check(struct tree *t, const struct schema_row *rows, struct diags *d
         schema_repair_statement(t, b, rows, d);
         b->row = schema_row_of(rows, b);
         b->meant = b->row ? NULL : schema_meant(rows, b);
-        if (b->row && b->row->kind == ROW_NAMED && b->nwords == 2 && b->block && !b->words[1].told)
+        if (b->row && b->row->kind == ROW_NAMED && b->nwords == 2 && b->block &&
+            !b->words[1].reported)
             add_name(&c, b);
     }
     check_block(&c, &t->root, rows);

@@ -75,8 +75,8 @@ struct schema_row {
     void (*manual)(FILE *to); /* writes, in Markdown, what the manual of a block says besides */
     const struct schema_row *children; /* of a block */
     /* Called on each node of this row: on a block always, on a statement when the number of its
-     * words is right. Words and children may be wrong: those that are `told` are passed over, and
-     * so is any `torn` block when something is missing in it. May be NULL. */
+     * words is right. Words and children may be wrong: those that are `reported` are passed over,
+     * and so is any `torn` block when something is missing in it. May be NULL. */
     void (*check)(const struct node *n, struct diags *d);
 };
 

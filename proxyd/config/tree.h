@@ -31,7 +31,7 @@ struct word {
     struct position at;
     u32 width; /* bytes it takes in the source, for the caret */
     enum word_kind kind;
-    bool told; /* a message says what is wrong with it: what it holds is not judged again */
+    bool reported; /* a message says what is wrong with it: what it holds is not judged again */
 };
 
 /* `key word word … ;` or `key word … { children }`. words[0] is the key. A `not key …` (in a
@@ -44,11 +44,11 @@ struct node {
     bool used;    /* somebody refers to this named block; set by schema_check */
     bool open;    /* a block whose closing } never came; schema_check tells so */
     bool torn; /* of a block: not all of its text could be read, what is missing may stand there */
-    bool told; /* something in it is wrong, and messages say so; set by schema_check */
-    struct node *parent;            /* NULL at the top */
-    struct node *children;          /* first child, in file order */
-    struct node *last;              /* last child */
-    struct node *next;              /* next sibling */
+    bool reported;         /* something in it is wrong, and messages say so; set by schema_check */
+    struct node *parent;   /* NULL at the top */
+    struct node *children; /* first child, in file order */
+    struct node *last;     /* last child */
+    struct node *next;     /* next sibling */
     const struct schema_row *row;   /* what the schema says, NULL: unknown; set by schema_check */
     const struct schema_row *meant; /* of an unknown one: what was probably meant, or NULL */
     struct position end;            /* of the closing } or ; */

@@ -156,16 +156,16 @@ void account_tunnel(struct worker *w, struct access_record *r)
     free(r);
 }
 
-bool account_again(struct worker *w, enum tell what)
+bool log_limited(struct worker *w, enum limited what)
 {
     u64 now = worker_ms(w);
-    if (w->told_ms[what] && now - w->told_ms[what] < TELL_AGAIN_MS)
+    if (w->limited_ms[what] && now - w->limited_ms[what] < TELL_AGAIN_MS)
         return false;
-    w->told_ms[what] = now;
+    w->limited_ms[what] = now;
     return true;
 }
 
-void account_error(struct worker *w, enum log_level level, const char *fmt, ...)
+void log_error(struct worker *w, enum log_level level, const char *fmt, ...)
 {
     char line[512];
     if (w->log == NULL || w->engine->conf->error.to == LOG_NONE ||

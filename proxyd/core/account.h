@@ -13,10 +13,10 @@ struct access_record *account_detach(struct xchg *x);
 /* Logs with what is in r now; frees it. */
 void account_tunnel(struct worker *w, struct access_record *r);
 /* A line for the error log, formatted, from a worker's thread; dropped when the ring is full. */
-void account_error(struct worker *w, enum log_level level, const char *fmt, ...) PRINTF_LIKE(3, 4);
+void log_error(struct worker *w, enum log_level level, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 /* Is it time to tell this (again)? What lasts is told every ten seconds, not each time it hurts. */
-bool account_again(struct worker *w, enum tell what);
+bool log_limited(struct worker *w, enum limited what);
 
 /* The request id that log, page and Proxy-Status share: 16 hex digits. */
 enum { REQUEST_ID_TEXT = 16 };

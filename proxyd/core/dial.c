@@ -129,8 +129,8 @@ static bool try_address(struct dial *d, struct candidate *to)
     stat_add(w->stats, STAT_upstream_connects_total, 1);
     if (fd < 0) {
         note_fault(d, fault_of_errno(errno));
-        if (d->fault == FAULT_out_of_descriptors && account_again(w, TELL_ORIGIN))
-            account_error(w, LEVEL_ERROR, "no descriptor for a connection to an origin");
+        if (d->fault == FAULT_out_of_descriptors && log_limited(w, LIMITED_ORIGIN))
+            log_error(w, LEVEL_ERROR, "no descriptor for a connection to an origin");
         stat_add(w->stats, STAT_upstream_connect_failures_total, 1);
         return false;
     }

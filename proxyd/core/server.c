@@ -57,15 +57,15 @@ void client_close(struct conn *c)
     conn_close(c);
 }
 
-static void tell_crowd(struct worker *w, const struct addr *peer)
+static void log_crowd(struct worker *w, const struct addr *peer)
 {
     char area[ADDR_TEXT];
     struct text t = text_in(area, sizeof area);
-    if (!account_again(w, TELL_ADDRESS))
+    if (!log_limited(w, LIMITED_ADDRESS))
         return;
     addr_text(&t, peer);
-    account_error(w, LEVEL_INFO, "limits clients-per-address is reached by %.*s",
-                  SLICE_FMT(text_slice(&t)));
+    log_error(w, LEVEL_INFO, "limits clients-per-address is reached by %.*s",
+              SLICE_FMT(text_slice(&t)));
 }
 
 void client_accept(struct worker *w, const struct listener *l, int fd, const struct addr *peer)
@@ -75,7 +75,7 @@ void client_accept(struct worker *w, const struct listener *l, int fd, const str
         client_count_enter(w->engine->client_count, peer, cf->limits.clients_per_address);
     if (f) {
         if (f == FAULT_too_many_from_address)
-            tell_crowd(w, peer);
+            log_crowd(w, peer);
         client_reject(w, fd, f);
         return;
     }

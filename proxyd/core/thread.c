@@ -80,8 +80,8 @@ void memory_wait(struct worker *w, struct conn *c)
     c->awaits_memory = true;
     if (!list_empty(&c->memory_link))
         return;
-    if (account_again(w, TELL_MEMORY))
-        account_error(w, LEVEL_WARNING, "limits memory is reached: new work waits");
+    if (log_limited(w, LIMITED_MEMORY))
+        log_error(w, LEVEL_WARNING, "limits memory is reached: new work waits");
     enum memory_queue line = c->serves == CONN_HEAD ? MEMORY_HEADS : MEMORY_BEGUN;
     list_push_back(&w->memory_waiters[line], &c->memory_link);
     if (!timer_armed(&w->memory_timer))
@@ -138,8 +138,8 @@ static void run_drain_call(struct call *l, void *receiver)
     if (d->how > w->draining)
         w->draining = d->how;
     if (w->id == 0)
-        account_error(w, LEVEL_INFO,
-                      d->how == DRAIN_NOW ? "ending at once" : "draining: finishing what runs");
+        log_error(w, LEVEL_INFO,
+                  d->how == DRAIN_NOW ? "ending at once" : "draining: finishing what runs");
     w->engine->accepting.stop(w);
     idle_drain(w);
     client_drain(w);

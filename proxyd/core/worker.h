@@ -31,8 +31,15 @@ enum timer_kind {
 
 enum { TARGET_BUCKETS = 1024 };
 
-/* What the error log is told again and again while it lasts: see account_again. */
-enum tell { TELL_DESCRIPTORS, TELL_CLIENTS, TELL_ADDRESS, TELL_MEMORY, TELL_ORIGIN, TELLS };
+/* What the error log is told again and again while it lasts: see log_limited. */
+enum limited {
+    LIMITED_DESCRIPTORS,
+    LIMITED_CLIENTS,
+    LIMITED_ADDRESS,
+    LIMITED_MEMORY,
+    LIMITED_ORIGIN,
+    LIMITED_KINDS
+};
 
 /* The lines of those who wait for memory, in the order of service: what has begun is finished
  * before anything begins. */
@@ -61,7 +68,7 @@ struct worker {
     bool accept_paused;
     u8 draining; /* enum drain_state */
     u64 exchange_serial;
-    u64 told_ms[TELLS];
+    u64 limited_ms[LIMITED_KINDS];
     void *accept;                          /* the listening sockets: proxyd/listen.c */
     void *slot[8];                         /* per-thread state of upper modules */
     _Alignas(CACHE_LINE) _Atomic u32 open; /* client connections, for hand-off between workers */

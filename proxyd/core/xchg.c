@@ -36,12 +36,12 @@ enum step_result xchg_go(struct xchg *x, enum step step)
 }
 
 /* The access log says what came of a request; this says where it stood. */
-static void tell_failure(struct xchg *x)
+static void log_failure(struct xchg *x)
 {
     char id[REQUEST_ID_TEXT];
     account_id_text(id, x->worker, x->id);
-    account_error(x->worker, LEVEL_DEBUG, "%s while %s id=%.*s", fault_info(x->fault)->token,
-                  xchg_doing(x), REQUEST_ID_TEXT, id);
+    log_error(x->worker, LEVEL_DEBUG, "%s while %s id=%.*s", fault_info(x->fault)->token,
+              xchg_doing(x), REQUEST_ID_TEXT, id);
 }
 
 enum step_result xchg_fail(struct xchg *x, enum fault f)
@@ -49,7 +49,7 @@ enum step_result xchg_fail(struct xchg *x, enum fault f)
     if (x->fault == FAULT_NONE)
         x->fault = f;
     if (unlikely(x->worker->engine->conf->error.level == LEVEL_DEBUG))
-        tell_failure(x);
+        log_failure(x);
     bool silent = x->answered || x->client.conn->read_failed || fault_info(x->fault)->status == 0;
     return xchg_go(x, silent ? STEP_finish : STEP_refuse);
 }

@@ -195,11 +195,11 @@ static void accept_fails_whatever_the_cause(void **state)
     rig_turn(); /* until nothing happens any more */
     assert_true(rig.worker->accept_paused);
     assert_int_equal(rig_count(STAT_accept_paused_total), 1);
-    u64 told = rig.worker->told_ms[TELL_DESCRIPTORS];
+    u64 told = rig.worker->limited_ms[LIMITED_DESCRIPTORS];
     assert_true(told != 0);
     rig_later(30);
     assert_int_equal(rig_count(STAT_accept_paused_total), 2);
-    assert_int_equal(rig.worker->told_ms[TELL_DESCRIPTORS], told);
+    assert_int_equal(rig.worker->limited_ms[LIMITED_DESCRIPTORS], told);
     assert_int_equal(listen(fd, 1), 0);
     rig_later(30);
     assert_false(rig.worker->accept_paused);

@@ -150,7 +150,7 @@ static void environment_misspelt_is_one_error(void **state)
     for (size_t i = 0; i < countof(wrong); i++) {
         const struct node *n = parse_with_one_error(wrong[i], "this is not a ${NAME}");
         assert_word(n->children->next, 0, "c");
-        assert_true(n->children->words[1].told);
+        assert_true(n->children->words[1].reported);
         trial_end(&t);
     }
 }

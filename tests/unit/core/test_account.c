@@ -148,7 +148,7 @@ static void a_full_ring_drops_and_counts(void **state)
         ring_commit(rig.worker->log, 8);
     assert_has(rig_ask(client, "GET /abc HTTP/1.1\r\nHost: a\r\n\r\n"), "200 OK");
     assert_int_equal(rig_count(STAT_log_lines_lost_total), 1);
-    account_error(rig.worker, LEVEL_ERROR, "lost");
+    log_error(rig.worker, LEVEL_ERROR, "lost");
     assert_int_equal(rig_count(STAT_log_lines_lost_total), 2);
     while (ring_peek(rig.worker->log).p)
         ring_pop(rig.worker->log);
@@ -159,30 +159,30 @@ static void a_full_ring_drops_and_counts(void **state)
 static void errors_by_level(void **state)
 {
     (void)state;
-    account_error(rig.worker, LEVEL_INFO, "not asked for");
-    account_error(rig.worker, LEVEL_WARNING, "%d things", 3);
+    log_error(rig.worker, LEVEL_INFO, "not asked for");
+    log_error(rig.worker, LEVEL_WARNING, "%d things", 3);
     assert_string_equal(logged(), "warning: 3 things\n");
     assert_string_equal(logged(), "");
     char text[2000];
     memset(text, 'x', sizeof text - 1);
     text[sizeof text - 1] = 0;
-    account_error(rig.worker, LEVEL_ERROR, "%s", text);
+    log_error(rig.worker, LEVEL_ERROR, "%s", text);
     assert_true(strlen(logged()) < 600);
     rig.conf.error.to = LOG_NONE;
-    account_error(rig.worker, LEVEL_ERROR, "nowhere");
+    log_error(rig.worker, LEVEL_ERROR, "nowhere");
     assert_string_equal(logged(), "");
 }
 
 static void told_again_after_a_while(void **state)
 {
     (void)state;
-    assert_true(account_again(rig.worker, TELL_MEMORY));
-    assert_false(account_again(rig.worker, TELL_MEMORY));
-    assert_true(account_again(rig.worker, TELL_CLIENTS));
+    assert_true(log_limited(rig.worker, LIMITED_MEMORY));
+    assert_false(log_limited(rig.worker, LIMITED_MEMORY));
+    assert_true(log_limited(rig.worker, LIMITED_CLIENTS));
     rig_later(9000);
-    assert_false(account_again(rig.worker, TELL_MEMORY));
+    assert_false(log_limited(rig.worker, LIMITED_MEMORY));
     rig_later(2000);
-    assert_true(account_again(rig.worker, TELL_MEMORY));
+    assert_true(log_limited(rig.worker, LIMITED_MEMORY));
 }
 
 static void the_request_id(void **state)
