@@ -302,15 +302,15 @@ static bool offload_finish(struct offload *o, const sigset_t *set, bool hurry)
 /* Looks at what changes outside: the hosts file, this machine's addresses. On a thread of the
  * pool, because a file may stand on a disk that has gone away, and signals must be heard all the
  * same. */
-struct look_around {
+struct refresh_environment {
     struct offload_job job;
     struct dns_shared *dns;
     _Atomic bool busy;
 };
 
-static void look_around(struct offload_job *job)
+static void refresh_environment(struct offload_job *job)
 {
-    struct look_around *l = container_of(job, struct look_around, job);
+    struct refresh_environment *l = container_of(job, struct refresh_environment, job);
     addrclass_refresh_local(); /* first: a file may hang */
     dns_shared_refresh_hosts(l->dns);
     atomic_store(&l->busy, false);
@@ -319,7 +319,7 @@ static void look_around(struct offload_job *job)
 /* Until the first signal, and what it asks for; true: the end at once. */
 static bool control(struct process *p, const sigset_t *set)
 {
-    static struct look_around look = { .job.run = look_around };
+    static struct refresh_environment look = { .job.run = refresh_environment };
     int s;
     look.dns = p->engine.dns;
     while ((s = wait_signal(set, CONTROL_MS)) < 0)

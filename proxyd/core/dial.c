@@ -34,7 +34,8 @@ struct dial {
     struct timer timer;
     struct xchg *x;
     struct worker *worker;
-    struct candidate line[MOST_ADDRESSES]; /* in the order of trying; [0, next) are or were tried */
+    struct candidate
+        candidate[MOST_ADDRESSES]; /* in the order of trying; [0, next) are or were tried */
     u8 n, next, running;
     bool resolving;
     bool open; /* the family that is missing in line may still come */
@@ -55,8 +56,8 @@ static void end(struct dial *d, struct conn *winner, enum fault f)
     d->winner = winner;
     d->fault = f;
     for (u8 i = 0; i < d->next; i++)
-        if (d->line[i].attempt && d->line[i].attempt != winner)
-            conn_close(d->line[i].attempt);
+        if (d->candidate[i].attempt && d->candidate[i].attempt != winner)
+            conn_close(d->candidate[i].attempt);
     if (d->resolving)
         dns_cancel(d->worker->dns, &d->wait);
     timer_clear(&d->worker->loop.wheel, &d->timer);
@@ -101,8 +102,8 @@ static void won(struct dial *d, struct conn *c)
     c->serves = CONN_EXCHANGE;
     d->x->server = c->peer;
     for (u8 i = 0; i < d->next; i++)
-        if (d->line[i].attempt == c)
-            d->x->rule = d->line[i].rule;
+        if (d->candidate[i].attempt == c)
+            d->x->rule = d->candidate[i].rule;
     if (!d->x->target->literal)
         dns_note_winner(d->worker->dns, (struct slice){ d->x->target->host, d->x->target->len },
                         c->peer.family);
@@ -151,7 +152,7 @@ static void try_next(struct dial *d)
 {
     bool started = false;
     while (d->next < d->n && !started)
-        started = try_address(d, &d->line[d->next++]);
+        started = try_address(d, &d->candidate[d->next++]);
     bool more = d->next < d->n || d->open;
     if (started && more)
         wait_ms(d, STAGGER_MS);
@@ -166,7 +167,7 @@ static void try_next(struct dial *d)
 static bool was_tried(const struct dial *d, const struct addr *a)
 {
     for (u8 i = 0; i < d->next; i++)
-        if (d->line[i].addr.family == a->family && addr_same_ip(&d->line[i].addr, a))
+        if (d->candidate[i].addr.family == a->family && addr_same_ip(&d->candidate[i].addr, a))
             return true;
     return false;
 }
@@ -217,12 +218,12 @@ static void queue_allowed(struct dial *d, const struct addr *a, u8 n, sa_family_
     struct candidate ok[MOST_ADDRESSES];
     u8 nok = choose_allowed(d, a, n, ok), left = nok;
     if (d->next) /* its turn is over */
-        first = d->line[d->next - 1].addr.family == AF_INET6 ? AF_INET : AF_INET6;
+        first = d->candidate[d->next - 1].addr.family == AF_INET6 ? AF_INET : AF_INET6;
     d->n = d->next;
     for (bool want_first = true; left > 0 && d->n < MOST_ADDRESSES; want_first = !want_first)
         for (u8 i = 0; i < nok; i++)
             if (ok[i].addr.family && (ok[i].addr.family == first) == want_first) {
-                d->line[d->n++] = ok[i];
+                d->candidate[d->n++] = ok[i];
                 ok[i].addr.family = 0;
                 left--;
                 break;
@@ -322,8 +323,8 @@ void dial_cancel(struct xchg *x)
 static void attempt_failed(struct dial *d, struct conn *c, int error)
 {
     for (u8 i = 0; i < d->next; i++)
-        if (d->line[i].attempt == c)
-            d->line[i].attempt = NULL;
+        if (d->candidate[i].attempt == c)
+            d->candidate[i].attempt = NULL;
     d->running--;
     note_fault(d, fault_of_errno(error));
     stat_add(d->worker->stats, STAT_upstream_connect_failures_total, 1);

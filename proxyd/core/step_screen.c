@@ -1,6 +1,6 @@
 /* May it be asked? First what every intermediary checks, then the stages of the role. */
 #include "core/conf.h"
-#include "core/diagnostic.h"
+#include "core/trace.h"
 #include "core/xchg.h"
 #include "http/hop.h"
 

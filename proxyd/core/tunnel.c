@@ -1,6 +1,6 @@
 /*
- * Each direction is a half: it reads from one connection and writes to the other, and knows when
- * its source has ended, so that a half-close travels through. A half copies through the source's
+ * Each direction reads from one connection and writes to the other, and knows when
+ * its source has ended, so that a half-close travels through. It copies through the source's
  * own buffer (16 kB, promoted to 256 kB while it fills) and, when the flow has proved long, moves
  * to a 1 MB pipe.
  *
@@ -25,7 +25,7 @@ enum {
     STILL_MS = 2000, /* without a byte for so long: nothing is under way */
 };
 
-struct half {
+struct direction {
     u64 moved;
     struct pipe pipe;
     bool spliced; /* pipe is open */
@@ -35,8 +35,8 @@ struct half {
 
 struct tunnel {
     struct worker *worker;
-    struct conn *side[2]; /* client, upstream */
-    struct half half[2];  /* half[i] goes from side[i] to the other */
+    struct conn *end[2];           /* client, upstream */
+    struct direction direction[2]; /* direction[i] goes from end[i] to the other */
     struct access_record *record;
     struct timer timer;
     u64 born_ms, active_ms; /* active: last byte moved */
@@ -52,7 +52,7 @@ static void arm(struct tunnel *t)
         at = t->active_ms + limit->tunnel_idle;
     if (limit->tunnel_lifetime != UINT32_MAX && t->born_ms + limit->tunnel_lifetime < at)
         at = t->born_ms + limit->tunnel_lifetime;
-    if ((t->half[0].spliced || t->half[1].spliced) && now + PIPE_REST_MS < at)
+    if ((t->direction[0].spliced || t->direction[1].spliced) && now + PIPE_REST_MS < at)
         at = now + PIPE_REST_MS;
     timer_set(&t->worker->loop.wheel, &t->timer, at);
 }
@@ -68,7 +68,7 @@ u32 tunnel_size(void)
     return sizeof(struct tunnel);
 }
 
-static void close_pipe(struct tunnel *t, struct half *h)
+static void close_pipe(struct tunnel *t, struct direction *h)
 {
     if (!h->spliced)
         return;
@@ -81,18 +81,18 @@ static void end(struct tunnel *t, enum fault f)
 {
     struct worker *w = t->worker;
     struct access_record *r = t->record;
-    r->bytes_in += t->half[0].moved;
-    r->bytes_out += t->half[1].moved;
+    r->bytes_in += t->direction[0].moved;
+    r->bytes_out += t->direction[1].moved;
     r->total_us = (worker_ms(w) - t->born_ms) * 1000 + r->first_us;
     if (f != FAULT_NONE)
         r->fault = (u16)f;
     stat_sub(w->stats, STAT_tunnels_open, 1);
-    close_pipe(t, &t->half[0]);
-    close_pipe(t, &t->half[1]);
+    close_pipe(t, &t->direction[0]);
+    close_pipe(t, &t->direction[1]);
     timer_clear(&w->loop.wheel, &t->timer);
     account_tunnel(w, r);
-    client_close(t->side[0]);
-    conn_close(t->side[1]);
+    client_close(t->end[0]);
+    conn_close(t->end[1]);
     slab_give(&w->tunnels, t);
 }
 
@@ -101,18 +101,18 @@ static void end(struct tunnel *t, enum fault f)
 static void end_broken(struct tunnel *t)
 {
     for (unsigned i = 0; i < 2; i++)
-        sock_abort(t->side[i]->stream.io.fd);
+        sock_abort(t->end[i]->stream.io.fd);
     end(t, FAULT_NONE);
 }
 
 /* Something of this direction is on its way, or its sink waits for nothing but the end. */
 static bool is_under_way(const struct tunnel *t, unsigned i)
 {
-    const struct half *h = &t->half[i];
-    const struct buf *in = t->side[i]->in;
+    const struct direction *h = &t->direction[i];
+    const struct buf *in = t->end[i]->in;
     if (h->ended)
         return false;
-    if (h->pipe.held || t->side[1 - i]->out || (in && buf_len(in)) || t->half[1 - i].ended)
+    if (h->pipe.held || t->end[1 - i]->out || (in && buf_len(in)) || t->direction[1 - i].ended)
         return true;
     return worker_ms(t->worker) < t->active_ms + STILL_MS;
 }
@@ -122,13 +122,13 @@ static void end_early(struct tunnel *t, enum fault f)
 {
     for (unsigned i = 0; i < 2; i++)
         if (is_under_way(t, i))
-            sock_abort(t->side[1 - i]->stream.io.fd);
+            sock_abort(t->end[1 - i]->stream.io.fd);
     end(t, f);
 }
 
-static void note_moved(struct tunnel *t, struct half *h, size_t n)
+static void note_moved(struct tunnel *t, struct direction *h, size_t n)
 {
-    bool from_client = h == &t->half[0];
+    bool from_client = h == &t->direction[0];
     h->moved += n;
     stat_add(t->worker->stats,
              from_client ? STAT_tunnel_bytes_from_client : STAT_tunnel_bytes_to_client, n);
@@ -136,8 +136,8 @@ static void note_moved(struct tunnel *t, struct half *h, size_t n)
 
 static void promote(struct tunnel *t, unsigned i)
 {
-    struct half *h = &t->half[i];
-    struct conn *from = t->side[i], *to = t->side[1 - i];
+    struct direction *h = &t->direction[i];
+    struct conn *from = t->end[i], *to = t->end[1 - i];
     bool worth_it = h->moved >= LONG_FLOW && from->in_class == BUF_256K && !h->no_pipe;
     if (!worth_it || h->spliced || !from->stream.ops->whole || !to->stream.ops->whole)
         return;
@@ -155,57 +155,57 @@ static void promote(struct tunnel *t, unsigned i)
  * closing says so. */
 static void pass_end(struct tunnel *t, unsigned i)
 {
-    t->half[i].ended = true;
-    if (!t->half[1 - i].ended)
-        shutdown(t->side[1 - i]->stream.io.fd, SHUT_WR);
+    t->direction[i].ended = true;
+    if (!t->direction[1 - i].ended)
+        shutdown(t->end[1 - i]->stream.io.fd, SHUT_WR);
 }
 
-enum half_result { HALF_WAIT, HALF_YIELD, HALF_BROKEN };
+enum direction_result { DIRECTION_WAIT, DIRECTION_YIELD, DIRECTION_BROKEN };
 
-static enum half_result copy_half(struct tunnel *t, unsigned i);
+static enum direction_result copy_direction(struct tunnel *t, unsigned i);
 
 /* The pipe is empty, so nothing is lost by going back to copying, and recv tells whether this is
  * the end or splice could not go on. */
-static enum half_result leave_pipe(struct tunnel *t, unsigned i)
+static enum direction_result leave_pipe(struct tunnel *t, unsigned i)
 {
-    close_pipe(t, &t->half[i]);
-    t->half[i].no_pipe = true;
-    return copy_half(t, i);
+    close_pipe(t, &t->direction[i]);
+    t->direction[i].no_pipe = true;
+    return copy_direction(t, i);
 }
 
-static enum half_result splice_half(struct tunnel *t, unsigned i)
+static enum direction_result splice_direction(struct tunnel *t, unsigned i)
 {
-    struct half *h = &t->half[i];
-    struct conn *from = t->side[i], *to = t->side[1 - i];
+    struct direction *h = &t->direction[i];
+    struct conn *from = t->end[i], *to = t->end[1 - i];
     size_t n, share = 0;
     while (share < SHARE_BYTES) {
         if (h->pipe.held) {
             if (!(to->stream.io.ready & IO_OUT))
-                return HALF_WAIT;
+                return DIRECTION_WAIT;
             enum sock_result r = pipe_drain(&h->pipe, &to->stream.io, &n);
             if (r != SOCK_OK)
-                return r == SOCK_AGAIN ? HALF_WAIT : HALF_BROKEN;
+                return r == SOCK_AGAIN ? DIRECTION_WAIT : DIRECTION_BROKEN;
             to->bytes_out += n;
             share += n;
             note_moved(t, h, n);
             continue;
         }
         if (!conn_readable(from))
-            return HALF_WAIT;
+            return DIRECTION_WAIT;
         switch (pipe_fill(&h->pipe, &from->stream.io, &n)) {
         case SOCK_OK: from->bytes_in += n; break;
-        case SOCK_AGAIN: return HALF_WAIT;
+        case SOCK_AGAIN: return DIRECTION_WAIT;
         case SOCK_END: return leave_pipe(t, i);
-        case SOCK_ERROR: return HALF_BROKEN;
+        case SOCK_ERROR: return DIRECTION_BROKEN;
         }
     }
-    return HALF_YIELD;
+    return DIRECTION_YIELD;
 }
 
-static enum half_result copy_half(struct tunnel *t, unsigned i)
+static enum direction_result copy_direction(struct tunnel *t, unsigned i)
 {
-    struct half *h = &t->half[i];
-    struct conn *from = t->side[i], *to = t->side[1 - i];
+    struct direction *h = &t->direction[i];
+    struct conn *from = t->end[i], *to = t->end[1 - i];
     for (unsigned reads = 0; reads < SHARE_READS;) {
         struct slice live = from->in ? buf_live(from->in) : (struct slice){ NULL, 0 };
         if (live.n || to->out) {
@@ -216,41 +216,41 @@ static enum half_result copy_half(struct tunnel *t, unsigned i)
                 note_moved(t, h, taken);
             }
             if (r != SOCK_OK)
-                return r == SOCK_AGAIN ? HALF_WAIT : HALF_BROKEN;
+                return r == SOCK_AGAIN ? DIRECTION_WAIT : DIRECTION_BROKEN;
             promote(t, i);
             if (h->spliced)
-                return splice_half(t, i);
+                return splice_direction(t, i);
         }
         if (from->eof) {
             pass_end(t, i);
-            return HALF_WAIT;
+            return DIRECTION_WAIT;
         }
         if (!conn_readable(from))
-            return HALF_WAIT;
+            return DIRECTION_WAIT;
         reads++;
         switch (conn_fill(from)) {
-        case SOCK_AGAIN: return HALF_WAIT;
-        case SOCK_ERROR: return HALF_BROKEN;
+        case SOCK_AGAIN: return DIRECTION_WAIT;
+        case SOCK_ERROR: return DIRECTION_BROKEN;
         default: break;
         }
     }
-    return HALF_YIELD;
+    return DIRECTION_YIELD;
 }
 
 /* False: the tunnel is gone. */
-static bool turn_half(struct tunnel *t, unsigned i)
+static bool turn_direction(struct tunnel *t, unsigned i)
 {
-    struct half *h = &t->half[i];
+    struct direction *h = &t->direction[i];
     if (h->ended)
         return true;
-    enum half_result r = h->spliced ? splice_half(t, i) : copy_half(t, i);
-    if (r == HALF_BROKEN) {
+    enum direction_result r = h->spliced ? splice_direction(t, i) : copy_direction(t, i);
+    if (r == DIRECTION_BROKEN) {
         end_broken(t);
         return false;
     }
-    conn_drop_in(t->side[i]);
-    if (r == HALF_YIELD)
-        loop_again(&t->worker->loop, &t->side[i]->stream.io);
+    conn_drop_in(t->end[i]);
+    if (r == DIRECTION_YIELD)
+        loop_again(&t->worker->loop, &t->end[i]->stream.io);
     return true;
 }
 
@@ -259,8 +259,8 @@ static bool turn_half(struct tunnel *t, unsigned i)
  * directions have ended. */
 static bool died_after_its_end(struct tunnel *t, unsigned i)
 {
-    struct io *io = &t->side[i]->stream.io;
-    if (!t->half[i].ended || !(io->ready & IO_ERROR))
+    struct io *io = &t->end[i]->stream.io;
+    if (!t->direction[i].ended || !(io->ready & IO_ERROR))
         return false;
     io->ready &= (u8)~IO_ERROR;
     return sock_connect_error(io->fd) != 0;
@@ -268,19 +268,19 @@ static bool died_after_its_end(struct tunnel *t, unsigned i)
 
 static void turn(struct tunnel *t)
 {
-    u64 before = t->half[0].moved + t->half[1].moved;
+    u64 before = t->direction[0].moved + t->direction[1].moved;
     for (unsigned i = 0; i < 2; i++)
         if (unlikely(died_after_its_end(t, i))) {
             end_broken(t);
             return;
         }
-    if (!turn_half(t, 0) || !turn_half(t, 1))
+    if (!turn_direction(t, 0) || !turn_direction(t, 1))
         return;
-    if (t->half[0].ended && t->half[1].ended) {
+    if (t->direction[0].ended && t->direction[1].ended) {
         end(t, FAULT_NONE);
         return;
     }
-    if (t->half[0].moved + t->half[1].moved != before)
+    if (t->direction[0].moved + t->direction[1].moved != before)
         touch(t);
 }
 
@@ -292,11 +292,11 @@ void tunnel_ready(struct conn *c)
 /* Nothing moved for a while: the pipe goes back, and the flow has to prove itself long again. */
 static void rest_pipe(struct tunnel *t, unsigned i)
 {
-    if (!t->half[i].spliced || t->half[i].pipe.held)
+    if (!t->direction[i].spliced || t->direction[i].pipe.held)
         return;
-    close_pipe(t, &t->half[i]);
-    t->side[i]->in_class = BUF_16K;
-    t->side[i]->full_reads = 0;
+    close_pipe(t, &t->direction[i]);
+    t->end[i]->in_class = BUF_16K;
+    t->end[i]->full_reads = 0;
 }
 
 void tunnel_expired(struct timer *timer)
@@ -325,7 +325,7 @@ void tunnel_cut(struct tunnel *t)
 
 static void adopt(struct tunnel *t, unsigned i, struct conn *c)
 {
-    t->side[i] = c;
+    t->end[i] = c;
     c->owner.tunnel = t;
     c->serves = CONN_TUNNEL;
     c->full_reads = 0;
@@ -356,6 +356,6 @@ bool tunnel_start(struct xchg *x)
     stat_add(w->stats, STAT_tunnels_total, 1);
     stat_add(w->stats, STAT_tunnels_open, 1);
     touch(t);
-    loop_again(&w->loop, &t->side[0]->stream.io);
+    loop_again(&w->loop, &t->end[0]->stream.io);
     return true;
 }

@@ -6,7 +6,7 @@
 #include "forward/where.h"
 
 #include "core/local_reply.h"
-#include "core/diagnostic.h"
+#include "core/trace.h"
 #include "core/target.h"
 #include "forward/conf.h"
 #include "io/dns.h"

@@ -1,5 +1,5 @@
 /* TRACE and OPTIONS that end here. */
-#include "core/diagnostic.h"
+#include "core/trace.h"
 
 #include "help_engine.h"
 

@@ -1,4 +1,4 @@
-#include "core/diagnostic.h"
+#include "core/trace.h"
 
 #include "core/local_reply.h"
 #include "http/hop.h"

@@ -2,8 +2,8 @@
  * TRACE and OPTIONS that end here: Max-Forwards reached 0 (RFC 9110 section 7.6.2), or the proxy
  * itself was asked.
  */
-#ifndef CORE_DIAGNOSTIC_H
-#define CORE_DIAGNOSTIC_H
+#ifndef CORE_TRACE_H
+#define CORE_TRACE_H
 
 #include "core/xchg.h"
 
