@@ -59,8 +59,10 @@ struct paths {
 static struct slice pattern_form(struct slice text, struct arena *a,
                                  bool (*form)(struct text *, struct slice))
 {
-    struct text t = text_in(arena_alloc(a, text.n + 1), text.n + 1);
-    must(form(&t, text));
+    size_t n = 3 * text.n + 1;
+    struct text encoded = text_in(arena_alloc(a, n), n), t = text_in(arena_alloc(a, n), n);
+    path_encode(&encoded, text); /* as targets are */
+    must(form(&t, text_slice(&encoded)));
     while (t.n && t.p[t.n - 1] == '/')
         t.n--;
     return text_slice(&t);

@@ -50,7 +50,7 @@ enum step_result step_send(struct xchg *x)
 {
     struct text t;
     size_t need = x->req.text_len + x->req.extra_len + x->req.nfields + /* perhaps a blank each */
-                  x->uri.host.len + HEAD_SPARE;
+                  x->req.target.n /* encoded it is longer */ + x->uri.host.len + HEAD_SPARE;
     if (!conn_room(x->upstream.conn, need, &t))
         return STEP_PARK;
     msg_remove(&x->req, TOKEN_CONTENT_LENGTH);

@@ -11,7 +11,8 @@ static bool confidential(const struct field *f)
 
 enum verdict reply_trace(struct xchg *x)
 {
-    size_t room = x->req.text_len + x->req.nfields + 64u; /* a blank may be added to each field */
+    size_t room = x->req.text_len + x->req.target.n + x->req.nfields +
+                  64u; /* a blank may be added to each field */
     struct text t;
     if (!conn_room(x->client.conn, room + HEAD_SPARE, &t)) /* before the arena grows */
         return PARKED;

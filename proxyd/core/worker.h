@@ -3,8 +3,8 @@
  *
  * A worker's fields belong to its own thread, but for `open` and the call queue inside its loop.
  * The engine is written before the workers start and read-only then, but for the atomics and for
- * shared idle list, peers and dns, which bring locks of their own. Upper modules keep per-thread
- * state in slot[].
+ * shared idle list, client_count and dns, which bring locks of their own. Upper modules keep
+ * per-thread state in slot[].
  */
 #ifndef CORE_WORKER_H
 #define CORE_WORKER_H

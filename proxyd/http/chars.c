@@ -2,8 +2,8 @@
 #include "http/chars.h"
 
 /* Letters and digits are named once with everything they are, signs by what they may stand in. */
-#define WORD (CHAR_TOKEN | CHAR_HOST | CHAR_UNRESERVED | CHAR_TARGET)
-#define SIGN (CHAR_TOKEN | CHAR_TARGET)
+#define WORD (CHAR_TOKEN | CHAR_HOST | CHAR_UNRESERVED | CHAR_URI)
+#define SIGN (CHAR_TOKEN | CHAR_URI)
 
 const u8 char_classes[256] = {
     [0x00 ... 0x08] = CHAR_CONTROL,
@@ -23,27 +23,19 @@ const u8 char_classes[256] = {
     ['\''] = SIGN,
     ['*'] = SIGN,
     ['+'] = SIGN,
-    ['^'] = SIGN,
-    ['`'] = SIGN,
-    ['|'] = SIGN,
+    ['^'] = CHAR_TOKEN,
+    ['`'] = CHAR_TOKEN,
+    ['|'] = CHAR_TOKEN,
     ['#'] = CHAR_TOKEN,
-    ['"'] = CHAR_TARGET,
-    ['('] = CHAR_TARGET,
-    [')'] = CHAR_TARGET,
-    [','] = CHAR_TARGET,
-    ['/'] = CHAR_TARGET,
-    [':'] = CHAR_TARGET,
-    [';'] = CHAR_TARGET,
-    ['<'] = CHAR_TARGET,
-    ['='] = CHAR_TARGET,
-    ['>'] = CHAR_TARGET,
-    ['?'] = CHAR_TARGET,
-    ['@'] = CHAR_TARGET,
-    ['['] = CHAR_TARGET,
-    ['\\'] = CHAR_TARGET,
-    [']'] = CHAR_TARGET,
-    ['{'] = CHAR_TARGET,
-    ['}'] = CHAR_TARGET,
+    ['('] = CHAR_URI,
+    [')'] = CHAR_URI,
+    [','] = CHAR_URI,
+    ['/'] = CHAR_URI,
+    [':'] = CHAR_URI,
+    [';'] = CHAR_URI,
+    ['='] = CHAR_URI,
+    ['?'] = CHAR_URI,
+    ['@'] = CHAR_URI,
 };
 
 const char char_host_lower[256] = {

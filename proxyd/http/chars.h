@@ -9,7 +9,7 @@ enum char_class {
     CHAR_HOST = 2,       /* letter, digit, '-' or '_' */
     CHAR_UNRESERVED = 4, /* RFC 3986 section 2.3 */
     CHAR_CONTROL = 8,    /* below 0x20 except HTAB, and 0x7f */
-    CHAR_TARGET = 16     /* 0x21–0x7e except '#' */
+    CHAR_URI = 16        /* may stand in path or query, RFC 3986 section 3.3; and '%' */
 };
 
 extern const u8 char_classes[256];

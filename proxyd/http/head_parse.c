@@ -192,8 +192,30 @@ static enum fault version_after_target(struct slice rest, u8 *minor)
     return slice_find(slice_skip(rest, 1), ' ') ? FAULT_bad_target : FAULT_bad_request_line;
 }
 
+/* A target that is not only URI characters, or has an '@'; *end is where it ends. The limits are
+ * those of what is sent on. */
+static enum fault odd_target(struct msg *m, struct slice rest, const char **end,
+                             const struct head_limits *limits)
+{
+    size_t n = 0;
+    while (n < rest.n && !is_blank(rest.p[n]))
+        n++;
+    *end = rest.p + n;
+    m->target = (struct slice){ NULL, 0 };
+    if (n == 0)
+        return rest.n ? FAULT_bad_target : FAULT_bad_request_line;
+    enum fault f = target_take(m->method, (struct slice){ rest.p, n }, m->arena, &m->target);
+    size_t more = m->target.n > n ? m->target.n - n : 0;
+    if (rest.p + rest.n - m->text + more > limits->line)
+        return FAULT_target_too_long;
+    if (m->text_len + more > limits->head)
+        return FAULT_head_too_large;
+    return f || m->target.n ? f : FAULT_bad_target; /* "#": nothing was left */
+}
+
 /* method SP request-target SP HTTP-version: exactly two blanks (RFC 9112 section 3). */
-static enum fault parse_request_line(struct msg *m, struct slice line)
+static enum fault parse_request_line(struct msg *m, struct slice line,
+                                     const struct head_limits *limits)
 {
     const char *p = line.p, *end = p + line.n;
     while (p < end && char_is(*p, CHAR_TOKEN))
@@ -205,10 +227,11 @@ static enum fault parse_request_line(struct msg *m, struct slice line)
         return FAULT_bad_request_line;
     m->method = method_find(m->method_text);
     const char *target = ++p;
-    p = scan_no_target(line.p, p, end);
-    if (p == target)
-        return p == end ? FAULT_bad_request_line : FAULT_bad_target;
-    enum fault f = target_take(slice_range(target, p), m->arena, &m->target);
+    p = scan_no_uri(line.p, p, end);
+    m->target = slice_range(target, p);
+    enum fault f = FAULT_NONE;
+    if (unlikely(p == end || *p != ' ' || p == target || slice_find(m->target, '@')))
+        f = odd_target(m, slice_range(target, end), &p, limits);
     if (f)
         return f;
     struct slice rest = slice_range(p, end);
@@ -225,7 +248,7 @@ enum fault request_parse(struct msg *m, const char *head, u32 len, const struct 
     u64 twice[2] = { 0, 0 };
     enum fault f = first_line(m, head, len, limits, &w, &line);
     if (!f)
-        f = parse_request_line(m, line);
+        f = parse_request_line(m, line, limits);
     if (!f)
         f = parse_fields(m, w, line.p + line.n + 2, limits, twice);
     return f ? f : request_framing(m, twice);

@@ -7,7 +7,6 @@
 
 #include "base/str.h"
 #include "http/chars.h"
-#include "http/scan.h"
 
 enum { NAME_MAX_LEN = 253, LABEL_MAX_LEN = 63 };
 
@@ -206,8 +205,7 @@ enum fault target_parse(enum method method, struct slice target, const struct au
     memset(&out->host.addr, 0, sizeof out->host.addr);
     if (method == METHOD_CONNECT)
         return parse_connect(target, host, out);
-    const char *end = target.p + target.n;
-    if (target.n == 0 || scan_no_target(target.p, target.p, end) != end)
+    if (target.n == 0)
         return FAULT_bad_target;
     if (target.p[0] == '/') {
         out->form = TARGET_ORIGIN;

@@ -43,11 +43,19 @@ struct target_uri {
 };
 
 /* The target as everybody may see it, from what stood between the blanks of the request line (at
- * least one byte): "user:password@" is taken off, in every form but origin-form, where it is a part
- * of the path. Up to the last '@' of the authority, as browsers and curl read it; not when there is
- * a backslash in it, which some take for a slash: target_parse refuses that. *out is raw itself or
- * a copy in the arena. FAULT_NONE, or out_of_memory (also with arena NULL), and *out is empty. */
-enum fault target_take(struct slice raw, struct arena *arena, struct slice *out);
+ * least one byte, none of them a blank or a control). "user:password@" is taken off in
+ * absolute-form and CONNECT (in origin-form it is a part of the path): up to the last '@' of the
+ * authority, as browsers and curl read it; not when there is a backslash in it, which some take for
+ * a slash: target_parse refuses that. A fragment is cut off. path_encode is applied to what is
+ * behind the authority; in CONNECT nothing may be there, and nothing is mended. *out is raw itself
+ * or a copy in the arena. FAULT_NONE, or out_of_memory (or arena is NULL), and *out is empty. */
+enum fault target_take(enum method method, struct slice raw, struct arena *arena,
+                       struct slice *out);
+
+/* Path or path and query with every byte percent-encoded that RFC 3986 allows in neither: browsers
+ * leave [ ] \ ^ | (in a query also ` { }) as they are, curl those and " < > and all from 0x80 on. A
+ * '%' stays, whatever follows. Applied twice it is the same. Needs up to three times the room. */
+void path_encode(struct text *out, struct slice path);
 
 /* What may be shown of a target that was refused. Where no host and port can be read, everything
  * that may be a password is left out: what is before the last '@' or "%40", and what follows a ':'
@@ -55,10 +63,11 @@ enum fault target_take(struct slice raw, struct arena *arena, struct slice *out)
 struct slice target_shown(struct slice target);
 
 /* Which form is allowed depends on the method: CONNECT takes authority-form only and nothing else
- * takes it; "*" is for OPTIONS. FAULT_NONE, bad_target, bad_scheme (absolute-form, scheme not http)
- * or bad_connect_target. Userinfo (see target_take), an empty host, port 0 and an empty port are
- * refused. What is spelled like `host`, the parsed Host field, takes that over instead of being
- * parsed again: clients say their target twice. NULL: there is none, or it was bad. */
+ * takes it; "*" is for OPTIONS. `target` is one of target_take. FAULT_NONE, bad_target, bad_scheme
+ * (absolute-form, scheme not http) or bad_connect_target. Userinfo, an empty host, port 0 and an
+ * empty port are refused. What is spelled like `host`, the parsed Host field, takes that over
+ * instead of being parsed again: clients say their target twice. NULL: there is none, or it was
+ * bad. */
 enum fault target_parse(enum method method, struct slice target, const struct authority *host,
                         struct target_uri *out);
 

@@ -93,6 +93,43 @@ def test_empty_lines_before_a_request_are_ignored(rig):
     assert seen.line == "GET /crlf HTTP/1.1"
 
 
+ODD = '"<>[\\]^`{|}'   # curl -g sends all of them as they are, browsers some
+ENCODED = "%22%3C%3E%5B%5C%5D%5E%60%7B%7C%7D"
+RAW = {
+    b"http://@/caf\xc3\xa9?q=\xe6\xb5\x8b": "/caf%C3%A9?q=%E6%B5%8B", b"http://@/caf\xe9": "/caf%E9",
+    f"http://@/{ODD}?{ODD}".encode(): f"/{ENCODED}?{ENCODED}", b"http://@?|": "/?%7C",
+    b"http://@/a?b#c": "/a?b", b"http://@#/x\xff": "/", b"http://@/a#b?c#d": "/a",
+}
+
+
+@pytest.mark.parametrize("given", RAW)
+def test_what_no_uri_may_hold_is_encoded(rig, given):
+    """On its way out, in the log, and where rules look; a fragment is the client's own business."""
+    rig.origin.clear()
+    with Client(rig.port) as client:
+        assert client.ask(b"GET " + given.replace(b"@", rig.a) + b" HTTP/1.1\r\nHost: x\r\n\r\n").status == 200
+    assert rig.origin.paths() == [RAW[given]]
+    path, query = RAW[given].partition("?")[::2]
+    assert rig.proxyd.wait_log(f'"GET http://{rig.origin.authority}{path if given != b"http://@?|" else ""}{query and "?..."}"')
+
+
+def test_a_rule_sees_the_encoded_path(proxyd, origin):
+    daemon = proxyd(conf.forward(rules='allow some { path "/caf\u00e9"; reach loopback; }'))
+    for path, status in ((b"/caf\xc3\xa9/x", 200), (b"/caf%c3%a9", 200), (b"/caf\xe9", 403)):
+        with Client(daemon.port) as client:
+            raw = b"GET http://" + origin.authority.encode() + path + b" HTTP/1.1\r\nHost: x\r\n\r\n"
+            assert client.ask(raw).status == status, path
+
+
+def test_the_limit_is_for_the_encoded_target(proxyd, origin):
+    """What is sent on keeps to the limits as well."""
+    daemon = proxyd(conf.forward(extra="limits { line 1k; }"))
+    target = f"GET http://{origin.authority}/".encode()
+    for n, status in ((300, 200), (400, 414)):
+        with Client(daemon.port) as client:
+            assert client.ask(target + b"\xff" * n + b" HTTP/1.1\r\nHost: x\r\n\r\n").status == status
+
+
 # -- user and password in the target --------------------------------------------------------------
 
 @pytest.mark.parametrize("userinfo", ["user:pass-word%2F", "user%40corp:pass-word", "user:p@ss@pass-word", ":pass-word",

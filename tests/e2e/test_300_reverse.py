@@ -148,9 +148,15 @@ def test_absolute_form(gate, back):
     assert seen.all("Host") == ["other.test:81"] and seen.all("X-Forwarded-Host") == ["other.test:81"]
 
 
+def test_a_target_as_clients_send_it(gate, back):
+    assert ask(gate, b"GET http://user:pass-word@other.test/a|\xff#b HTTP/1.1\r\nHost: x\r\n\r\n").status == 200
+    seen = back.request("/a%7C%FF")
+    assert seen.all("Host") == ["other.test"] and b"pass-word" not in seen.raw
+
+
 @pytest.mark.parametrize("target,cause", [
-    ("https://site.test/", "bad_scheme"), ("ftp://site.test/", "bad_scheme"), ("http://u@site.test/", "bad_target"),
-    ("http:///x", "bad_target"), ("site.test", "bad_target"), ("*", "bad_target"), ("/a#b", "bad_target"), ("", "bad_request_line|bad_target")])
+    ("https://site.test/", "bad_scheme"), ("ftp://site.test/", "bad_scheme"), ("http://u@/", "bad_target"),
+    ("http:///x", "bad_target"), ("site.test", "bad_target"), ("*", "bad_target"), ("/a#b c", "bad_target"), ("", "bad_request_line|bad_target")])
 def test_bad_targets(gate, back, target, cause):
     assert_refused(ask(gate, f"GET {target} HTTP/1.1\r\nHost: site.test\r\n\r\n"), cause)
     assert back.requests == []

@@ -1,7 +1,8 @@
-/* A target that passes is canonical: written and parsed again it is the same. Paths never grow, and
- * their normal form is its own normal form. */
+/* A target that passes is canonical: only URI characters, no userinfo, and written and parsed again it
+ * is the same. Normal paths never grow, and their normal form is its own normal form. */
 #include "http_fuzz.h"
 
+#include "http/scan.h"
 #include "http/uri.h"
 
 /* host_write and authority_parse are inverse, and the name holds only what a name may. */
@@ -25,13 +26,45 @@ static void check_host(const struct host *h, u16 port)
     CHECK(addr_same(&again.addr, &h->addr));
 }
 
-static void check_target(enum method method, struct slice text)
+static bool only_uri(struct slice s)
+{
+    return s.n == 0 || scan_no_uri(s.p, s.p, s.p + s.n) == s.p + s.n;
+}
+
+/* The target as it was received: no blanks and no controls, and not empty. */
+static bool may_be_received(struct slice raw)
+{
+    for (size_t i = 0; i < raw.n; i++)
+        if (raw.p[i] == ' ' || raw.p[i] == '\t' || char_is(raw.p[i], CHAR_CONTROL))
+            return false;
+    return raw.n > 0;
+}
+
+/* What is taken is taken again as it is, and what is shown is a piece of it. */
+static struct slice take(enum method method, struct slice raw, struct arena *a)
+{
+    struct slice target, again;
+    CHECK(target_take(method, raw, a, &target) == FAULT_NONE);
+    CHECK(target.n <= 3 * raw.n);
+    if (target.n) {
+        CHECK(target_take(method, target, NULL, &again) == FAULT_NONE);
+        CHECK(slice_eq(target, again));
+    }
+    struct slice shown = target_shown(target);
+    CHECK(shown.n <= target.n);
+    return target;
+}
+
+static void check_parsed(enum method method, struct slice target)
 {
     struct target_uri u, again;
-    char area[10000];
+    static char area[30000];
     struct text t = text_in(area, sizeof area);
-    if (target_parse(method, text, NULL, &u))
+    if (target_parse(method, target, NULL, &u))
         return;
+    CHECK(slice_eq(target_shown(target), target));
+    CHECK(!slice_find(u.authority, '@'));
+    CHECK(only_uri(u.path_query));
     if (u.form == TARGET_ABSOLUTE || u.form == TARGET_AUTHORITY) {
         CHECK(u.port > 0);
         check_host(&u.host, u.port);
@@ -39,11 +72,21 @@ static void check_target(enum method method, struct slice text)
     if (u.form == TARGET_AUTHORITY)
         return;
     target_write(&t, &u);
-    CHECK(!t.full && t.n > 0);
+    CHECK(!t.full && t.n > 0 && only_uri(text_slice(&t)));
     CHECK(target_parse(method, text_slice(&t), NULL, &again) == FAULT_NONE);
     CHECK(again.form == (u.form == TARGET_ASTERISK ? TARGET_ASTERISK : TARGET_ORIGIN));
     CHECK(slice_eq(again.path, u.path) && slice_eq(again.query, u.query));
     CHECK((again.query.p == NULL) == (u.query.p == NULL));
+}
+
+static void check_target(enum method method, struct slice raw)
+{
+    struct arena a;
+    if (!may_be_received(raw))
+        return;
+    arena_init(&a, 0);
+    check_parsed(method, take(method, raw, &a));
+    arena_free(&a);
 }
 
 /* An absolute path without a dot segment. */

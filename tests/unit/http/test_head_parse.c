@@ -66,8 +66,11 @@ static const struct text_case request_cases[] = {
     { "GET / \r\n" HOST END, 0, FAULT_bad_request_line },
     { "\r\n", 0, FAULT_bad_method },
     { "\r\n" GET END, 0, FAULT_bad_method },
-    { "GET /a#b HTTP/1.1\r\n" HOST END, 0, FAULT_bad_target },
-    { "GET /\xc3\xa9 HTTP/1.1\r\n" HOST END, 0, FAULT_bad_target },
+    { "GET /a#b HTTP/1.1\r\n" HOST END, 0, FAULT_NONE },
+    { "GET /a#b c HTTP/1.1\r\n" HOST END, 0, FAULT_bad_target },
+    { "GET /a#b\tc HTTP/1.1\r\n" HOST END, 0, FAULT_bad_target },
+    { "GET /\xc3\xa9 HTTP/1.1\r\n" HOST END, 0, FAULT_NONE },
+    { "GET /\xc3\xa9\t HTTP/1.1\r\n" HOST END, 0, FAULT_bad_target },
     { "GET /\x7f HTTP/1.1\r\n" HOST END, 0, FAULT_bad_request_line },
     { "GET /\x01 HTTP/1.1\r\n" HOST END, 0, FAULT_bad_request_line },
     { "GET /\0 HTTP/1.1\r\n" HOST END, 28, FAULT_bad_request_line },
@@ -308,6 +311,31 @@ static void parsed(struct msg *m, const char *head)
         fail_msg("%s in: %s", fault_info(f)->token, head);
 }
 
+/* Encoded it is three times as long, and that is what the limits are for. */
+static void limits_of_an_encoded_target(void **state)
+{
+    (void)state;
+    static const struct {
+        u32 head, line;
+        enum fault want;
+    } cases[] = {
+        { 100, 32, FAULT_NONE },
+        { 100, 31, FAULT_target_too_long },
+        { 47, 32, FAULT_NONE },
+        { 46, 32, FAULT_head_too_large },
+    };
+    static const char head[] = "GET /\xff\xff\xff\xff\xff\xff HTTP/1.1\r\nHost: abc\r\n\r\n";
+    for (size_t i = 0; i < countof(cases); i++) {
+        struct head_limits narrow = { cases[i].head, cases[i].line, 50 };
+        struct arena a;
+        struct msg m;
+        arena_init(&a, 0);
+        msg_init(&m, &a);
+        assert_int_equal(request_parse(&m, head, sizeof head - 1, &narrow), cases[i].want);
+        arena_free(&a);
+    }
+}
+
 /* Whether the head is any good or not, and wherever a blank cuts it. */
 static void no_password_is_left_in_the_target(void **state)
 {
@@ -322,7 +350,8 @@ static void no_password_is_left_in_the_target(void **state)
         { "GET http://user:pw@a/", "http://a/" },
         { "GET http://user:1 pw@a/ HTTP/1.1", "" },
         { "GET http://user:1 pw@12345", "" },
-        { "GET http://user:1\xc3\xa9@a/ HTTP/1.1", "" },
+        { "GET http://user:1\xc3\xa9@a/ HTTP/1.1", "http://a/" },
+        { "GET http://a/\xff#@ HTTP/1.1", "http://a/%FF" },
         { "GET http://user:1 pw%40a/ HTTP/1.1", "" },
         { "GET http://a/x y HTTP/1.1", "http://a/x" },
     };
@@ -607,6 +636,7 @@ int main(void)
         cmocka_unit_test(framing_refusals),
         cmocka_unit_test(sizes),
         cmocka_unit_test(connection_options_are_bounded),
+        cmocka_unit_test(limits_of_an_encoded_target),
         cmocka_unit_test(no_password_is_left_in_the_target),
         cmocka_unit_test(what_a_request_says),
         cmocka_unit_test(websocket_upgrade),

@@ -62,6 +62,18 @@ static void an_allow_matches_only_if_both_forms_do(void **state)
           { "GET", "a.example", 80, "deny default default_denied", .path = "/public%2fx" });
 }
 
+/* A request has such bytes encoded, whoever has encoded them; a pattern says them in any way. */
+static void a_pattern_of_bytes_that_no_uri_may_hold(void **state)
+{
+    (void)state;
+    RULES("allow r { path \"/caf\xc3\xa9\" /x[1] /%7Cy; }",
+          { "GET", "a.example", 80, "allow r", .path = "/caf%C3%A9/x" },
+          { "GET", "a.example", 80, "allow r", .path = "/caf%c3%a9" },
+          { "GET", "a.example", 80, "allow r", .path = "/x%5B1%5D" },
+          { "GET", "a.example", 80, "allow r", .path = "/%7Cy" },
+          { "GET", "a.example", 80, "deny default default_denied", .path = "/caf%C3" });
+}
+
 static void not_path_in_both_forms(void **state)
 {
     (void)state;
@@ -121,6 +133,7 @@ int main(void)
         cmocka_unit_test(a_path_is_it_and_all_below),
         cmocka_unit_test(a_deny_matches_if_either_form_does),
         cmocka_unit_test(an_allow_matches_only_if_both_forms_do),
+        cmocka_unit_test(a_pattern_of_bytes_that_no_uri_may_hold),
         cmocka_unit_test(not_path_in_both_forms),
         cmocka_unit_test(a_form_is_tried_as_a_whole),
         cmocka_unit_test(the_pattern_has_two_forms_too),
