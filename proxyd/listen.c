@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #include "base/must.h"
-#include "core/account.h"
 #include "core/conf.h"
+#include "core/log.h"
 #include "core/server.h"
 #include "core/target.h"
 #include "port_owner.h"

@@ -1,12 +1,9 @@
 #include "core/account.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "core/conf.h"
-
-enum { TELL_AGAIN_MS = 10000 };
+#include "core/log.h"
 
 static u16 clip(size_t n, size_t most)
 {
@@ -78,23 +75,6 @@ static void fill(const struct xchg *x, struct access_record *r, const struct sli
     }
 }
 
-/* Room for a record; what finds none is lost, and counted. */
-static void *reserve(struct worker *w, u32 n)
-{
-    void *p = ring_reserve(w->log, n);
-    if (unlikely(p == NULL))
-        stat_add(w->stats, STAT_log_lines_lost_total, 1);
-    return p;
-}
-
-static void publish(struct worker *w, u32 n)
-{
-    ring_commit(w->log, n);
-    w->log_pending = true;
-    if (ring_backlog(w->log) > w->log->size / 2)
-        w->log_urgent = true;
-}
-
 static void count(struct xchg *x)
 {
     static const enum stat_id by_class[] = { STAT_responses_2xx, STAT_responses_3xx,
@@ -117,12 +97,12 @@ void account_exchange(struct xchg *x)
     struct slice s[LOG_STRINGS];
     struct log_head h;
     size_t n = sizeof(struct access_record) + describe(x, s, &h);
-    struct access_record *r = reserve(w, (u32)n);
+    struct access_record *r = log_reserve(w, (u32)n);
     if (r == NULL)
         return;
     r->head = h;
     fill(x, r, s);
-    publish(w, (u32)n);
+    log_publish(w, (u32)n);
 }
 
 struct access_record *account_detach(struct xchg *x)
@@ -148,46 +128,12 @@ void account_tunnel(struct worker *w, struct access_record *r)
     if (r->fault)
         stat_fault(w->stats, (enum fault)r->fault);
     r->head.wall_us = w->loop.now.wall_us;
-    void *p = w->log && w->engine->conf->access.to != LOG_NONE ? reserve(w, (u32)n) : NULL;
+    void *p = w->log && w->engine->conf->access.to != LOG_NONE ? log_reserve(w, (u32)n) : NULL;
     if (p) {
         memcpy(p, r, n);
-        publish(w, (u32)n);
+        log_publish(w, (u32)n);
     }
     free(r);
-}
-
-bool log_limited(struct worker *w, enum limited what)
-{
-    u64 now = worker_ms(w);
-    if (w->limited_ms[what] && now - w->limited_ms[what] < TELL_AGAIN_MS)
-        return false;
-    w->limited_ms[what] = now;
-    return true;
-}
-
-void log_error(struct worker *w, enum log_level level, const char *fmt, ...)
-{
-    char line[512];
-    if (w->log == NULL || w->engine->conf->error.to == LOG_NONE ||
-        level > w->engine->conf->error.level)
-        return;
-    va_list ap;
-    va_start(ap, fmt);
-    int n = vsnprintf(line, sizeof line, fmt, ap);
-    va_end(ap);
-    if (n < 0)
-        return;
-    u16 len = clip((size_t)n, sizeof line - 1);
-    struct error_record *r = reserve(w, (u32)sizeof *r + len);
-    if (r == NULL)
-        return;
-    memset(r, 0, sizeof *r);
-    r->head.kind = LOG_ERROR;
-    r->head.level = (u8)level;
-    r->head.length[0] = len;
-    r->head.wall_us = w->loop.now.wall_us;
-    memcpy(r + 1, line, len);
-    publish(w, (u32)sizeof *r + len);
 }
 
 void account_id_text(char out[REQUEST_ID_TEXT], const struct worker *w, u64 id)

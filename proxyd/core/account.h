@@ -12,12 +12,6 @@ void account_exchange(struct xchg *x);
 struct access_record *account_detach(struct xchg *x);
 /* Logs with what is in r now; frees it. */
 void account_tunnel(struct worker *w, struct access_record *r);
-/* A line for the error log, formatted, from a worker's thread; dropped when the ring is full. */
-void log_error(struct worker *w, enum log_level level, const char *fmt, ...) PRINTF_LIKE(3, 4);
-
-/* Is it time to tell this (again)? What lasts is told every ten seconds, not each time it hurts. */
-bool log_limited(struct worker *w, enum limited what);
-
 /* The request id that log, page and Proxy-Status share: 16 hex digits. */
 enum { REQUEST_ID_TEXT = 16 };
 void account_id_text(char out[REQUEST_ID_TEXT], const struct worker *w, u64 id);

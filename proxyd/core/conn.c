@@ -5,7 +5,7 @@
 
 #include "base/must.h"
 #include "core/conf.h"
-#include "core/dispatch.h"
+#include "core/memory_wait.h"
 
 enum { OUT_MOST = 262144 - sizeof(struct buf) };
 
@@ -27,28 +27,43 @@ bool conn_affordable(struct worker *w)
     return room_for_conn(w, true);
 }
 
-static struct conn *make(struct worker *w, int fd, const struct stream_ops *ops,
-                         enum conn_serves serves)
+static void on_ready(struct io *io)
 {
-    struct conn *c = room_for_conn(w, serves == CONN_HEAD) ? slab_take(&w->conns) : NULL;
+    struct conn *c = container_of(io, struct conn, stream.io);
+    c->user->ready(c);
+}
+
+void conn_expired(struct timer *t)
+{
+    struct conn *c = container_of(t, struct conn, timer);
+    if (c->user->expired)
+        c->user->expired(c);
+}
+
+static struct conn *make(struct worker *w, int fd, const struct stream_ops *ops,
+                         const struct conn_user *user)
+{
+    bool begins = conn_user_begins(user);
+    struct conn *c = room_for_conn(w, begins) ? slab_take(&w->conns) : NULL;
     if (c == NULL)
         return NULL;
     memset(c, 0, sizeof *c);
     c->stream.io.fd = fd;
-    c->stream.io.on_ready = conn_ready;
+    c->stream.io.on_ready = on_ready;
     c->stream.ops = ops;
     c->worker = w;
-    c->serves = (u8)serves;
-    c->in_class = serves == CONN_HEAD ? BUF_4K : BUF_16K;
+    c->user = user;
+    c->in_class = begins ? BUF_4K : BUF_16K;
     timer_init(&c->timer, TIMER_CONN);
     list_init(&c->link);
     list_init(&c->idle_link);
     return c;
 }
 
-struct conn *conn_new(struct worker *w, int fd, const struct addr *peer, enum conn_serves serves)
+struct conn *conn_new(struct worker *w, int fd, const struct addr *peer,
+                      const struct conn_user *user)
 {
-    struct conn *c = make(w, fd, &stream_plain, serves);
+    struct conn *c = make(w, fd, &stream_plain, user);
     if (c == NULL) {
         close(fd);
         return NULL;
@@ -63,9 +78,9 @@ struct conn *conn_new(struct worker *w, int fd, const struct addr *peer, enum co
 }
 
 struct conn *conn_new_memory(struct worker *w, const struct stream_ops *ops, struct stream *below,
-                             struct slice request)
+                             const struct conn_user *user, struct slice request)
 {
-    struct conn *c = make(w, -1, ops, CONN_HEAD);
+    struct conn *c = make(w, -1, ops, user);
     if (c == NULL)
         return NULL;
     c->stream.below = below;
@@ -155,20 +170,13 @@ static bool replace(struct conn *c, struct buf **b, enum buf_class klass, enum b
     return true;
 }
 
-static enum buf_use use_of_in(const struct conn *c)
-{
-    if (c->serves != CONN_HEAD)
-        return BUF_FOR_READING;
-    return c->requests ? BUF_FOR_CLIENT : BUF_FOR_NEWCOMER;
-}
-
 /* Of the class that the flow has earned, or, when memory is short, a smaller one that holds what is
  * there. */
 static bool take_in(struct conn *c)
 {
     unsigned least = c->in ? c->in->klass : BUF_4K,
              klass = c->in_class > least ? c->in_class : least;
-    while (!replace(c, &c->in, klass, use_of_in(c)))
+    while (!replace(c, &c->in, klass, c->user->reads))
         if (klass-- == least)
             return false;
     return true;
@@ -185,7 +193,7 @@ static bool ready_in(struct conn *c)
     if (c->in->from == c->in->to) {
         c->in->from = c->in->to = 0;
         if (c->in->klass != c->in_class)
-            (void)replace(c, &c->in, c->in_class, use_of_in(c));
+            (void)replace(c, &c->in, c->in_class, c->user->reads);
         return true;
     }
     if (buf_room(c->in) > 0)
@@ -194,7 +202,7 @@ static bool ready_in(struct conn *c)
         buf_compact(c->in);
         return true;
     }
-    return c->in->klass + 1 < BUF_CLASSES && replace(c, &c->in, c->in->klass + 1, use_of_in(c));
+    return c->in->klass + 1 < BUF_CLASSES && replace(c, &c->in, c->in->klass + 1, c->user->reads);
 }
 
 static void note_read_size(struct conn *c, size_t asked, size_t got)

@@ -1,17 +1,18 @@
 /*
- * A connection: one descriptor with its stream, its unread and its unsent bytes, and whom to wake.
- * Client and upstream connections are of one kind; `serves` tells what its events mean.
+ * A connection: one descriptor with its stream, its unread and its unsent bytes, and its user: who
+ * has it now and is called for its events. Client and upstream connections are of one kind.
  *
  * Lifetime
- *   serves          made by         event goes to     ends in
- *   CONN_HEAD       client_accept     h1_ready        CONN_EXCHANGE, or conn_close
- *   CONN_EXCHANGE   xchg_open,      xchg_wake         CONN_HEAD (next request), CONN_IDLE (idle),
- *                   dial, pool                        CONN_TUNNEL, CONN_LINGER, conn_close or
- *                                                     conn_release (to the shared list)
- *   CONN_DIALLING   dial            dial_ready        CONN_EXCHANGE or conn_close
- *   CONN_IDLE       idle_give       idle_ready        CONN_EXCHANGE or conn_close
- *   CONN_TUNNEL     tunnel_start    tunnel_ready      conn_close
- *   CONN_LINGER     h1_linger     h1_ready        conn_close
+ *   user            made by               hands on to
+ *   new client      client_accept         exchange, or conn_close
+ *   idle client     h1_next               exchange, or conn_close
+ *   connecting      dial                  exchange, or conn_close
+ *   exchange        intake, step_dial     idle client (next request), idle upstream, tunnel,
+ *                                         lingering, conn_close or conn_release (to the shared
+ *                                         idle list)
+ *   idle upstream   idle_give             exchange, or conn_close
+ *   tunnel          tunnel_start          conn_close
+ *   lingering       h1_linger             conn_close
  * conn_close closes at once; the memory stays until the end of the loop's turn.
  */
 #ifndef CORE_CONN_H
@@ -24,7 +25,21 @@
 #include "http/head.h"
 #include "io/stream.h"
 
-enum conn_serves { CONN_HEAD, CONN_EXCHANGE, CONN_DIALLING, CONN_IDLE, CONN_TUNNEL, CONN_LINGER };
+/* Who has a connection now: one static table for each purpose. All calls come from the loop, so no
+ * user is called from inside its own call of a conn function. */
+struct conn_user {
+    const char *name;
+    void (*ready)(struct conn *c);   /* something happened, or memory may have come back */
+    void (*expired)(struct conn *c); /* conn->timer; NULL: the owner has a timer of its own */
+    /* A client connection, while the worker ends; NULL: none has this user. May close c. */
+    void (*drain)(struct conn *c, enum drain_state how);
+    u8 reads; /* enum buf_use: what is read for it */
+};
+/* Does it wait for something to begin? That ends before memory for what has begun is short. */
+static inline bool conn_user_begins(const struct conn_user *u)
+{
+    return u->reads == BUF_FOR_NEWCOMER || u->reads == BUF_FOR_CLIENT;
+}
 
 /* What conn->timer waits for. Exchanges, dials and tunnels have timers of their own. */
 enum conn_wait { WAIT_NOTHING, WAIT_HEAD, WAIT_IDLE, WAIT_LINGER };
@@ -36,12 +51,8 @@ struct conn {
     struct buf
         *pin; /* holds the head of the running exchange, stays as it is; may be the same as in */
     struct buf *out; /* to be sent; NULL when there is nothing */
-    union {
-        struct xchg *xchg;
-        struct tunnel *tunnel;
-        struct dial *dial;
-        struct target *target; /* CONN_IDLE */
-    } owner;
+    const struct conn_user *user;
+    void *owner;                   /* the user's: exchange, tunnel, dial, target */
     const struct listener *listen; /* client: where it came in; upstream: NULL */
     struct timer timer;
     struct list link; /* client: worker->client_conns; idle upstream: target->idle */
@@ -52,28 +63,33 @@ struct conn {
     };
     struct addr peer;
     u64 bytes_in, bytes_out;
-    u32 requests;               /* begun on this connection */
     struct head_scan head_scan; /* of the incomplete head in `in` */
-    u8 serves, wait;
-    u8 full_reads;     /* reads in a row that filled the buffer: promotes its class */
-    u8 in_class;       /* class for the next `in` */
-    bool eof;          /* the peer sent its last byte */
-    bool read_failed;  /* reading failed: the connection is dead */
-    bool write_failed; /* writing failed: the peer takes no more, but may still have spoken */
-    bool
-        refilled; /* read again since `pin` was set: the pinned bytes are no longer all there was */
-    bool awaits_memory; /* found no memory at its last try; it stands in line or is about to try */
-    u8 empty_lines;     /* skipped before the head that is awaited */
+    u8 wait;
+    u8 full_reads;          /* reads in a row that filled the buffer: promotes its class */
+    u8 in_class;            /* class for the next `in` */
+    bool eof : 1;           /* the peer sent its last byte */
+    bool read_failed : 1;   /* reading failed: the connection is dead */
+    bool write_failed : 1;  /* writing failed: the peer takes no more, but may still have spoken */
+    bool refilled : 1;      /* read since `pin` was set: it no longer holds all there was */
+    bool awaits_memory : 1; /* found none at its last try; stands in line or is about to try */
+    u8 empty_lines;         /* skipped before the head that is awaited */
 };
 
 /* May another client come in, as far as memory goes? */
 bool conn_affordable(struct worker *w);
 /* Takes over fd and registers it; on failure closes fd and returns NULL. */
-struct conn *conn_new(struct worker *w, int fd, const struct addr *peer, enum conn_serves serves);
+struct conn *conn_new(struct worker *w, int fd, const struct addr *peer,
+                      const struct conn_user *user);
 /* One that ends in memory: `request` is received already, `below` is the sender of what is sent.
  * NULL when memory is short or the request is longer than a buffer. */
 struct conn *conn_new_memory(struct worker *w, const struct stream_ops *ops, struct stream *below,
-                             struct slice request);
+                             const struct conn_user *user, struct slice request);
+/* Events and the timer go to `user` from now on. */
+static inline void conn_hand(struct conn *c, const struct conn_user *user, void *owner)
+{
+    c->user = user;
+    c->owner = owner;
+}
 void conn_close(struct conn *c);
 /* Ends the connection object but not the connection: the descriptor, out of the loop, is the
  * caller's. */
@@ -94,8 +110,8 @@ static inline enum sock_result conn_flush(struct conn *c)
     return c->out ? conn_send(c, (struct slice){ NULL, 0 }, &none) : SOCK_OK;
 }
 /* Room for n more bytes behind c->out, in place, as a writer; conn_wrote tells how much was used. n
- * at most 256 kB - header. False: the connection waits in line for memory (`starved`) or, where
- * what is unsent leaves no room in the largest buffer, for its socket. */
+ * at most 256 kB - header. False: the connection waits in line for memory (`awaits_memory`) or,
+ * where what is unsent leaves no room in the largest buffer, for its socket. */
 bool conn_room(struct conn *c, size_t n, struct text *t);
 static inline void conn_wrote(struct conn *c, const struct text *t)
 {
@@ -118,6 +134,8 @@ static inline void conn_wait_nothing(struct conn *c)
 {
     conn_wait(c, WAIT_NOTHING, UINT32_MAX);
 }
+/* TIMER_CONN. */
+void conn_expired(struct timer *t);
 /* One small compare: may a read yield something? */
 static inline bool conn_readable(const struct conn *c)
 {

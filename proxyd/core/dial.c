@@ -15,8 +15,8 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include "core/account.h"
 #include "core/conf.h"
+#include "core/log.h"
 #include "core/self_addrs.h"
 #include "core/target.h"
 #include "io/dns.h"
@@ -99,7 +99,6 @@ static enum fault fault_of_errno(int error)
 
 static void won(struct dial *d, struct conn *c)
 {
-    c->serves = CONN_EXCHANGE;
     d->x->server = c->peer;
     for (u8 i = 0; i < d->next; i++)
         if (d->candidate[i].attempt == c)
@@ -121,6 +120,10 @@ static int connect_to(struct worker *w, const struct addr *a)
     return fd;
 }
 
+static void connect_ready(struct conn *c);
+static const struct conn_user connecting = { "connecting", connect_ready, NULL, NULL,
+                                             BUF_FOR_READING };
+
 static bool try_address(struct dial *d, struct candidate *to)
 {
     struct worker *w = d->worker;
@@ -135,12 +138,12 @@ static bool try_address(struct dial *d, struct candidate *to)
         stat_add(w->stats, STAT_upstream_connect_failures_total, 1);
         return false;
     }
-    struct conn *c = conn_new(w, fd, &to->addr, CONN_DIALLING);
+    struct conn *c = conn_new(w, fd, &to->addr, &connecting);
     if (c == NULL) {
         note_fault(d, FAULT_out_of_memory);
         return false;
     }
-    c->owner.dial = d;
+    c->owner = d;
     to->attempt = c;
     d->running++;
     return true;
@@ -332,9 +335,9 @@ static void attempt_failed(struct dial *d, struct conn *c, int error)
     try_next(d);
 }
 
-void dial_ready(struct conn *c)
+static void connect_ready(struct conn *c)
 {
-    struct dial *d = c->owner.dial;
+    struct dial *d = c->owner;
     u8 ready = c->stream.io.ready;
     if (!(ready & (IO_OUT | IO_ERROR)))
         return;

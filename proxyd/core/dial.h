@@ -12,13 +12,12 @@
 u32 dial_size(void);
 /* Begins for x->target; x->dial is set. Its end, which may be at once, is seen by dial_poll. */
 void dial_start(struct xchg *x);
-/* True when it has ended: *conn is the connection (serving CONN_EXCHANGE), or NULL with *fault. The
- * dial is gone then and x->dial NULL. False: x will be woken. */
+/* True when it has ended: *conn is the connection, to be handed on (conn_hand), or NULL with
+ * *fault. The dial is gone then and x->dial NULL. False: x will be woken. */
 bool dial_poll(struct xchg *x, struct conn **conn, enum fault *fault);
 /* Gives it up; x->dial is NULL afterwards. */
 void dial_cancel(struct xchg *x);
-/* Event on a connection that serves CONN_DIALLING; TIMER_DIAL. */
-void dial_ready(struct conn *c);
+/* TIMER_DIAL. */
 void dial_expired(struct timer *t);
 
 #endif

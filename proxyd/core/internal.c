@@ -51,7 +51,8 @@ bool internal_open(struct worker *w, const struct listener *l, struct slice requ
     if (w->draining)
         return false;
     struct memory_end *e = calloc(1, sizeof *e);
-    struct conn *c = e ? conn_new_memory(w, &stream_memory, &e->stream, request) : NULL;
+    struct conn *c =
+        e ? conn_new_memory(w, &stream_memory, &e->stream, &new_client, request) : NULL;
     if (c == NULL) {
         free(e);
         return false;
@@ -59,8 +60,8 @@ bool internal_open(struct worker *w, const struct listener *l, struct slice requ
     e->requester = requester;
     c->listen = l;
     list_push_back(&w->client_conns, &c->link);
-    h1_ready(c);
-    must(c->serves != CONN_HEAD || c->in == NULL); /* else the request was not whole */
+    c->user->ready(c);
+    must(c->user != &new_client || c->in == NULL); /* else the request was not whole */
     return true;
 }
 

@@ -7,13 +7,11 @@
 
 #include <unistd.h>
 
-#include "core/account.h"
 #include "core/conf.h"
 #include "core/listener.h"
+#include "core/log.h"
 #include "core/client_count.h"
 #include "core/role.h"
-#include "core/tunnel.h"
-#include "core/xchg.h"
 
 /* RFC 9112 section 2.2 wants at least one empty line ignored before a request; old clients send a
  * few. */
@@ -33,7 +31,7 @@ struct head_limits h1_head_limits(const struct conn *c)
 static struct conn *admit(struct worker *w, const struct listener *l, int fd,
                           const struct addr *peer)
 {
-    struct conn *c = conn_new(w, fd, peer, CONN_HEAD);
+    struct conn *c = conn_new(w, fd, peer, &new_client);
     if (c == NULL)
         return NULL;
     c->listen = l;
@@ -149,9 +147,9 @@ static bool try_head(struct conn *c)
         return false;
     memset(&c->head_scan, 0, sizeof c->head_scan);
     if (f == FAULT_NONE)
-        xchg_open(c, len);
+        c->worker->intake->open(c, len);
     else
-        xchg_open_fault(c, f);
+        c->worker->intake->open_fault(c, f);
     return true;
 }
 
@@ -166,7 +164,7 @@ static bool has_begun(const struct conn *c)
 static void ended(struct conn *c)
 {
     if (has_begun(c))
-        xchg_open_fault(c, FAULT_client_closed);
+        c->worker->intake->open_fault(c, FAULT_client_closed);
     else
         client_close(c);
 }
@@ -204,22 +202,15 @@ static void read_linger(struct conn *c)
         loop_again(&c->worker->loop, &c->stream.io);
 }
 
-void h1_ready(struct conn *c)
-{
-    if (c->serves == CONN_LINGER)
-        read_linger(c);
-    else
-        read_head(c);
-}
-
-void h1_expired(struct conn *c)
+static void head_expired(struct conn *c)
 {
     if (c->wait != WAIT_HEAD || !(has_begun(c) || c->awaits_memory)) {
         client_close(c);
         return;
     }
     memset(&c->head_scan, 0, sizeof c->head_scan);
-    xchg_open_fault(c, c->awaits_memory ? FAULT_out_of_memory : FAULT_request_head_timeout);
+    enum fault f = c->awaits_memory ? FAULT_out_of_memory : FAULT_request_head_timeout;
+    c->worker->intake->open_fault(c, f);
 }
 
 /* Has something of a request arrived, read or not yet? */
@@ -229,12 +220,31 @@ static bool has_asked(const struct conn *c)
     return has_begun(c) || recv(c->stream.io.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
+static void head_drain(struct conn *c, enum drain_state how)
+{
+    if (how == DRAIN_NOW || !has_asked(c))
+        client_close(c);
+}
+
+static void linger_drain(struct conn *c, enum drain_state how)
+{
+    if (how == DRAIN_NOW)
+        client_close(c);
+}
+
+const struct conn_user new_client = { "new client", read_head, head_expired, head_drain,
+                                      BUF_FOR_NEWCOMER };
+static const struct conn_user idle_client = { "idle client", read_head, head_expired, head_drain,
+                                              BUF_FOR_CLIENT };
+static const struct conn_user lingering = { "lingering", read_linger, client_close, linger_drain,
+                                            BUF_FOR_READING };
+
 void h1_next(struct conn *c)
 {
     struct worker *w = c->worker;
     conn_unpin(c);
     conn_drop_in(c);
-    c->serves = CONN_HEAD;
+    conn_hand(c, &idle_client, NULL);
     c->empty_lines = 0;
     c->in_class = BUF_4K;
     c->full_reads = 0;
@@ -258,7 +268,7 @@ void h1_linger(struct conn *c)
         return;
     }
     shutdown(c->stream.io.fd, SHUT_WR);
-    c->serves = CONN_LINGER;
+    conn_hand(c, &lingering, NULL);
     conn_wait(c, WAIT_LINGER, LINGER_MS);
     if (conn_readable(c))
         loop_again(&c->worker->loop, &c->stream.io);
@@ -270,13 +280,6 @@ void client_drain(struct worker *w)
     while (n != &w->client_conns) {
         struct conn *c = container_of(n, struct conn, link);
         n = n->next;
-        bool now = w->draining == DRAIN_NOW;
-        bool waits = c->serves == CONN_HEAD && !now && !has_asked(c);
-        if (now && c->serves == CONN_EXCHANGE)
-            xchg_cut(c->owner.xchg);
-        else if (now && c->serves == CONN_TUNNEL)
-            tunnel_cut(c->owner.tunnel);
-        else if (now || waits)
-            client_close(c);
+        c->user->drain(c, w->draining);
     }
 }

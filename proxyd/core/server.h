@@ -10,9 +10,8 @@ void client_accept(struct worker *w, const struct listener *l, int fd, const str
 /* The client cannot be served now: a short answer with the fault's status, if one is due, and a
  * close. */
 void client_reject(struct worker *w, int fd, enum fault f);
-/* Event on a connection that serves CONN_HEAD or CONN_LINGER; its timer. */
-void h1_ready(struct conn *c);
-void h1_expired(struct conn *c);
+/* Waits for the head of its first request. */
+extern const struct conn_user new_client;
 /* An exchange is over: on to the next request on this connection. */
 void h1_next(struct conn *c);
 /* Shuts the sending side and reads on for a while, so that an answer sent while the client still
@@ -20,7 +19,8 @@ void h1_next(struct conn *c);
 void h1_linger(struct conn *c);
 /* Counts the client out and closes. */
 void client_close(struct conn *c);
-/* Graceful drain: closes those that wait for a request; DRAIN_NOW: all. */
+/* Tells every client connection that the worker drains (worker->draining): what that means for it
+ * is its user's to know. */
 void client_drain(struct worker *w);
 
 struct head_limits h1_head_limits(const struct conn *c);

@@ -13,7 +13,6 @@ struct shared_idle;
 struct shared_idle_item {
     int fd;
     struct addr peer;
-    u32 requests;
     u64 since_ms; /* idle since */
 };
 

@@ -3,14 +3,20 @@
 #include "core/target.h"
 #include "core/xchg.h"
 
+/* May this exchange use a connection that leads there? */
+static bool fits(void *asker, const struct addr *a)
+{
+    struct xchg *x = asker;
+    return x->role->vet == NULL || x->role->vet(x, a) == FAULT_NONE;
+}
+
 static enum step_result attach(struct xchg *x, struct conn *c, bool pooled)
 {
     x->upstream.conn = c;
     x->upstream.reused = x->via_idle = pooled;
     x->upstream_base = c->bytes_out;
     x->server = c->peer;
-    c->owner.xchg = x;
-    c->requests++;
+    conn_hand(c, &xchg_user, x);
     conn_wait_nothing(c);
     target_busy(x->worker, x->target);
     return xchg_go(x, x->req.method == METHOD_CONNECT ? STEP_established : STEP_send);
@@ -22,7 +28,7 @@ enum step_result step_dial(struct xchg *x)
     enum fault f;
     if (x->dial == NULL) {
         if (x->req.method != METHOD_CONNECT && !x->no_idle)
-            c = idle_take(x);
+            c = idle_take(x->worker, x->target, fits, x);
         if (c)
             return attach(x, c, true);
         dial_start(x);

@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include "core/conf.h"
+#include "core/conn.h"
 #include "core/shared_idle.h"
-#include "core/xchg.h"
 
 /* Some origins close earlier (Apache after 5 s), some later (nginx after 75 s): an idle
  * connection is watched, so a close by the origin is seen at once and this is only tidiness. */
@@ -99,7 +99,8 @@ void target_rest(struct target *t)
 /* Out of the own idle list, still registered with the loop. */
 static void unpool(struct conn *c)
 {
-    c->owner.target->nidle--;
+    struct target *t = c->owner;
+    t->nidle--;
     list_remove(&c->link);
     list_remove(&c->idle_link);
     stat_sub(c->worker->stats, STAT_upstream_idle, 1);
@@ -107,28 +108,30 @@ static void unpool(struct conn *c)
 
 static void close_idle(struct conn *c)
 {
-    struct target *t = c->owner.target;
+    struct target *t = c->owner;
     unpool(c);
     conn_close(c);
     free_if_unused(t);
 }
 
-static bool allowed(void *context, const struct addr *a)
+/* The origin has closed it, or spoken unasked. */
+static void idle_ready(struct conn *c)
 {
-    struct xchg *x = context;
-    return x->role->vet == NULL || x->role->vet(x, a) == FAULT_NONE;
+    if (c->stream.io.ready & (IO_IN | IO_HUP | IO_ERROR))
+        close_idle(c);
 }
 
-static struct conn *take_own(struct xchg *x)
+static const struct conn_user idle_upstream = { "idle upstream", idle_ready, close_idle, NULL,
+                                                BUF_FOR_READING };
+
+static struct conn *take_own(struct target *t, idle_fits *fits, void *asker)
 {
-    struct target *t = x->target;
     for (struct list *n = t->idle.next; n != &t->idle; n = n->next) {
         struct conn *c = container_of(n, struct conn, link);
-        if (!allowed(x, &c->peer))
+        if (!fits(asker, &c->peer))
             continue;
         unpool(c);
-        c->serves = CONN_EXCHANGE;
-        stat_add(x->worker->stats, STAT_upstream_reused_total, 1);
+        stat_add(c->worker->stats, STAT_upstream_reused_total, 1);
         return c;
     }
     return NULL;
@@ -142,24 +145,22 @@ static bool still_quiet(int fd)
     return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
 }
 
-static struct conn *take_from_shared(struct xchg *x)
+static struct conn *take_from_shared(struct worker *w, struct target *t, idle_fits *fits,
+                                     void *asker)
 {
-    struct worker *w = x->worker;
-    struct slice host = { x->target->host, x->target->len };
+    struct slice host = { t->host, t->len };
     struct shared_idle_item item;
     if (w->engine->nworkers < 2)
         return NULL;
-    while (shared_idle_take(w->engine->shared_idle, x->target->hash, host, x->target->port, allowed,
-                            x, &item)) {
+    while (shared_idle_take(w->engine->shared_idle, t->hash, host, t->port, fits, asker, &item)) {
         stat_sub(w->stats, STAT_upstream_idle, 1);
         if (!still_quiet(item.fd)) {
             close(item.fd);
             continue;
         }
-        struct conn *c = conn_new(w, item.fd, &item.peer, CONN_EXCHANGE);
+        struct conn *c = conn_new(w, item.fd, &item.peer, &idle_upstream);
         if (c == NULL)
             return NULL;
-        c->requests = item.requests;
         c->stream.io.ready = IO_OUT;
         stat_add(w->stats, STAT_upstream_shared_reused_total, 1);
         return c;
@@ -167,10 +168,10 @@ static struct conn *take_from_shared(struct xchg *x)
     return NULL;
 }
 
-struct conn *idle_take(struct xchg *x)
+struct conn *idle_take(struct worker *w, struct target *t, idle_fits *fits, void *asker)
 {
-    struct conn *c = take_own(x);
-    return c ? c : take_from_shared(x);
+    struct conn *c = take_own(t, fits, asker);
+    return c ? c : take_from_shared(w, t, fits, asker);
 }
 
 static bool own_has_room(const struct worker *w, const struct target *t)
@@ -182,9 +183,7 @@ static bool own_has_room(const struct worker *w, const struct target *t)
 static void put_on_shared(struct target *t, struct conn *c)
 {
     struct worker *w = c->worker;
-    struct shared_idle_item item = { .peer = c->peer,
-                                     .requests = c->requests,
-                                     .since_ms = worker_ms(w) };
+    struct shared_idle_item item = { .peer = c->peer, .since_ms = worker_ms(w) };
     struct slice host = { t->host, t->len };
     item.fd = conn_release(c);
     if (shared_idle_put(w->engine->shared_idle, t->hash, host, t->port, &item))
@@ -207,8 +206,7 @@ void idle_give(struct target *t, struct conn *c)
     }
     list_remove(&c->idle_link); /* it may stand in line for memory that it needs no more */
     c->awaits_memory = false;
-    c->serves = CONN_IDLE;
-    c->owner.target = t;
+    conn_hand(c, &idle_upstream, t);
     c->full_reads = 0;
     c->in_class = BUF_16K;
     t->nidle++;
@@ -216,17 +214,6 @@ void idle_give(struct target *t, struct conn *c)
     list_push_back(&w->idle_conns, &c->idle_link);
     stat_add(w->stats, STAT_upstream_idle, 1);
     conn_wait(c, WAIT_IDLE, IDLE_MS);
-}
-
-void idle_ready(struct conn *c)
-{
-    if (c->stream.io.ready & (IO_IN | IO_HUP | IO_ERROR))
-        close_idle(c);
-}
-
-void idle_expired(struct conn *c)
-{
-    close_idle(c);
 }
 
 static bool evict_own(struct worker *w)

@@ -43,19 +43,17 @@ void target_put(struct worker *w, struct target **t);
 /* At the very end, when no exchange and no idle connection is left. */
 void target_free_all(struct worker *w);
 
-/* An idle connection for x: from the own list, else from the shared one; NULL when there is none
- * that x may use. It comes back serving CONN_EXCHANGE, reused. */
-struct conn *idle_take(struct xchg *x);
+/* May the asker use a connection that leads there? */
+typedef bool idle_fits(void *asker, const struct addr *a);
+/* An idle connection to t: from the own list, else from the shared one; NULL when there is none
+ * that fits. The caller hands it on (conn_hand). */
+struct conn *idle_take(struct worker *w, struct target *t, idle_fits *fits, void *asker);
 /* c, whose exchange ended cleanly, goes to the own list or the shared one. t is what it leads to.
  * */
 void idle_give(struct target *t, struct conn *c);
 /* Busy bookkeeping: a connection to t began or ceased to serve an exchange. */
 void target_busy(struct worker *w, struct target *t);
 void target_rest(struct target *t);
-/* An idle connection had an event (the origin closed it or spoke unasked), or its idle time is
- * over. */
-void idle_ready(struct conn *c);
-void idle_expired(struct conn *c);
 /* Closes the idle connection that rested longest, to free a descriptor: of the workers own lists,
  * else of the shared one. False when there is none. */
 bool idle_evict(struct worker *w);

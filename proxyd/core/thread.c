@@ -11,11 +11,11 @@
 #include <sys/random.h>
 
 #include "base/must.h"
-#include "core/account.h"
 #include "core/conf.h"
 #include "core/dial.h"
-#include "core/dispatch.h"
+#include "core/log.h"
 #include "core/log_writer.h"
+#include "core/memory_wait.h"
 #include "core/server.h"
 #include "core/shared_idle.h"
 #include "core/target.h"
@@ -23,14 +23,7 @@
 #include "core/xchg.h"
 #include "io/dns.h"
 
-enum {
-    MEMORY_RETRY_MS = 10,
-    MEMORY_A_TURN = 64,
-    LEAST_MEMORY = 1 << 20,
-    SWEEP_MS = 5000,
-    SHARED_IDLE_MS = 30000,
-    DRAIN_CALLS = 2
-};
+enum { LEAST_MEMORY = 1 << 20, SWEEP_MS = 5000, SHARED_IDLE_MS = 30000, DRAIN_CALLS = 2 };
 
 /* What the thread needs beyond the core's struct. */
 struct thread {
@@ -46,46 +39,6 @@ struct thread {
 static struct thread *thread_of(struct worker *w)
 {
     return container_of(w, struct thread, worker);
-}
-
-bool memory_awaited(const struct worker *w)
-{
-    return !list_empty(&w->memory_waiters[MEMORY_BEGUN]) ||
-           !list_empty(&w->memory_waiters[MEMORY_HEADS]);
-}
-
-static struct conn *next_memory_waiter(struct worker *w)
-{
-    struct list *n = list_pop(&w->memory_waiters[MEMORY_BEGUN]);
-    if (n == NULL)
-        n = list_pop(&w->memory_waiters[MEMORY_HEADS]);
-    return n ? container_of(n, struct conn, memory_link) : NULL;
-}
-
-/* Timers that do not belong to an object. */
-
-/* Who gets nothing this time either is the last in line again. */
-static void on_memory_timer(struct timer *t)
-{
-    struct worker *w = container_of(t, struct worker, memory_timer);
-    struct conn *c;
-    for (unsigned i = 0; i < MEMORY_A_TURN && (c = next_memory_waiter(w)) != NULL; i++)
-        loop_again(&w->loop, &c->stream.io);
-    if (memory_awaited(w))
-        timer_set(&w->loop.wheel, t, worker_ms(w) + MEMORY_RETRY_MS);
-}
-
-void memory_wait(struct worker *w, struct conn *c)
-{
-    c->awaits_memory = true;
-    if (!list_empty(&c->memory_link))
-        return;
-    if (log_limited(w, LIMITED_MEMORY))
-        log_error(w, LEVEL_WARNING, "limits memory is reached: new work waits");
-    enum memory_queue line = c->serves == CONN_HEAD ? MEMORY_HEADS : MEMORY_BEGUN;
-    list_push_back(&w->memory_waiters[line], &c->memory_link);
-    if (!timer_armed(&w->memory_timer))
-        timer_set(&w->loop.wheel, &w->memory_timer, worker_ms(w) + MEMORY_RETRY_MS);
 }
 
 static void on_sweep(struct timer *t)
@@ -161,7 +114,7 @@ static void init_wheel(struct worker *w)
     on[TIMER_CONN] = conn_expired;
     on[TIMER_DIAL] = dial_expired;
     on[TIMER_TUNNEL] = tunnel_expired;
-    on[TIMER_MEMORY] = on_memory_timer;
+    on[TIMER_MEMORY] = memory_wait_expired;
     on[TIMER_ACCEPT] = w->engine->accepting.resume;
     on[TIMER_SWEEP] = on_sweep;
     on[TIMER_XCHG] = xchg_expired;
@@ -201,6 +154,7 @@ struct worker *worker_new(struct engine *e, u32 id)
     struct worker *w = &t->worker;
     w->id = id;
     w->engine = e;
+    w->intake = &xchg_intake;
     if (!loop_init(&w->loop, w))
         return NULL;
     w->loop.end_of_turn = end_of_turn;

@@ -284,11 +284,6 @@ static void turn(struct tunnel *t)
         touch(t);
 }
 
-void tunnel_ready(struct conn *c)
-{
-    turn(c->owner.tunnel);
-}
-
 /* Nothing moved for a while: the pipe goes back, and the flow has to prove itself long again. */
 static void rest_pipe(struct tunnel *t, unsigned i)
 {
@@ -317,17 +312,26 @@ void tunnel_expired(struct timer *timer)
     arm(t);
 }
 
-void tunnel_cut(struct tunnel *t)
+static void ready(struct conn *c)
 {
+    turn(c->owner);
+}
+
+static void drain(struct conn *c, enum drain_state how)
+{
+    struct tunnel *t = c->owner;
+    if (how != DRAIN_NOW)
+        return;
     atomic_fetch_add(&t->worker->engine->cut, 1);
     end_early(t, FAULT_draining);
 }
 
+static const struct conn_user tunnel_user = { "tunnel", ready, NULL, drain, BUF_FOR_READING };
+
 static void adopt(struct tunnel *t, unsigned i, struct conn *c)
 {
     t->end[i] = c;
-    c->owner.tunnel = t;
-    c->serves = CONN_TUNNEL;
+    conn_hand(c, &tunnel_user, t);
     c->full_reads = 0;
     c->in_class = BUF_16K;
     conn_wait_nothing(c);

@@ -12,11 +12,7 @@
 bool tunnel_start(struct xchg *x);
 /* Bytes of a struct tunnel, for the worker's slab. */
 u32 tunnel_size(void);
-/* Event on one of its connections. */
-void tunnel_ready(struct conn *c);
 /* TIMER_TUNNEL. */
 void tunnel_expired(struct timer *t);
-/* Ends it at once: drain deadline. */
-void tunnel_cut(struct tunnel *t);
 
 #endif

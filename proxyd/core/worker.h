@@ -10,6 +10,7 @@
 #define CORE_WORKER_H
 
 #include "base/buf.h"
+#include "base/fault.h"
 #include "base/hash.h"
 #include "base/ring.h"
 #include "base/slab.h"
@@ -45,10 +46,20 @@ enum limited {
  * before anything begins. */
 enum memory_queue { MEMORY_BEGUN, MEMORY_HEADS, MEMORY_QUEUES };
 
+/* What takes a client's request: the engine installs it, and codecs call the exchange through
+ * nothing else. */
+struct intake {
+    /* Opens an exchange for the head of `len` bytes at the front of c->in and runs it. */
+    void (*open)(struct conn *c, u32 len);
+    /* Opens one that only refuses: no readable head. */
+    void (*open_fault)(struct conn *c, enum fault f);
+};
+
 struct worker {
     struct loop loop;
     u32 id;
     struct engine *engine;
+    const struct intake *intake;
     u64 memory; /* bytes: this worker's part of limits memory, for connections and buffers */
     struct buf_allocator bufs;
     struct slab conns, xchgs, tunnels, dials;
@@ -109,10 +120,5 @@ static inline u64 worker_ms(const struct worker *w)
 {
     return loop_ms(&w->loop);
 }
-
-/* Over the memory budget: wait in line; conn->stream.io is called again when buffers came back. */
-void memory_wait(struct worker *w, struct conn *c);
-/* Does anybody wait? */
-bool memory_awaited(const struct worker *w);
 
 #endif

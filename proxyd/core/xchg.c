@@ -5,6 +5,7 @@
 #include "core/conf.h"
 #include "core/dial.h"
 #include "core/internal.h"
+#include "core/log.h"
 #include "core/server.h"
 #include "core/target.h"
 
@@ -111,12 +112,22 @@ void xchg_expired(struct timer *t)
     xchg_run(x);
 }
 
-void xchg_cut(struct xchg *x)
+static void ready(struct conn *c)
 {
-    x->client.conn->read_failed = true;
+    xchg_wake(c->owner);
+}
+
+static void drain(struct conn *c, enum drain_state how)
+{
+    struct xchg *x = c->owner;
+    if (how != DRAIN_NOW)
+        return;
+    c->read_failed = true;
     xchg_fail(x, FAULT_draining);
     xchg_run(x);
 }
+
+const struct conn_user xchg_user = { "exchange", ready, NULL, drain, BUF_FOR_READING };
 
 static struct xchg *begin(struct conn *c)
 {
@@ -143,9 +154,7 @@ static struct xchg *begin(struct conn *c)
     msg_init(&x->req, &x->arena);
     x->req.host_field = &x->host_field;
     msg_init(&x->resp, &x->arena);
-    c->owner.xchg = x;
-    c->serves = CONN_EXCHANGE;
-    c->requests++;
+    conn_hand(c, &xchg_user, x);
     conn_wait_nothing(c);
     stat_add(w->stats, STAT_requests_in_flight, 1);
     return x;
@@ -168,7 +177,7 @@ static void turn_away(struct conn *c)
         client_close(c);
 }
 
-void xchg_open(struct conn *c, u32 len)
+static void open_head(struct conn *c, u32 len)
 {
     struct xchg *x = begin(c);
     if (unlikely(x == NULL)) {
@@ -199,7 +208,7 @@ void xchg_open(struct conn *c, u32 len)
     xchg_run(x);
 }
 
-void xchg_open_fault(struct conn *c, enum fault f)
+static void open_fault(struct conn *c, enum fault f)
 {
     struct xchg *x = begin(c);
     if (unlikely(x == NULL)) {
@@ -210,3 +219,5 @@ void xchg_open_fault(struct conn *c, enum fault f)
     x->step = fault_info(f)->status ? STEP_refuse : STEP_finish;
     xchg_run(x);
 }
+
+const struct intake xchg_intake = { open_head, open_fault };

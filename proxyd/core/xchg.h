@@ -1,11 +1,11 @@
 /*
  * The exchange: one request and its answer, carried from a client leg to an upstream leg in named
  * steps (steps.tbl). The dispatcher calls the current step until it parks or the exchange is over;
- * back in lead xchg_wake (something happened), xchg_expired (nothing did) and xchg_cut (drain).
- * Whose clock runs meanwhile is decided at every park (deadline.h).
+ * back in lead xchg_wake (something happened), xchg_expired (nothing did) and the drain. Whose
+ * clock runs meanwhile is decided at every park (deadline.h).
  *
  * Lifetime
- *   xchg_open   a whole request head is in client->in, or a fault instead of one
+ *   intake      a whole request head is in client->in, or a fault instead of one
  *   screen …    client.conn->pin keeps the buffer that req's slices point into
  *   dial … await  upstream.conn is set; resp is filled by await
  *   judge       writes the client head; after it resp's slices are gone (upstream->in is read on)
@@ -93,16 +93,14 @@ struct xchg {
     _Alignas(16) char arena_reserve[ARENA_RESERVE];
 };
 
-/* Opens an exchange for the head of `len` bytes at the front of c->in and runs it. */
-void xchg_open(struct conn *c, u32 len);
-/* Opens one that only refuses: no readable head. */
-void xchg_open_fault(struct conn *c, enum fault f);
+/* How codecs open one; worker_new installs it. */
+extern const struct intake xchg_intake;
+/* Its two connections; the owner is the exchange. */
+extern const struct conn_user xchg_user;
 /* Something happened on one of its connections, or its dial has ended. */
 void xchg_wake(struct xchg *x);
 /* TIMER_XCHG: one of its deadlines is over. */
 void xchg_expired(struct timer *t);
-/* Ends it at once: drain deadline. */
-void xchg_cut(struct xchg *x);
 
 /* For steps. To `step`, checked against steps.tbl in debug builds. */
 enum step_result xchg_go(struct xchg *x, enum step step);

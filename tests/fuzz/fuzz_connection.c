@@ -25,6 +25,7 @@
 #include "base/must.h"
 #include "connection_check.h"
 #include "connection_stand.h"
+#include "core/memory_wait.h"
 #include "core/server.h"
 #include "core/client_count.h"
 #include "core/target.h"

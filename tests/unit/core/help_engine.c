@@ -11,6 +11,7 @@
 #include "config/load.h"
 #include "core/local_reply.h"
 #include "core/log_writer.h"
+#include "core/memory_wait.h"
 #include "core/server.h"
 #include "core/self_addrs.h"
 #include "core/client_count.h"
@@ -295,14 +296,22 @@ void rig_later(u64 ms)
 
 /* ---- sockets ---- */
 
-struct conn *rig_conn(enum conn_serves serves, int *other)
+static void nothing(struct conn *c)
+{
+    (void)c;
+}
+
+const struct conn_user rig_begun = { "begun", nothing, nothing, NULL, BUF_FOR_READING };
+const struct conn_user rig_waiting = { "waiting", nothing, nothing, NULL, BUF_FOR_NEWCOMER };
+
+struct conn *rig_conn(const struct conn_user *user, int *other)
 {
     int pair[2];
     struct addr peer;
     must(addr_parse_port(SLICE("127.0.0.1:1000"), &peer));
     must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) == 0);
     *other = keep_end(pair[0]);
-    struct conn *c = conn_new(rig.worker, pair[1], &peer, serves);
+    struct conn *c = conn_new(rig.worker, pair[1], &peer, user);
     assert_non_null(c);
     return c;
 }
@@ -339,6 +348,12 @@ struct conn *rig_client_conn(void)
 {
     assert_false(list_empty(&rig.worker->client_conns));
     return container_of(rig.worker->client_conns.prev, struct conn, link);
+}
+
+struct xchg *rig_exchange(void)
+{
+    struct conn *c = rig_client_conn();
+    return c->user == &xchg_user ? c->owner : NULL;
 }
 
 int rig_listen(const char *address, u16 port, int backlog)
@@ -503,16 +518,14 @@ static enum sock_result memory_sendv(struct stream *s, const struct iovec *v, un
 
 static const struct stream_ops stream_test = { "test", memory_recv, memory_sendv, false };
 
-struct conn *memory_open(struct memory_end *m, enum conn_serves serves)
+struct conn *memory_open(struct memory_end *m, const struct conn_user *user)
 {
     memset(m, 0, offsetof(struct memory_end, out));
     m->piece = m->quota = SIZE_MAX;
     m->nout = m->reads = m->sends = 0;
-    m->conn = conn_new_memory(rig.worker, &stream_test, &m->stream, SLICE(""));
+    m->conn = conn_new_memory(rig.worker, &stream_test, &m->stream, user, SLICE(""));
     assert_non_null(m->conn);
     conn_drop_in(m->conn);
-    m->conn->serves = (u8)serves;
-    m->conn->in_class = serves == CONN_HEAD ? BUF_4K : BUF_16K;
     m->conn->listen = &rig.listener;
     return m->conn;
 }

@@ -51,14 +51,20 @@ void rig_turn(void);
 /* `ms` later, on the monotonic clock. */
 void rig_later(u64 ms);
 
+/* Nobody's users: one that has begun, one that waits for something to begin. */
+extern const struct conn_user rig_begun, rig_waiting;
+#define assert_user(c, what) assert_string_equal((c)->user->name, what)
+
 /* A connection whose other end is *other, a socket. */
-struct conn *rig_conn(enum conn_serves serves, int *other);
+struct conn *rig_conn(const struct conn_user *user, int *other);
 /* A client that has connected: its socket, from 127.0.0.1. */
 int rig_client(void);
 /* The same over TCP, where resets can be seen. */
 int rig_client_tcp(void);
 /* The connection of the client that came last. */
 struct conn *rig_client_conn(void);
+/* Its exchange, or NULL. */
+struct xchg *rig_exchange(void);
 /* Listens on 127.0.0.1 and sets rig.port; the listening socket. */
 int rig_origin(void);
 /* The connection that waits at a listening socket. */
@@ -100,7 +106,7 @@ struct memory_end {
 };
 
 /* A connection on m, which takes everything; nothing is to be read yet. */
-struct conn *memory_open(struct memory_end *m, enum conn_serves serves);
+struct conn *memory_open(struct memory_end *m, const struct conn_user *user);
 void memory_feed(struct memory_end *m, struct slice more);
 void memory_feed_end(struct memory_end *m);
 void memory_allow(struct memory_end *m, size_t quota);

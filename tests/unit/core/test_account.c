@@ -1,5 +1,6 @@
 /* What an exchange leaves on the ring and in the counters. */
 #include "core/account.h"
+#include "core/log.h"
 
 #include <stdio.h>
 

@@ -5,20 +5,21 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "core/memory_wait.h"
 #include "help_engine.h"
 
 static struct memory_end end;
 static char bulk[1 << 18];
 
-static struct conn *open_end(enum conn_serves serves)
+static struct conn *open_end(const struct conn_user *user)
 {
-    return memory_open(&end, serves);
+    return memory_open(&end, user);
 }
 
 static void an_idle_one_holds_nothing(void **state)
 {
     (void)state;
-    struct conn *c = open_end(CONN_EXCHANGE);
+    struct conn *c = open_end(&rig_begun);
     assert_int_equal(rig.worker->bufs.in_use, 0);
     assert_int_equal(conn_fill(c), SOCK_AGAIN);
     assert_null(c->in);
@@ -38,7 +39,7 @@ static void an_idle_one_holds_nothing(void **state)
 static void ends_and_breaks(void **state)
 {
     (void)state;
-    struct conn *c = open_end(CONN_EXCHANGE);
+    struct conn *c = open_end(&rig_begun);
     memory_feed(&end, SLICE("last"));
     memory_feed_end(&end);
     assert_int_equal(conn_fill(c), SOCK_OK);
@@ -47,7 +48,7 @@ static void ends_and_breaks(void **state)
     assert_slice(buf_live(c->in), "last");
     conn_close(c);
     rig_turn();
-    c = open_end(CONN_EXCHANGE);
+    c = open_end(&rig_begun);
     end.in_breaks = true;
     c->stream.io.ready |= IO_IN;
     assert_int_equal(conn_fill(c), SOCK_ERROR);
@@ -59,7 +60,7 @@ static void ends_and_breaks(void **state)
 static void promotion(void **state)
 {
     (void)state;
-    struct conn *c = open_end(CONN_EXCHANGE);
+    struct conn *c = open_end(&rig_begun);
     memory_feed(&end, (struct slice){ bulk, sizeof bulk });
     assert_int_equal(c->in_class, BUF_16K);
     for (unsigned klass = BUF_16K; klass < BUF_256K; klass++) {
@@ -79,7 +80,7 @@ static void promotion(void **state)
     assert_int_equal(c->in->klass, BUF_256K);
     conn_close(c);
     rig_turn();
-    c = open_end(CONN_EXCHANGE);
+    c = open_end(&rig_begun);
     for (int i = 0; i < 6; i++) {
         memory_feed(&end, (struct slice){ bulk, i % 2 ? 100 : sizeof bulk });
         assert_int_equal(conn_fill(c), SOCK_OK);
@@ -95,7 +96,7 @@ static void unread_bytes_move_along(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof bulk; i++)
         bulk[i] = (char)(i * 7);
-    struct conn *c = open_end(CONN_HEAD);
+    struct conn *c = open_end(&rig_waiting);
     memory_feed(&end, (struct slice){ bulk, 40000 });
     while (conn_fill(c) == SOCK_OK)
         ;
@@ -116,7 +117,7 @@ static void unread_bytes_move_along(void **state)
 static void the_pin(void **state)
 {
     (void)state;
-    struct conn *c = open_end(CONN_EXCHANGE);
+    struct conn *c = open_end(&rig_begun);
     memory_feed(&end, SLICE("HEAD|bo"));
     assert_int_equal(conn_fill(c), SOCK_OK);
     c->pin = c->in;
@@ -141,7 +142,7 @@ static void the_pin(void **state)
 static void a_pin_that_is_still_the_input(void **state)
 {
     (void)state;
-    struct conn *c = open_end(CONN_EXCHANGE);
+    struct conn *c = open_end(&rig_begun);
     memory_feed(&end, SLICE("HEAD|GET next"));
     assert_int_equal(conn_fill(c), SOCK_OK);
     c->pin = c->in;
@@ -161,7 +162,7 @@ static void send_falls_short_anywhere(void **state)
 {
     (void)state;
     for (size_t quota = 1; quota < 16; quota++) {
-        struct conn *c = open_end(CONN_EXCHANGE);
+        struct conn *c = open_end(&rig_begun);
         struct text t;
         size_t taken, all = 0;
         assert_true(conn_room(c, 6, &t));
@@ -188,7 +189,7 @@ static void send_falls_short_anywhere(void **state)
 static void out_and_more_in_one_call(void **state)
 {
     (void)state;
-    struct conn *c = open_end(CONN_EXCHANGE);
+    struct conn *c = open_end(&rig_begun);
     struct text t;
     size_t taken;
     assert_int_equal(conn_flush(c), SOCK_OK);
@@ -207,7 +208,7 @@ static void out_and_more_in_one_call(void **state)
 static void room_grows_with_what_waits(void **state)
 {
     (void)state;
-    struct conn *c = open_end(CONN_EXCHANGE);
+    struct conn *c = open_end(&rig_begun);
     struct text t;
     memory_allow(&end, 0);
     size_t n = 0;
@@ -227,9 +228,8 @@ static void without_memory_it_stands_in_line(void **state)
 {
     (void)state;
     int other;
-    struct conn *c = rig_conn(CONN_EXCHANGE, &other);
+    struct conn *c = rig_conn(&rig_begun, &other);
     struct text t;
-    c->owner.xchg = NULL;
     rig_exhaust();
     assert_int_equal(conn_fill(c), SOCK_AGAIN);
     assert_true(c->awaits_memory);
@@ -244,7 +244,7 @@ static void without_memory_it_stands_in_line(void **state)
 static void a_smaller_class_when_memory_is_short(void **state)
 {
     (void)state;
-    struct conn *c = open_end(CONN_EXCHANGE);
+    struct conn *c = open_end(&rig_begun);
     c->in_class = BUF_256K;
     rig_exhaust();
     rig.worker->bufs.most[BUF_FOR_READING] = rig.worker->bufs.in_use + 20000;
@@ -267,13 +267,13 @@ static void connections_are_part_of_the_memory(void **state)
     unsigned n = 0;
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
     rig.worker->memory = 5 * SLAB_BLOCK;
-    while (n < MOST && (c[n] = conn_new(rig.worker, dup(fd), &peer, CONN_HEAD)) != NULL)
+    while (n < MOST && (c[n] = conn_new(rig.worker, dup(fd), &peer, &rig_waiting)) != NULL)
         n++;
     assert_in_range(n, 100, MOST - 1);
     assert_false(conn_affordable(rig.worker));
     assert_true(rig.worker->conns.held <= rig.worker->memory / 2);
     assert_true(rig.worker->bufs.budget + rig.worker->conns.held <= rig.worker->memory);
-    struct conn *upstream = conn_new(rig.worker, dup(fd), &peer, CONN_DIALLING);
+    struct conn *upstream = conn_new(rig.worker, dup(fd), &peer, &rig_begun);
     assert_non_null(upstream);
     conn_close(upstream);
     while (n)
@@ -287,7 +287,7 @@ static void released_the_descriptor_lives_on(void **state)
 {
     (void)state;
     int other;
-    struct conn *c = rig_conn(CONN_IDLE, &other);
+    struct conn *c = rig_conn(&rig_begun, &other);
     int fd = conn_release(c);
     rig_turn();
     assert_int_equal(write(fd, "x", 1), 1);
@@ -307,7 +307,7 @@ static void on_expired(struct timer *t)
 static void waiting(void **state)
 {
     (void)state;
-    struct conn *c = open_end(CONN_EXCHANGE);
+    struct conn *c = open_end(&rig_begun);
     rig.worker->loop.wheel.on_expire[TIMER_CONN] = on_expired;
     rig_turn();
     expired = 0;

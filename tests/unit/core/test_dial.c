@@ -22,8 +22,7 @@ static struct xchg *asking(const char *host)
     snprintf(request, sizeof request, "GET http://%s/ HTTP/1.1\r\nHost: x\r\n\r\n", host);
     client = rig_client();
     rig_say(client, request);
-    struct conn *c = rig_client_conn();
-    return c->serves == CONN_EXCHANGE ? c->owner.xchg : NULL;
+    return rig_exchange();
 }
 
 /* A port at which nothing answers at those addresses: the queue of a listener that accepts nothing

@@ -11,7 +11,7 @@ static const struct body_rules rules = { .limits = &limits, .trailers = &trailer
 
 static struct leg leg_on(const char *received)
 {
-    struct leg l = { .conn = memory_open(&end, CONN_EXCHANGE) };
+    struct leg l = { .conn = memory_open(&end, &rig_begun) };
     arena_init(&arena, 0);
     msg_init(&trailers, &arena);
     memory_feed(&end, slice_of(received));

@@ -16,7 +16,7 @@ static struct xchg *exchange(const char *request)
     x->worker = rig.worker;
     x->role = rig.listener.role;
     x->listen = &rig.listener;
-    x->client.conn = memory_open(&end, CONN_EXCHANGE);
+    x->client.conn = memory_open(&end, &rig_begun);
     x->client.in.phase = BODY_DONE;
     x->client.keep = true;
     x->id = 1;

@@ -1,6 +1,7 @@
 /* Connections that stand in line for memory: what becomes of them when they go on without it. */
 #include <unistd.h>
 
+#include "core/memory_wait.h"
 #include "core/server.h"
 #include "core/target.h"
 #include "help_engine.h"
@@ -15,9 +16,8 @@ static void one_that_is_idle_leaves_the_line(void **state)
     struct host h;
     assert_int_equal(host_parse(slice_of("origin.test"), &h), FAULT_NONE);
     struct target *t = target_get(w, &h, 80);
-    struct conn *c = rig_conn(CONN_IDLE, &other);
+    struct conn *c = rig_conn(&rig_begun, &other);
     rig_turn(); /* it is writable */
-    c->serves = CONN_EXCHANGE;
     target_busy(w, t);
     memory_wait(w, c);
     target_rest(t);
@@ -59,7 +59,7 @@ static void room_for_much(void **state)
     (void)state;
     static struct memory_end m;
     static char much[200000];
-    struct conn *c = memory_open(&m, CONN_IDLE);
+    struct conn *c = memory_open(&m, &rig_begun);
     struct text t;
     rig_exhaust();
     assert_false(conn_room(c, 100, &t));
@@ -86,10 +86,9 @@ static void room_for_much(void **state)
 }
 
 /* Tries in vain and stands in line again. */
-static void in_vain(struct io *io)
+static void in_vain(struct conn *c)
 {
-    struct conn *c = container_of(io, struct conn, stream.io);
-    c->requests++;
+    ++*(u32 *)c->owner;
     memory_wait(c->worker, c);
 }
 
@@ -97,19 +96,20 @@ static void in_vain(struct io *io)
 static void everybody_has_a_turn(void **state)
 {
     (void)state;
+    static const struct conn_user user = { "in vain", in_vain, NULL, NULL, BUF_FOR_READING };
     struct conn *c[150];
+    u32 turns[150] = { 0 };
     int other;
     for (unsigned i = 0; i < countof(c); i++) {
-        c[i] = rig_conn(CONN_EXCHANGE, &other);
-        c[i]->stream.io.on_ready = in_vain;
+        c[i] = rig_conn(&user, &other);
+        c[i]->owner = &turns[i];
     }
     rig_turn(); /* they are writable, and stand in line */
     for (unsigned i = 0; i < 9; i++)
         rig_later(10);
-    u32 turns = c[0]->requests;
-    assert_true(turns > 2);
+    assert_true(turns[0] > 2);
     for (unsigned i = 0; i < countof(c); i++)
-        assert_in_range(c[i]->requests, turns - 1, turns);
+        assert_in_range(turns[i], turns[0] - 1, turns[0]);
     for (unsigned i = 0; i < countof(c); i++)
         conn_close(c[i]);
 }

@@ -14,8 +14,8 @@ static void start(enum body_kind in, u64 length, enum body_kind out)
 {
     arena_init(&arena, 0);
     msg_init(&trailers, &arena);
-    from = (struct leg){ .conn = memory_open(&from_end, CONN_EXCHANGE) };
-    to = (struct leg){ .conn = memory_open(&to_end, CONN_EXCHANGE) };
+    from = (struct leg){ .conn = memory_open(&from_end, &rig_begun) };
+    to = (struct leg){ .conn = memory_open(&to_end, &rig_begun) };
     leg_expect_body(&from, in, length);
     leg_announce_body(&to, out, length);
     relay = (struct relay){ .from = &from, .to = &to, .most = UINT64_MAX, .trailers = true };
@@ -82,7 +82,7 @@ static void chunks_are_made_anew(void **state)
             from_end.piece = piece;
             memory_feed(&from_end, SLICE(CHUNKED_BODY));
             assert_int_equal(run(quota), RELAY_DONE);
-            struct leg back = { .conn = memory_open(&back_end, CONN_EXCHANGE) };
+            struct leg back = { .conn = memory_open(&back_end, &rig_begun) };
             leg_expect_body(&back, BODY_CHUNKED, 0);
             memory_feed(&back_end, memory_out(&to_end));
             assert_int_equal(conn_fill(back.conn), SOCK_OK);

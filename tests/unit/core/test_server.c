@@ -1,5 +1,6 @@
 /* A client between accept and the whole head, and between two requests: pieces, time-outs, limits,
  * lingering, drain. */
+#include "core/memory_wait.h"
 #include "core/server.h"
 
 #include <poll.h>
@@ -39,7 +40,7 @@ static void one_after_the_other(void **state)
     assert_has_not(said, "/4");
     rig_say(client, "TP/1.1\r\nHost: a\r\n\r\n");
     assert_has(rig_hears(client), "\r\n\r\n/4");
-    assert_int_equal(rig_client_conn()->requests, 4);
+    assert_int_equal(rig_count(STAT_requests_total), 4);
 }
 
 /* Between requests a client is its connection and nothing else. */
@@ -194,7 +195,7 @@ static void lingering(void **state)
         rig_say(client, bulk);
     assert_begins(rig_hears(client), "HTTP/1.1 403 ");
     assert_true(rig_ended(client)); /* our side is shut, its is read */
-    assert_int_equal(rig_client_conn()->serves, CONN_LINGER);
+    assert_user(rig_client_conn(), "lingering");
     rig_later(1100);
     assert_true(list_empty(&rig.worker->client_conns));
 }

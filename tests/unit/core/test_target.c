@@ -31,6 +31,17 @@ static void asker_end(struct xchg *x)
     free(x);
 }
 
+static bool fits(void *asker, const struct addr *a)
+{
+    struct xchg *x = asker;
+    return x->role->vet == NULL || x->role->vet(x, a) == FAULT_NONE;
+}
+
+static struct conn *take(struct xchg *x)
+{
+    return idle_take(x->worker, x->target, fits, x);
+}
+
 /* A connection that leads to address and has just ended an exchange for t. */
 static struct conn *used(struct worker *w, struct target *t, const char *address, int *other)
 {
@@ -38,12 +49,11 @@ static struct conn *used(struct worker *w, struct target *t, const char *address
     struct addr peer;
     assert_true(addr_parse_port(slice_of(address), &peer));
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
-    struct conn *c = conn_new(w, pair[1], &peer, CONN_IDLE);
+    struct conn *c = conn_new(w, pair[1], &peer, &rig_begun);
     assert_non_null(c);
     *other = pair[0];
     target_busy(w, t);
     loop_turn(&w->loop, 0); /* it is writable */
-    c->serves = CONN_EXCHANGE;
     return c;
 }
 
@@ -86,12 +96,11 @@ static void the_last_used_comes_first(void **state)
     give(x->target, c);
     give(x->target, d);
     assert_int_equal(rig_count(STAT_upstream_idle), 2);
-    assert_int_equal(c->serves, CONN_IDLE);
-    struct conn *taken = idle_take(x);
+    assert_user(c, "idle upstream");
+    struct conn *taken = take(x);
     assert_ptr_equal(taken, d);
-    assert_int_equal(taken->serves, CONN_EXCHANGE);
-    assert_ptr_equal(idle_take(x), c);
-    assert_null(idle_take(x));
+    assert_ptr_equal(take(x), c);
+    assert_null(take(x));
     assert_int_equal(rig_count(STAT_upstream_idle), 0);
     assert_int_equal(rig_count(STAT_upstream_reused_total), 2);
     conn_close(c);
@@ -117,12 +126,12 @@ static void taking_one_asks_the_role(void **state)
         give(x->target,
              used(rig.worker, x->target, i == 1 ? "127.0.0.2:80" : "127.0.0.1:80", &upstream[i]));
     rig.vet = only_two;
-    struct conn *c = idle_take(x);
+    struct conn *c = take(x);
     assert_non_null(c);
     assert_int_equal(c->peer.ip[3], 2);
-    assert_null(idle_take(x));
+    assert_null(take(x));
     rig.vet = NULL;
-    struct conn *d = idle_take(x);
+    struct conn *d = take(x);
     assert_non_null(d);
     conn_close(c);
     conn_close(d);
@@ -219,19 +228,17 @@ static void what_a_worker_does_not_need_is_shared(void **state)
     give(x->target, c[0]); /* peak 2: 1 busy, 1 idle */
     give(x->target, c[1]);
     assert_int_equal(rig_count(STAT_upstream_idle), 2);
-    assert_null(idle_take(y));
+    assert_null(take(y));
     /* A quiet quarter of a minute later one at a time is the rule, the second one is too many. */
     rig_later(25000);
-    struct conn *d = idle_take(x);
+    struct conn *d = take(x);
     target_busy(rig.worker, x->target);
-    d->requests = 7;
     give(x->target, d);
     assert_int_equal(idle_of_all(), 2);
-    struct conn *taken = idle_take(y);
+    struct conn *taken = take(y);
     assert_non_null(taken);
     assert_int_equal(idle_of_all(), 1);
     assert_ptr_equal(taken->worker, other);
-    assert_int_equal(taken->requests, 7);
     assert_int_equal(taken->peer.port, 80);
     conn_close(taken);
     asker_end(x);
@@ -289,10 +296,10 @@ static void stale_ones_on_the_shared_list(void **state)
     }
     close(pair[2][0]);
     assert_int_equal(write(pair[1][0], "x", 1), 1);
-    struct conn *c = idle_take(x);
+    struct conn *c = take(x);
     assert_non_null(c);
     assert_int_equal(c->stream.io.fd, pair[0][1]);
-    assert_null(idle_take(x));
+    assert_null(take(x));
     conn_close(c);
     assert_true(rig_reset(pair[1][0]) || rig_ended(pair[1][0]));
     asker_end(x);
@@ -308,7 +315,7 @@ static void taking_a_shared_one_asks_the_role(void **state)
     struct slice host = { x->target->host, x->target->len };
     int pair[3][2];
     for (int i = 0; i < 3; i++) {
-        struct shared_idle_item item = { .since_ms = 1, .requests = (u32)i };
+        struct shared_idle_item item = { .since_ms = 1 };
         assert_true(
             addr_parse_port(i == 1 ? SLICE("127.0.0.2:80") : SLICE("127.0.0.1:80"), &item.peer));
         assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair[i]), 0);
@@ -316,13 +323,12 @@ static void taking_a_shared_one_asks_the_role(void **state)
         assert_true(shared_idle_put(rig.engine.shared_idle, x->target->hash, host, 80, &item));
     }
     rig.vet = only_two;
-    struct conn *c = idle_take(x);
+    struct conn *c = take(x);
     assert_non_null(c);
     assert_int_equal(c->peer.ip[3], 2);
-    assert_int_equal(c->requests, 1);
-    assert_null(idle_take(x));
+    assert_null(take(x));
     rig.vet = NULL;
-    struct conn *d = idle_take(x), *e = idle_take(x);
+    struct conn *d = take(x), *e = take(x);
     assert_true(d && e);
     assert_int_equal(d->peer.ip[3] + e->peer.ip[3], 2);
     conn_close(c), conn_close(d), conn_close(e);

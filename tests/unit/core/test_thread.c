@@ -9,6 +9,7 @@
 
 #include "core/server.h"
 #include "core/shared_idle.h"
+#include "core/memory_wait.h"
 #include "help_engine.h"
 
 static int door[RIG_WORKERS]; /* the server's ends, one client per worker */
@@ -189,8 +190,8 @@ static void the_queue_for_memory(void **state)
 {
     (void)state;
     int fd[3];
-    struct conn *head = rig_conn(CONN_HEAD, &fd[0]), *other = rig_conn(CONN_HEAD, &fd[1]),
-                *begun = rig_conn(CONN_EXCHANGE, &fd[2]);
+    struct conn *head = rig_conn(&rig_waiting, &fd[0]), *other = rig_conn(&rig_waiting, &fd[1]),
+                *begun = rig_conn(&rig_begun, &fd[2]);
     memory_wait(rig.worker, head);
     memory_wait(rig.worker, other);
     memory_wait(rig.worker, begun);

@@ -314,7 +314,7 @@ static void a_flow_that_never_pauses(void **state)
     ask(ASK("GET", "/", ""));
     assert_has(answered("HTTP/1.1 200 OK\r\nDate: d\r\nContent-Length: 8005\r\n\r\nhello"),
                "hello"); /* the origin's time runs */
-    struct xchg *x = rig_client_conn()->owner.xchg;
+    struct xchg *x = rig_exchange();
     x->upstream.conn->stream.ops = &slow_source;
     many_bytes(upstream);
     for (int i = 0; i < 10; i++) {
@@ -338,7 +338,7 @@ static void a_body_that_never_pauses(void **state)
     (void)state;
     ask(ASK("POST", "/", "Content-Length: 8005\r\n"));
     rig_say(client, "hello"); /* the client's time runs */
-    struct xchg *x = rig_client_conn()->owner.xchg;
+    struct xchg *x = rig_exchange();
     const struct stream_ops *plain = x->client.conn->stream.ops;
     struct stream_ops slow = *plain;
     slow.recv = recv_little;
@@ -360,7 +360,7 @@ static void a_failed_body_leaves_no_time(void **state)
 {
     (void)state;
     ask(ASK("POST", "/", "Transfer-Encoding: chunked\r\n"));
-    struct xchg *x = rig_client_conn()->owner.xchg;
+    struct xchg *x = rig_exchange();
     const struct stream_ops *plain = x->upstream.conn->stream.ops;
     struct stream_ops full = *plain;
     full.sendv = send_nothing;
@@ -385,7 +385,7 @@ static void an_answer_instead_of_reading(void **state)
 {
     (void)state;
     ask(ASK("POST", "/", "Transfer-Encoding: chunked\r\n"));
-    struct xchg *x = rig_client_conn()->owner.xchg;
+    struct xchg *x = rig_exchange();
     struct stream_ops full = *x->upstream.conn->stream.ops;
     full.sendv = send_nothing;
     x->upstream.conn->stream.ops = &full;

@@ -31,7 +31,7 @@ static void what_the_servers_are_told(void **state)
     static const char *const peers[] = { "192.0.2.1", "2001:db8::1" };
     for (unsigned i = 0; i < countof(peers); i++) {
         struct xchg *x = calloc(1, sizeof *x);
-        struct conn c = { .requests = 1 };
+        struct conn c = { .worker = NULL };
         char area[ADDR_TEXT];
         struct text t = text_in(area, sizeof area);
         assert_true(addr_parse(slice_of(peers[i]), &c.peer));

@@ -32,7 +32,7 @@ static void every_request_goes_to_the_pool(void **state)
     for (unsigned i = 0; i < countof(requests); i++) {
         rig_say(rig_client(), requests[i]);
         assert_begins(rig_hears(rig_accept(origin)), "GET /x HTTP/1.1\r\n");
-        assert_slice(rig_client_conn()->owner.xchg->rule, "rest");
+        assert_slice(rig_exchange()->rule, "rest");
     }
 }
 

@@ -1,10 +1,8 @@
-/* One event, one expiry: it goes to whoever the connection serves at that moment. */
-#include "core/dispatch.h"
-
+/* One event, one expiry, one drain: it goes to whoever has the connection at that moment. */
 #include <unistd.h>
 
+#include "core/server.h"
 #include "core/target.h"
-#include "core/xchg.h"
 #include "help_engine.h"
 
 static struct target *target_of(const char *name)
@@ -14,21 +12,21 @@ static struct target *target_of(const char *name)
     return target_get(rig.worker, &h, 80);
 }
 
-/* The same connection in three lives, an event in each. */
+/* The same connection in four lives, an event in each. */
 static void events(void **state)
 {
     (void)state;
     int origin = rig_origin(), client = rig_client();
     struct conn *conn = rig_client_conn();
-    assert_int_equal(conn->serves, CONN_HEAD);
+    assert_user(conn, "new client");
     rig_say(client, "GET http://one.test/ HTTP/1.1\r\nHost: one.test\r\n\r\n");
-    assert_int_equal(conn->serves, CONN_EXCHANGE);
+    assert_user(conn, "exchange");
     int upstream = rig_accept(origin);
     rig_hears(upstream);
     rig_say(upstream, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
-    assert_int_equal(conn->serves, CONN_HEAD);
+    assert_user(conn, "idle client");
     rig_say(client, "CONNECT one.test:80 HTTP/1.1\r\nHost: one.test:80\r\n\r\n");
-    assert_int_equal(conn->serves, CONN_TUNNEL);
+    assert_user(conn, "tunnel");
     rig_accept(origin);
     /* The first upstream connection rests; an event of it ends it. */
     assert_int_equal(rig_count(STAT_upstream_idle), 1);
@@ -41,9 +39,8 @@ static void an_idle_one_expires(void **state)
     (void)state;
     int other;
     struct target *t = target_of("a.test");
-    struct conn *c = rig_conn(CONN_IDLE, &other);
+    struct conn *c = rig_conn(&rig_begun, &other);
     rig_turn();
-    c->serves = CONN_EXCHANGE;
     target_busy(rig.worker, t);
     target_rest(t);
     idle_give(t, c);
@@ -58,10 +55,9 @@ static void an_idle_one_expires(void **state)
 static void a_timer_that_means_nothing(void **state)
 {
     (void)state;
+    static const struct conn_user no_timer = { "no timer", NULL, NULL, NULL, BUF_FOR_READING };
     int other;
-    struct conn *c = rig_conn(CONN_DIALLING, &other);
-    conn_expired(&c->timer);
-    c->serves = CONN_TUNNEL;
+    struct conn *c = rig_conn(&no_timer, &other);
     conn_expired(&c->timer);
     assert_true(c->stream.io.fd >= 0);
     conn_close(c);
@@ -71,10 +67,33 @@ static void a_lingering_one_expires(void **state)
 {
     (void)state;
     int client = rig_client();
-    struct conn *c = rig_client_conn();
-    c->serves = CONN_LINGER;
-    conn_expired(&c->timer);
+    h1_linger(rig_client_conn());
+    conn_expired(&rig_client_conn()->timer);
     assert_true(rig_ended(client));
+}
+
+static unsigned drained;
+
+static void note_drain(struct conn *c, enum drain_state how)
+{
+    drained = how;
+    client_close(c);
+}
+
+/* The drain knows nobody: it asks the user of each client connection, which may close it. */
+static void a_drain(void **state)
+{
+    (void)state;
+    static const struct conn_user mine = { "mine", NULL, NULL, note_drain, BUF_FOR_READING };
+    int client = rig_client();
+    rig_client();
+    conn_hand(rig_client_conn(), &mine, NULL);
+    rig.worker->draining = DRAIN_NOW;
+    client_drain(rig.worker);
+    assert_int_equal(drained, DRAIN_NOW);
+    assert_true(list_empty(&rig.worker->client_conns));
+    assert_true(rig_ended(client));
+    rig.worker->draining = DRAIN_NO;
 }
 
 int main(void)
@@ -84,6 +103,7 @@ int main(void)
         RIG_TEST(an_idle_one_expires),
         RIG_TEST(a_timer_that_means_nothing),
         RIG_TEST(a_lingering_one_expires),
+        RIG_TEST(a_drain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
