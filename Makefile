@@ -169,7 +169,7 @@ help:
 ## make test           everything: units, layers, fuzzing, end to end, sanitizers
 ## make check          the quick part of it: units and layers
 ## make e2e            the end-to-end tests (E2E='tests/e2e/test_010_readme.py -x' for some)
-## make layers         includes point down, the core knows no direction
+## make layers         includes and calls point down, the core knows no direction
 ## make fuzz           fuzz without end (TARGET=name for one); fuzz-short: 15 s each
 ## make bench          the table against the installed peers and the floors
 ## make asan, tsan     build with sanitizers and run the end-to-end tests on it
@@ -210,8 +210,8 @@ $(BUILD)/release/bin/echo_role: $(BUILD)/release/tests/echo_role.o $(CORE_OBJ)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LINK_HARDEN) -o $@ $^ $(call lib,libs,libcares,-lcares) -lpthread
 
-layers: $(if $(wildcard tests/echo_role.c),$(BUILD)/release/bin/echo_role)
-	$(Q)BUILD=$(BUILD) tests/run.sh layers $^
+layers: $(BUILD)/release/bin/echo_role | $(BUILD)/release/bin/proxyd
+	$(Q)BUILD=$(BUILD) tests/run.sh layers $<
 
 # The manual is current, and every key of the schema has a test that fails when it is ignored.
 documents: $(BUILD)/proxyd

@@ -1,6 +1,8 @@
-# Reads every source file and holds it against tests/layers.txt, the first argument:
-#   awk -f tests/layers.awk tests/layers.txt FILE...
-# Prints one line per violation and "layers: N includes, N files"; exits 1 if there was any.
+# Holds every source file against tests/layers.txt, what it includes and what it calls:
+#   awk -f tests/layers.awk tests/layers.txt SYMBOLS FILE...
+# SYMBOLS is what `nm -A -P` says of the objects: an undefined symbol is a call (or a look at data) into
+# the object that defines it, and the rows that judge includes judge that too.
+# Prints one line per violation and the sums; exits 1 if there was any.
 
 function fail(where, text)
 {
@@ -17,6 +19,27 @@ function name_of(path)
 {
     sub(/.*\//, "", path)
     return path
+}
+
+function without_ending(path)
+{
+    sub(/\.[a-z]+$/, "", path)
+    return path
+}
+
+# Where a file belongs: the room that it is listed in, else its folder.
+function room_of(file)
+{
+    return without_ending(file) in listed ? listed[without_ending(file)] : folder_of(file)
+}
+
+# May the room use that file? Items of its row are a room, ROOM/NAME, or, for includes alone, ROOM/NAME.h
+# and ROOM/*.h.
+function may_use(room, file,    to)
+{
+    to = room_of(file)
+    return (room, to) in may || (room, "*") in may || (room, to "/" without_ending(name_of(file))) in may ||
+           file ~ /\.(h|tbl)$/ && ((room, to "/" name_of(file)) in may || (room, to "/*.h") in may)
 }
 
 # The file that #include "name" in a file of folder means: next to it, else -Iproxyd, else -I. .
@@ -41,7 +64,15 @@ function rule(    i, folder)
         twins[++ntwins] = $2 " " $3
         for (i = 5; i <= NF; i++)
             single[ntwins, $i]
+    } else if ($1 == "room") {
+        has_rooms[$3]
+        for (i = 4; i <= NF; i++)
+            listed[$3 "/" $i] = $2
+    } else if ($1 == "but") {
+        for (i = 3; i <= NF; i++)
+            excepted[$2, $i]
     } else if ($1 == "words") {
+        has_words[$2]
         for (i = 3; i <= NF; i++)
             word[$2, $i]
     } else {
@@ -84,13 +115,50 @@ function check_include(where, file, line,    folder, name, target)
         return
     }
     edge[file, ++edges[file]] = target
-    if (!((folder, folder_of(target)) in may) && !((folder, "*") in may))
-        fail(where, folder " may not include from " folder_of(target) " (" name ")")
+    if (!may_use(room_of(file), target) && !((file, room_of(target)) in excepted))
+        fail(where, room_of(file) " may not include from " room_of(target) " (" name ")")
 }
 
-# Comments out, identifiers cut at _ and case borders, each part looked up.
+# "OBJECT: SYMBOL TYPE …", the object named like its source.
+function read_symbol(    file)
+{
+    file = $1
+    sub(/\.o:$/, ".c", file)
+    if ($3 == "U")
+        call[++calls] = file " " $2
+    else if ($3 ~ /^[A-Z]$/)
+        defined_in[$2] = file
+}
+
+function check_calls(    i, part, to, a, b)
+{
+    for (i = 1; i <= calls; i++) {
+        split(call[i], part, " ")
+        if (!(part[2] in defined_in))
+            continue
+        inner++
+        to = defined_in[part[2]]
+        a = room_of(part[1])
+        b = room_of(to)
+        if ((part[1], b) in excepted)
+            continue
+        if (!may_use(a, to))
+            fail(part[1], a " may not call " b " (" part[2] " of " to ")")
+        if (a != b && !((a, "*") in may) && !((a, b) in called)) {
+            called[a, b]
+            edge[a, ++edges[a]] = b
+        }
+    }
+}
+
+# Comments out, identifiers cut at _ and case borders, each part looked up: words of a folder hold below it
+# as well.
 function check_words(where, folder, line,    n, i, part, id)
 {
+    while (!(folder in has_words) && folder != ".")
+        folder = folder_of(folder)
+    if (!(folder in has_words))
+        return
     while (match(line, /[A-Za-z_][A-Za-z_0-9]*/)) {
         id = substr(line, RSTART, RLENGTH)
         line = substr(line, RSTART + RLENGTH)
@@ -130,7 +198,7 @@ function visit(file, trail,    i)
     if (state[file] == 2)
         return
     if (state[file] == 1) {
-        fail(file, "includes itself:" trail " " file)
+        fail(file, "comes back to itself:" trail " " file)
         return
     }
     state[file] = 1
@@ -154,7 +222,7 @@ function check_twins(    i, pair, f, other, a, b)
 }
 
 BEGIN {
-    for (i = 2; i < ARGC; i++)
+    for (i = 3; i < ARGC; i++)
         is_file[ARGV[i]]
 }
 
@@ -164,11 +232,18 @@ FILENAME == ARGV[1] {
     next
 }
 
+FILENAME == ARGV[2] {
+    read_symbol()
+    next
+}
+
 FNR == 1 {
     files++
     in_comment = 0
-    if (!(folder_of(FILENAME) in known))
+    if (!(room_of(FILENAME) in known))
         fail(FILENAME, "its folder is not in tests/layers.txt")
+    if (folder_of(FILENAME) in has_rooms && !(without_ending(FILENAME) in listed))
+        fail(FILENAME, "is in no room of tests/layers.txt")
 }
 
 /^[ \t]*#[ \t]*include/ {
@@ -182,9 +257,14 @@ FNR == 1 {
 }
 
 END {
+    check_calls()
     for (f in is_file)
         visit(f, "")
+    for (r in known)
+        visit(r, "")
     check_twins()
-    printf "layers: %d files, %d includes, %d violations\n", files, includes, failed
+    if (!inner) # an empty list of symbols would pass in silence
+        fail(ARGV[2], "tells of no call")
+    printf "layers: %d files, %d includes, %d calls, %d violations\n", files, includes, inner, failed
     exit failed > 0
 }

@@ -57,8 +57,10 @@ units() {
 
 layers() {
     local passed=0 failed=0
-    # shellcheck disable=SC2046
-    if awk -f tests/layers.awk tests/layers.txt $(find proxyd filters policy pac admin -name '*.[ch]' -o -name '*.tbl'); then
+    local files
+    mapfile -t files < <(find proxyd filters policy pac admin -name '*.[ch]' -o -name '*.tbl')
+    (cd "$BUILD/release" && printf '%s\n' "${files[@]}" | sed -n 's/\.c$/.o/p' | xargs nm -A -P) >"$results/symbols"
+    if awk -f tests/layers.awk tests/layers.txt "$results/symbols" "${files[@]}"; then
         passed=1
     else
         failed=1
