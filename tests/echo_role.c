@@ -24,8 +24,8 @@ static enum fault detect(const struct listener *l, struct slice first)
 /* Everything is answered on the spot, with the request target as body. */
 static enum verdict where(struct xchg *x)
 {
-    struct local_reply a = { .status = 200, .type = SLICE("text/plain"), .body = x->req.target };
-    return reply_local(x, &a) ? ANSWERED : PARKED;
+    reply_begin(x, 200, SLICE(""));
+    return reply_local(x, SLICE("text/plain"), x->req.target) ? ANSWERED : PARKED;
 }
 
 static const struct stage *const no[] = { NULL };

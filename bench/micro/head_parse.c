@@ -12,6 +12,7 @@
 
 #include "http/date.h"
 #include "http/head.h"
+#include "http/h1_write.h"
 #include "http/hop.h"
 #include "http/uri.h"
 
@@ -92,8 +93,8 @@ static void forward_request(void)
     sink += request_parse(&m, request, sizeof request - 1, &limits);
     sink += target_parse(m.method, m.target, NULL, &uri);
     hop_strip(&m);
-    head_write_request_line(&out, m.method_text, uri.path_query);
-    head_write_fields(&out, &m);
+    h1_write_request_line(&out, m.method_text, uri.path_query);
+    h1_write_fields(&out, &m);
     sink += out.n;
 }
 

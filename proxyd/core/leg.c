@@ -1,7 +1,7 @@
 #include "core/leg.h"
 
 #include "base/must.h"
-#include "http/head.h"
+#include "http/h1_write.h"
 
 /* Up to here a copy is cheaper than a second iovec and a second buffer's cache lines. */
 enum { COPY_MOST = 4000 };
@@ -184,7 +184,7 @@ static bool write_end(struct leg *l, const struct msg *trailers)
         return false;
     text_lit(&t, "0\r\n");
     if (trailers)
-        head_write_fields(&t, trailers);
+        h1_write_fields(&t, trailers);
     text_lit(&t, "\r\n");
     must(!t.full);
     conn_wrote(l->conn, &t);

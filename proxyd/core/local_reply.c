@@ -4,29 +4,20 @@
 #include "core/account.h"
 #include "core/page.h"
 #include "http/date.h"
-#include "http/head.h"
+#include "http/h1_write.h"
 
-static void write_status_line(struct xchg *x, struct text *t, u16 status, struct slice reason)
+bool reply_date(struct xchg *x)
 {
-    x->status = status;
-    head_write_status_line(t, status, reason.n ? reason : status_reason(status));
-}
-
-void reply_connection(struct xchg *x, struct text *t)
-{
-    if (!x->client.keep)
-        text_lit(t, "Connection: close\r\n");
-    else if (x->req.minor == 0)
-        text_lit(t, "Connection: keep-alive\r\n");
-}
-
-void reply_date(struct xchg *x, struct text *t)
-{
+    struct text t;
     char date[DATE_TEXT];
+    if (!msg_compose(&x->resp, DATE_TEXT + sizeof "Date: \r\n", &t))
+        return false;
     date_text(date, (time_t)(x->worker->loop.now.wall_us / 1000000));
-    text_lit(t, "Date: ");
-    text_put(t, date, sizeof date);
-    text_lit(t, "\r\n");
+    text_lit(&t, "Date: ");
+    text_put(&t, date, sizeof date);
+    text_lit(&t, "\r\n");
+    msg_keep_line(&x->resp, TOKEN_DATE, &t);
+    return true;
 }
 
 /* A body that is still to come cannot be skipped safely: the connection ends with this answer. So
@@ -39,47 +30,63 @@ static void settle_connection(struct xchg *x)
         x->client.keep = false;
 }
 
-bool reply_local(struct xchg *x, const struct local_reply *a)
+/* All of it lies in the lent block, so no line fails for want of memory. */
+void reply_begin(struct xchg *x, u16 status, struct slice reason)
+{
+    xchg_new_response(x);
+    x->resp.response = true;
+    x->resp.minor = 1;
+    x->resp.method = x->req.method;
+    x->resp.status = status;
+    x->resp.reason = reason.n ? reason : status_reason(status);
+    (void)reply_date(x);
+}
+
+static void add_type(struct msg *m, struct slice type)
 {
     struct text t;
-    bool head_only = x->req.method == METHOD_HEAD;
-    size_t need = 512 + a->reason.n + a->type.n + a->fields.n + a->body.n;
-    if (!conn_room(x->client.conn, need, &t))
+    if (type.n == 0 || !msg_compose(m, type.n + sizeof "Content-Type: \r\n", &t))
+        return;
+    text_lit(&t, "Content-Type: ");
+    text_add(&t, type);
+    text_lit(&t, "\r\n");
+    msg_keep_line(m, TOKEN_CONTENT_TYPE, &t);
+}
+
+bool reply_local(struct xchg *x, struct slice type, struct slice body)
+{
+    struct msg *m = &x->resp;
+    struct text t;
+    add_type(m, type);
+    m->body = m->status == 204 ? BODY_NONE : BODY_LENGTH;
+    m->body_len = body.n;
+    if (!conn_room(x->client.conn, h1_head_room(m) + body.n, &t))
         return false;
     settle_connection(x);
-    write_status_line(x, &t, a->status, a->reason);
-    reply_date(x, &t);
-    text_add(&t, a->fields);
-    if (a->type.n) {
-        text_lit(&t, "Content-Type: ");
-        text_add(&t, a->type);
-        text_lit(&t, "\r\n");
-    }
-    if (a->status != 204) {
-        text_lit(&t, "Content-Length: ");
-        text_u64(&t, a->body.n);
-        text_lit(&t, "\r\n");
-    }
-    reply_connection(x, &t);
-    text_lit(&t, "\r\n");
-    if (!head_only)
-        text_add(&t, a->body);
+    if (h1_write_head(&t, m, x->req.minor, !x->client.keep) == BODY_LENGTH)
+        text_add(&t, body);
     must(!t.full);
     conn_wrote(x->client.conn, &t);
+    x->status = m->status;
     x->answered = x->is_local = true;
     return true;
 }
 
-static void write_proxy_status(struct text *t, const struct fault_info *f)
+static void add_proxy_status(struct msg *m, const struct fault_info *f)
 {
-    text_lit(t, "Proxy-Status: proxyd");
+    struct text t;
+    if (!msg_compose(m, 256, &t))
+        return;
+    text_lit(&t, "Proxy-Status: proxyd");
     if (f->proxy_status) {
-        text_lit(t, "; error=");
-        text_cstr(t, f->proxy_status);
+        text_lit(&t, "; error=");
+        text_cstr(&t, f->proxy_status);
     }
-    text_lit(t, "; details=\"");
-    text_cstr(t, f->token);
-    text_lit(t, "\"\r\nCache-Control: no-store\r\n");
+    text_lit(&t, "; details=\"");
+    text_cstr(&t, f->token);
+    text_lit(&t, "\"\r\n");
+    msg_keep_line(m, TOKEN_PROXY_STATUS, &t);
+    (void)msg_add_line(m, TOKEN_CACHE_CONTROL, SLICE("Cache-Control: no-store\r\n"));
 }
 
 /* A refused CONNECT shows no body in any browser, so its status line carries the reason. */
@@ -102,16 +109,17 @@ static struct slice reason_line(struct xchg *x, const struct fault_info *f, char
 bool reply_fault(struct xchg *x)
 {
     const struct fault_info *f = fault_info(x->fault);
-    char reason[256], fields[1024], help[PAGE_HELP], client[ADDR_TEXT], body[8192];
+    char reason[256], help[PAGE_HELP], client[ADDR_TEXT], body[8192];
     char id[REQUEST_ID_TEXT];
     account_id_text(id, x->worker, x->id);
-    struct text ft = text_in(fields, sizeof fields), bt = text_in(body, sizeof body);
+    struct text bt = text_in(body, sizeof body);
     struct text ht = text_in(help, sizeof help), ct = text_in(client, sizeof client);
-    write_proxy_status(&ft, f);
+    reply_begin(x, f->status, reason_line(x, f, reason, sizeof reason));
+    add_proxy_status(&x->resp, f);
     if (x->fault == FAULT_client_not_allowed) /* it may be a gateway's, which nobody expects */
         addr_text(&ct, &x->client.conn->peer);
     if (x->role->refuse)
-        x->role->refuse(x, &ft, &ht);
+        x->role->refuse(x, &x->resp, &ht);
     enum page_form form = x->req.method == METHOD_CONNECT ? PAGE_TEXT : page_form(&x->req);
     struct page p = { .fault = f,
                       .target = x->req.target,
@@ -121,10 +129,5 @@ bool reply_fault(struct xchg *x)
                       .help = text_slice(&ht),
                       .id = { id, sizeof id } };
     page_write(&bt, form, &p);
-    struct local_reply a = { .status = f->status,
-                             .reason = reason_line(x, f, reason, sizeof reason),
-                             .type = page_type(form),
-                             .body = text_slice(&bt),
-                             .fields = text_slice(&ft) };
-    return reply_local(x, &a);
+    return reply_local(x, page_type(form), text_slice(&bt));
 }

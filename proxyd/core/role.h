@@ -29,15 +29,20 @@ struct role {
      * every idle connection before it is used; with NULL when the name led to none: would the
      * answer have been no in any case? NULL: addresses are configured, hence trusted. */
     enum fault (*vet)(struct xchg *x, const struct addr *a);
-    /* Writes the head for the upstream side (start line and fields, without the final empty line
-     * and without framing fields), the same for the client side. */
-    void (*to_upstream)(struct xchg *x, struct text *out);
-    void (*to_client)(struct xchg *x, struct text *out);
+    /* Edits x->req for the upstream side: what belongs to this hop goes, what the proxy adds
+     * comes. Once in an exchange, however often the request is sent. False, here and below: no
+     * memory. */
+    bool (*edit_request)(struct xchg *x);
+    /* Says in x->req what is asked for and of whom (msg_address): for each connection that it is
+     * sent on. */
+    bool (*address_request)(struct xchg *x);
+    /* Edits x->resp for the client side: once for each head, interim ones too. */
+    bool (*edit_response)(struct xchg *x);
     /* How the upstream side behaved: for balance and health. NULL: nobody wants to know. */
     void (*outcome)(struct xchg *x, enum fault fault);
-    /* Extra fields of a refusal (Allow, Retry-After …), and what its page says that helps. NULL:
+    /* Adds fields to a refusal (Allow, Retry-After …), and what its page says that helps. NULL:
      * neither. */
-    void (*refuse)(struct xchg *x, struct text *fields, struct text *help);
+    void (*refuse)(struct xchg *x, struct msg *resp, struct text *help);
 };
 
 #endif

@@ -7,11 +7,13 @@
 
 #include <unistd.h>
 
+#include "base/must.h"
 #include "core/conf.h"
 #include "core/listener.h"
 #include "core/log.h"
 #include "core/client_count.h"
 #include "core/role.h"
+#include "http/h1_write.h"
 
 /* RFC 9112 section 2.2 wants at least one empty line ignored before a request; old clients send a
  * few. */
@@ -96,21 +98,26 @@ void client_accept(struct worker *w, const struct listener *l, int fd, const str
  * keeps the kernel from answering with a reset. */
 void client_reject(struct worker *w, int fd, enum fault f)
 {
-    char area[512];
-    char sink[4096];
-    struct text t = text_in(area, sizeof area);
+    char area[512], lines[256], sink[4096];
     const struct fault_info *i = fault_info(f);
-    text_lit(&t, "HTTP/1.1 ");
-    text_u64(&t, i->status);
-    text_char(&t, ' ');
-    text_add(&t, status_reason(i->status));
-    text_lit(&t, "\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: ");
-    text_u64(&t, strlen(i->token) + strlen(i->text) + 3);
-    text_lit(&t, "\r\nProxy-Status: proxyd; error=");
-    text_cstr(&t, i->proxy_status);
-    text_lit(&t, "; details=\"");
-    text_cstr(&t, i->token);
-    text_lit(&t, "\"\r\n\r\n");
+    struct text t = text_in(area, sizeof area), status;
+    struct msg m;
+    msg_init(&m, NULL);
+    msg_lend(&m, lines, sizeof lines);
+    m.response = true;
+    m.status = i->status;
+    m.reason = status_reason(i->status);
+    must(msg_add_line(&m, TOKEN_CONTENT_TYPE, SLICE("Content-Type: text/plain\r\n")) &&
+         msg_compose(&m, 128, &status));
+    text_lit(&status, "Proxy-Status: proxyd; error=");
+    text_cstr(&status, i->proxy_status);
+    text_lit(&status, "; details=\"");
+    text_cstr(&status, i->token);
+    text_lit(&status, "\"\r\n");
+    msg_keep_line(&m, TOKEN_PROXY_STATUS, &status);
+    m.body = BODY_LENGTH;
+    m.body_len = strlen(i->token) + strlen(i->text) + 3;
+    h1_write_head(&t, &m, 1, true);
     text_cstr(&t, i->token);
     text_lit(&t, ": ");
     text_cstr(&t, i->text);

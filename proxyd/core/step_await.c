@@ -2,9 +2,11 @@
  * Waiting for the answer's head while the request body still goes out. Interim answers pass
  * through; an idle connection that turns out stale is replaced once.
  */
+#include "base/must.h"
 #include "core/server.h"
 #include "core/retry.h"
 #include "core/xchg.h"
+#include "http/h1_write.h"
 
 enum head_result { HEAD_NONE, HEAD_WAIT, HEAD_INTERIM, HEAD_FINAL, HEAD_FAULT };
 
@@ -24,14 +26,15 @@ static enum head_result pass_interim(struct xchg *x)
     struct text t;
     if (x->req.minor == 0)
         return HEAD_INTERIM;
-    if (!conn_room(x->client.conn, x->resp.text_len + x->resp.nfields + 256u, &t))
-        return HEAD_WAIT;
-    x->role->to_client(x, &t);
-    text_lit(&t, "\r\n");
-    if (t.full) {
-        x->fault = FAULT_response_head_too_large;
+    if (!x->resp_edited && !x->role->edit_response(x)) {
+        x->fault = FAULT_out_of_memory;
         return HEAD_FAULT;
     }
+    x->resp_edited = true;
+    if (!conn_room(x->client.conn, h1_head_room(&x->resp), &t))
+        return HEAD_WAIT;
+    h1_write_head(&t, &x->resp, x->req.minor, false);
+    must(!t.full);
     conn_wrote(x->client.conn, &t);
     x->deadline[DEADLINE_REQUEST].waits = WAITS_NOTHING; /* the client may have waited for it */
     stat_add(x->worker->stats, STAT_responses_1xx, 1);
@@ -54,7 +57,7 @@ static enum head_result interim(struct xchg *x, u32 len)
     x->interim++;
     x->upstream.conn->in->from += len;
     memset(&x->scan, 0, sizeof x->scan);
-    msg_init(&x->resp, &x->arena);
+    xchg_new_response(x);
     return HEAD_INTERIM;
 }
 

@@ -16,6 +16,7 @@ static enum step_result attach(struct xchg *x, struct conn *c, bool pooled)
     x->upstream.reused = x->via_idle = pooled;
     x->upstream_base = c->bytes_out;
     x->server = c->peer;
+    x->req_addressed = false;
     conn_hand(c, &xchg_user, x);
     conn_wait_nothing(c);
     target_busy(x->worker, x->target);

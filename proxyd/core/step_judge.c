@@ -1,32 +1,10 @@
 /* The answer's head is known: may it pass, how is it framed on the client side, who may stay
  * connected. */
+#include "base/must.h"
 #include "core/local_reply.h"
 #include "core/conf.h"
 #include "core/xchg.h"
-
-static void write_length(struct text *t, u64 n)
-{
-    text_lit(t, "Content-Length: ");
-    text_u64(t, n);
-    text_lit(t, "\r\n");
-}
-
-/* The client side's framing is its own: chunked for whoever speaks 1.1 and was promised no length,
- * the end of the connection for others. */
-static void write_framing(struct xchg *x, struct text *t)
-{
-    enum body_kind kind = x->resp.body;
-    if (kind == BODY_LENGTH) {
-        write_length(t, x->resp.body_len);
-    } else if (kind != BODY_NONE && x->req.minor > 0) {
-        kind = BODY_CHUNKED;
-        text_lit(t, "Transfer-Encoding: chunked\r\n");
-    } else if (kind != BODY_NONE) {
-        kind = BODY_UNTIL_CLOSE;
-        x->client.keep = false;
-    }
-    leg_announce_body(&x->client, kind, x->resp.body_len);
-}
+#include "http/h1_write.h"
 
 static void start_body(struct xchg *x)
 {
@@ -43,31 +21,34 @@ static void start_body(struct xchg *x)
     x->response.rules.response = true;
 }
 
+/* From the answer as it came to the answer as it goes, once. */
+static bool edit(struct xchg *x)
+{
+    if (x->resp_edited)
+        return true;
+    if (!x->req.te_trailers) /* they end here, so nobody announces them */
+        msg_remove(&x->resp, TOKEN_TRAILER);
+    /* RFC 9110 section 6.6.1: whoever has a clock adds a Date */
+    if (!x->role->edit_response(x) || (!msg_has(&x->resp, TOKEN_DATE) && !reply_date(x)))
+        return false;
+    x->resp_edited = true;
+    return true;
+}
+
 static enum step_result write_head(struct xchg *x)
 {
     struct text t;
     bool switching = x->resp.status == 101;
-    size_t need = x->resp.text_len + x->resp.extra_len + x->resp.nfields + HEAD_SPARE;
-    if (!conn_room(x->client.conn, need, &t))
+    if (!edit(x))
+        return xchg_fail(x, FAULT_out_of_memory);
+    if (!conn_room(x->client.conn, h1_head_room(&x->resp), &t))
         return STEP_PARK;
     u32 head_len = x->resp.text_len;
-    if (!x->req.te_trailers) /* they end here, so nobody announces them */
-        msg_remove(&x->resp, TOKEN_TRAILER);
-    if (x->resp.body ==
-        BODY_LENGTH) /* write_framing says it anew; HEAD and 304 keep the origin's */
-        msg_remove(&x->resp, TOKEN_CONTENT_LENGTH);
-    x->role->to_client(x, &t);
-    if (!msg_has(&x->resp, TOKEN_DATE)) /* RFC 9110 section 6.6.1: whoever has a clock adds it */
-        reply_date(x, &t);
-    if (switching)
-        text_lit(&t, "Connection: Upgrade\r\nUpgrade: websocket\r\n");
-    else
-        write_framing(x, &t);
-    if (!switching)
-        reply_connection(x, &t);
-    text_lit(&t, "\r\n");
-    if (t.full)
-        return xchg_fail(x, FAULT_response_head_too_large);
+    enum body_kind kind = h1_write_head(&t, &x->resp, x->req.minor, !x->client.keep);
+    must(!t.full);
+    if (kind == BODY_UNTIL_CLOSE)
+        x->client.keep = false;
+    leg_announce_body(&x->client, kind, x->resp.body_len);
     conn_wrote(x->client.conn, &t);
     x->status = x->resp.status;
     x->answered = true;

@@ -1,30 +1,42 @@
 /* The request head goes to the upstream side, written anew; its body follows as it comes. */
+#include "base/must.h"
 #include "core/conf.h"
 #include "core/server.h"
 #include "core/xchg.h"
+#include "http/h1_write.h"
 
-static void write_framing(struct xchg *x, struct text *t)
+static bool add_max_forwards(struct xchg *x)
 {
-    if (x->req.body == BODY_CHUNKED) {
-        text_lit(t, "Transfer-Encoding: chunked\r\n");
-    } else if (x->req.body == BODY_LENGTH) {
-        text_lit(t, "Content-Length: ");
-        text_u64(t, x->req.body_len);
-        text_lit(t, "\r\n");
-    }
-    if (x->req.upgrade_websocket)
-        text_lit(t, "Connection: Upgrade\r\nUpgrade: websocket\r\n");
-    else if (x->req.te_trailers)
-        text_lit(t, "TE: trailers\r\nConnection: TE\r\n");
+    struct text t;
+    if (!x->has_max_forwards)
+        return true;
+    msg_remove(&x->req, TOKEN_MAX_FORWARDS);
+    if (!msg_compose(&x->req, sizeof "Max-Forwards: 4294967295\r\n" + 20, &t))
+        return false;
+    text_lit(&t, "Max-Forwards: ");
+    text_u64(&t, x->max_forwards);
+    text_lit(&t, "\r\n");
+    msg_keep_line(&x->req, TOKEN_MAX_FORWARDS, &t);
+    return true;
 }
 
-static void write_max_forwards(struct xchg *x, struct text *t)
+/* From the request as it came to the request as it goes: once, for a request that is sent again has
+ * been edited. */
+static bool edit(struct xchg *x)
 {
-    if (!x->has_max_forwards)
-        return;
-    text_lit(t, "Max-Forwards: ");
-    text_u64(t, x->max_forwards);
-    text_lit(t, "\r\n");
+    if (!x->req_edited) {
+        if (x->req.minor == 0) /* 1.0 has no expectations, and what goes out is 1.1 */
+            msg_remove(&x->req, TOKEN_EXPECT);
+        if (!x->role->edit_request(x) || !add_max_forwards(x))
+            return false;
+        x->req_edited = true;
+    }
+    if (!x->req_addressed) {
+        if (!x->role->address_request(x))
+            return false;
+        x->req_addressed = true;
+    }
+    return true;
 }
 
 static void start_body(struct xchg *x)
@@ -49,21 +61,12 @@ static void start_body(struct xchg *x)
 enum step_result step_send(struct xchg *x)
 {
     struct text t;
-    size_t need = x->req.text_len + x->req.extra_len + x->req.nfields + /* perhaps a blank each */
-                  x->req.target.n /* encoded it is longer */ + x->uri.host.len + HEAD_SPARE;
-    if (!conn_room(x->upstream.conn, need, &t))
+    if (!edit(x))
+        return xchg_fail(x, FAULT_out_of_memory);
+    if (!conn_room(x->upstream.conn, h1_head_room(&x->req), &t))
         return STEP_PARK;
-    msg_remove(&x->req, TOKEN_CONTENT_LENGTH);
-    if (x->req.minor == 0) /* 1.0 has no expectations, and what goes out is 1.1 */
-        msg_remove(&x->req, TOKEN_EXPECT);
-    if (x->has_max_forwards)
-        msg_remove(&x->req, TOKEN_MAX_FORWARDS);
-    x->role->to_upstream(x, &t);
-    write_max_forwards(x, &t);
-    write_framing(x, &t);
-    text_lit(&t, "\r\n");
-    if (t.full) /* the role wrote more than any head may have */
-        return xchg_fail(x, FAULT_head_too_large);
+    h1_write_head(&t, &x->req, 1, false);
+    must(!t.full);
     conn_wrote(x->upstream.conn, &t);
     start_body(x);
     return xchg_go(x, STEP_await);

@@ -1,6 +1,7 @@
 /* Where an exchange ends and a tunnel begins: CONNECT answered with 200, or the origin's 101. */
 #include "core/target.h"
 #include "core/tunnel.h"
+#include "http/h1_write.h"
 
 static enum step_result become_tunnel(struct xchg *x)
 {
@@ -21,9 +22,13 @@ static enum step_result become_tunnel(struct xchg *x)
 enum step_result step_established(struct xchg *x)
 {
     struct text t;
-    if (!conn_room(x->client.conn, 64, &t))
+    x->resp.response = true;
+    x->resp.method = METHOD_CONNECT;
+    x->resp.status = 200;
+    x->resp.reason = SLICE("Connection established");
+    if (!conn_room(x->client.conn, h1_head_room(&x->resp), &t))
         return STEP_PARK;
-    text_lit(&t, "HTTP/1.1 200 Connection established\r\n\r\n");
+    h1_write_head(&t, &x->resp, x->req.minor, false);
     conn_wrote(x->client.conn, &t);
     x->status = 200;
     x->answered = true;

@@ -1,6 +1,7 @@
 #include "core/trace.h"
 
 #include "core/local_reply.h"
+#include "http/h1_write.h"
 #include "http/hop.h"
 
 static bool confidential(const struct field *f)
@@ -25,21 +26,20 @@ enum verdict reply_trace(struct xchg *x)
     for (u32 i = 0; i < x->req.nfields; i++)
         if (confidential(&x->req.fields[i]))
             msg_remove_field(&x->req, &x->req.fields[i]);
-    head_write_request_line(&t, x->req.method_text, x->req.target);
-    head_write_fields(&t, &x->req);
+    h1_write_request_line(&t, x->req.method_text, x->req.target);
+    h1_write_fields(&t, &x->req);
     text_lit(&t, "\r\n");
-    struct local_reply a = { .status = 200, .type = SLICE("message/http"), .body = text_slice(&t) };
-    return reply_local(x, &a) ? ANSWERED : PARKED;
+    reply_begin(x, 200, SLICE(""));
+    return reply_local(x, SLICE("message/http"), text_slice(&t)) ? ANSWERED : PARKED;
 }
 
 enum verdict reply_options(struct xchg *x)
 {
-    struct local_reply a = {
-        .status = 200,
-        .fields =
-            SLICE("Allow: GET, HEAD, POST, PUT, DELETE, CONNECT, OPTIONS, TRACE, PATCH\r\n")
-    };
-    return reply_local(x, &a) ? ANSWERED : PARKED;
+    reply_begin(x, 200, SLICE(""));
+    (void)msg_add_line(
+        &x->resp, TOKEN_ALLOW,
+        SLICE("Allow: GET, HEAD, POST, PUT, DELETE, CONNECT, OPTIONS, TRACE, PATCH\r\n"));
+    return reply_local(x, SLICE(""), SLICE("")) ? ANSWERED : PARKED;
 }
 
 enum verdict check_max_forwards(struct xchg *x)

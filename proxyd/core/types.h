@@ -4,13 +4,13 @@
 
 #include "base/types.h"
 
-struct local_reply;
 struct conf;
 struct conn;
 struct dial;
 struct engine;
 struct leg;
 struct listener;
+struct msg;
 struct role;
 struct stage;
 struct target;

@@ -129,6 +129,13 @@ static void drain(struct conn *c, enum drain_state how)
 
 const struct conn_user xchg_user = { "exchange", ready, NULL, drain, BUF_FOR_READING };
 
+void xchg_new_response(struct xchg *x)
+{
+    msg_init(&x->resp, &x->arena);
+    msg_lend(&x->resp, x->resp_extra, sizeof x->resp_extra);
+    x->resp_edited = false;
+}
+
 static struct xchg *begin(struct conn *c)
 {
     struct worker *w = c->worker;
@@ -152,8 +159,9 @@ static struct xchg *begin(struct conn *c)
     arena_set_reserve(&x->arena, x->arena_reserve, sizeof x->arena_reserve);
     timer_init(&x->timer, TIMER_XCHG);
     msg_init(&x->req, &x->arena);
+    msg_lend(&x->req, x->req_extra, sizeof x->req_extra);
     x->req.host_field = &x->host_field;
-    msg_init(&x->resp, &x->arena);
+    xchg_new_response(x);
     conn_hand(c, &xchg_user, x);
     conn_wait_nothing(c);
     stat_add(w->stats, STAT_requests_in_flight, 1);

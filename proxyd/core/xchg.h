@@ -43,7 +43,8 @@ enum step_result {
 enum {
     ROLE_AREA = 160,
     MOST_INTERIM = 64,
-    HEAD_SPARE = 1024, /* of a head that is written: start line, Host, Via, framing, Connection */
+    HEAD_SPARE = 1024,  /* of a head of our own */
+    EDIT_RESERVE = 512, /* for what is added to each of the messages: nearly always enough */
     /* Trailers: of the request, of the request sent once more, of the answer. */
     ARENA_RESERVE = 3 * sizeof(struct msg)
 };
@@ -76,6 +77,8 @@ struct xchg {
     u64 client_base;   /* client.conn->bytes_out when it began, for the log */
     u32 max_forwards;  /* to be sent on; valid with has_max_forwards */
     bool has_max_forwards;
+    bool req_edited, req_addressed; /* by the role: once, and for this upstream connection */
+    bool resp_edited;               /* … the head that is in resp */
     struct target *target;
     struct dial *dial; /* while connecting */
     enum fault fault;
@@ -91,6 +94,7 @@ struct xchg {
     struct msg req, resp;
     _Alignas(16) char role_area[ROLE_AREA]; /* the role's own notes about this exchange */
     _Alignas(16) char arena_reserve[ARENA_RESERVE];
+    char req_extra[EDIT_RESERVE], resp_extra[EDIT_RESERVE];
 };
 
 /* How codecs open one; worker_new installs it. */
@@ -108,6 +112,8 @@ enum step_result xchg_go(struct xchg *x, enum step step);
 void xchg_free(struct xchg *x);
 /* To refuse, or to finish when the client side has seen a final head. */
 enum step_result xchg_fail(struct xchg *x, enum fault f);
+/* x->resp anew, for a head that is to come. */
+void xchg_new_response(struct xchg *x);
 /* What the current step or stage attempts, for the error log. */
 const char *xchg_doing(const struct xchg *x);
 /* The role's area as T. */

@@ -9,43 +9,27 @@
 #include "forward/where.h"
 #include "http/hop.h"
 
-static void write_via(const struct xchg *x, const struct msg *m, struct text *out)
+static bool add_via(const struct xchg *x, struct msg *m)
 {
-    text_lit(out, "Via: 1.");
-    text_char(out, m->minor ? '1' : '0');
-    text_char(out, ' ');
-    text_cstr(out, x->worker->engine->pseudonym);
-    text_lit(out, "\r\n");
+    return via_add(m, slice_of(x->worker->engine->pseudonym));
 }
 
-static void write_request_line(const struct xchg *x, struct text *out)
-{
-    text_add(out, x->req.method_text);
-    text_char(out, ' ');
-    if (x->req.method == METHOD_OPTIONS && x->uri.bare)
-        text_char(out, '*');
-    else
-        target_write(out, &x->uri);
-    text_lit(out, " HTTP/1.1\r\nHost: ");
-    host_write(out, &x->uri.host, x->uri.port == 80 ? 0 : x->uri.port);
-    text_lit(out, "\r\n");
-}
-
-void forward_to_upstream(struct xchg *x, struct text *out)
+bool forward_edit_request(struct xchg *x)
 {
     hop_strip(&x->req);
     msg_remove(&x->req, TOKEN_HOST);
-    write_request_line(x, out);
-    head_write_fields(out, &x->req);
-    write_via(x, &x->req, out);
+    return add_via(x, &x->req);
 }
 
-void forward_to_client(struct xchg *x, struct text *out)
+bool forward_address_request(struct xchg *x)
+{
+    return msg_address(&x->req, &x->uri, &x->uri.host, x->uri.port);
+}
+
+bool forward_edit_response(struct xchg *x)
 {
     hop_strip(&x->resp);
-    head_write_status_line(out, x->resp.status, x->resp.reason);
-    head_write_fields(out, &x->resp);
-    write_via(x, &x->resp, out);
+    return add_via(x, &x->resp);
 }
 
 /* To somebody who took the proxy for a web server. */
@@ -59,10 +43,10 @@ static void explain_use(const struct xchg *x, struct text *help)
     text_lit(help, "/proxy.pac");
 }
 
-void forward_refuse(struct xchg *x, struct text *fields, struct text *help)
+void forward_refuse(struct xchg *x, struct msg *resp, struct text *help)
 {
     if (x->fault == FAULT_method_not_allowed)
-        text_lit(fields, "Allow: GET, HEAD\r\n");
+        (void)msg_add_line(resp, TOKEN_ALLOW, SLICE("Allow: GET, HEAD\r\n"));
     if (x->fault == FAULT_not_found)
         explain_use(x, help);
 }

@@ -2,11 +2,12 @@
 #ifndef FORWARD_HEADERS_H
 #define FORWARD_HEADERS_H
 
-#include "base/text.h"
 #include "core/types.h"
+#include "http/msg.h"
 
-void forward_to_upstream(struct xchg *x, struct text *out);
-void forward_to_client(struct xchg *x, struct text *out);
-void forward_refuse(struct xchg *x, struct text *fields, struct text *help);
+bool forward_edit_request(struct xchg *x);
+bool forward_address_request(struct xchg *x);
+bool forward_edit_response(struct xchg *x);
+void forward_refuse(struct xchg *x, struct msg *resp, struct text *help);
 
 #endif

@@ -21,8 +21,9 @@ const struct role forward_role = {
     .response_stages = response_stages,
     .where = forward_where,
     .vet = forward_vet,
-    .to_upstream = forward_to_upstream,
-    .to_client = forward_to_client,
+    .edit_request = forward_edit_request,
+    .address_request = forward_address_request,
+    .edit_response = forward_edit_response,
     .outcome = NULL, /* the client chose the destination: its health is the client's business */
     .refuse = forward_refuse,
 };

@@ -17,11 +17,6 @@ struct notes {
     struct policy_decision decision;
 };
 
-static enum verdict answer(struct xchg *x, const struct local_reply *a)
-{
-    return reply_local(x, a) ? ANSWERED : PARKED;
-}
-
 void forward_local_authority(const struct xchg *x, struct text *t)
 {
     struct addr own = x->listen->bound, dialled;
@@ -42,11 +37,9 @@ static enum verdict answer_pac(struct xchg *x)
     struct text t = text_in(area, sizeof area), own = text_in(authority, sizeof authority);
     forward_local_authority(x, &own);
     pac_write(&t, text_slice(&own));
-    struct local_reply a = { .status = 200,
-                             .type = SLICE(PAC_CONTENT_TYPE),
-                             .body = text_slice(&t),
-                             .fields = SLICE("Cache-Control: max-age=300\r\n") };
-    return answer(x, &a);
+    reply_begin(x, 200, SLICE(""));
+    (void)msg_add_line(&x->resp, TOKEN_CACHE_CONTROL, SLICE("Cache-Control: max-age=300\r\n"));
+    return reply_local(x, SLICE(PAC_CONTENT_TYPE), text_slice(&t)) ? ANSWERED : PARKED;
 }
 
 enum verdict forward_local(struct xchg *x)

@@ -1,6 +1,6 @@
 /*
- * From bytes to struct msg and back (RFC 9112). Finding the end of a head, splitting it and writing
- * one are three files: head_scan.c, head_parse.c, head_write.c.
+ * From bytes to struct msg (RFC 9112). Finding the end of a head and splitting it are two files:
+ * head_scan.c, head_parse.c. The way back is h1_write.h.
  *
  * The parser is the strict party of any pair: what two implementations could read in two ways is
  * refused, never repaired. head_scan and the parsers each check every byte, so neither relies on
@@ -68,12 +68,5 @@ enum fault response_parse(struct msg *m, const char *head, u32 len,
  * authenticate or steer are a fault: bad_trailer, for an answer response_bad_chunk. */
 enum fault trailer_parse(struct msg *m, const char *section, u32 len,
                          const struct head_limits *limits, bool response);
-
-/* Every field that is not deleted, as "Name: value" CRLF; neither start line nor empty line. Runs
- * of untouched fields are one memcpy. Check out->full. */
-void head_write_fields(struct text *out, const struct msg *m);
-/* "METHOD target HTTP/1.1" CRLF, "HTTP/1.1 status reason" CRLF. */
-void head_write_request_line(struct text *out, struct slice method, struct slice target);
-void head_write_status_line(struct text *out, unsigned status, struct slice reason);
 
 #endif

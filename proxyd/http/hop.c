@@ -53,6 +53,8 @@ void hop_strip(struct msg *m)
         unmark(mask, TOKEN_PROXY_STATUS);
     if (m->body == BODY_CHUNKED)
         unmark(mask, TOKEN_TRAILER);
+    if (m->body == BODY_LENGTH)
+        mark(mask, TOKEN_CONTENT_LENGTH);
     bool others = msg_has(m, TOKEN_OTHER);
     if (!others && !(m->present[0] & mask[0]) && !(m->present[1] & mask[1]))
         return;
@@ -70,6 +72,18 @@ void hop_strip(struct msg *m)
     m->present[1] &= ~mask[1];
     if (!other_left)
         unmark(m->present, TOKEN_OTHER);
+}
+
+bool via_add(struct msg *m, struct slice pseudonym)
+{
+    struct text t;
+    if (!msg_compose(m, pseudonym.n + sizeof "Via: 1.1 \r\n", &t))
+        return false;
+    text_add(&t, m->minor ? SLICE("Via: 1.1 ") : SLICE("Via: 1.0 "));
+    text_add(&t, pseudonym);
+    text_lit(&t, "\r\n");
+    msg_keep_line(m, TOKEN_VIA, &t);
+    return true;
 }
 
 /* An entry is received-protocol, blanks, received-by, and perhaps a comment. Commas in comments cut

@@ -6,10 +6,14 @@
 #include "http/msg.h"
 
 /* Deletes hop-by-hop fields, those that Connection nominates (unless TOKEN_KEEP), Proxy and Proxy-*
- * (answers keep Proxy-Status). Trailer stays when the body is chunked, and only then. Expect stays.
- * What the caller wants on its own hop it adds afterwards: Connection, Upgrade,
- * Transfer-Encoding, TE. */
+ * (responses keep Proxy-Status), and the length of a body that follows: body and body_len stand for
+ * it. Trailer stays when the body is chunked, and only then. Expect stays. What the next hop needs
+ * of this its codec writes from the values of m: Connection, Upgrade, lengths, TE. */
 void hop_strip(struct msg *m);
+
+/* Adds our Via entry, for the version that m came with (RFC 9110 section 7.6.3). False: no memory.
+ */
+bool via_add(struct msg *m, struct slice pseudonym);
 
 /* Has a Via entry this received-by? Compared without case, any protocol version. */
 bool via_seen(const struct msg *m, struct slice pseudonym);

@@ -125,7 +125,7 @@ bool msg_add(struct msg *m, struct slice name, struct slice value)
 {
     must(name.n <= UINT16_MAX && slice_is_token(name));
     value = slice_trim(value);
-    if (!extra_room(m, name.n + value.n + 4) || (m->nfields == m->cap && !msg_grow(m)))
+    if (!msg_more_room(m, name.n + value.n + 4))
         return false;
     char *p = m->extra + m->extra_len, *v = p + name.n + 2;
     memcpy(p, name.p, name.n);
@@ -151,6 +151,18 @@ bool msg_set(struct msg *m, enum token t, struct slice value)
 {
     msg_remove(m, t);
     return msg_add(m, token_name(t), value);
+}
+
+bool msg_more_room(struct msg *m, size_t most)
+{
+    return extra_room(m, most) && (m->nfields < m->cap || msg_grow(m));
+}
+
+struct slice msg_keep_text(struct msg *m, const struct text *t)
+{
+    must(!t->full);
+    m->extra_len += (u32)t->n;
+    return text_slice(t);
 }
 
 bool list_next(struct slice *rest, struct slice *item)

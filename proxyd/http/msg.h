@@ -1,7 +1,9 @@
 /*
- * One message head, parsed: start line, fields, and what they say about the body. Names and values
+ * One message head: start line, fields, and what they say about the body. It is parsed from what a
+ * peer sent, edited as values, and written by the codec of the other side. Names and values
  * are offsets, not pointers: into `text`, the head as it was received, or into `extra`, what was
- * added since. So a head costs 16 bytes per field and deleting one costs a store.
+ * added since. So a head costs 16 bytes per field and deleting one costs a store. Lines of our own
+ * lie side by side in `extra` as they go out, so that writing them is one copy.
  *
  * Lifetime: text belongs to the caller and must stay where it is as long as the message is used
  * (method_text, target and reason point into it). More fields than fit inline and `extra` come from
@@ -11,6 +13,8 @@
 #define HTTP_MSG_H
 
 #include "base/arena.h"
+#include "base/must.h"
+#include "base/text.h"
 #include "http/token.h"
 
 enum { FIELD_DELETED = 0xFFFF, MSG_INLINE_FIELDS = 32 };
@@ -36,10 +40,12 @@ struct msg {
     u8 minor;                 /* HTTP/1.minor: 0 or 1 */
     enum method method;       /* of a request; for an answer, of the request it answers */
     struct slice method_text; /* requests */
-    struct slice target;      /* requests */
-    u16 status;               /* answers: 100–999 */
-    struct slice reason;      /* answers; may be empty */
-    const char *text;         /* the head as received, with the final empty line */
+    struct slice target;      /* requests, as received */
+    u8 form;                  /* enum target_form: what is sent on, as values; see msg_address */
+    struct slice scheme, authority, path; /* authority is Host, too; path with its query */
+    u16 status;                           /* answers: 100–999 */
+    struct slice reason;                  /* answers; may be empty */
+    const char *text;                     /* the head as received, with the final empty line */
     u32 text_len;
     char *extra;
     u32 extra_len, extra_cap;
@@ -99,6 +105,48 @@ void msg_remove_field(struct msg *m, struct field *f);
 bool msg_add(struct msg *m, struct slice name, struct slice value);
 /* msg_remove, then msg_add. */
 bool msg_set(struct msg *m, enum token t, struct slice value);
+/* A block of n bytes for what is added, instead of one from the arena; for a message that has none
+ * yet. It must stay as long as m. */
+static inline void msg_lend(struct msg *m, char *block, u32 n)
+{
+    m->extra = block;
+    m->extra_cap = n;
+}
+/* Room for one more field and `most` more bytes of `extra`. False: no memory. */
+bool msg_more_room(struct msg *m, size_t most);
+/* Text of our own, composed in place: room for `most` bytes behind `extra`. It becomes part of m
+ * as a field, "Name: value" CRLF (msg_keep_line), or as a value that msg.authority or path may
+ * point at (msg_keep_text); nothing else may be added before. Nothing of it is checked, so what a
+ * peer sent goes in with msg_add. False: no memory. */
+static inline bool msg_compose(struct msg *m, size_t most, struct text *t)
+{
+    if (unlikely(most > m->extra_cap - m->extra_len || m->nfields == m->cap) &&
+        !msg_more_room(m, most))
+        return false;
+    *t = text_in(m->extra + m->extra_len, most);
+    return true;
+}
+static inline void msg_keep_line(struct msg *m, enum token name, const struct text *t)
+{
+    u32 at = m->extra_len | FIELD_EXTRA, nlen = (u32)token_names[name].n;
+    must(!t->full);
+    m->fields[m->nfields++] = (struct field){
+        (u16)name, (u16)nlen, at, at + nlen + 2, (u32)t->n - nlen - 4,
+    };
+    m->present[name >> 6] |= 1ull << (name & 63);
+    m->extra_len += (u32)t->n;
+}
+struct slice msg_keep_text(struct msg *m, const struct text *t);
+/* Appends a line of our own that stands somewhere already. */
+static inline bool msg_add_line(struct msg *m, enum token name, struct slice line)
+{
+    struct text t;
+    if (!msg_compose(m, line.n, &t))
+        return false;
+    text_add(&t, line);
+    msg_keep_line(m, name, &t);
+    return true;
+}
 /* Room for more entries than m->cap; entries may move. False: no memory. Used by the parsers. */
 bool msg_grow(struct msg *m);
 

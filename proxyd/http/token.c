@@ -19,7 +19,7 @@ struct row {
     char fold[NAME_MAX_LEN];
 };
 
-static const struct slice names[TOKEN_COUNT] = {
+const struct slice token_names[TOKEN_COUNT] = {
     { NULL, 0 },
 #define TOKEN(id, name, flags) { name, sizeof(name) - 1 },
 #include "http/token.tbl"
@@ -75,7 +75,7 @@ static bool try_multiplier(u64 with)
 {
     memset(slots, 0, sizeof slots);
     for (unsigned t = 1; t < TOKEN_COUNT; t++) {
-        unsigned slot = slot_of(key_of(names[t].p, names[t].n), with);
+        unsigned slot = slot_of(key_of(token_names[t].p, token_names[t].n), with);
         if (slots[slot])
             return false;
         slots[slot] = (u8)t;
@@ -88,10 +88,10 @@ __attribute__((constructor)) static void build(void)
 {
     for (unsigned t = 1; t < TOKEN_COUNT; t++) {
         struct row *r = &rows[t];
-        must(names[t].n <= NAME_MAX_LEN);
-        lengths[t] = (u8)names[t].n;
-        for (size_t i = 0; i < names[t].n; i++) {
-            char c = names[t].p[i];
+        must(token_names[t].n <= NAME_MAX_LEN);
+        lengths[t] = (u8)token_names[t].n;
+        for (size_t i = 0; i < token_names[t].n; i++) {
+            char c = token_names[t].p[i];
             bool letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
             r->fold[i] = letter ? 0x20 : 0;
             r->lower[i] = (char)(c | r->fold[i]);
@@ -138,12 +138,6 @@ enum token token_find(struct slice name)
     unsigned t = slots[slot_of(key_of(name.p, name.n), multiplier)];
     bool same = lengths[t] == name.n && row_is(&rows[t], name.p, name.n);
     return same ? (enum token)t : TOKEN_OTHER;
-}
-
-struct slice token_name(enum token t)
-{
-    must((unsigned)t < TOKEN_COUNT);
-    return names[t];
 }
 
 unsigned token_flags(enum token t)

@@ -26,7 +26,11 @@ _Static_assert(TOKEN_COUNT <= 128, "struct msg keeps one bit per token in two wo
 /* The number of a field name in any case, TOKEN_OTHER when unknown. Any bytes may be given. */
 enum token token_find(struct slice name);
 /* The customary spelling; empty for TOKEN_OTHER. */
-struct slice token_name(enum token t);
+extern const struct slice token_names[TOKEN_COUNT];
+static inline struct slice token_name(enum token t)
+{
+    return token_names[t];
+}
 /* A sum of enum token_flags; 0 for TOKEN_OTHER (whose name may still begin with Proxy-). */
 unsigned token_flags(enum token t);
 /* Proxy-*, known or not, its twin Proxy_*, which CGI cannot tell from it, and "Proxy" itself: CGI

@@ -221,9 +221,35 @@ enum fault target_parse(enum method method, struct slice target, const struct au
     return parse_absolute(target, host, out);
 }
 
-void target_write(struct text *out, const struct target_uri *t)
+static bool set_path(struct msg *m, const struct target_uri *t)
 {
-    if (t->path_query.n && t->path_query.p[0] == '?')
-        text_char(out, '/');
-    text_add(out, t->path_query);
+    struct text own;
+    m->form = TARGET_ORIGIN;
+    m->path = t->path_query;
+    if (t->form == TARGET_ASTERISK || (m->method == METHOD_OPTIONS && t->bare)) {
+        m->form = TARGET_ASTERISK;
+        m->path = SLICE("*");
+    } else if (m->path.n && m->path.p[0] == '?') {
+        if (!msg_compose(m, m->path.n + 1, &own))
+            return false;
+        text_char(&own, '/');
+        text_add(&own, m->path);
+        m->path = msg_keep_text(m, &own);
+    }
+    return true;
+}
+
+bool msg_address(struct msg *m, const struct target_uri *t, const struct host *h, u16 port)
+{
+    struct text own;
+    m->scheme = SLICE("http");
+    m->authority = (struct slice){ h->name, h->len };
+    bool v6 = h->literal && h->addr.family == AF_INET6;
+    if (unlikely(v6 || (port != 0 && port != 80))) {
+        if (!msg_compose(m, h->len + sizeof "[]:65535", &own))
+            return false;
+        host_write(&own, h, port == 80 ? 0 : port);
+        m->authority = msg_keep_text(m, &own);
+    }
+    return set_path(m, t);
 }

@@ -9,7 +9,7 @@
 #include "base/addr.h"
 #include "base/arena.h"
 #include "base/fault.h"
-#include "http/token.h"
+#include "http/msg.h"
 
 struct host {
     char name
@@ -33,7 +33,7 @@ enum target_form { TARGET_ORIGIN, TARGET_ABSOLUTE, TARGET_AUTHORITY, TARGET_ASTE
 struct target_uri {
     enum target_form form;
     struct slice scheme, authority; /* absolute-form; CONNECT has the authority */
-    struct slice path_query;        /* see target_write */
+    struct slice path_query;        /* as received: see msg_address */
     struct slice path;              /* without query; "/" when missing, "*" for asterisk-form */
     struct slice query;             /* without '?'; p == NULL when there is none */
     bool bare;                      /* absolute-form without path and query (OPTIONS: "*") */
@@ -71,9 +71,11 @@ struct slice target_shown(struct slice target);
 enum fault target_parse(enum method method, struct slice target, const struct authority *host,
                         struct target_uri *out);
 
-/* Path and query in origin-form. Not always the same as path_query: an absolute-form with a query
- * but no path ("http://h?q") has path_query "?q" and is written "/?q". */
-void target_write(struct text *out, const struct target_uri *t);
+/* Says in m, as values, what is asked for and of whom: t in origin-form (or "*"), and the authority
+ * h with its port (0 or 80: none). Not always the same as path_query: an absolute-form with a query
+ * but no path ("http://h?q") has path_query "?q" and the path "/?q". h and what t points into must
+ * stay as long as m. May be called again. False: no memory. */
+bool msg_address(struct msg *m, const struct target_uri *t, const struct host *h, u16 port);
 
 /* A reg-name (letters, digits, '-', '_', labels of 1–63, 253 in all, one final dot dropped), an
  * IPv4 address in any spelling, or [IPv6] without zone. FAULT_NONE or bad_host. */

@@ -2,11 +2,12 @@
 #ifndef REVERSE_HEADERS_H
 #define REVERSE_HEADERS_H
 
-#include "base/text.h"
 #include "core/types.h"
+#include "http/msg.h"
 
-void reverse_to_upstream(struct xchg *x, struct text *out);
-void reverse_to_client(struct xchg *x, struct text *out);
-void reverse_refuse(struct xchg *x, struct text *fields, struct text *help);
+bool reverse_edit_request(struct xchg *x);
+bool reverse_address_request(struct xchg *x);
+bool reverse_edit_response(struct xchg *x);
+void reverse_refuse(struct xchg *x, struct msg *resp, struct text *help);
 
 #endif

@@ -19,8 +19,9 @@ const struct role reverse_role = {
     .response_stages = response_stages,
     .where = reverse_where,
     .vet = NULL, /* servers are configured, hence trusted */
-    .to_upstream = reverse_to_upstream,
-    .to_client = reverse_to_client,
+    .edit_request = reverse_edit_request,
+    .address_request = reverse_address_request,
+    .edit_response = reverse_edit_response,
     .outcome = NULL,
     .refuse = reverse_refuse,
 };

@@ -22,6 +22,10 @@ struct reverse_part {
     _Atomic u32 *turn; /* shared by all workers: round robin over the pool */
 };
 
+struct notes {
+    const struct server *server; /* that the exchange was given */
+};
+
 const struct reverse_part *reverse_conf_read(const struct node *listener, struct arena *a)
 {
     struct reverse_part *part = arena_zalloc(a, sizeof *part);
@@ -64,9 +68,15 @@ enum verdict reverse_where(struct xchg *x)
     u32 n = part->routes.pool.nservers;
     u32 i = n == 1 ? 0 : atomic_fetch_add_explicit(part->turn, 1, memory_order_relaxed) % n;
     x->rule = part->routes.route;
-    x->target = target_get(x->worker, &part->servers[i].host, part->servers[i].port);
+    const struct server *s = xchg_role_area(x, struct notes)->server = &part->servers[i];
+    x->target = target_get(x->worker, &s->host, s->port);
     if (x->target)
         return PASS;
     x->fault = FAULT_out_of_memory;
     return REFUSED;
+}
+
+const struct host *reverse_server_host(struct xchg *x)
+{
+    return &xchg_role_area(x, struct notes)->server->host;
 }

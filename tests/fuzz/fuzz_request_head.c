@@ -2,6 +2,7 @@
  * nothing of this connection is left. However it is split, the verdict is the same. */
 #include "http_fuzz.h"
 
+#include "http/h1_write.h"
 #include "http/hop.h"
 #include "http/uri.h"
 
@@ -16,7 +17,7 @@ static void check_again(const struct msg *m, bool same_framing)
     text_char(&t, ' ');
     text_add(&t, m->target);
     text_cstr(&t, m->minor ? " HTTP/1.1\r\n" : " HTTP/1.0\r\n");
-    head_write_fields(&t, m);
+    h1_write_fields(&t, m);
     text_lit(&t, "\r\n");
     CHECK(!t.full);
     char *head = exact_copy(area, t.n);

@@ -18,6 +18,7 @@
 #include "core/shared_idle.h"
 #include "core/target.h"
 #include "core/thread.h"
+#include "http/hop.h"
 #include "io/dns.h"
 #include "schema_root.h"
 #include "snapshot.h"
@@ -54,8 +55,8 @@ static enum verdict where(struct xchg *x)
         return REFUSED;
     }
     if (x->uri.form == TARGET_ORIGIN) {
-        struct local_reply a = { .status = 200, .type = SLICE("text/plain"), .body = x->uri.path };
-        return reply_local(x, &a) ? ANSWERED : PARKED;
+        reply_begin(x, 200, SLICE(""));
+        return reply_local(x, SLICE("text/plain"), x->uri.path) ? ANSWERED : PARKED;
     }
     x->target = target_get(x->worker, &x->uri.host, rig.port);
     if (x->target)
@@ -69,20 +70,22 @@ static enum fault vet(struct xchg *x, const struct addr *a)
     return rig.vet ? rig.vet(x, a) : FAULT_NONE;
 }
 
-static void to_upstream(struct xchg *x, struct text *out)
+static bool edit_request(struct xchg *x)
 {
-    msg_remove(&x->req, TOKEN_CONNECTION);
-    msg_remove(&x->req, TOKEN_TRANSFER_ENCODING);
-    head_write_request_line(out, x->req.method_text, x->uri.path);
-    head_write_fields(out, &x->req);
+    hop_strip(&x->req);
+    return msg_add_line(&x->req, TOKEN_VIA, SLICE("Via: 1.1 test\r\n"));
 }
 
-static void to_client(struct xchg *x, struct text *out)
+static bool address_request(struct xchg *x)
 {
-    msg_remove(&x->resp, TOKEN_CONNECTION);
-    msg_remove(&x->resp, TOKEN_TRANSFER_ENCODING);
-    head_write_status_line(out, x->resp.status, x->resp.reason);
-    head_write_fields(out, &x->resp);
+    x->req.path = x->uri.path; /* Host stays as it came */
+    return true;
+}
+
+static bool edit_response(struct xchg *x)
+{
+    hop_strip(&x->resp);
+    return true;
 }
 
 static const struct stage *const none[] = { NULL };
@@ -92,8 +95,9 @@ static const struct role test_role = { .name = "test",
                                        .response_stages = none,
                                        .where = where,
                                        .vet = vet,
-                                       .to_upstream = to_upstream,
-                                       .to_client = to_client };
+                                       .edit_request = edit_request,
+                                       .address_request = address_request,
+                                       .edit_response = edit_response };
 
 /* ---- set up, tear down ---- */
 

@@ -42,16 +42,25 @@ static const char *sent(struct xchg *x)
 }
 
 #define GET "GET /x HTTP/1.1\r\nHost: a\r\n\r\n"
-static const struct local_reply hello = { .status = 200,
-                                          .type = SLICE("text/plain"),
-                                          .body = SLICE("hello"),
-                                          .fields = SLICE("X-A: b\r\n") };
+
+static bool answer_hello(struct xchg *x)
+{
+    reply_begin(x, 200, SLICE(""));
+    assert_true(msg_add(&x->resp, SLICE("X-A"), SLICE("b")));
+    return reply_local(x, SLICE("text/plain"), SLICE("hello"));
+}
+
+static bool answer_nothing(struct xchg *x, u16 status, const char *reason)
+{
+    reply_begin(x, status, slice_of(reason));
+    return reply_local(x, SLICE(""), SLICE(""));
+}
 
 static void whole_in_one_go(void **state)
 {
     (void)state;
     struct xchg *x = exchange(GET);
-    assert_true(reply_local(x, &hello));
+    assert_true(answer_hello(x));
     assert_true(x->answered && x->is_local && x->client.keep);
     assert_int_equal(x->status, 200);
     assert_string_equal(sent(x), "HTTP/1.1 200 OK\r\nX-A: b\r\nContent-Type: text/plain\r\n"
@@ -62,33 +71,31 @@ static void head_has_no_body(void **state)
 {
     (void)state;
     struct xchg *x = exchange("HEAD /x HTTP/1.1\r\nHost: a\r\n\r\n");
-    assert_true(reply_local(x, &hello));
+    assert_true(answer_hello(x));
     assert_string_equal(sent(x), "HTTP/1.1 200 OK\r\nX-A: b\r\nContent-Type: text/plain\r\n"
                                  "Content-Length: 5\r\n\r\n");
     x = exchange(GET);
-    struct local_reply nothing = { .status = 204, .reason = SLICE("Gone fishing") };
-    assert_true(reply_local(x, &nothing));
+    assert_true(answer_nothing(x, 204, "Gone fishing"));
     assert_string_equal(sent(x), "HTTP/1.1 204 Gone fishing\r\n\r\n");
 }
 
 static void who_stays_connected(void **state)
 {
     (void)state;
-    struct local_reply empty = { .status = 200 };
     struct xchg *x = exchange(GET);
     x->client.keep = false;
-    assert_true(reply_local(x, &empty));
+    assert_true(answer_nothing(x, 200, ""));
     assert_has(sent(x), "\r\nConnection: close\r\n");
     x = exchange("GET /x HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
-    assert_true(reply_local(x, &empty));
+    assert_true(answer_nothing(x, 200, ""));
     assert_has(sent(x), "\r\nConnection: keep-alive\r\n");
     x = exchange(GET);
     x->client.in.phase = BODY_DATA; /* a body that nobody will read */
-    assert_true(reply_local(x, &empty));
+    assert_true(answer_nothing(x, 200, ""));
     assert_has(sent(x), "\r\nConnection: close\r\n");
     x = exchange(GET);
     rig.worker->draining = DRAIN_GRACEFUL;
-    assert_true(reply_local(x, &empty));
+    assert_true(answer_nothing(x, 200, ""));
     assert_has(sent(x), "\r\nConnection: close\r\n");
 }
 
@@ -154,10 +161,10 @@ static void without_memory(void **state)
     (void)state;
     struct xchg *x = exchange(GET);
     rig_exhaust();
-    assert_false(reply_local(x, &hello));
+    assert_false(answer_hello(x));
     assert_false(x->answered);
     rig_relieve();
-    assert_true(reply_local(x, &hello));
+    assert_true(answer_hello(x));
     assert_has(sent(x), "hello");
 }
 

@@ -2,6 +2,7 @@
 #include "reverse/identity.h"
 
 #include "core/xchg.h"
+#include "http/h1_write.h"
 #include "tests/unit/core/help_engine.h"
 
 static void what_a_request_claims(void **state)
@@ -19,7 +20,7 @@ static void what_a_request_claims(void **state)
     assert_int_equal(request_parse(&x->req, head, sizeof head - 1, &limits), FAULT_NONE);
     assert_int_equal(reverse_identity(x), PASS);
     assert_int_equal(reverse_identity(x), PASS); /* nothing left to take */
-    head_write_fields(&t, &x->req);
+    h1_write_fields(&t, &x->req);
     assert_slice(text_slice(&t), "Host: a\r\nX-Other: stays\r\n");
     arena_free(&x->arena);
     free(x);

@@ -1,0 +1,179 @@
+/*
+ * A message back into bytes. A field that stands in memory as "Name: value" CRLF is copied with its
+ * neighbours in one piece: every byte of it was checked by the parser or written by us, and blanks
+ * in other places make it leave the piece and be written anew.
+ */
+#include "http/h1_write.h"
+
+#include "http/uri.h"
+
+/* Is "Name: value" CRLF what stands there? */
+static inline bool as_it_stands(const char *base, const struct field *f)
+{
+    return f->voff == f->noff + f->nlen + 2 && memcmp(base + f->voff - 2, ": ", 2) == 0 &&
+           base[f->voff + f->vlen] == '\r';
+}
+
+static void write_anew(struct text *out, struct slice name, struct slice value)
+{
+    text_add(out, name);
+    text_lit(out, ": ");
+    text_add(out, value);
+    text_lit(out, "\r\n");
+}
+
+/* What was received comes first among the fields. The bytes of m->text in [from, to) go out before
+ * it. */
+static inline const struct field *write_received(struct text *out, const struct msg *m, u32 from,
+                                                 u32 to)
+{
+    const char *base = m->text;
+    const struct field *f = m->fields, *stop = f + m->nfields;
+    for (; f < stop && !(f->noff & FIELD_EXTRA); f++) {
+        if (f->id == FIELD_DELETED)
+            continue;
+        bool stands = as_it_stands(base, f);
+        if (unlikely(!stands || f->noff != to)) {
+            text_put(out, base + from, to - from);
+            from = to = f->noff;
+        }
+        if (likely(stands))
+            to = f->voff + f->vlen + 2;
+        else
+            write_anew(out, msg_name(m, f), msg_value(m, f));
+    }
+    text_put(out, base + from, to - from);
+    return f;
+}
+
+/* What was added since stands in the form to be sent, all of it. */
+static inline void write_added(struct text *out, const struct msg *m, const struct field *f)
+{
+    u32 from = 0, to = 0;
+    for (const struct field *stop = m->fields + m->nfields; f < stop; f++) {
+        if (f->id == FIELD_DELETED)
+            continue;
+        u32 at = f->noff & ~FIELD_EXTRA;
+        if (unlikely(at != to)) {
+            text_put(out, m->extra + from, to - from);
+            from = at;
+        }
+        to = at + f->nlen + f->vlen + 4;
+    }
+    text_put(out, m->extra + from, to - from);
+}
+
+void h1_write_fields(struct text *out, const struct msg *m)
+{
+    write_added(out, m, write_received(out, m, 0, 0));
+}
+
+void h1_write_request_line(struct text *out, struct slice method, struct slice target)
+{
+    text_add(out, method);
+    text_char(out, ' ');
+    text_add(out, target);
+    text_lit(out, " HTTP/1.1\r\n");
+}
+
+/* The forms of RFC 9112 section 3.2. */
+static inline void write_target(struct text *out, const struct msg *m)
+{
+    if (unlikely(m->form == TARGET_ABSOLUTE)) {
+        text_add(out, m->scheme);
+        text_lit(out, "://");
+    }
+    if (unlikely(m->form == TARGET_ABSOLUTE || m->form == TARGET_AUTHORITY))
+        text_add(out, m->authority);
+    if (likely(m->form != TARGET_AUTHORITY))
+        text_add(out, m->path);
+}
+
+static void write_length(struct text *out, u64 n)
+{
+    text_lit(out, "Content-Length: ");
+    text_u64(out, n);
+    text_lit(out, "\r\n");
+}
+
+static void write_framing(struct text *out, const struct msg *m, enum body_kind kind)
+{
+    if (m->body == BODY_LENGTH)
+        write_length(out, m->body_len);
+    else if (kind == BODY_CHUNKED)
+        text_lit(out, "Transfer-Encoding: chunked\r\n");
+}
+
+static enum body_kind write_request(struct text *out, const struct msg *m)
+{
+    struct text t = *out; /* of our own, so that it lives in registers */
+    text_add(&t, m->method_text);
+    text_char(&t, ' ');
+    write_target(&t, m);
+    text_lit(&t, " HTTP/1.1\r\n");
+    if (m->authority.n) {
+        text_lit(&t, "Host: ");
+        text_add(&t, m->authority);
+        text_lit(&t, "\r\n");
+    }
+    *out = t;
+    h1_write_fields(out, m);
+    write_framing(out, m, m->body);
+    if (m->upgrade_websocket)
+        text_lit(out, "Connection: Upgrade\r\nUpgrade: websocket\r\n");
+    else if (m->te_trailers)
+        text_lit(out, "TE: trailers\r\nConnection: TE\r\n");
+    return m->body;
+}
+
+static enum body_kind response_body(const struct msg *m, u8 peer_minor)
+{
+    if (m->body == BODY_NONE || m->method == METHOD_HEAD)
+        return BODY_NONE;
+    if (m->body == BODY_LENGTH)
+        return BODY_LENGTH;
+    return peer_minor > 0 ? BODY_CHUNKED : BODY_UNTIL_CLOSE;
+}
+
+/* A status line that arrived as it is to be sent begins the first run of fields. */
+static void write_status_and_fields(struct text *out, const struct msg *m)
+{
+    const char *received = m->text, *end = m->reason.p + m->reason.n;
+    if (likely(received && m->reason.p == received + 13 && received[7] == '1' && *end == '\r')) {
+        write_added(out, m, write_received(out, m, 0, (u32)(end + 2 - received)));
+        return;
+    }
+    text_lit(out, "HTTP/1.1 ");
+    text_pad(out, m->status, 3);
+    text_char(out, ' ');
+    text_add(out, m->reason);
+    text_lit(out, "\r\n");
+    h1_write_fields(out, m);
+}
+
+static enum body_kind write_response(struct text *out, const struct msg *m, u8 peer_minor,
+                                     bool last)
+{
+    enum body_kind kind = response_body(m, peer_minor);
+    write_status_and_fields(out, m);
+    if (m->status == 101) {
+        text_lit(out, "Connection: Upgrade\r\nUpgrade: websocket\r\n");
+        return kind;
+    }
+    if (m->status < 200 || (m->method == METHOD_CONNECT && m->status < 300))
+        return kind;
+    write_framing(out, m, kind);
+    if (last || kind == BODY_UNTIL_CLOSE)
+        text_lit(out, "Connection: close\r\n");
+    else if (peer_minor == 0)
+        text_lit(out, "Connection: keep-alive\r\n");
+    return kind;
+}
+
+enum body_kind h1_write_head(struct text *out, const struct msg *m, u8 peer_minor, bool last)
+{
+    enum body_kind kind =
+        m->response ? write_response(out, m, peer_minor, last) : write_request(out, m);
+    text_lit(out, "\r\n");
+    return kind;
+}
