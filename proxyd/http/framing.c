@@ -128,16 +128,32 @@ static enum fault expectation(struct msg *m)
     return FAULT_NONE;
 }
 
-static enum fault one_host(const struct msg *m, const u64 twice[2])
+/* Python's urllib repeats its target's authority in Host with userinfo and all. That is taken off
+ * here as well, and only when both say the same. */
+static bool without_userinfo(struct msg *m)
+{
+    struct field *f = &m->fields[msg_find(m, TOKEN_HOST) - m->fields];
+    const char *target = m->method_text.p + m->method_text.n + 1;
+    struct slice raw = slice_range(target, m->text + m->text_len);
+    raw.n = (size_t)(slice_find(raw, ' ') - raw.p);
+    size_t n = target_userinfo(m->method, raw, msg_value(m, f));
+    f->voff += (u32)n;
+    f->vlen -= (u32)n;
+    return n > 0;
+}
+
+static enum fault one_host(struct msg *m, const u64 twice[2])
 {
     struct authority unwanted, *host = m->host_field;
     if (host == NULL)
         host = &unwanted;
     if (!msg_has(m, TOKEN_HOST))
-        return m->minor ? FAULT_bad_host : FAULT_NONE;
+        return m->minor && m->method != METHOD_CONNECT ? FAULT_bad_host : FAULT_NONE;
     if (is_twice(twice, TOKEN_HOST))
         return FAULT_bad_host;
     host->text = msg_get(m, TOKEN_HOST);
+    if (unlikely(slice_find(host->text, '@')) && without_userinfo(m))
+        host->text = msg_get(m, TOKEN_HOST);
     return authority_parse(host->text, &host->host, &host->port, &host->has_port);
 }
 

@@ -48,12 +48,12 @@ enum fault head_fault_response(enum fault f);
 
 /* A whole head as head_scan measured it. m must be freshly initialised. FAULT_NONE, or the fault of
  * the client; then only method_text and target may be looked at, as far as they were read.
- * Beyond the grammar it is checked that there is one valid Host (1.0 may lack it), one sort of
- * length, no expectation but 100-continue, and no content in CONNECT. HTTP/1.2 to 1.9 are taken as
- * 1.1. The target is one of target_take, and still to be parsed (target_parse); encoded it
- * must keep to the limits as well. keep_alive is the bare fact;
- * that a forward proxy does not honour it for 1.0 clients (RFC 9112 section 9.3) is the caller's
- * to add. */
+ * Beyond the grammar it is checked that there is one valid Host (1.0 and CONNECT may lack it, and
+ * userinfo that stands in the target as well is cut off), one sort of length, no expectation but
+ * 100-continue, and no content in CONNECT. HTTP/1.2 to 1.9 are taken as 1.1. The target is one of
+ * target_take, and still to be parsed (target_parse); encoded it must keep to the limits as well.
+ * keep_alive is the bare fact; that a forward proxy does not honour it for 1.0 clients (RFC 9112
+ * section 9.3) is the caller's to add. */
 enum fault request_parse(struct msg *m, const char *head, u32 len,
                          const struct head_limits *limits);
 

@@ -113,6 +113,12 @@ enum fault target_take(enum method method, struct slice raw, struct arena *arena
     return FAULT_NONE;
 }
 
+size_t target_userinfo(enum method method, struct slice raw, struct slice host)
+{
+    struct slice rest = method == METHOD_CONNECT ? raw : slice_skip(raw, scheme_of(raw).n);
+    return slice_eq(before_path(rest), host) ? host.n - without_userinfo(host).n : 0;
+}
+
 /* Behind the last "@" or "%40", or where s begins. */
 static const char *behind_at(struct slice s)
 {

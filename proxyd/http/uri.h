@@ -52,6 +52,10 @@ struct target_uri {
 enum fault target_take(enum method method, struct slice raw, struct arena *arena,
                        struct slice *out);
 
+/* The length of "user:password@" in `host` when that is the authority of the raw target, byte for
+ * byte; else 0. */
+size_t target_userinfo(enum method method, struct slice raw, struct slice host);
+
 /* Path or path and query with every byte percent-encoded that RFC 3986 allows in neither: browsers
  * leave [ ] \ ^ | (in a query also ` { }) as they are, curl those and " < > and all from 0x80 on. A
  * '%' stays, whatever follows. Applied twice it is the same. Needs up to three times the room. */

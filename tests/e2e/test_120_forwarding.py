@@ -135,17 +135,18 @@ def test_the_limit_is_for_the_encoded_target(proxyd, origin):
 @pytest.mark.parametrize("userinfo", ["user:pass-word%2F", "user%40corp:pass-word", "user:p@ss@pass-word", ":pass-word",
                                       "pass-word", ":", ""])
 def test_userinfo_is_taken_off(proxyd, origin, userinfo):
-    """As wget, apt, Java and Python send it. It is for nobody but the client."""
+    """As wget, apt, Java and Python send it, the last one in Host as well. It is for nobody but the client."""
     daemon = proxyd(conf.forward(extra="log error { to stderr; level debug; }"))
+    url, host = f"http://{userinfo}@{origin.authority}", f"{userinfo}@{origin.authority}"
     with Client(daemon.port) as client:
-        answer = client.ask(f"GET http://{userinfo}@{origin.authority}/in?q HTTP/1.1\r\nHost: {origin.authority}\r\n\r\n")
-        assert answer.status == 200
+        assert client.ask(f"GET {url}/wget HTTP/1.1\r\nHost: {origin.authority}\r\n\r\n").status == 200
+        assert client.ask(f"GET {url}/in?q HTTP/1.1\r\nHost: {host}\r\n\r\n").status == 200
         assert b"pass-word" not in client.ask(
-            f"TRACE http://{userinfo}@{origin.authority}/in HTTP/1.1\r\nHost: x\r\nMax-Forwards: 0\r\n\r\n").body
+            f"TRACE {url}/in HTTP/1.1\r\nHost: {host}\r\nMax-Forwards: 0\r\n\r\n").body
     seen = origin.request("/in?q")
     assert seen.raw.startswith(f"GET /in?q HTTP/1.1\r\nHost: {origin.authority}\r\n".encode())
     assert b"pass-word" not in seen.raw and not seen.has("Authorization")
-    assert f'"GET http://{origin.authority}/in?..." 200' in daemon.wait_log("GET")
+    assert f'"GET http://{origin.authority}/in?..." 200' in daemon.wait_log("/in")
     assert "pass-word" not in daemon.stdout() + daemon.stderr()
 
 

@@ -98,16 +98,15 @@ def test_authority_form_is_for_connect_only(rig, method):
     assert_refused(answer, "bad_target|bad_scheme")
 
 
-@pytest.mark.parametrize("fields,cause", [
-    ([], None), (["Host: x, y"], "bad_host"), (["Host: a", "Host: a"], "bad_host"), (["Host: u@a:1"], "bad_host")])
-def test_host_beside_the_authority(rig, fields, cause):
-    """Host must be there once and be one; then the target wins."""
+@pytest.mark.parametrize("fields", [["Host: x, y"], ["Host: a", "Host: a"], ["Host: u@a:1"], ["Host:"]])
+def test_host_beside_the_authority(rig, fields):
+    """When Host is there, it must be there once and be one; then the target wins."""
     raw = "\r\n".join([f"CONNECT {rig.origin.authority} HTTP/1.1", *fields]) + "\r\n\r\n"
-    refused(rig.port, raw.encode(), cause or "bad_host")
+    refused(rig.port, raw.encode(), "bad_host")
 
 
 @pytest.mark.parametrize("raw", [
-    "CONNECT @ HTTP/1.1\r\nHost: evil.test:1\r\n\r\n", "CONNECT @ HTTP/1.0\r\n\r\n",
+    "CONNECT @ HTTP/1.1\r\nHost: evil.test:1\r\n\r\n", "CONNECT @ HTTP/1.0\r\n\r\n", "CONNECT @ HTTP/1.1\r\n\r\n",
     "CONNECT user:secret@AT@@ HTTP/1.1\r\nHost: @\r\n\r\n", "CONNECT @AT@@ HTTP/1.1\r\nHost: @\r\n\r\n",
     "CONNECT @ HTTP/1.0\r\nHost: @\r\n\r\n", "CONNECT @ HTTP/1.1\r\nHost: @\r\nProxy-Connection: keep-alive\r\n"
     "User-Agent: x\r\nProxy-Authorization: Basic eA==\r\n\r\n"])

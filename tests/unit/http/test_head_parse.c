@@ -1,5 +1,6 @@
 /* The table of every refusal, and what a head that passes says about its body and connection. */
 #include "http/head.h"
+#include "http/uri.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -235,6 +236,8 @@ static void framing_refusals(void **state)
     check_request(SLICE("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n" END),
                   FAULT_bad_transfer_encoding);
     check_request(SLICE("CONNECT a:1 HTTP/1.1\r\n" HOST "Content-Length: 0\r\n" END), FAULT_NONE);
+    check_request(SLICE("CONNECT a:1 HTTP/1.1\r\n" END), FAULT_NONE); /* the target says it all */
+    check_request(SLICE("CONNECT a:1 HTTP/1.1\r\n" HOST HOST END), FAULT_bad_host);
     check_request(SLICE("CONNECT a:1 HTTP/1.1\r\n" HOST "Content-Length: 1\r\n" END),
                   FAULT_bad_content_length);
     check_request(SLICE("CONNECT a:1 HTTP/1.1\r\n" HOST "Content-Length: 4294967296\r\n" END),
@@ -309,6 +312,48 @@ static void parsed(struct msg *m, const char *head)
     enum fault f = request_parse(m, head, (u32)strlen(head), &limits);
     if (f)
         fail_msg("%s in: %s", fault_info(f)->token, head);
+}
+
+/* Python's urllib says it twice. */
+static void userinfo_in_host(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *target, *host, *seen;
+    } cases[] = {
+        { "GET http://u:p@a/", "u:p@a", "a" },
+        { "GET http://u:p@a:81?b", "u:p@a:81", "a:81" },
+        { "GET http://u:p@a#u:p@a", "u:p@a", "a" },
+        { "CONNECT u:p@a:443", "u:p@a:443", "a:443" },
+        { "GET http://@a/", "@a", "a" },
+        { "GET http://u:p@a/", "u:q@a", NULL },
+        { "GET http://u:p@a/", "u:p@b", NULL },
+        { "GET http://a/", "u:p@a", NULL },
+        { "GET /u:p@a", "u:p@a", NULL },
+        { "GET /", "@", NULL },
+        { "GET http://u\\p@a/", "u\\p@a", NULL },
+    };
+    for (size_t i = 0; i < countof(cases); i++) {
+        char head[100];
+        struct text t = text_in(head, sizeof head);
+        struct authority host;
+        struct arena a;
+        struct msg m;
+        text_cstr(&t, cases[i].target);
+        text_lit(&t, " HTTP/1.1\r\nHost: ");
+        text_cstr(&t, cases[i].host);
+        text_lit(&t, "\r\n\r\n");
+        arena_init(&a, 0);
+        msg_init(&m, &a);
+        m.host_field = &host;
+        enum fault f = request_parse(&m, head, (u32)t.n, &limits);
+        if (f != (cases[i].seen ? FAULT_NONE : FAULT_bad_host))
+            fail_msg("%s beside %s", cases[i].host, cases[i].target);
+        if (cases[i].seen)
+            assert_true(slice_is(msg_get(&m, TOKEN_HOST), cases[i].seen) &&
+                        slice_is(host.text, cases[i].seen));
+        arena_free(&a);
+    }
 }
 
 /* Encoded it is three times as long, and that is what the limits are for. */
@@ -636,6 +681,7 @@ int main(void)
         cmocka_unit_test(framing_refusals),
         cmocka_unit_test(sizes),
         cmocka_unit_test(connection_options_are_bounded),
+        cmocka_unit_test(userinfo_in_host),
         cmocka_unit_test(limits_of_an_encoded_target),
         cmocka_unit_test(no_password_is_left_in_the_target),
         cmocka_unit_test(what_a_request_says),
