@@ -360,7 +360,7 @@ static void read_dns(struct arena *a, const struct node *block, struct dns_conf 
     else if (!slice_is(node_arg(hosts, 0)->text, "none"))
         dns->hosts = schema_path(a, node_arg(hosts, 0));
     dns->timeout = schema_number32(dns_rows, block, "timeout");
-    dns->search = schema_text(dns_rows, block, "search");
+    dns->search = arena_copy(a, schema_text(dns_rows, block, "search"));
     if (dns->search.n && dns->search.p[dns->search.n - 1] == '.')
         dns->search.n--;
 }
@@ -402,22 +402,33 @@ static void read_listener(struct arena *a, const struct node *n, struct listener
     l->mode = node_arg(node_child(n, "mode"), 0)->text;
 }
 
+u32 conf_workers(const struct tree *t)
+{
+    const struct node *workers = node_child(&t->root, "workers");
+    return workers ? (u32)schema_number_of(workers, 0) : 0;
+}
+
 bool conf_read(const struct tree *t, struct arena *a, struct conf *out)
 {
     const struct node *root = &t->root, *error = node_child(root, "log error");
-    const struct node *workers = node_child(root, "workers");
-    *out = (struct conf){ .workers = workers ? (u32)schema_number_of(workers, 0) : 0 };
+    *out = (struct conf){ .workers = conf_workers(t) };
     out->access = read_log(a, log_access_rows, node_child(root, "log access"));
     out->error = read_log(a, log_error_rows, error);
     out->error.level = read_level(error);
     read_dns(a, node_child(root, "dns"), &out->dns);
     read_limits(node_child(root, "limits"), &out->limits);
     read_timeouts(node_child(root, "timeouts"), &out->timeouts);
-    u32 n = 0;
-    for (const struct node *l = node_child(root, "listener"); l; l = node_again(l))
-        n++;
-    out->listeners = arena_zalloc(a, n * sizeof *out->listeners);
-    for (const struct node *l = node_child(root, "listener"); l; l = node_again(l))
-        read_listener(a, l, &out->listeners[out->nlisteners++]);
     return true;
+}
+
+u32 listeners_read(const struct tree *t, struct arena *a, struct listener_conf **out)
+{
+    u32 n = 0;
+    for (const struct node *l = node_child(&t->root, "listener"); l; l = node_again(l))
+        n++;
+    *out = arena_zalloc(a, n * sizeof **out);
+    n = 0;
+    for (const struct node *l = node_child(&t->root, "listener"); l; l = node_again(l))
+        read_listener(a, l, &(*out)[n++]);
+    return n;
 }

@@ -7,9 +7,28 @@
 #include "config/tree.h"
 #include "core/conf.h"
 
-/* Reads a tree that config_open found right. Everything is allocated in `a`, but texts and nodes
- * are the tree's: it must outlive *out. Always true on a right tree. */
+struct bind_conf {
+    struct addr addr;
+    bool both_families;      /* [::]:PORT and *:PORT take IPv4 as well */
+    struct slice text;       /* as written */
+    const struct word *word; /* where it is written, for messages */
+};
+
+struct listener_conf {
+    struct slice name;
+    struct bind_conf *binds;
+    u32 nbinds;
+    struct slice mode;       /* modes.h */
+    const struct node *node; /* the block: the mode reads its own keys from it */
+};
+
+/* Reads a tree that config_open found right. Everything, texts included, is in `a`. Always true on
+ * a right tree. */
 bool conf_read(const struct tree *t, struct arena *a, struct conf *out);
+/* `workers`: 0 for one on each CPU. */
+u32 conf_workers(const struct tree *t);
+/* The listeners' blocks, in `a`; texts and nodes are the tree's. How many there are. */
+u32 listeners_read(const struct tree *t, struct arena *a, struct listener_conf **out);
 
 /* What the table cannot say of listeners: addresses that are used twice. Opens no port. */
 void conf_check(const struct node *root, struct diags *d);

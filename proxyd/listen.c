@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/must.h"
-#include "core/conf.h"
+#include "core/adopt.h"
 #include "core/log.h"
 #include "core/server.h"
 #include "core/target.h"
@@ -24,77 +24,135 @@ enum { BACKLOG = 4096, ACCEPTS_PER_WAKE = 32, PAUSE_MS = 20 };
 struct socket {
     struct io io;
     struct worker *worker;
-    const struct listener *listener;
+    const struct listen_addr *at;
+    struct socket *next;
+    bool closing; /* what it still accepts is served by this worker */
 };
 
 struct sockets {
-    u32 n;
+    struct socket *first;
     u32 candidate; /* rotates over the other workers */
-    struct socket socket[];
 };
 
-static struct sock_listen how(const struct listener *l, bool reuse_port)
+/* In one group for all workers, even if there is only one: so an address can be opened while a
+ * wider one, which a new configuration gives up, is still there. */
+static struct sock_listen how(const struct listen_addr *at, bool reuse_port)
 {
-    return (struct sock_listen){ .addr = l->bound,
-                                 .both_families = l->both_families,
+    return (struct sock_listen){ .addr = at->addr,
+                                 .both_families = at->both_families,
                                  .reuse_port = reuse_port };
 }
 
 /* The kernel would let a second process of the same user join the group: bound once without
- * SO_REUSEPORT, the address proves to be free. */
-static bool prove_free(const struct listener *l, struct text *error)
+ * SO_REUSEPORT, the address proves to be free. Where this process has the port already there is
+ * nothing to prove. */
+static bool prove_free(const struct listener *l, const struct snapshot *old, struct text *error)
 {
-    struct sock_listen alone = how(l, false);
+    struct sock_listen alone = how(l->at, false);
+    for (u32 i = 0; old && i < old->nlisteners; i++)
+        if (old->listeners[i].at->addr.port == l->at->addr.port)
+            return true;
     if (privileged_may_listen(&alone))
         return true;
-    port_owner_complain(&l->bound, l->text, errno, error);
+    port_owner_complain(&l->at->addr, l->text, errno, error);
     return false;
 }
 
 static void on_listen(struct io *io);
 
-static bool open_for(struct engine *e, struct worker *w, struct text *error)
+static bool open_for(struct worker *w, const struct listener *l, struct listen_opened *o,
+                     struct text *error)
 {
-    struct sockets *s = must_zalloc(sizeof *s + e->nlisteners * sizeof s->socket[0]);
-    w->accept = s;
-    for (u32 i = 0; i < e->nlisteners; i++) {
-        struct sock_listen group = how(&e->listeners[i], e->nworkers > 1);
-        struct socket *k = &s->socket[s->n];
-        *k = (struct socket){ .worker = w, .listener = &e->listeners[i] };
-        k->io.fd = privileged_listen(&group, BACKLOG);
-        k->io.on_ready = on_listen;
-        if (k->io.fd < 0) {
-            port_owner_complain(&e->listeners[i].bound, e->listeners[i].text, errno, error);
-            return false;
-        }
-        s->n++;
+    struct sock_listen group = how(l->at, true);
+    struct socket *k = must_zalloc(sizeof *k);
+    *k = (struct socket){ .worker = w, .at = l->at, .next = o->first };
+    k->io.on_ready = on_listen;
+    k->io.fd = privileged_listen(&group, BACKLOG);
+    if (k->io.fd >= 0) {
+        o->first = k;
+        return true;
     }
-    return true;
+    port_owner_complain(&l->at->addr, l->text, errno, error);
+    free(k);
+    return false;
 }
 
-bool listen_open(struct engine *e, struct text *error)
+static void discard(struct socket *k)
 {
-    for (u32 i = 0; i < e->nlisteners; i++)
-        if (!prove_free(&e->listeners[i], error))
-            return false;
-    for (u32 i = 0; i < e->nworkers; i++)
-        if (!open_for(e, e->workers[i], error))
-            return false;
-    return true;
+    while (k) {
+        struct socket *next = k->next;
+        close(k->io.fd);
+        free(k);
+        k = next;
+    }
+}
+
+static bool is_new(const struct listener *l, const struct snapshot *old)
+{
+    return old == NULL || snapshot_listener(old, l->at) == NULL;
+}
+
+bool listen_open(struct engine *e, const struct snapshot *s, const struct snapshot *old,
+                 struct listen_opened *opened, struct text *error)
+{
+    bool good = true;
+    for (u32 i = 0; i < s->nlisteners && good; i++)
+        good = !is_new(&s->listeners[i], old) || prove_free(&s->listeners[i], old, error);
+    for (u32 w = 0; w < e->nworkers; w++)
+        for (u32 i = 0; i < s->nlisteners && good; i++)
+            if (is_new(&s->listeners[i], old))
+                good = open_for(e->workers[w], &s->listeners[i], &opened[w], error);
+    for (u32 w = 0; w < e->nworkers && !good; w++) {
+        discard(opened[w].first);
+        opened[w].first = NULL;
+    }
+    return good;
+}
+
+/* Without a watch for it in the kernel it is not there; the others serve on. */
+static void start(struct worker *w, struct socket *k)
+{
+    struct sockets *s = w->accept;
+    if (!loop_add_level(&w->loop, &k->io, w->accept_paused ? 0 : IO_IN)) {
+        log_error(w, LEVEL_ERROR, "cannot watch a listening socket: %s", strerror(errno));
+        close(k->io.fd);
+        free(k);
+        return;
+    }
+    k->next = s->first;
+    s->first = k;
+}
+
+static void start_all(struct worker *w, struct socket *k)
+{
+    while (k) {
+        struct socket *next = k->next;
+        start(w, k);
+        k = next;
+    }
+}
+
+void listen_prepare(struct worker *w, struct listen_opened *opened)
+{
+    struct sockets *s = must_zalloc(sizeof *s);
+    s->first = opened->first; /* not watched yet: listen_start */
+    opened->first = NULL;
+    w->accept = s;
 }
 
 void listen_start(struct worker *w)
 {
     struct sockets *s = w->accept;
-    for (u32 i = 0; i < s->n; i++)
-        must(loop_add_level(&w->loop, &s->socket[i].io, IO_IN));
+    struct socket *all = s->first;
+    s->first = NULL;
+    start_all(w, all);
 }
 
 static void arm(struct worker *w, u8 wanted)
 {
     struct sockets *s = w->accept;
-    for (u32 i = 0; i < s->n; i++)
-        loop_change_level(&w->loop, &s->socket[i].io, wanted);
+    for (struct socket *k = s->first; k; k = k->next)
+        loop_change_level(&w->loop, &k->io, wanted);
 }
 
 static void pause_accepting(struct worker *w)
@@ -120,17 +178,27 @@ struct handed_over {
     struct call call;
     int fd;
     struct addr peer;
-    const struct listener *listener;
+    const struct listen_addr *at;
 };
+
+/* A worker that has adopted a newer configuration may send a client from an address that it names
+ * first. */
+static bool is_known(struct worker *w, const struct listen_addr *at)
+{
+    if (unlikely(snapshot_listener(w->snapshot, at) == NULL))
+        adopt_newest(w);
+    return snapshot_listener(w->snapshot, at) != NULL;
+}
 
 static void take_over(struct call *l, void *receiver)
 {
     struct handed_over *h = container_of(l, struct handed_over, call);
     struct worker *w = receiver;
-    if (w->loop.stop) /* drained while the call was on its way */
+    if (w->loop.stop ||
+        !is_known(w, h->at)) /* drained, or given up, while the call was on its way */
         client_reject(w, h->fd, FAULT_draining);
     else
-        client_accept(w, h->listener, h->fd, &h->peer);
+        client_accept(w, h->at, h->fd, &h->peer);
     free(h);
 }
 
@@ -153,15 +221,16 @@ static struct worker *less_loaded(struct worker *w)
     return best;
 }
 
-static void dispatch(struct worker *w, const struct listener *l, int fd, const struct addr *peer)
+static void dispatch(struct socket *k, int fd, const struct addr *peer)
 {
-    struct worker *to = w->draining ? w : less_loaded(w);
+    struct worker *w = k->worker;
+    struct worker *to = w->draining || k->closing ? w : less_loaded(w);
     struct handed_over *h = to == w ? NULL : malloc(sizeof *h);
     if (h == NULL) { /* also for want of memory: it is served here as well */
-        client_accept(w, l, fd, peer);
+        client_accept(w, k->at, fd, peer);
         return;
     }
-    *h = (struct handed_over){ .call.run = take_over, .fd = fd, .peer = *peer, .listener = l };
+    *h = (struct handed_over){ .call.run = take_over, .fd = fd, .peer = *peer, .at = k->at };
     stat_add(w->stats, STAT_connections_handed_over_total, 1);
     loop_post(&to->loop, &h->call);
 }
@@ -196,7 +265,7 @@ static bool accept_one(struct socket *k)
     }
     int fd = sock_accept(k->io.fd, &peer);
     if (fd >= 0) {
-        dispatch(w, k->listener, fd, &peer);
+        dispatch(k, fd, &peer);
         return true;
     }
     if (errno != EAGAIN)
@@ -213,15 +282,47 @@ static void on_listen(struct io *io)
         ;
 }
 
+/* Accepts what waits in its queue, which closing would reset. */
+static void end(struct socket *k)
+{
+    k->closing = true;
+    for (unsigned i = 0; i < BACKLOG && accept_one(k); i++)
+        ;
+    loop_close(&k->worker->loop, &k->io);
+    free(k);
+}
+
+void listen_change(struct worker *w, const struct snapshot *next, void *opened)
+{
+    struct sockets *s = w->accept;
+    struct listen_opened *o = opened;
+    if (s == NULL) { /* it drains */
+        discard(o ? o->first : NULL);
+    } else {
+        for (struct socket **at = &s->first; *at;) {
+            struct socket *k = *at;
+            if (snapshot_listener(next, k->at)) {
+                at = &k->next;
+                continue;
+            }
+            *at = k->next;
+            end(k);
+        }
+        start_all(w, o ? o->first : NULL);
+    }
+    if (o)
+        o->first = NULL;
+}
+
 void listen_stop(struct worker *w)
 {
     struct sockets *s = w->accept;
     if (s == NULL)
         return;
-    for (u32 i = 0; i < s->n; i++) {
-        for (unsigned k = 0; k < BACKLOG && accept_one(&s->socket[i]); k++)
-            ;
-        loop_close(&w->loop, &s->socket[i].io);
+    while (s->first) {
+        struct socket *k = s->first;
+        s->first = k->next;
+        end(k);
     }
     free(s);
     w->accept = NULL;

@@ -18,12 +18,14 @@
 #include <unistd.h>
 
 #include "admin/admin.h"
+#include "admin/conf.h"
 #include "base/must.h"
 #include "command.h"
+#include "compile.h"
 #include "config/load.h"
 #include "core/log_writer.h"
-#include "core/self_addrs.h"
 #include "core/client_count.h"
+#include "core/registry.h"
 #include "core/role.h"
 #include "core/shared_idle.h"
 #include "core/target.h"
@@ -31,18 +33,18 @@
 #include "filters/addrclass.h"
 #include "io/dns.h"
 #include "io/offload.h"
+#include "engine_conf.h"
 #include "privileged.h"
 #include "listen.h"
-#include "snapshot.h"
+#include "modes.h"
 
 enum { OFFLOAD_THREADS = 2, OFFLOAD_MOST = 4096 };
 enum { CONTROL_MS = 2000, TICK_MS = 20, PATIENCE_MS = 2000, HURRY_MS = 100 };
 enum { DESCRIPTORS_KEPT = 256 };
 
 struct process {
-    struct tree tree;
-    struct snapshot snapshot;
     struct engine engine;
+    struct admin_conf admin_conf; /* its text is the tree's */
     struct admin *admin;
     int access_fd, error_fd;
     char pseudonym[32];
@@ -109,9 +111,14 @@ static int open_log(const struct log_conf *c)
     }
 }
 
+static const struct snapshot *newest(const struct process *p)
+{
+    return atomic_load(&p->engine.newest);
+}
+
 static bool open_logs(struct process *p)
 {
-    const struct log_conf *logs[2] = { &p->snapshot.conf.access, &p->snapshot.conf.error };
+    const struct log_conf *logs[2] = { &newest(p)->conf.access, &newest(p)->conf.error };
     int *fds[2] = { &p->access_fd, &p->error_fd };
     for (unsigned i = 0; i < 2; i++) {
         *fds[i] = open_log(logs[i]);
@@ -147,33 +154,17 @@ static void name_ourselves(struct process *p)
     p->engine.pseudonym = p->pseudonym;
 }
 
-static void note_own_addresses(struct process *p)
-{
-    p->engine.self_addrs = self_addrs_new();
-    for (u32 i = 0; i < p->engine.nlisteners; i++)
-        self_addrs_add(p->engine.self_addrs, &p->engine.listeners[i].bound,
-                       p->engine.listeners[i].both_families);
-    if (p->snapshot.admin.on)
-        self_addrs_add(p->engine.self_addrs, &p->snapshot.admin.bind,
-                       p->snapshot.admin.both_families);
-}
-
 static bool make_engine(struct process *p)
 {
     struct engine *e = &p->engine;
-    const struct conf *c = &p->snapshot.conf;
-    e->conf = c;
-    e->listeners = p->snapshot.listeners;
-    e->nlisteners = p->snapshot.nlisteners;
-    e->nworkers = c->workers ? c->workers : cpus();
+    const struct conf *c = &newest(p)->conf;
     e->max_clients = clamp_clients(&c->limits);
     name_ourselves(p);
-    note_own_addresses(p);
     if (!addrclass_refresh_local()) { /* unknown, they would pass as public ones */
         say("error: cannot learn this machine's own addresses: %s", strerror(errno));
         return false;
     }
-    e->accepting = (struct accepting){ listen_start, listen_stop, listen_resume };
+    e->accepting = (struct accepting){ listen_start, listen_stop, listen_resume, listen_change };
     e->shared_idle = shared_idle_new();
     e->client_count = client_count_new();
     e->dns = start_dns(&c->dns);
@@ -196,7 +187,7 @@ static bool is_ready(const char **why)
 static bool start_admin(struct process *p)
 {
     char error[256];
-    const struct admin_conf *c = &p->snapshot.admin;
+    const struct admin_conf *c = &p->admin_conf;
     if (!c->on)
         return true;
     p->admin = admin_start(&c->bind, c->both_families, is_ready, error, sizeof error);
@@ -210,25 +201,26 @@ static void suggest(const struct listener *l, u32 nworkers)
 {
     char area[ADDR_TEXT];
     struct text at = text_in(area, sizeof area);
-    struct addr a = l->bound;
+    struct addr a = l->at->addr;
+    const struct mode *mode = mode_find(slice_of(l->role->name));
     if (addr_is_wildcard(&a))
-        a = addr_loopback(l->both_families ? AF_INET : a.family, a.port);
+        a = addr_loopback(l->at->both_families ? AF_INET : a.family, a.port);
     addr_text_port(&at, &a);
-    bool forward = strcmp(l->role->name, "forward") == 0;
-    say("%u worker%s; try: curl %shttp://%.*s%s", nworkers, nworkers == 1 ? "" : "s",
-        forward ? "-x " : "", SLICE_FMT(text_slice(&at)), forward ? " http://example.com/" : "/");
+    say("%u worker%s; try: curl %s%.*s%s", nworkers, nworkers == 1 ? "" : "s", mode->before,
+        SLICE_FMT(text_slice(&at)), mode->after);
 }
 
 static void announce(const struct process *p)
 {
-    for (u32 i = 0; i < p->engine.nlisteners; i++) {
-        const struct listener *l = &p->engine.listeners[i];
+    const struct snapshot *s = newest(p);
+    for (u32 i = 0; i < s->nlisteners; i++) {
+        const struct listener *l = &s->listeners[i];
         say("listener %.*s: %s on %.*s", SLICE_FMT(l->name), l->role->name, SLICE_FMT(l->text));
     }
-    if (p->snapshot.admin.on)
-        say("admin on %.*s: /healthz /readyz /metrics", SLICE_FMT(p->snapshot.admin.text));
-    if (p->engine.nlisteners)
-        suggest(&p->engine.listeners[0], p->engine.nworkers);
+    if (p->admin_conf.on)
+        say("admin on %.*s: /healthz /readyz /metrics", SLICE_FMT(p->admin_conf.text));
+    if (s->nlisteners)
+        suggest(&s->listeners[0], p->engine.nworkers);
 }
 
 static void block_signals(sigset_t *set)
@@ -275,7 +267,7 @@ static u64 now_ms(void)
  * has asked for the end at once. */
 static bool finish(struct process *p, const sigset_t *set, int signal_number)
 {
-    u64 limit = p->snapshot.conf.timeouts.drain, start = now_ms();
+    u64 limit = newest(p)->conf.timeouts.drain, start = now_ms();
     bool hurry = signal_number == SIGINT, now = hurry;
     drain(p, now ? DRAIN_NOW : DRAIN_GRACEFUL);
     while (!all_done(p)) {
@@ -349,40 +341,67 @@ static void dismantle(struct process *p, const sigset_t *set, bool hurry)
     dns_shared_free(p->engine.dns);
     shared_idle_free(p->engine.shared_idle);
     client_count_free(p->engine.client_count);
-    self_addrs_free(p->engine.self_addrs);
     free(p->engine.workers);
-    snapshot_free(&p->snapshot);
-    config_free(&p->tree);
+    snapshot_retire(&p->engine);
+    registry_free(p->engine.registry);
+}
+
+/* False: it is wrong, and that has been told. */
+static bool read_configuration(const char *path, struct tree *t)
+{
+    struct diags d;
+    diags_init(&d);
+    bool good = config_open(path, t, &d);
+    diags_print(&d, stderr);
+    diags_free(&d);
+    return good;
+}
+
+static void compile(struct process *p, const struct tree *t)
+{
+    struct engine *e = &p->engine;
+    u32 workers = conf_workers(t);
+    e->nworkers = workers ? workers : cpus();
+    e->registry = registry_new();
+    struct snapshot *s = snapshot_compile(t, e->registry, e->nworkers);
+    s->generation = 1;
+    atomic_store(&e->newest, s);
+    p->admin_conf = admin_conf_read(&t->root);
+}
+
+static bool open_listeners(struct process *p)
+{
+    struct engine *e = &p->engine;
+    char area[512];
+    struct text error = text_in(area, sizeof area);
+    struct listen_opened *opened = must_zalloc(e->nworkers * sizeof *opened);
+    bool good = listen_open(e, newest(p), NULL, opened, &error);
+    if (!good)
+        say("error: %.*s", SLICE_FMT(text_slice(&error)));
+    for (u32 i = 0; i < e->nworkers && good; i++)
+        listen_prepare(e->workers[i], &opened[i]);
+    free(opened);
+    return good;
 }
 
 static int run(const char *path)
 {
     static struct process p;
-    char area[512];
-    struct text error = text_in(area, sizeof area);
-    struct diags d;
+    static struct tree tree;
     sigset_t set;
-    diags_init(&d);
-    bool good = config_open(path, &p.tree, &d);
-    diags_print(&d, stderr);
-    diags_free(&d);
-    if (!good)
+    if (!read_configuration(path, &tree))
         return EXIT_CONFIG;
-    snapshot_make(&p.snapshot, &p.tree);
+    compile(&p, &tree);
     block_signals(&set);
-    if (!open_logs(&p) || !make_engine(&p))
-        return EXIT_FAILED;
-    if (!listen_open(&p.engine, &error)) {
-        say("error: %.*s", SLICE_FMT(text_slice(&error)));
-        return EXIT_FAILED;
-    }
-    if (!start_admin(&p))
+    if (!open_logs(&p) || !make_engine(&p) || !open_listeners(&p) || !start_admin(&p))
         return EXIT_FAILED;
     log_writer_start(p.engine.log_writer);
     p.engine.offload = offload_new(OFFLOAD_THREADS, OFFLOAD_MOST);
     for (u32 i = 0; i < p.engine.nworkers; i++)
         worker_start(p.engine.workers[i]);
     announce(&p);
+    p.admin_conf.text = SLICE("");
+    config_free(&tree);
     bool hurry = control(&p, &set);
     dismantle(&p, &set, hurry);
     return EXIT_FINE;

@@ -1,7 +1,6 @@
 /*
  * The top of the configuration. Every module brings the rows of its own block; this is the only
- * file that knows all of them, and the only one that knows which keys of a listener go with which
- * mode.
+ * file that knows all of them.
  */
 #include "schema_root.h"
 
@@ -9,34 +8,32 @@
 #include "base/stat.h"
 #include "config/load.h"
 #include "engine_conf.h"
+#include "modes.h"
 #include "policy/conf.h"
 #include "reverse/conf.h"
 
-/* What a listener of each mode needs; the other's key is an error there. */
-static const struct {
-    const char *mode, *needs, *refuses;
-} modes[] = {
-    { "forward", "policy", "routes" },
-    { "reverse", "routes", "policy" },
-};
+static void check_mode(const struct node *n, const struct word *word, const struct mode *mode,
+                       struct diags *d)
+{
+    for (unsigned i = 0; i < modes_count; i++) {
+        const struct node *other = &modes[i] == mode ? NULL : node_child(n, modes[i].wants);
+        if (other)
+            diag_error(d, &other->words[0], "\"%s\" does not go with \"mode %s\"", modes[i].wants,
+                       mode->name);
+    }
+    if (!node_may_have(n, mode->wants)) {
+        diag_error(d, word, "\"mode %s\" needs \"%s\"", mode->name, mode->wants);
+        diag_more(d, "expected something like: %s %s;", mode->wants, mode->example);
+    }
+}
 
 static void check_listener(const struct node *n, struct diags *d)
 {
     const struct node *mode = node_child(n, "mode");
     const struct word *word = mode && !mode->reported ? node_arg(mode, 0) : NULL;
-    for (size_t i = 0; word && i < countof(modes); i++) {
-        if (!slice_is(word->text, modes[i].mode))
-            continue;
-        const struct node *other = node_child(n, modes[i].refuses);
-        if (other)
-            diag_error(d, &other->words[0], "\"%s\" does not go with \"mode %s\"", modes[i].refuses,
-                       modes[i].mode);
-        if (!node_may_have(n, modes[i].needs)) {
-            diag_error(d, word, "\"mode %s\" needs \"%s\"", modes[i].mode, modes[i].needs);
-            diag_more(d, "expected something like: %s %s;", modes[i].needs,
-                      i == 0 ? "staff" : "web");
-        }
-    }
+    const struct mode *known = word ? mode_find(word->text) : NULL;
+    if (known)
+        check_mode(n, word, known, d);
 }
 
 static const struct schema_row listener_rows[] = {
@@ -50,7 +47,7 @@ static const struct schema_row listener_rows[] = {
       .example = "bind 127.0.0.1:3128 [::1]:3128;" },
     { .key = "mode",
       .type = { TYPE_CHOICE },
-      .choices = "forward reverse",
+      .choices = MODE_WORDS,
       .required = true,
       .doc =
           "`forward`: clients know the proxy and name any destination. `reverse`: clients take the "

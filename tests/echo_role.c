@@ -7,11 +7,11 @@
 
 #include "base/must.h"
 #include "core/local_reply.h"
-#include "core/conf.h"
 #include "core/log_writer.h"
 #include "core/server.h"
 #include "core/client_count.h"
 #include "core/shared_idle.h"
+#include "core/snapshot.h"
 #include "core/thread.h"
 #include "io/dns.h"
 
@@ -32,12 +32,11 @@ static const struct stage *const no[] = { NULL };
 static const struct role echo_role = {
     .name = "echo", .detect = detect, .request_stages = no, .response_stages = no, .where = where
 };
-static const struct listener listener = { .name = { "echo", 4 }, .role = &echo_role };
+static struct listen_addr at;
 static int end[2]; /* the client's, the proxy's */
-
 static void start(struct worker *w)
 {
-    client_accept(w, &listener, end[1], &(struct addr){ .family = 0 });
+    client_accept(w, &at, end[1], &(struct addr){ .family = 0 });
 }
 
 static void stop(struct worker *w)
@@ -47,22 +46,23 @@ static void stop(struct worker *w)
 
 int main(void)
 {
-    static struct conf conf = {
-        .limits = { .head = 8192, .line = 4096, .fields = 10, .clients_per_address = 1 },
-        .timeouts = { .head = 1000, .body = 1000, .idle = 1000 },
-        .access.to = LOG_NONE,
-        .error.to = LOG_NONE,
-    };
+    struct snapshot *s = snapshot_new(1);
+    s->conf.limits = (struct limits_conf){ .head = 8192, .line = 4096, .fields = 10 };
+    s->conf.limits.clients_per_address = 1;
+    s->conf.timeouts = (struct timeouts_conf){ .head = 1000, .body = 1000, .idle = 1000 };
+    s->conf.access.to = s->conf.error.to = LOG_NONE;
+    s->listeners = &(struct listener){ .at = &at, .role = &echo_role };
+    s->nlisteners = 1;
+    snapshot_index(s);
     static const char ask[] = "GET /echo-me HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
     char reply[4096] = "";
-    struct engine e = { .conf = &conf,
+    struct engine e = { .newest = s,
                         .nworkers = 1,
                         .workers = (struct worker *[1]){ NULL },
                         .shared_idle = shared_idle_new(),
                         .client_count = client_count_new(),
                         .dns = dns_shared_new(&(struct dns_conf_io){ .timeout_ms = 100 }),
                         .log_writer = log_writer_new(-1, -1, 1),
-                        .pseudonym = "echo",
                         .accepting = { .start = start, .stop = stop } };
     must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, end) == 0);
     must(write(end[0], ask, sizeof ask - 1) == sizeof ask - 1);

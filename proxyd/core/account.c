@@ -2,8 +2,8 @@
 
 #include <stdlib.h>
 
-#include "core/conf.h"
 #include "core/log.h"
+#include "core/snapshot.h"
 
 static u16 clip(size_t n, size_t most)
 {
@@ -92,7 +92,7 @@ void account_exchange(struct xchg *x)
 {
     struct worker *w = x->worker;
     count(x);
-    if (w->log == NULL || w->engine->conf->access.to == LOG_NONE)
+    if (w->log == NULL || w->snapshot->conf.access.to == LOG_NONE)
         return;
     struct slice s[LOG_STRINGS];
     struct log_head h;
@@ -128,7 +128,7 @@ void account_tunnel(struct worker *w, struct access_record *r)
     if (r->fault)
         stat_fault(w->stats, (enum fault)r->fault);
     r->head.wall_us = w->loop.now.wall_us;
-    void *p = w->log && w->engine->conf->access.to != LOG_NONE ? log_reserve(w, (u32)n) : NULL;
+    void *p = w->log && w->snapshot->conf.access.to != LOG_NONE ? log_reserve(w, (u32)n) : NULL;
     if (p) {
         memcpy(p, r, n);
         log_publish(w, (u32)n);

@@ -7,9 +7,6 @@
 
 #include "base/addr.h"
 
-struct node; /* of the configuration tree; opaque here */
-struct word;
-
 struct limits_conf {
     u32 head;   /* bytes of a whole head */
     u32 fields; /* fields in it */
@@ -44,29 +41,12 @@ struct dns_conf {
     struct slice search;               /* "": none */
 };
 
-struct bind_conf {
-    struct addr addr;
-    bool both_families;      /* [::]:PORT and *:PORT take IPv4 as well */
-    struct slice text;       /* as written */
-    const struct word *word; /* where it is written, for messages */
-};
-
-struct listener_conf {
-    struct slice name;
-    struct bind_conf *binds;
-    u32 nbinds;
-    struct slice mode;       /* the direction's name; the process resolves it, not the core */
-    const struct node *node; /* the block: the direction reads its own keys from it */
-};
-
 struct conf {
     u32 workers; /* 0: one per CPU of the affinity mask */
     struct log_conf access, error;
     struct dns_conf dns;
     struct limits_conf limits;
     struct timeouts_conf timeouts;
-    struct listener_conf *listeners;
-    u32 nlisteners;
 };
 
 #endif

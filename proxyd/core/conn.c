@@ -4,8 +4,8 @@
 #include <unistd.h>
 
 #include "base/must.h"
-#include "core/conf.h"
 #include "core/memory_wait.h"
+#include "core/snapshot.h"
 
 enum { OUT_MOST = 262144 - sizeof(struct buf) };
 

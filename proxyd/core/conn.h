@@ -52,8 +52,8 @@ struct conn {
         *pin; /* holds the head of the running exchange, stays as it is; may be the same as in */
     struct buf *out; /* to be sent; NULL when there is nothing */
     const struct conn_user *user;
-    void *owner;                   /* the user's: exchange, tunnel, dial, target */
-    const struct listener *listen; /* client: where it came in; upstream: NULL */
+    void *owner;                  /* the user's: exchange, tunnel, dial, target */
+    const struct listen_addr *at; /* client: where it came in; upstream: NULL */
     struct timer timer;
     struct list link; /* client: worker->client_conns; idle upstream: target->idle */
     union {

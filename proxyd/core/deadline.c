@@ -86,7 +86,7 @@ static u64 moved(const struct xchg *x, u8 waits)
 
 static u64 limit_of(const struct xchg *x, u8 waits)
 {
-    const char *limits = (const char *)&x->worker->engine->conf->timeouts;
+    const char *limits = (const char *)&x->snap->conf.timeouts;
     u32 ms = *(const u32 *)(const void *)(limits + table[waits].limit);
     return ms == UINT32_MAX ? TIMER_NEVER : worker_ms(x->worker) + ms;
 }

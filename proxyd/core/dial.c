@@ -15,8 +15,8 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include "core/conf.h"
 #include "core/log.h"
+#include "core/snapshot.h"
 #include "core/self_addrs.h"
 #include "core/target.h"
 #include "io/dns.h"
@@ -177,7 +177,7 @@ static bool was_tried(const struct dial *d, const struct addr *a)
 
 static enum fault judge(struct xchg *x, const struct addr *a)
 {
-    if (self_addrs_has(x->worker->engine->self_addrs, a))
+    if (self_addrs_has(x->worker->snapshot->self_addrs, a))
         return FAULT_own_listener;
     return x->role->vet ? x->role->vet(x, a) : FAULT_NONE;
 }
@@ -284,7 +284,7 @@ void dial_start(struct xchg *x)
     d->x = x;
     d->worker = w;
     timer_init(&d->timer, TIMER_DIAL);
-    u32 ms = w->engine->conf->timeouts.connect;
+    u32 ms = w->snapshot->conf.timeouts.connect;
     d->deadline = ms == UINT32_MAX ? TIMER_NEVER : worker_ms(w) + ms;
     if (x->target->literal) {
         queue_allowed(d, &x->target->addr, 1, AF_INET);

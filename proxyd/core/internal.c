@@ -4,6 +4,7 @@
 
 #include "base/must.h"
 #include "core/server.h"
+#include "core/snapshot.h"
 
 /* What conn->stream.below points to: the requester takes the place of a lower stream. */
 struct memory_end {
@@ -45,10 +46,10 @@ bool conn_is_internal(const struct conn *c)
     return c->stream.ops == &stream_memory;
 }
 
-bool internal_open(struct worker *w, const struct listener *l, struct slice request,
+bool internal_open(struct worker *w, const struct listen_addr *at, struct slice request,
                    const struct requester *requester)
 {
-    if (w->draining)
+    if (w->draining || snapshot_listener(w->snapshot, at) == NULL)
         return false;
     struct memory_end *e = calloc(1, sizeof *e);
     struct conn *c =
@@ -58,7 +59,7 @@ bool internal_open(struct worker *w, const struct listener *l, struct slice requ
         return false;
     }
     e->requester = requester;
-    c->listen = l;
+    c->at = at;
     list_push_back(&w->client_conns, &c->link);
     c->user->ready(c);
     must(c->user != &new_client || c->in == NULL); /* else the request was not whole */

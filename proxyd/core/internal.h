@@ -21,10 +21,10 @@ struct requester {
     void *self;
 };
 
-/* Sends `request`, a whole request in absolute-form, through the role of `l`. The requester must
- * stay until `end`, which may come before this returns. False (and no `end`) when memory is short
- * or the worker is draining. */
-bool internal_open(struct worker *w, const struct listener *l, struct slice request,
+/* Sends `request`, a whole request in absolute-form, through the role of the listener at `at`. The
+ * requester must stay until `end`, which may come before this returns. False (and no `end`) when
+ * memory is short, the worker is draining, or nobody listens there. */
+bool internal_open(struct worker *w, const struct listen_addr *at, struct slice request,
                    const struct requester *requester);
 /* Does this client connection end in memory? Then it is closed with internal_end. */
 bool conn_is_internal(const struct conn *c);

@@ -1,15 +1,25 @@
-/* A listening address as the engine sees it: a role, and the opaque part that role reads. */
+/*
+ * An address that is listened on, and what a configuration makes of it. The address outlives every
+ * configuration, so connections simply point to it; the listener is a part of a snapshot and found
+ * there by the address's slot.
+ */
 #ifndef CORE_LISTENER_H
 #define CORE_LISTENER_H
 
 #include "base/addr.h"
 #include "core/types.h"
 
+/* In the registry, never freed. */
+struct listen_addr {
+    struct addr addr;
+    bool both_families; /* [::] that takes IPv4 as well */
+    u32 slot;           /* index into snapshot->by_slot */
+};
+
 struct listener {
     struct slice name; /* of the listener block; its further addresses carry the same one */
-    struct addr bound;
-    bool both_families; /* [::] that takes IPv4 as well */
-    struct slice text;  /* the address as written */
+    const struct listen_addr *at;
+    struct slice text; /* the address as written */
     const struct role *role;
     const void *part; /* the role's own compiled configuration */
 };

@@ -26,7 +26,7 @@ bool reply_date(struct xchg *x)
  * must not be taken for a request of this client (RFC 9931). */
 static void settle_connection(struct xchg *x)
 {
-    if (x->client.in.phase != BODY_DONE || x->worker->draining || x->req.method == METHOD_CONNECT)
+    if (x->client.in.phase != BODY_DONE || xchg_is_last(x) || x->req.method == METHOD_CONNECT)
         x->client.keep = false;
 }
 

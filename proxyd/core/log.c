@@ -3,7 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "core/conf.h"
+#include "core/snapshot.h"
 
 enum { TELL_AGAIN_MS = 10000 };
 
@@ -35,8 +35,8 @@ bool log_limited(struct worker *w, enum limited what)
 void log_error(struct worker *w, enum log_level level, const char *fmt, ...)
 {
     char line[512];
-    if (w->log == NULL || w->engine->conf->error.to == LOG_NONE ||
-        level > w->engine->conf->error.level)
+    if (w->log == NULL || w->snapshot->conf.error.to == LOG_NONE ||
+        level > w->snapshot->conf.error.level)
         return;
     va_list ap;
     va_start(ap, fmt);

@@ -13,6 +13,7 @@
 #include "core/log.h"
 #include "core/client_count.h"
 #include "core/role.h"
+#include "core/snapshot.h"
 #include "http/h1_write.h"
 
 /* RFC 9112 section 2.2 wants at least one empty line ignored before a request; old clients send a
@@ -21,7 +22,7 @@ enum { LINGER_MS = 1000, LINGER_BYTES = 1 << 20, EMPTY_LINES = 8 };
 
 static const struct conf *conf(const struct conn *c)
 {
-    return c->worker->engine->conf;
+    return &c->worker->snapshot->conf;
 }
 
 struct head_limits h1_head_limits(const struct conn *c)
@@ -30,13 +31,13 @@ struct head_limits h1_head_limits(const struct conn *c)
     return (struct head_limits){ .head = l->head, .line = l->line, .fields = l->fields };
 }
 
-static struct conn *admit(struct worker *w, const struct listener *l, int fd,
+static struct conn *admit(struct worker *w, const struct listen_addr *at, int fd,
                           const struct addr *peer)
 {
     struct conn *c = conn_new(w, fd, peer, &new_client);
     if (c == NULL)
         return NULL;
-    c->listen = l;
+    c->at = at;
     list_push_back(&w->client_conns, &c->link);
     atomic_fetch_add_explicit(&w->open, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&w->engine->clients, 1, memory_order_relaxed);
@@ -45,9 +46,33 @@ static struct conn *admit(struct worker *w, const struct listener *l, int fd,
     return c;
 }
 
+static const struct conn_user idle_client;
+
+static bool awaits_head(const struct conn *c)
+{
+    return c->user == &new_client || c->user == &idle_client;
+}
+
+/* At an address that the newest configuration has given up, the one before serves once more: then
+ * the connection owns a pin of it while it awaits that head. */
+static const struct listener *listener_of(const struct conn *c)
+{
+    return snapshot_listener(c->owner ? c->owner : c->worker->snapshot, c->at);
+}
+
+struct snapshot *client_snapshot(struct conn *c)
+{
+    struct snapshot *pinned = c->owner;
+    c->owner = NULL;
+    return pinned ? pinned : snapshot_pin(c->worker, c->worker->snapshot);
+}
+
 void client_close(struct conn *c)
 {
     struct worker *w = c->worker;
+    struct snapshot *pinned = awaits_head(c) ? c->owner : NULL;
+    if (unlikely(pinned))
+        snapshot_unpin(w, &pinned);
     client_count_leave(w->engine->client_count, &c->peer);
     atomic_fetch_sub_explicit(&w->open, 1, memory_order_relaxed);
     atomic_fetch_sub_explicit(&w->engine->clients, 1, memory_order_relaxed);
@@ -68,9 +93,9 @@ static void log_crowd(struct worker *w, const struct addr *peer)
               SLICE_FMT(text_slice(&t)));
 }
 
-void client_accept(struct worker *w, const struct listener *l, int fd, const struct addr *peer)
+void client_accept(struct worker *w, const struct listen_addr *at, int fd, const struct addr *peer)
 {
-    const struct conf *cf = w->engine->conf;
+    const struct conf *cf = &w->snapshot->conf;
     enum fault f =
         client_count_enter(w->engine->client_count, peer, cf->limits.clients_per_address);
     if (f) {
@@ -84,7 +109,7 @@ void client_accept(struct worker *w, const struct listener *l, int fd, const str
         client_reject(w, fd, FAULT_out_of_memory);
         return;
     }
-    struct conn *c = admit(w, l, fd, peer);
+    struct conn *c = admit(w, at, fd, peer);
     if (c == NULL) {
         client_count_leave(w->engine->client_count, peer);
         stat_fault(w->stats, FAULT_out_of_memory);
@@ -145,7 +170,7 @@ static bool try_head(struct conn *c)
         }
         if (buf_len(b) == 0 || (buf_len(b) == 1 && b->data[b->from] == '\r'))
             return false; /* nothing yet, or half an empty line */
-        f = c->listen->role->detect(c->listen, buf_live(b));
+        f = listener_of(c)->role->detect(listener_of(c), buf_live(b));
     }
     u32 len = 0;
     if (f == FAULT_NONE)
@@ -246,19 +271,22 @@ static const struct conn_user idle_client = { "idle client", read_head, head_exp
 static const struct conn_user lingering = { "lingering", read_linger, client_close, linger_drain,
                                             BUF_FOR_READING };
 
-void h1_next(struct conn *c)
+void h1_next(struct conn *c, struct snapshot *served)
 {
     struct worker *w = c->worker;
+    bool given_up = snapshot_listener(w->snapshot, c->at) == NULL;
     conn_unpin(c);
     conn_drop_in(c);
     conn_hand(c, &idle_client, NULL);
     c->empty_lines = 0;
     c->in_class = BUF_4K;
     c->full_reads = 0;
-    if ((c->eof && c->in == NULL) || (w->draining && !has_asked(c))) {
+    if ((c->eof && c->in == NULL) || ((w->draining || given_up) && !has_asked(c))) {
         client_close(c);
         return;
     }
+    if (unlikely(given_up))
+        c->owner = snapshot_pin(w, served);
     if (c->in || conn_readable(c))
         loop_again(&w->loop, &c->stream.io);
     conn_wait(c, WAIT_IDLE, conf(c)->timeouts.idle);
@@ -288,5 +316,36 @@ void client_drain(struct worker *w)
         struct conn *c = container_of(n, struct conn, link);
         n = n->next;
         c->user->drain(c, w->draining);
+    }
+}
+
+/* Waiting for a request at an address that `w->snapshot` does not name, with nothing pinned yet. */
+static bool is_given_up(const struct worker *w, const struct conn *c)
+{
+    return awaits_head(c) && c->owner == NULL && snapshot_listener(w->snapshot, c->at) == NULL;
+}
+
+static bool gives_up(const struct snapshot *old, const struct snapshot *newer)
+{
+    for (u32 i = 0; i < old->nlisteners; i++)
+        if (snapshot_listener(newer, old->listeners[i].at) == NULL)
+            return true;
+    return false;
+}
+
+void client_adopt(struct worker *w, struct snapshot *old)
+{
+    struct list *n = w->client_conns.next;
+    if (!gives_up(old, w->snapshot))
+        return;
+    while (n != &w->client_conns) {
+        struct conn *c = container_of(n, struct conn, link);
+        n = n->next;
+        if (!is_given_up(w, c))
+            continue;
+        if (has_asked(c))
+            c->owner = snapshot_pin(w, old);
+        else
+            client_close(c);
     }
 }

@@ -6,14 +6,15 @@
 #include "http/head.h"
 
 /* A client has connected: takes over fd. */
-void client_accept(struct worker *w, const struct listener *l, int fd, const struct addr *peer);
+void client_accept(struct worker *w, const struct listen_addr *at, int fd, const struct addr *peer);
 /* The client cannot be served now: a short answer with the fault's status, if one is due, and a
  * close. */
 void client_reject(struct worker *w, int fd, enum fault f);
 /* Waits for the head of its first request. */
 extern const struct conn_user new_client;
-/* An exchange is over: on to the next request on this connection. */
-void h1_next(struct conn *c);
+/* An exchange is over, for which `served` is still pinned: on to the next request on this
+ * connection. */
+void h1_next(struct conn *c, struct snapshot *served);
 /* Shuts the sending side and reads on for a while, so that an answer sent while the client still
  * writes is not destroyed by a reset. */
 void h1_linger(struct conn *c);
@@ -22,6 +23,12 @@ void client_close(struct conn *c);
 /* Tells every client connection that the worker drains (worker->draining): what that means for it
  * is its user's to know. */
 void client_drain(struct worker *w);
+
+/* The worker has adopted another configuration: the clients of an address that it gives up are
+ * closed, unless a request has begun, which is served first as if nothing had changed. */
+void client_adopt(struct worker *w, struct snapshot *old);
+/* What c's next request is served by, pinned; clears what c holds. */
+struct snapshot *client_snapshot(struct conn *c);
 
 struct head_limits h1_head_limits(const struct conn *c);
 

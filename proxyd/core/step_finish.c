@@ -36,7 +36,8 @@ static void release_upstream(struct xchg *x)
         target_put(x->worker, &x->target);
 }
 
-static void release_client(struct conn *c, bool whole, bool keep, bool until_close)
+static void release_client(struct conn *c, bool whole, bool keep, bool until_close,
+                           struct snapshot *served)
 {
     if (conn_is_internal(c)) {
         internal_end(c, whole && !c->write_failed);
@@ -50,7 +51,7 @@ static void release_client(struct conn *c, bool whole, bool keep, bool until_clo
         (void)conn_flush(c);
         client_close(c);
     } else if (keep) {
-        h1_next(c);
+        h1_next(c, served);
     } else {
         h1_linger(c);
     }
@@ -58,7 +59,9 @@ static void release_client(struct conn *c, bool whole, bool keep, bool until_clo
 
 enum step_result step_finish(struct xchg *x)
 {
+    struct worker *w = x->worker;
     struct conn *client = x->client.conn;
+    struct snapshot *snap = snapshot_pin(w, x->snap);
     bool whole = x->answered && (x->is_local || x->fault == FAULT_NONE);
     bool until_close = !x->is_local && x->client.out.kind == BODY_UNTIL_CLOSE;
     bool keep = x->client.keep && x->client.in.phase == BODY_DONE;
@@ -66,9 +69,10 @@ enum step_result step_finish(struct xchg *x)
         x->role->outcome(x, x->fault);
     account_exchange(x);
     if (x->fault == FAULT_draining)
-        atomic_fetch_add(&x->worker->engine->cut, 1);
+        atomic_fetch_add(&w->engine->cut, 1);
     release_upstream(x);
     xchg_free(x);
-    release_client(client, whole, keep, until_close);
+    release_client(client, whole, keep, until_close, snap);
+    snapshot_unpin(w, &snap);
     return STEP_OVER;
 }

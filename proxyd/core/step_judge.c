@@ -68,7 +68,7 @@ enum step_result step_judge(struct xchg *x)
         }
     x->upstream.keep = x->resp.keep_alive;
     if (!x->request_done ||
-        x->worker->draining) /* an early answer: the rest of the body has no taker for sure */
+        xchg_is_last(x)) /* an early answer: the rest of the body has no taker for sure */
         x->client.keep = false;
     return write_head(x);
 }

@@ -14,7 +14,7 @@ static enum verdict check_loop(struct xchg *x)
 
 static enum verdict check_body_limit(struct xchg *x)
 {
-    if (x->req.body != BODY_LENGTH || x->req.body_len <= x->worker->engine->conf->limits.body)
+    if (x->req.body != BODY_LENGTH || x->req.body_len <= x->snap->conf.limits.body)
         return PASS;
     x->fault = FAULT_body_too_large;
     return REFUSED;

@@ -50,10 +50,9 @@ static void start_body(struct xchg *x)
         trailers = arena_alloc(&x->arena, sizeof *trailers);
         msg_init(trailers, &x->arena);
     }
-    x->request = (struct relay){ .from = &x->client,
-                                 .to = &x->upstream,
-                                 .most = x->worker->engine->conf->limits.body,
-                                 .trailers = true };
+    x->request = (struct relay){
+        .from = &x->client, .to = &x->upstream, .most = x->snap->conf.limits.body, .trailers = true
+    };
     x->request.rules.trailers = trailers;
     x->request_done = x->request_cut = false;
 }

@@ -11,6 +11,7 @@
 #include <sys/random.h>
 
 #include "base/must.h"
+#include "core/adopt.h"
 #include "core/conf.h"
 #include "core/dial.h"
 #include "core/log.h"
@@ -123,11 +124,22 @@ static void init_wheel(struct worker *w)
     timer_init(&w->sweep_timer, TIMER_SWEEP);
 }
 
+static u64 memory_of(const struct worker *w)
+{
+    u64 part = w->snapshot->conf.limits.memory / w->engine->nworkers;
+    return part < LEAST_MEMORY ? LEAST_MEMORY : part;
+}
+
+void thread_adopt_memory(struct worker *w, struct snapshot *old)
+{
+    (void)old;
+    w->memory = memory_of(w);
+    buf_allocator_resize(&w->bufs, w->memory > w->conns.held ? w->memory - w->conns.held : 0);
+}
+
 static void init_memory(struct worker *w)
 {
-    w->memory = w->engine->conf->limits.memory / w->engine->nworkers;
-    if (w->memory < LEAST_MEMORY)
-        w->memory = LEAST_MEMORY;
+    w->memory = memory_of(w);
     buf_allocator_init(&w->bufs, w->memory);
     slab_init(&w->conns, sizeof(struct conn));
     slab_init(&w->xchgs, sizeof(struct xchg));
@@ -158,6 +170,7 @@ struct worker *worker_new(struct engine *e, u32 id)
     if (!loop_init(&w->loop, w))
         return NULL;
     w->loop.end_of_turn = end_of_turn;
+    adopt_first(w);
     init_wheel(w);
     init_memory(w);
     if (getrandom(&w->exchange_serial, sizeof w->exchange_serial, 0) < 0)
@@ -201,6 +214,7 @@ void worker_join(struct worker *w)
 void worker_free(struct worker *w)
 {
     dns_free(w->dns);
+    snapshot_let_go(w->engine, w->snapshot);
     target_free_all(w);
     loop_free(&w->loop);
     buf_allocator_destroy(&w->bufs);

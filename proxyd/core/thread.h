@@ -14,5 +14,7 @@ void worker_drain(struct worker *w, enum drain_state how);
 void worker_join(struct worker *w);
 /* Frees everything of a worker, when all of them are joined: each may wake any other to its end. */
 void worker_free(struct worker *w);
+/* The worker's part of `limits memory` is that of the configuration it has just adopted. */
+void thread_adopt_memory(struct worker *w, struct snapshot *old);
 
 #endif

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "core/account.h"
-#include "core/conf.h"
+#include "core/snapshot.h"
 #include "core/server.h"
 #include "io/pipe.h"
 
@@ -46,7 +46,7 @@ struct tunnel {
  * place. */
 static void arm(struct tunnel *t)
 {
-    const struct timeouts_conf *limit = &t->worker->engine->conf->timeouts;
+    const struct timeouts_conf *limit = &t->worker->snapshot->conf.timeouts;
     u64 now = worker_ms(t->worker), at = TIMER_NEVER;
     if (limit->tunnel_idle != UINT32_MAX)
         at = t->active_ms + limit->tunnel_idle;
@@ -297,7 +297,7 @@ static void rest_pipe(struct tunnel *t, unsigned i)
 void tunnel_expired(struct timer *timer)
 {
     struct tunnel *t = container_of(timer, struct tunnel, timer);
-    const struct timeouts_conf *limit = &t->worker->engine->conf->timeouts;
+    const struct timeouts_conf *limit = &t->worker->snapshot->conf.timeouts;
     u64 now = worker_ms(t->worker);
     if (limit->tunnel_lifetime != UINT32_MAX && now >= t->born_ms + limit->tunnel_lifetime) {
         end_early(t, FAULT_tunnel_lifetime);

@@ -2,9 +2,9 @@
  * What the core needs of a thread (struct worker) and of the process (struct engine).
  *
  * A worker's fields belong to its own thread, but for `open` and the call queue inside its loop.
- * The engine is written before the workers start and read-only then, but for the atomics and for
- * shared idle list, client_count and dns, which bring locks of their own. Upper modules keep
- * per-thread state in slot[].
+ * The engine is written before the workers start and read-only then, but for the atomics, for what
+ * is the control thread's, and for shared idle list, client_count, dns and the registry, which
+ * bring locks of their own. Upper modules keep per-thread state in slot[].
  */
 #ifndef CORE_WORKER_H
 #define CORE_WORKER_H
@@ -17,6 +17,7 @@
 #include "base/stat.h"
 #include "core/types.h"
 #include "io/loop.h"
+#include "io/offload.h"
 
 /* Which callback a timer of this worker's wheel means. */
 enum timer_kind {
@@ -60,6 +61,7 @@ struct worker {
     u32 id;
     struct engine *engine;
     const struct intake *intake;
+    struct snapshot *snapshot; /* the newest it has adopted: what waits and what begins use it */
     u64 memory; /* bytes: this worker's part of limits memory, for connections and buffers */
     struct buf_allocator bufs;
     struct slab conns, xchgs, tunnels, dials;
@@ -88,28 +90,35 @@ struct worker {
 
 enum drain_state { DRAIN_NO, DRAIN_GRACEFUL, DRAIN_NOW };
 
-/* Who opens doors for the workers: the process, on listening sockets. */
+/* Who opens doors for the workers: the process, on listening sockets. All on the worker's thread.
+ */
 struct accepting {
-    void (*start)(struct worker *w);     /* on the worker's thread, before its first turn */
-    void (*stop)(struct worker *w);      /* on the worker's thread: drain */
+    void (*start)(struct worker *w);     /* before its first turn */
+    void (*stop)(struct worker *w);      /* drain */
     void (*resume)(struct timer *timer); /* worker->accept_timer */
+    /* Just before it adopts `next`: shuts what that does not name, and opens what has been prepared
+     * (`opened` may be NULL). */
+    void (*change)(struct worker *w, const struct snapshot *next, void *opened);
 };
 
 struct engine {
-    const struct conf *conf;
-    struct listener *listeners;
-    u32 nlisteners;
+    _Atomic(struct snapshot *) newest; /* configuration; each worker adopts it in its own time */
+    _Atomic u32 adopted;               /* calls to adopt that workers have followed */
+    u32 published;                     /* and those posted to them; the control thread's */
+    _Atomic(struct snapshot *) dead;   /* to be freed by an offload thread */
+    _Atomic bool freeing;              /* free_snapshots is posted */
+    struct offload_job free_snapshots;
+    struct registry *registry;
     struct worker **workers;
     u32 nworkers;
     struct dns_shared *dns;
     struct shared_idle *shared_idle;
     struct client_count *client_count;
-    struct self_addrs *self_addrs;
     struct log_writer *log_writer;
     struct accepting accepting;
     struct offload *offload; /* threads for what may block */
     const char *pseudonym;   /* received-by of Via: unique per process, how loops are seen */
-    u32 max_clients;         /* limits clients, clamped by the descriptor limit */
+    _Atomic u32 max_clients; /* limits clients, clamped by the descriptor limit */
     _Alignas(CACHE_LINE) _Atomic u32 clients; /* open client connections of all workers */
     _Atomic u32 pipes;                        /* 1 MB splice pipes in use */
     _Atomic u32 closed; /* workers that drain, and so hand no client over any more */

@@ -36,6 +36,13 @@ enum step_result xchg_go(struct xchg *x, enum step step)
     return STEP_GO;
 }
 
+bool xchg_is_last(const struct xchg *x)
+{
+    const struct worker *w = x->worker;
+    return w->draining || (unlikely(x->snap != w->snapshot) &&
+                           snapshot_listener(w->snapshot, x->client.conn->at) == NULL);
+}
+
 /* The access log says what came of a request; this says where it stood. */
 static void log_failure(struct xchg *x)
 {
@@ -49,7 +56,7 @@ enum step_result xchg_fail(struct xchg *x, enum fault f)
 {
     if (x->fault == FAULT_NONE)
         x->fault = f;
-    if (unlikely(x->worker->engine->conf->error.level == LEVEL_DEBUG))
+    if (unlikely(x->snap->conf.error.level == LEVEL_DEBUG))
         log_failure(x);
     bool silent = x->answered || x->client.conn->read_failed || fault_info(x->fault)->status == 0;
     return xchg_go(x, silent ? STEP_finish : STEP_refuse);
@@ -148,8 +155,9 @@ static struct xchg *begin(struct conn *c)
     x->uri.port = 0;
     x->uri.form = TARGET_ORIGIN;
     x->worker = w;
-    x->listen = c->listen;
-    x->role = c->listen->role;
+    x->snap = client_snapshot(c);
+    x->listen = snapshot_listener(x->snap, c->at);
+    x->role = x->listen->role;
     x->client.conn = c;
     x->client_base = c->bytes_out;
     x->client.in.phase = x->upstream.in.phase = BODY_DONE;
@@ -173,6 +181,7 @@ void xchg_free(struct xchg *x)
     struct worker *w = x->worker;
     timer_clear(&w->loop.wheel, &x->timer);
     arena_free(&x->arena);
+    snapshot_unpin(w, &x->snap);
     slab_give(&w->xchgs, x);
 }
 

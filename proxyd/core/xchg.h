@@ -24,6 +24,7 @@
 #include "core/listener.h"
 #include "core/relay.h"
 #include "core/role.h"
+#include "core/snapshot.h"
 #include "http/head.h"
 #include "http/uri.h"
 
@@ -53,6 +54,7 @@ struct xchg {
     struct timer timer; /* the nearer one of the deadlines */
     struct deadline deadline[DEADLINES];
     struct worker *worker;
+    struct snapshot *snap; /* pinned: the configuration it began with, to its end */
     const struct listener *listen;
     const struct role *role;
     u8 step;
@@ -116,6 +118,9 @@ enum step_result xchg_fail(struct xchg *x, enum fault f);
 void xchg_new_response(struct xchg *x);
 /* What the current step or stage attempts, for the error log. */
 const char *xchg_doing(const struct xchg *x);
+/* Does the client's connection end with this exchange: the worker drains, or nobody listens at its
+ * address any more? */
+bool xchg_is_last(const struct xchg *x);
 /* The role's area as T. */
 #define xchg_role_area(x, T)                                                                       \
     ((void)sizeof(char[sizeof(T) <= ROLE_AREA ? 1 : -1]), (T *)(void *)(x)->role_area)

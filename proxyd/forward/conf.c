@@ -3,9 +3,10 @@
 #include "config/schema.h"
 #include "policy/conf.h"
 
-const struct forward_part *forward_conf_read(const struct node *listener, struct arena *a)
+const void *forward_compile(const struct node *listener, struct snapshot *s, struct registry *r)
 {
-    struct forward_part *part = arena_zalloc(a, sizeof *part);
-    part->policy = policy_compile(schema_ref(node_child(listener, "policy"), 0), a, NULL);
+    struct forward_part *part = arena_zalloc(&s->arena, sizeof *part);
+    (void)r;
+    part->policy = policy_compile(schema_ref(node_child(listener, "policy"), 0), &s->arena, NULL);
     return part;
 }

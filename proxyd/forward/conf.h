@@ -3,15 +3,16 @@
 #define FORWARD_CONF_H
 
 #include "config/tree.h"
-#include "core/listener.h"
+#include "core/registry.h"
+#include "core/snapshot.h"
 #include "policy/policy.h"
 
 struct forward_part {
     const struct policy *policy;
 };
 
-/* Reads the listener's block of a checked tree into an arena; never NULL. */
-const struct forward_part *forward_conf_read(const struct node *listener, struct arena *a);
+/* The forward_part of a listener's block of a checked tree, in the arena of s. */
+const void *forward_compile(const struct node *listener, struct snapshot *s, struct registry *r);
 
 static inline const struct forward_part *forward_part_of(const struct listener *l)
 {

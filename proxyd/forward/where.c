@@ -19,7 +19,7 @@ struct notes {
 
 void forward_local_authority(const struct xchg *x, struct text *t)
 {
-    struct addr own = x->listen->bound, dialled;
+    struct addr own = x->listen->at->addr, dialled;
     if (addr_is_wildcard(&own) && x->host_field.host.len) {
         host_write(t, &x->host_field.host, own.port);
         return;

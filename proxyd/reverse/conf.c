@@ -55,11 +55,12 @@ static void read_pool(const struct node *block, struct arena *a, struct pool_con
     u32 count = 0;
     for (const struct node *s = node_child(block, "server"); s; s = node_again(s))
         count++;
-    pool->name = node_name(block);
+    pool->name = arena_copy(a, node_name(block));
     pool->servers = arena_zalloc(a, count * sizeof *pool->servers);
     for (const struct node *s = node_child(block, "server"); s; s = node_again(s)) {
         struct server_conf *server = &pool->servers[pool->nservers++];
         value_server(node_arg(s, 0)->text, &server->host, &server->port);
+        server->host = arena_copy(a, server->host);
     }
 }
 
@@ -67,6 +68,7 @@ void routes_conf_read(const struct node *listener, struct arena *a, struct route
 {
     const struct node *routes = schema_ref(node_child(listener, "routes"), 0);
     const struct node *route = node_child(routes, "route");
-    *out = (struct routes_conf){ .name = node_name(routes), .route = node_name(route) };
+    *out = (struct routes_conf){ .name = arena_copy(a, node_name(routes)),
+                                 .route = arena_copy(a, node_name(route)) };
     read_pool(schema_ref(node_child(route, "to"), 1), a, &out->pool);
 }

@@ -25,7 +25,7 @@ struct routes_conf {
 };
 
 /* Reads what `routes NAME;` of a listener's block leads to. The listener's tree must have been
- * checked; texts are the tree's. */
+ * checked and may go. */
 void routes_conf_read(const struct node *listener, struct arena *a, struct routes_conf *out);
 
 extern const struct schema_row routes_rows[]; /* what stands in routes NAME { … } */

@@ -16,23 +16,30 @@ struct server {
     u16 port;
 };
 
+/* In the registry, by the pool's name. */
+struct pool_state {
+    _Atomic u32 turn; /* shared by all workers: round robin over the servers */
+};
+static const struct registry_kind pools = { .name = "pool", .size = sizeof(struct pool_state) };
+
 struct reverse_part {
     struct routes_conf routes;
     struct server *servers;
-    _Atomic u32 *turn; /* shared by all workers: round robin over the pool */
+    struct pool_state *pool;
 };
 
 struct notes {
     const struct server *server; /* that the exchange was given */
 };
 
-const struct reverse_part *reverse_conf_read(const struct node *listener, struct arena *a)
+const void *reverse_compile(const struct node *listener, struct snapshot *s, struct registry *r)
 {
+    struct arena *a = &s->arena;
     struct reverse_part *part = arena_zalloc(a, sizeof *part);
     routes_conf_read(listener, a, &part->routes);
     const struct pool_conf *pool = &part->routes.pool;
     part->servers = arena_zalloc(a, pool->nservers * sizeof *part->servers);
-    part->turn = arena_zalloc(a, sizeof *part->turn);
+    part->pool = registry_get(r, s, &pools, pool->name);
     for (u32 i = 0; i < pool->nservers; i++) {
         char area[260];
         struct text t = text_in(area, sizeof area);
@@ -66,7 +73,7 @@ enum verdict reverse_where(struct xchg *x)
     }
     note_host(x);
     u32 n = part->routes.pool.nservers;
-    u32 i = n == 1 ? 0 : atomic_fetch_add_explicit(part->turn, 1, memory_order_relaxed) % n;
+    u32 i = n == 1 ? 0 : atomic_fetch_add_explicit(&part->pool->turn, 1, memory_order_relaxed) % n;
     x->rule = part->routes.route;
     const struct server *s = xchg_role_area(x, struct notes)->server = &part->servers[i];
     x->target = target_get(x->worker, &s->host, s->port);

@@ -3,13 +3,15 @@
 #define REVERSE_WHERE_H
 
 #include "config/tree.h"
+#include "core/registry.h"
 #include "core/stage.h"
 
 struct host;
 struct reverse_part;
 
-/* Reads the listener's block of a checked tree into an arena; never NULL. */
-const struct reverse_part *reverse_conf_read(const struct node *listener, struct arena *a);
+/* The reverse_part of a listener's block of a checked tree, in the arena of s; what lasts of a pool
+ * is in the registry. */
+const void *reverse_compile(const struct node *listener, struct snapshot *s, struct registry *r);
 /* The next server of the pool. */
 enum verdict reverse_where(struct xchg *x);
 /* Which one that was. */

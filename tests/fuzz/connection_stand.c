@@ -7,7 +7,6 @@
 #include "base/must.h"
 #include "config/load.h"
 #include "core/log_writer.h"
-#include "core/self_addrs.h"
 #include "core/client_count.h"
 #include "core/shared_idle.h"
 #include "core/target.h"
@@ -91,19 +90,17 @@ void stand_start(void)
     if (!good)
         diags_print(&diags, stderr);
     must(good);
-    snapshot_make(&stand.snapshot, &tree);
-    role = *stand.snapshot.listeners[0].role;
+    stand.engine.registry = registry_new();
+    stand.snapshot = snapshot_compile(&tree, stand.engine.registry, 1);
+    role = *stand.snapshot->listeners[0].role;
     role.where = where;
-    stand.snapshot.listeners[0].role = &role;
-    stand.engine = (struct engine){ .conf = &stand.snapshot.conf,
-                                    .listeners = stand.snapshot.listeners,
-                                    .nlisteners = 1,
-                                    .nworkers = 1,
-                                    .workers = &stand.worker,
-                                    .pseudonym = "proxyd-fuzz",
-                                    .max_clients = 1000,
-                                    .accepting = { start_accepting, start_accepting, NULL } };
-    stand.engine.self_addrs = self_addrs_new();
+    stand.snapshot->listeners[0].role = &role;
+    atomic_store(&stand.engine.newest, stand.snapshot);
+    stand.engine.nworkers = 1;
+    stand.engine.workers = &stand.worker;
+    stand.engine.pseudonym = "proxyd-fuzz";
+    stand.engine.max_clients = 1000;
+    stand.engine.accepting = (struct accepting){ start_accepting, start_accepting, NULL, NULL };
     stand.engine.shared_idle = shared_idle_new();
     stand.engine.client_count = client_count_new();
     stand.engine.dns = dns_shared_new(&names);

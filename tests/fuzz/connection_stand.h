@@ -9,12 +9,12 @@
 #include <netinet/in.h>
 
 #include "core/worker.h"
-#include "snapshot.h"
+#include "compile.h"
 
 enum { DOORS = 3, DOOR_TUNNELS = 2 };
 
 extern struct stand {
-    struct snapshot snapshot;
+    struct snapshot *snapshot;
     struct engine engine;
     struct worker *worker;
     int door[DOORS]; /* listening: two origins, and the one that CONNECT leads to */

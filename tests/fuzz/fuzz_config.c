@@ -6,34 +6,21 @@
 #include "admin/conf.h"
 #include "base/must.h"
 #include "config/load.h"
-#include "engine_conf.h"
-#include "policy/conf.h"
-#include "reverse/conf.h"
+#include "compile.h"
 #include "schema_root.h"
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
 
+/* The snapshot must not need the tree. */
 static void read_back(struct tree *t)
 {
-    struct conf c;
-    must(conf_read(t, &t->arena, &c));
-    must(c.nlisteners > 0);
-    for (u32 i = 0; i < c.nlisteners; i++) {
-        const struct listener_conf *l = &c.listeners[i];
-        must(l->nbinds > 0 && l->binds[0].addr.port > 0);
-        if (slice_is(l->mode, "reverse")) {
-            struct routes_conf r;
-            routes_conf_read(l->node, &t->arena, &r);
-            must(r.pool.nservers > 0);
-        } else {
-            const struct node *policy = schema_ref(node_child(l->node, "policy"), 0);
-            struct diags d;
-            diags_init(&d);
-            must(policy_compile(policy, &t->arena, &d) != NULL);
-            must(d.errors == 0);
-            diags_free(&d);
-        }
-    }
+    struct registry *r = registry_new();
+    struct snapshot *s = snapshot_compile(t, r, 1);
+    must(s->nlisteners > 0 && s->listeners[0].at->addr.port > 0);
+    for (u32 i = 0; i < s->nlisteners; i++)
+        must(s->by_slot[s->listeners[i].at->slot] == &s->listeners[i] && s->listeners[i].part);
+    snapshot_free(s);
+    registry_free(r);
     admin_conf_read(&t->root);
 }
 

@@ -166,7 +166,7 @@ static void new_client(void)
     e->wire = &client_wire[run.nclients];
     wire_begin(e->wire);
     run.now_client = run.nclients++;
-    client_accept(stand.worker, &stand.snapshot.listeners[0], fd, &peer);
+    client_accept(stand.worker, stand.snapshot->listeners[0].at, fd, &peer);
 }
 
 static void accept_origins(void)
@@ -466,7 +466,7 @@ static void begin(const u8 *settings, struct slice said, struct slice answered)
     static const u64 memory[] = { 32 << 20,  2 << 20,  1 << 20,  256 << 10,
                                   128 << 10, 64 << 10, 40 << 10, 24 << 10 };
     static const u64 bodies[] = { UINT64_MAX, 1000, 10 };
-    struct limits_conf *l = &stand.snapshot.conf.limits;
+    struct limits_conf *l = &stand.snapshot->conf.limits;
     l->head = heads[settings[SETTING_HEAD] & 3];
     l->line = l->head / 2;
     l->fields = settings[SETTING_HEAD] & 4 ? 12 : 200;

@@ -1,8 +1,8 @@
 /*
- * The main of a folder's unit program: runs the files it is made of, one group of cmocka tests each.
- * Each file is tested in a process of its own: what one leaves behind (counters, threads, a crash)
- * is not there for the next. The build compiles this once for each folder, with UNIT_FILES as
- * FILE(test_a) FILE(test_b) …
+ * The main of a folder's unit program: runs the files it is made of, one group of cmocka tests
+ * each. Each file is tested in a process of its own: what one leaves behind (counters, threads, a
+ * crash) is not there for the next. The build compiles this once for each folder, with UNIT_FILES
+ * as FILE(test_a) FILE(test_b) …
  *
  *     build/release/units/core [FILE [PATTERN]]      one file of them, only the tests like PATTERN
  *     build/release/units/core --files               their names

@@ -50,8 +50,9 @@ static void the_defaults(void **state)
     assert_string_equal(c.dns.hosts, "/etc/hosts");
     assert_int_equal(c.dns.timeout, 2000);
     assert_int_equal(c.dns.search.n, 0);
-    assert_int_equal(c.nlisteners, 1);
-    assert_true(slice_is(c.listeners[0].mode, "forward"));
+    struct listener_conf *l;
+    assert_int_equal(listeners_read(&t.tree, &arena, &l), 1);
+    assert_true(slice_is(l[0].mode, "forward"));
     done();
 }
 

@@ -24,18 +24,21 @@ static void open_listener(void)
     at.port = rig.port;
     rig.port = port;
     rig_close(fd);
-    rig.listener.bound = at;
-    rig.listener.text = SLICE("127.0.0.1:PORT");
+    rig.at.addr = at;
+    rig.listener->text = SLICE("127.0.0.1:PORT");
     rig.engine.accepting.stop = listen_stop;
     rig.engine.accepting.resume = listen_resume;
     for (u32 i = 0; i < rig.engine.nworkers; i++)
         rig.workers[i]->loop.wheel.on_expire[TIMER_ACCEPT] = listen_resume;
-    if (!listen_open(&rig.engine, &t)) {
+    struct listen_opened opened[RIG_WORKERS] = { 0 };
+    if (!listen_open(&rig.engine, rig.snapshot, NULL, opened, &t)) {
         error[t.n] = 0;
         fail_msg("%s", error);
     }
-    for (u32 i = 0; i < rig.engine.nworkers; i++)
+    for (u32 i = 0; i < rig.engine.nworkers; i++) {
+        listen_prepare(rig.workers[i], &opened[i]);
         listen_start(rig.workers[i]);
+    }
 }
 
 static int clients[200];
@@ -87,9 +90,10 @@ static void a_port_that_is_held(void **state)
     struct sockaddr_storage ss;
     socklen_t n = sizeof ss;
     assert_int_equal(getsockname(fd, (struct sockaddr *)&ss, &n), 0);
-    addr_from_sockaddr(&rig.listener.bound, (struct sockaddr *)&ss);
-    rig.listener.text = SLICE("127.0.0.1:PORT");
-    assert_false(listen_open(&rig.engine, &t));
+    addr_from_sockaddr(&rig.at.addr, (struct sockaddr *)&ss);
+    rig.listener->text = SLICE("127.0.0.1:PORT");
+    struct listen_opened opened[RIG_WORKERS] = { 0 };
+    assert_false(listen_open(&rig.engine, rig.snapshot, NULL, opened, &t));
     error[t.n] = 0;
     assert_begins(error, "cannot listen on 127.0.0.1:PORT: Address already in use");
     snprintf(process, sizeof process, "(process %d)", (int)getpid());
@@ -141,7 +145,7 @@ static void out_of_descriptors(void **state)
 }
 
 /* What rests in the pool gives way to a client for whom there is no descriptor, but for the last.
- * */
+ */
 static void the_pool_gives_way_to_a_client(void **state)
 {
     (void)state;

@@ -8,12 +8,13 @@
 #include <unistd.h>
 
 #include "base/must.h"
+#include "compile.h"
 #include "config/load.h"
+#include "core/adopt.h"
 #include "core/local_reply.h"
 #include "core/log_writer.h"
 #include "core/memory_wait.h"
 #include "core/server.h"
-#include "core/self_addrs.h"
 #include "core/client_count.h"
 #include "core/shared_idle.h"
 #include "core/target.h"
@@ -21,7 +22,6 @@
 #include "http/hop.h"
 #include "io/dns.h"
 #include "schema_root.h"
-#include "snapshot.h"
 #include "tests/unit/help_clock.h"
 
 enum { MOST_TURNS = 5000, MOST_ENDS = 4096 };
@@ -153,22 +153,48 @@ static struct dns_shared *make_names(void)
     return s;
 }
 
+struct snapshot *rig_snapshot(void)
+{
+    struct snapshot *s = snapshot_new(RIG_WORKERS);
+    s->conf = plain_conf;
+    s->nlisteners = 1;
+    s->listeners = arena_zalloc(&s->arena, sizeof *s->listeners);
+    *s->listeners = (struct listener){
+        .name = SLICE("main"), .at = &rig.at, .text = SLICE("127.0.0.1:3128"), .role = &test_role
+    };
+    snapshot_index(s);
+    return s;
+}
+
+static void rig_set(struct snapshot *s, bool running)
+{
+    if (running)
+        adopt_publish(&rig.engine, s, NULL);
+    else
+        atomic_store(&rig.engine.newest, s);
+    rig.snapshot = s;
+    rig.listener = &s->listeners[0];
+}
+
+void rig_publish(struct snapshot *s)
+{
+    rig_set(s, true);
+    rig_turn();
+}
+
 static int set_up(u32 nworkers)
 {
     memset(&rig, 0, sizeof rig);
     nends = 0;
-    rig.conf = plain_conf;
-    rig.listener = (struct listener){ .name = SLICE("main"), .role = &test_role };
-    rig.engine = (struct engine){ .conf = &rig.conf,
-                                  .listeners = &rig.listener,
-                                  .nlisteners = 1,
-                                  .workers = rig.workers,
-                                  .nworkers = nworkers,
-                                  .pseudonym = "proxyd-test",
-                                  .max_clients = 1000,
-                                  .accepting = { accept_nothing, accept_nothing, resume_nothing } };
-    must(addr_parse_port(SLICE("127.0.0.1:3128"), &rig.listener.bound));
-    rig.engine.self_addrs = self_addrs_new();
+    rig.engine.workers = rig.workers;
+    rig.engine.nworkers = nworkers;
+    rig.engine.pseudonym = "proxyd-test";
+    rig.engine.max_clients = 1000;
+    rig.engine.accepting =
+        (struct accepting){ accept_nothing, accept_nothing, resume_nothing, NULL };
+    rig.engine.registry = registry_new();
+    must(addr_parse_port(SLICE("127.0.0.1:3128"), &rig.at.addr));
+    rig_set(rig_snapshot(), false);
     rig.engine.shared_idle = shared_idle_new();
     rig.engine.client_count = client_count_new();
     rig.engine.dns = make_names();
@@ -193,12 +219,10 @@ int rig_set_up_two(void **state)
     return set_up(2);
 }
 
-static struct tree tree;
-static struct snapshot snapshot;
-
 void rig_configure(const char *text)
 {
     struct diags d;
+    struct tree tree;
     diags_init(&d);
     bool good = config_load_text("test", slice_of(text), false, &tree, &d) &&
                 root_check(&tree, &d) && d.errors == 0;
@@ -206,10 +230,10 @@ void rig_configure(const char *text)
         diags_print(&d, stderr);
     assert_true(good);
     diags_free(&d);
-    snapshot_make(&snapshot, &tree);
-    rig.conf = snapshot.conf;
-    rig.conf.access.to = rig.conf.error.to = LOG_NONE;
-    rig.listener = snapshot.listeners[0];
+    struct snapshot *s = snapshot_compile(&tree, rig.engine.registry, RIG_WORKERS);
+    config_free(&tree);
+    s->conf.access.to = s->conf.error.to = LOG_NONE;
+    rig_publish(s);
 }
 
 static void drain(struct worker *w)
@@ -263,12 +287,9 @@ int rig_tear_down(void **state)
     dns_shared_free(rig.engine.dns);
     client_count_free(rig.engine.client_count);
     shared_idle_free(rig.engine.shared_idle);
-    self_addrs_free(rig.engine.self_addrs);
-    if (snapshot.listeners) {
-        snapshot_free(&snapshot);
-        config_free(&tree);
-        memset(&snapshot, 0, sizeof snapshot);
-    }
+    assert_int_equal(atomic_load(&rig.snapshot->holders), 1); /* nobody else's */
+    snapshot_retire(&rig.engine);
+    registry_free(rig.engine.registry);
     return 0;
 }
 
@@ -326,7 +347,7 @@ int rig_client(void)
     struct addr peer;
     must(addr_parse_port(SLICE("127.0.0.1:40000"), &peer));
     must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) == 0);
-    client_accept(rig.worker, &rig.listener, pair[1], &peer);
+    client_accept(rig.worker, rig.listener->at, pair[1], &peer);
     return keep_end(pair[0]);
 }
 
@@ -344,7 +365,7 @@ int rig_client_tcp(void)
     fd = sock_accept(door, &peer);
     assert_true(fd >= 0);
     rig_close(door);
-    client_accept(rig.worker, &rig.listener, fd, &peer);
+    client_accept(rig.worker, rig.listener->at, fd, &peer);
     return client;
 }
 
@@ -530,7 +551,7 @@ struct conn *memory_open(struct memory_end *m, const struct conn_user *user)
     m->conn = conn_new_memory(rig.worker, &stream_test, &m->stream, user, SLICE(""));
     assert_non_null(m->conn);
     conn_drop_in(m->conn);
-    m->conn->listen = &rig.listener;
+    m->conn->at = rig.listener->at;
     return m->conn;
 }
 

@@ -20,17 +20,19 @@
 #include "core/conn.h"
 #include "core/listener.h"
 #include "core/role.h"
+#include "core/snapshot.h"
 #include "core/xchg.h"
 
 enum { RIG_WORKERS = 2, RIG_LINE = 1 << 16 };
 
 extern struct rig {
-    struct conf conf;
     struct engine engine;
-    struct worker *worker; /* the first one */
+    struct snapshot *snapshot; /* what the workers use: the test role's, or rig_configure's */
+    struct worker *worker;     /* the first one */
     struct worker *workers[RIG_WORKERS];
-    struct listener listener;
-    u16 port; /* of rig_origin: where every name of the test role leads to */
+    struct listener *listener; /* the first one of the snapshot */
+    struct listen_addr at;     /* of the test role's */
+    u16 port;                  /* of rig_origin: where every name of the test role leads to */
     /* Asked by the test role about an address; NULL: all are allowed. */
     enum fault (*vet)(struct xchg *x, const struct addr *a);
 } rig;
@@ -45,6 +47,11 @@ int rig_tear_down(void **state);
 
 /* From here on a listener as a configuration describes it, with the role that it names. */
 void rig_configure(const char *text);
+
+/* Another snapshot for the test role, to be changed and then published. */
+struct snapshot *rig_snapshot(void);
+/* Every worker adopts it. */
+void rig_publish(struct snapshot *s);
 
 /* Turns the loops until nothing happens any more. */
 void rig_turn(void);

@@ -12,8 +12,8 @@ static char area[LOG_LINE + 1];
 static int log_set_up(void **state)
 {
     rig_set_up(state);
-    rig.conf.access.to = rig.conf.error.to = LOG_STDOUT;
-    rig.conf.error.level = LEVEL_WARNING;
+    rig.snapshot->conf.access.to = rig.snapshot->conf.error.to = LOG_STDOUT;
+    rig.snapshot->conf.error.level = LEVEL_WARNING;
     return 0;
 }
 
@@ -120,7 +120,7 @@ static void each_exchange_counts_for_itself(void **state)
 static void no_log_wanted(void **state)
 {
     (void)state;
-    rig.conf.access.to = LOG_NONE;
+    rig.snapshot->conf.access.to = LOG_NONE;
     int client = rig_client();
     rig_ask(client, "GET /abc HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_string_equal(logged(), "");
@@ -169,7 +169,7 @@ static void errors_by_level(void **state)
     text[sizeof text - 1] = 0;
     log_error(rig.worker, LEVEL_ERROR, "%s", text);
     assert_true(strlen(logged()) < 600);
-    rig.conf.error.to = LOG_NONE;
+    rig.snapshot->conf.error.to = LOG_NONE;
     log_error(rig.worker, LEVEL_ERROR, "nowhere");
     assert_string_equal(logged(), "");
 }

@@ -179,7 +179,7 @@ static void never_one_of_our_own_listeners(void **state)
     int origin = rig_origin();
     assert_true(addr_parse(SLICE("127.0.0.1"), &own));
     own.port = rig.port;
-    self_addrs_add(rig.engine.self_addrs, &own, false);
+    self_addrs_add(rig.snapshot->self_addrs, &own, false);
     asking("one.test");
     assert_has(rig_hears(client), "own_listener");
     assert_int_equal(rig_count(STAT_upstream_connects_total), 0);
@@ -226,7 +226,7 @@ static void no_attempt_outlives_the_time(void **state)
     (void)state;
     static const char *const silent[] = { "::1", "127.0.0.1", "127.0.0.2" };
     silence(silent, 3);
-    rig.conf.timeouts.connect = 100;
+    rig.snapshot->conf.timeouts.connect = 100;
     asking("several.test");
     rig_later(90);
     assert_string_equal(rig_hears(client), "");
@@ -245,7 +245,7 @@ static enum fault deny_unresolved(struct xchg *x, const struct addr *a)
 static void names_are_no_news_for_who_may_not_go_there(void **state)
 {
     (void)state;
-    rig.conf.timeouts.connect = 50;
+    rig.snapshot->conf.timeouts.connect = 50;
     rig.vet = deny_unresolved;
     asking("unknown.test");
     rig_later(60);
@@ -258,7 +258,7 @@ static void names_are_no_news_for_who_may_not_go_there(void **state)
 static void the_name_does_not_resolve_in_time(void **state)
 {
     (void)state;
-    rig.conf.timeouts.connect = 50;
+    rig.snapshot->conf.timeouts.connect = 50;
     asking("unknown.test"); /* the resolver is a port where nobody listens */
     rig_later(60);
     const char *said = rig_hears(client);

@@ -35,7 +35,7 @@ static void ask(struct fetch *a, const char *request)
     a->text = text_in(a->got, sizeof a->got - 1);
     a->got[0] = 0;
     a->ended = a->whole = false;
-    assert_true(internal_open(rig.worker, &rig.listener, slice_of(request), &a->requester));
+    assert_true(internal_open(rig.worker, rig.listener->at, slice_of(request), &a->requester));
     rig_turn();
     a->got[a->text.n] = 0;
 }
@@ -105,7 +105,7 @@ static void no_memory(void **state)
     struct fetch a = { .most = 0 };
     struct requester requester = { take, on_end, &a };
     rig_exhaust();
-    assert_false(internal_open(rig.worker, &rig.listener, SLICE(GET("/path")), &requester));
+    assert_false(internal_open(rig.worker, rig.listener->at, SLICE(GET("/path")), &requester));
     assert_false(a.ended);
     rig_relieve();
 }
@@ -119,7 +119,7 @@ static void memory_refused_at_each_step(void **state)
         a.requester = (struct requester){ take, on_end, &a };
         rig_set_up(state);
         memory_refuse(nth, false);
-        bool open = internal_open(rig.worker, &rig.listener, SLICE(GET("/path")), &a.requester);
+        bool open = internal_open(rig.worker, rig.listener->at, SLICE(GET("/path")), &a.requester);
         refused = memory_relent();
         rig_later(50); /* who stood in line for memory goes on */
         assert_true(a.ended == open);
@@ -141,7 +141,7 @@ static void draining(void **state)
     worker_drain(w, DRAIN_GRACEFUL);
     rig_turn();
     assert_false(a.ended || w->loop.stop);
-    assert_false(internal_open(w, &rig.listener, SLICE(GET("/path")), &a.requester));
+    assert_false(internal_open(w, rig.listener->at, SLICE(GET("/path")), &a.requester));
     worker_drain(w, DRAIN_NOW);
     rig_turn();
     assert_true(a.ended && !a.whole);

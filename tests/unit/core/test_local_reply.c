@@ -14,8 +14,8 @@ static struct xchg *exchange(const char *request)
     arena_init(&x->arena, 0);
     msg_init(&x->req, &x->arena);
     x->worker = rig.worker;
-    x->role = rig.listener.role;
-    x->listen = &rig.listener;
+    x->role = rig.listener->role;
+    x->listen = rig.listener;
     x->client.conn = memory_open(&end, &rig_begun);
     x->client.in.phase = BODY_DONE;
     x->client.keep = true;

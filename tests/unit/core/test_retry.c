@@ -148,7 +148,7 @@ static void the_client_is_not_blamed_for_the_dial(void **state)
     (void)state;
     struct addr a;
     int filler[3];
-    rig.conf.timeouts.body = 5000;
+    rig.snapshot->conf.timeouts.body = 5000;
     with_an_idle_connection();
     rig_close(origin);
     origin = rig_listen("127.0.0.1", rig.port, 0); /* and its queue is full */

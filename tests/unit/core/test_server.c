@@ -151,7 +151,7 @@ static void a_head_at_the_end_of_a_buffer(void **state)
                                          "\r\nA : b\r\n", "\r\nA\rb\r\n\r\n", "\r\n\n" };
     static char request[32768];
     const char *head = "GET /1 HTTP/1.1\r\nHost: a\r\nX: ";
-    rig.conf.limits.clients_per_address = 10000;
+    rig.snapshot->conf.limits.clients_per_address = 10000;
     for (size_t size = 4096; size <= 16384; size *= 4)
         for (size_t at = size - sizeof(struct buf) - 10; at <= size - sizeof(struct buf) + 2; at++)
             for (unsigned i = 0; i < countof(tails); i++) {
@@ -203,7 +203,7 @@ static void lingering(void **state)
 static void too_many_from_one_address(void **state)
 {
     (void)state;
-    rig.conf.limits.clients_per_address = 2;
+    rig.snapshot->conf.limits.clients_per_address = 2;
     int a = rig_client(), b = rig_client(), c = rig_client();
     const char *said = rig_hears(c);
     assert_begins(said, "HTTP/1.1 503 ");

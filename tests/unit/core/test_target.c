@@ -20,7 +20,7 @@ static struct xchg *asker(struct worker *w, const char *name, u16 port)
     struct xchg *x = calloc(1, sizeof *x);
     struct host h = host_of(name);
     x->worker = w;
-    x->role = rig.listener.role;
+    x->role = rig.listener->role;
     x->target = target_get(w, &h, port);
     return x;
 }

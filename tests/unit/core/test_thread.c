@@ -17,7 +17,7 @@ static int door[RIG_WORKERS]; /* the server's ends, one client per worker */
 static void start(struct worker *w)
 {
     struct addr peer = { .family = AF_INET };
-    client_accept(w, &rig.listener, door[w->id], &peer);
+    client_accept(w, rig.listener->at, door[w->id], &peer);
 }
 
 static _Atomic int stopped;
@@ -236,9 +236,9 @@ static void the_shared_list_is_swept(void **state)
 static void memory_is_divided(void **state)
 {
     (void)state;
-    assert_int_equal(rig.worker->memory, rig.conf.limits.memory / 2);
+    assert_int_equal(rig.worker->memory, rig.snapshot->conf.limits.memory / 2);
     assert_int_equal(rig.worker->bufs.budget, rig.worker->memory);
-    rig.conf.limits.memory = 1000;
+    rig.snapshot->conf.limits.memory = 1000;
     struct worker *w = worker_new(&rig.engine, 0);
     assert_true(w->memory >= 1 << 20);   /* less would serve nobody */
     atomic_store(&rig.engine.closed, 1); /* it ends as one of two */

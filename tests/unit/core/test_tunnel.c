@@ -139,7 +139,7 @@ static enum sock_result refuse_to_send(struct stream *s, const struct iovec *v, 
 }
 
 /* The system may refuse a write though the connection lives: its peer sees no orderly end either.
- * */
+ */
 static void a_write_that_fails(void **state)
 {
     (void)state;
@@ -191,7 +191,7 @@ static void a_reset_after_its_half_close(void **state)
 static void idle_too_long(void **state)
 {
     (void)state;
-    rig.conf.timeouts.tunnel_idle = 60000;
+    rig.snapshot->conf.timeouts.tunnel_idle = 60000;
     open_tunnel(CONNECT);
     for (int i = 0; i < 4; i++) {
         rig_later(50000);
@@ -208,8 +208,8 @@ static void idle_too_long(void **state)
 static void lived_too_long(void **state)
 {
     (void)state;
-    rig.conf.timeouts.tunnel_lifetime = 60000;
-    rig.conf.timeouts.tunnel_idle = UINT32_MAX;
+    rig.snapshot->conf.timeouts.tunnel_lifetime = 60000;
+    rig.snapshot->conf.timeouts.tunnel_idle = UINT32_MAX;
     open_tunnel(CONNECT);
     for (int i = 0; i < 6; i++) {
         rig_later(9900);
@@ -224,7 +224,7 @@ static void lived_too_long(void **state)
 static void without_limits_for_ever(void **state)
 {
     (void)state;
-    rig.conf.timeouts.tunnel_idle = UINT32_MAX;
+    rig.snapshot->conf.timeouts.tunnel_idle = UINT32_MAX;
     open_tunnel(CONNECT);
     rig_later(30ull * 24 * 3600 * 1000);
     assert_false(rig_ended(client));
@@ -302,8 +302,8 @@ static void trickle_through_the_pipe(unsigned seconds)
 static void lived_too_long_in_a_pipe(void **state)
 {
     (void)state;
-    rig.conf.timeouts.tunnel_lifetime = 60000;
-    rig.conf.timeouts.tunnel_idle = UINT32_MAX;
+    rig.snapshot->conf.timeouts.tunnel_lifetime = 60000;
+    rig.snapshot->conf.timeouts.tunnel_idle = UINT32_MAX;
     open_tunnel(CONNECT);
     flow(upstream, client, 12 << 20);
     trickle_through_the_pipe(58);
@@ -318,7 +318,7 @@ static void lived_too_long_in_a_pipe(void **state)
 static void idle_too_long_in_a_pipe(void **state)
 {
     (void)state;
-    rig.conf.timeouts.tunnel_idle = 60000;
+    rig.snapshot->conf.timeouts.tunnel_idle = 60000;
     open_tunnel(CONNECT);
     flow(upstream, client, 12 << 20);
     trickle_through_the_pipe(70);
@@ -371,7 +371,7 @@ static void a_pipe_that_is_not_empty_stays(void **state)
 static void lived_too_long_with_a_full_pipe(void **state)
 {
     (void)state;
-    rig.conf.timeouts.tunnel_lifetime = 60000;
+    rig.snapshot->conf.timeouts.tunnel_lifetime = 60000;
     open_tunnel(CONNECT);
     flow(upstream, client, 12 << 20);
     stuff();
@@ -401,7 +401,7 @@ static void resets_pass_through_the_pipe(void **state)
 static void what_went_through_the_pipe_is_counted(void **state)
 {
     (void)state;
-    rig.conf.access.to = LOG_STDOUT;
+    rig.snapshot->conf.access.to = LOG_STDOUT;
     open_tunnel(CONNECT);
     flow(upstream, client, 12 << 20);
     flow(client, upstream, 10 << 20);
@@ -437,7 +437,7 @@ static void what_it_leaves_in_the_log(void **state)
     static char area[LOG_LINE];
     struct log_clock clock = { 0 };
     struct text t = text_in(area, sizeof area - 1);
-    rig.conf.access.to = LOG_STDOUT;
+    rig.snapshot->conf.access.to = LOG_STDOUT;
     open_tunnel(CONNECT);
     rig_say(client, "12345");
     rig_say(upstream, "123");

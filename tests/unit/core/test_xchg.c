@@ -532,7 +532,7 @@ static void no_answer_to_a_body(void **state)
 static void the_body_limit(void **state)
 {
     (void)state;
-    rig.conf.limits.body = 5;
+    rig.snapshot->conf.limits.body = 5;
     begin(ASK("POST", "/", "Content-Length: 6\r\n"));
     assert_has(rig_hears(client), "body_too_large");
     origin = 0;
@@ -568,7 +568,7 @@ static void lengths_beyond_32_bits(void **state)
     rig_turn();
     assert_true(rig_ended(client) || rig_reset(client));
     assert_int_equal(rig_faults(FAULT_response_truncated), 1);
-    rig.conf.limits.body = 5;
+    rig.snapshot->conf.limits.body = 5;
     origin = 0;
     begin(ASK("POST", "/", "Content-Length: 4294967297\r\n"));
     assert_has(rig_hears(client), "body_too_large");
@@ -601,7 +601,7 @@ static void an_answer_at_the_end_of_a_buffer(void **state)
         { "\r\nContent-Length : 2\r\n\r\nok", "HTTP/1.1 502 " },
         { "\r\nContent-Length: 2\r\n\nok", "HTTP/1.1 502 " },
     };
-    rig.conf.limits.clients_per_address = 10000;
+    rig.snapshot->conf.limits.clients_per_address = 10000;
     for (unsigned i = 0; i < countof(rows); i++)
         for (size_t at = 16384 - sizeof(struct buf) - 30; at <= 16384 - sizeof(struct buf); at++) {
             ask(ASK("GET", "/", ""));
@@ -637,7 +637,7 @@ static void chunks_at_the_end_of_a_buffer(void **state)
     };
     enum { CHUNK = 0x3f00, BACK = 60 };
     const char *head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX: ";
-    rig.conf.limits.clients_per_address = 10000;
+    rig.snapshot->conf.limits.clients_per_address = 10000;
     for (unsigned i = 0; i < countof(rows); i++)
         for (unsigned back = 0; back <= BACK; back++) {
             size_t end = 16384 - sizeof(struct buf) - back;

@@ -10,7 +10,7 @@ static const char *asked_from(const char *address)
     struct addr peer;
     assert_true(addr_parse(slice_of(address), &peer));
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
-    client_accept(rig.worker, &rig.listener, pair[1], &peer);
+    client_accept(rig.worker, rig.listener->at, pair[1], &peer);
     const char *said = rig_ask(pair[0], "GET /proxy.pac HTTP/1.1\r\nHost: x\r\n\r\n");
     close(pair[0]);
     rig_turn();

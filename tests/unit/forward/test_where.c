@@ -92,7 +92,7 @@ static void a_name_that_leads_nowhere(void **state)
     (void)state;
     rig_configure(LISTENER("127.0.0.1:3128",
                            "default deny; rules { allow in { to 10.0.0.0/8; reach private; } }"));
-    rig.conf.timeouts.connect = 50;
+    rig.snapshot->conf.timeouts.connect = 50;
     int client = rig_client();
     rig_say(client, "GET http://unknown.test/ HTTP/1.1\r\nHost: x\r\n\r\n");
     rig_later(60);

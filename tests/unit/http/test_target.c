@@ -1,5 +1,5 @@
-/* What is seen of a target: never a password, whether the target is any good or not, and in what can
- * be parsed only URI characters. */
+/* What is seen of a target: never a password, whether the target is any good or not, and in what
+ * can be parsed only URI characters. */
 #include "http/scan.h"
 #include "http/uri.h"
 
@@ -111,7 +111,8 @@ static void a_fragment_is_cut_off(void **state)
     assert_true(slice_is(out, "a:443#\xff"));
 }
 
-/* The search for the end of the target, sixteen bytes at a time, knows the same bytes as the table. */
+/* The search for the end of the target, sixteen bytes at a time, knows the same bytes as the table.
+ */
 static void every_byte_at_every_place(void **state)
 {
     (void)state;

@@ -89,7 +89,8 @@ static void aliases(void **state)
 }
 
 /* An answer for name 0 of a chain of aliases: record i < last leads from name i to name i + 1 (the
- * last one to `end`), record `last` is the address of name `last`. order: which record comes when. */
+ * last one to `end`), record `last` is the address of name `last`. order: which record comes when.
+ */
 static void answer_chain(unsigned last, unsigned end, const u8 *order, unsigned n)
 {
     u8 *p = packet;

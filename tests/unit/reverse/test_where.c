@@ -69,7 +69,7 @@ static void servers_of_every_kind(void **state)
     struct xchg *x = calloc(1, sizeof *x);
     rig_configure(CONF("server [::1]:81; server 127.0.0.9:80; server www.internal.example:82;"));
     x->worker = rig.worker;
-    x->listen = &rig.listener;
+    x->listen = rig.listener;
     static const struct {
         const char *host;
         u16 port;
