@@ -61,6 +61,14 @@ static void faults(struct text *out)
         labelled(out, "proxyd_faults_total", "cause", fault_info(f)->token, fault_sum(f));
 }
 
+static void repairs(struct text *out)
+{
+    const char *name = "proxyd_response_repairs_total";
+    family(out, name, "counter", "Answers of origins that were repaired, by kind");
+    for (enum repair r = 0; r < REPAIR_COUNT; r++)
+        labelled(out, name, "kind", repair_info(r)->token, repair_sum(r));
+}
+
 /* The first line of a /proc file that begins with `prefix`, without it; false: there is none. */
 static bool proc_line(const char *path, const char *prefix, char *line, int size)
 {
@@ -137,5 +145,6 @@ void metrics_write(struct text *out, bool ready)
     plain(out, "proxyd_ready", "gauge", "1 while new work is taken, as /readyz says", ready);
     counters(out);
     faults(out);
+    repairs(out);
     process(out);
 }

@@ -45,3 +45,12 @@ u64 fault_sum(enum fault f)
         sum += atomic_load_explicit(&blocks[i]->fault[f], memory_order_relaxed);
     return sum;
 }
+
+u64 repair_sum(enum repair r)
+{
+    u64 sum = 0;
+    unsigned n = atomic_load(&nblocks);
+    for (unsigned i = 0; i < n; i++)
+        sum += atomic_load_explicit(&blocks[i]->repair[r], memory_order_relaxed);
+    return sum;
+}

@@ -1,6 +1,7 @@
 /*
- * Counters from stat.tbl and one per fault. Each thread that counts owns a block on cache lines of
- * its own and increments it without lock; readers sum over the blocks with relaxed loads.
+ * Counters from stat.tbl, one per fault and one per repair. Each thread that counts owns a block
+ * on cache lines of its own and increments it without lock; readers sum over the blocks with
+ * relaxed loads.
  */
 #ifndef BASE_STAT_H
 #define BASE_STAT_H
@@ -8,6 +9,7 @@
 #include <stdatomic.h>
 
 #include "base/fault.h"
+#include "base/repair.h"
 
 enum stat_id {
 #define STAT(name, type, help) STAT_##name,
@@ -34,6 +36,7 @@ struct stat_info {
 struct stats {
     _Alignas(CACHE_LINE) _Atomic u64 value[STAT_COUNT];
     _Atomic u64 fault[FAULT_COUNT];
+    _Atomic u64 repair[REPAIR_COUNT];
 };
 
 const struct stat_info *stat_info(enum stat_id s);
@@ -45,6 +48,7 @@ void stats_register(struct stats *s);
  * 0. */
 u64 stat_sum(enum stat_id s);
 u64 fault_sum(enum fault f);
+u64 repair_sum(enum repair r);
 
 /* Owner thread only: a plain add, no locked instruction. */
 static inline void stat_add(struct stats *s, enum stat_id which, u64 n)
@@ -61,6 +65,12 @@ static inline void stat_fault(struct stats *s, enum fault f)
 {
     atomic_store_explicit(&s->fault[f],
                           atomic_load_explicit(&s->fault[f], memory_order_relaxed) + 1,
+                          memory_order_relaxed);
+}
+static inline void stat_repair(struct stats *s, enum repair r)
+{
+    atomic_store_explicit(&s->repair[r],
+                          atomic_load_explicit(&s->repair[r], memory_order_relaxed) + 1,
                           memory_order_relaxed);
 }
 

@@ -15,6 +15,21 @@ static const char before_causes[] =
     "| cause | status | whose doing | meaning |\n"
     "|---|---|---|---|\n";
 
+static const char before_repairs[] =
+    "\n"
+    "## Repairs\n"
+    "\n"
+    "Requests are read strictly. An origin's answer that breaks a rule of HTTP is repaired where "
+    "one\n"
+    "reading of it is left; then its connection is not used again, the counter\n"
+    "`proxyd_response_repairs_total{kind=\"…\"}` counts it, and a line of the error log tells it "
+    "at "
+    "the\n"
+    "level `debug`. What could be read in two ways is answered with 502.\n"
+    "\n"
+    "| kind | what the origin sent, and what becomes of it |\n"
+    "|---|---|\n";
+
 static const char before_metrics[] =
     "\n"
     "## Metrics\n"
@@ -38,6 +53,14 @@ static void put_causes(FILE *to)
         if (i->status)
             fprintf(to, "%u ", i->status);
         fprintf(to, "| %s | %s |\n", whose[i->whose], i->text);
+    }
+}
+
+static void put_repairs(FILE *to)
+{
+    for (unsigned r = 0; r < REPAIR_COUNT; r++) {
+        const struct repair_info *i = repair_info((enum repair)r);
+        fprintf(to, "| `%s` | %s |\n", i->token, i->text);
     }
 }
 
@@ -74,6 +97,8 @@ void reference_tables(FILE *to)
 {
     fputs(before_causes, to);
     put_causes(to);
+    fputs(before_repairs, to);
+    put_repairs(to);
     fputs(before_metrics, to);
     put_metrics(to);
 }

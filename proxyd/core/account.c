@@ -75,6 +75,23 @@ static void fill(const struct xchg *x, struct access_record *r, const struct sli
     }
 }
 
+/* Each kind once for an exchange, and a line that names them. */
+static void count_repairs(const struct xchg *x)
+{
+    struct worker *w = x->worker;
+    char list[512], id[REQUEST_ID_TEXT];
+    struct text t = text_in(list, sizeof list);
+    for (unsigned r = 0; r < REPAIR_COUNT; r++) {
+        if (!(x->upstream.repairs & repair_bit((enum repair)r)))
+            continue;
+        stat_repair(w->stats, (enum repair)r);
+        text_lit(&t, " ");
+        text_cstr(&t, repair_info((enum repair)r)->token);
+    }
+    account_id_text(id, w, x->id);
+    log_error(w, LEVEL_DEBUG, "answer repaired:%.*s id=%.*s", (int)t.n, t.p, REQUEST_ID_TEXT, id);
+}
+
 static void count(struct xchg *x)
 {
     static const enum stat_id by_class[] = { STAT_responses_2xx, STAT_responses_3xx,
@@ -86,6 +103,8 @@ static void count(struct xchg *x)
         stat_add(s, by_class[x->status / 100 - 2], 1);
     if (x->fault)
         stat_fault(s, x->fault);
+    if (unlikely(x->upstream.repairs))
+        count_repairs(x);
 }
 
 void account_exchange(struct xchg *x)

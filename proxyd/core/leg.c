@@ -34,7 +34,9 @@ static enum body_result read_trailers(struct leg *l, const struct body_rules *ru
     }
     if (live.n < 2 && live.p[0] == '\r')
         return BODY_MORE;
-    u32 n = head_scan(&l->in.scan, live.p, (u32)live.n, rules->limits, fault);
+    u32 n = rules->response
+                ? head_scan_answer(&l->in.scan, live.p, (u32)live.n, rules->limits, false, fault)
+                : head_scan(&l->in.scan, live.p, (u32)live.n, rules->limits, fault);
     if (*fault != FAULT_NONE) {
         *fault = FAULT_bad_trailer;
         return BODY_FAULT;
@@ -45,8 +47,18 @@ static enum body_result read_trailers(struct leg *l, const struct body_rules *ru
     if (*fault != FAULT_NONE)
         return BODY_FAULT;
     c->in->from += n;
+    l->repairs |= rules->trailers->repairs;
     l->in.phase = BODY_DONE;
     return BODY_END;
+}
+
+static enum body_result chunks_over(struct leg *l, const struct body_rules *rules,
+                                    enum fault *fault)
+{
+    if (unlikely(l->in.chunk.blanks))
+        l->repairs |= repair_bit(REPAIR_chunk_blanks);
+    l->in.phase = BODY_TRAILERS;
+    return read_trailers(l, rules, fault);
 }
 
 static enum body_result next_chunk(struct leg *l, const struct body_rules *rules, struct slice *run,
@@ -59,11 +71,12 @@ static enum body_result next_chunk(struct leg *l, const struct body_rules *rules
         return BODY_MORE;
     struct slice live = buf_live(c->in);
     size_t used = 0;
+    l->in.chunk.answer = rules->response;
     enum chunk_result r = chunk_decode(&l->in.chunk, live.p, live.n, &used, run);
     c->in->from += (u32)used;
     switch (r) {
     case CHUNK_DATA: return BODY_RUN;
-    case CHUNK_LAST: l->in.phase = BODY_TRAILERS; return read_trailers(l, rules, fault);
+    case CHUNK_LAST: return chunks_over(l, rules, fault);
     case CHUNK_BAD: *fault = FAULT_bad_chunk; return BODY_FAULT;
     case CHUNK_MORE: break;
     }

@@ -42,6 +42,7 @@ struct leg {
     struct body_out out;
     bool keep;   /* the connection may serve another exchange afterwards */
     bool reused; /* it has served one before */
+    u16 repairs; /* of the answers read here, repair_bit: then it serves no other */
 };
 
 enum body_result {

@@ -69,7 +69,7 @@ static enum head_result read_head(struct xchg *x)
     struct head_limits limits = h1_head_limits(x->client.conn);
     const char *p = in->data + in->from;
     enum fault f = FAULT_NONE;
-    u32 len = head_scan(&x->scan, p, buf_len(in), &limits, &f);
+    u32 len = head_scan_answer(&x->scan, p, buf_len(in), &limits, true, &f);
     if (f != FAULT_NONE) {
         x->fault = head_fault_response(f);
         return HEAD_FAULT;
@@ -80,6 +80,7 @@ static enum head_result read_head(struct xchg *x)
         x->fault = response_parse(&x->resp, p, len, &limits, x->req.method);
     if (x->fault != FAULT_NONE)
         return HEAD_FAULT;
+    x->upstream.repairs |= x->resp.repairs;
     return x->resp.status < 200 ? interim(x, len) : HEAD_FINAL;
 }
 

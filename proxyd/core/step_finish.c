@@ -15,9 +15,9 @@ static bool upstream_reusable(const struct xchg *x)
     const struct conn *c = x->upstream.conn;
     bool quiet =
         (c->in == NULL || buf_len(c->in) == 0) && !c->eof && !c->read_failed && !c->write_failed;
-    return quiet && x->fault == FAULT_NONE && x->upstream.keep && x->answered && !x->is_local &&
-           x->request_done && !x->request_cut && !(c->stream.io.ready & (IO_HUP | IO_ERROR)) &&
-           !(c->stream.io.ready & IO_IN);
+    return quiet && x->fault == FAULT_NONE && x->upstream.keep && !x->upstream.repairs &&
+           x->answered && !x->is_local && x->request_done && !x->request_cut &&
+           !(c->stream.io.ready & (IO_HUP | IO_ERROR)) && !(c->stream.io.ready & IO_IN);
 }
 
 static void release_upstream(struct xchg *x)

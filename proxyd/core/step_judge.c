@@ -43,7 +43,7 @@ static enum step_result write_head(struct xchg *x)
         return xchg_fail(x, FAULT_out_of_memory);
     if (!conn_room(x->client.conn, h1_head_room(&x->resp), &t))
         return STEP_PARK;
-    u32 head_len = x->resp.text_len;
+    u32 head_len = x->resp.wire_len;
     enum body_kind kind = h1_write_head(&t, &x->resp, x->req.minor, !x->client.keep);
     must(!t.full);
     if (kind == BODY_UNTIL_CLOSE)

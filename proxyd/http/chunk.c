@@ -81,6 +81,12 @@ static enum state extension_step(enum state state, char ch)
     }
 }
 
+/* Blanks behind the size, an extension's name or its value, where CR is out of place. */
+static bool ends_in_blanks(enum state s)
+{
+    return s == SIZE_BLANK || s == NAME_BLANK || s == VALUE_BLANK;
+}
+
 /* Data pay for extensions, so that only a body that is mostly extensions ends: an origin that
  * signs each chunk is no attack. */
 static enum state line_end(struct chunk_in *c, char ch)
@@ -102,6 +108,10 @@ static enum state line_step(struct chunk_in *c, char ch)
         return add_digit(c, digit);
     if (c->state == SIZE_FIRST)
         return BAD;
+    if (ch == '\r' && c->answer && ends_in_blanks((enum state)c->state)) {
+        c->blanks = 1;
+        return LINE_LF;
+    }
     enum state next = c->state == SIZE ? after_item(ch, SIZE_BLANK, false)
                                        : extension_step((enum state)c->state, ch);
     if (next != LINE_LF && ++c->extension > CHUNK_EXTENSION_MAX)

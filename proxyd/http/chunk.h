@@ -17,7 +17,9 @@ struct chunk_in {
     u64 left;      /* data bytes of this chunk not yet taken; while a line is read: its size */
     u32 extension; /* bytes of extensions, less those of data: never below 0 */
     u16 line;      /* bytes of this line so far */
-    u8 digits;
+    u8 digits : 5; /* at most 17 */
+    u8 answer : 1; /* set by the caller before the first byte: repair chunk_blanks */
+    u8 blanks : 1; /* that was done */
     u8 state;
 };
 
@@ -33,7 +35,8 @@ enum chunk_result {
  * at p + *used + k (calling again with less taken yields the rest again). On CHUNK_LAST what
  * follows is for head_scan and trailer_parse; an immediate CRLF is the empty section.
  * Strict: 1 to 16 hex digits, the size below 2^63, extensions by grammar only and bounded (they
- * are dropped), no blank before CRLF, lines end in CRLF only. */
+ * are dropped), lines end in CRLF only. Blanks before it are let pass in an answer alone. RFC 9112
+ * section 2.2 lets LF alone end lines of a head, but not of chunks, so here it never does. */
 enum chunk_result chunk_decode(struct chunk_in *c, const char *p, size_t n, size_t *used,
                                struct slice *run);
 /* k is at most c->left. */

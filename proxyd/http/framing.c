@@ -1,7 +1,8 @@
 /*
  * How long is the body, and does the connection live on. Requests are smuggled where two parties
  * answer this differently, so whatever leaves room for two answers is a fault: two lengths of any
- * sort, a coding that is not exactly "chunked", a number that is not only digits.
+ * sort, a coding that is not exactly "chunked", a number that is not only digits. Of an answer the
+ * reading that RFC 9112 section 6.3 leaves is taken where it leaves one, and noted as a repair.
  */
 #include "http/framing.h"
 
@@ -16,16 +17,21 @@ static bool is_twice(const u64 twice[2], enum token t)
     return twice[t >> 6] >> (t & 63) & 1;
 }
 
-/* Digits only, one field, below 2^63. Leading zeros are cut off the field itself, so that whoever
- * reads it next sees one spelling. */
+/* Whoever reads a length next sees one spelling of it. */
+static void cut_leading_zeros(const struct msg *m, struct field *f)
+{
+    while (f->vlen > 1 && *msg_at(m, f->voff) == '0')
+        f->voff++, f->vlen--;
+}
+
+/* Digits only, one field, below 2^63. */
 static enum fault content_length(struct msg *m, const u64 twice[2])
 {
     struct field *f = &m->fields[msg_find(m, TOKEN_CONTENT_LENGTH) - m->fields];
     if (is_twice(twice, TOKEN_CONTENT_LENGTH) || f->vlen > LENGTH_DIGITS ||
         !slice_u64(msg_value(m, f), &m->body_len) || m->body_len > INT64_MAX)
         return FAULT_bad_content_length;
-    while (f->vlen > 1 && *msg_at(m, f->voff) == '0')
-        f->voff++, f->vlen--;
+    cut_leading_zeros(m, f);
     m->body = BODY_LENGTH;
     return FAULT_NONE;
 }
@@ -178,17 +184,109 @@ enum fault request_framing(struct msg *m, const u64 twice[2])
     return FAULT_NONE;
 }
 
-/* 1xx and 204 cannot have a body; a zero length is common and says the same, more is a trap. */
-static enum fault no_content(struct msg *m)
+static void repaired(struct msg *m, enum repair r)
 {
-    if (m->body == BODY_CHUNKED || m->body_len)
+    m->repairs |= repair_bit(r);
+}
+
+/* Rule 5: the same valid number in all of the fields and their lists. The first field comes to hold
+ * it alone. */
+static enum fault equal_lengths(struct msg *m)
+{
+    struct field *first = &m->fields[msg_find(m, TOKEN_CONTENT_LENGTH) - m->fields];
+    struct slice one = { NULL, 0 }, rest, item;
+    for (struct field *f = first, *end = m->fields + m->nfields; f < end; f++) {
+        if (f->id != TOKEN_CONTENT_LENGTH)
+            continue;
+        for (rest = msg_value(m, f); list_next(&rest, &item);) {
+            u64 n;
+            if (item.n > LENGTH_DIGITS || !slice_u64(item, &n) || n > INT64_MAX ||
+                (one.p && n != m->body_len))
+                return FAULT_bad_content_length;
+            m->body_len = n;
+            one = one.p ? one : item;
+        }
+        if (f != first)
+            f->id = FIELD_DELETED;
+    }
+    if (one.p == NULL)
         return FAULT_bad_content_length;
-    msg_remove(m, TOKEN_CONTENT_LENGTH);
-    m->body = BODY_NONE;
+    first->voff = (u32)(one.p - m->text);
+    first->vlen = (u32)one.n;
+    cut_leading_zeros(m, first);
+    m->body = BODY_LENGTH;
+    repaired(m, REPAIR_equal_lengths);
     return FAULT_NONE;
 }
 
-/* RFC 9112 section 6.3, the eight cases in order. */
+static enum fault answer_length(struct msg *m, const u64 twice[2])
+{
+    enum fault f = content_length(m, twice);
+    return unlikely(f) ? equal_lengths(m) : f;
+}
+
+/* Rules 3 and 4. "identity" of RFC 2616 names no coding and RFC 9112 knows none of that name; by
+ * both the body ends with the connection when no length is there. */
+static enum fault answer_coding(struct msg *m, const u64 twice[2])
+{
+    struct slice value = msg_get(m, TOKEN_TRANSFER_ENCODING);
+    bool single = !is_twice(twice, TOKEN_TRANSFER_ENCODING);
+    bool both = msg_has(m, TOKEN_CONTENT_LENGTH);
+    if (likely(m->minor && single && slice_eq_nocase(value, SLICE("chunked")))) {
+        m->body = BODY_CHUNKED;
+        if (both) {
+            msg_remove(m, TOKEN_CONTENT_LENGTH);
+            repaired(m, REPAIR_both_lengths);
+        }
+        return FAULT_NONE;
+    }
+    if (single && !both && slice_eq_nocase(value, SLICE("identity"))) {
+        msg_remove(m, TOKEN_TRANSFER_ENCODING);
+        repaired(m, REPAIR_identity_coding);
+        return FAULT_NONE;
+    }
+    return both || !m->minor || !single ? FAULT_bad_transfer_encoding : coding_fault(value);
+}
+
+/* Rule 1: an answer without a body, whatever its fields say. To HEAD and with 304 they may say what
+ * a GET would have got; with 1xx and 204 they may not stand at all, but a zero length is common and
+ * means no harm. */
+static void no_body(struct msg *m, const u64 twice[2])
+{
+    bool described = m->status == 304 || (m->status >= 200 && m->status != 204);
+    bool good = true;
+    u16 before = m->repairs;
+    if (msg_has(m, TOKEN_TRANSFER_ENCODING)) {
+        bool both = msg_has(m, TOKEN_CONTENT_LENGTH);
+        good = described && !both && !answer_coding(m, twice) && m->body == BODY_CHUNKED;
+    } else if (msg_has(m, TOKEN_CONTENT_LENGTH)) {
+        good = !answer_length(m, twice) && (described || m->body_len == 0);
+    }
+    if (!good) {
+        msg_remove(m, TOKEN_TRANSFER_ENCODING);
+        m->repairs = before | repair_bit(REPAIR_bodiless_framing);
+        m->body_len = 0;
+    }
+    if (!good || !described)
+        msg_remove(m, TOKEN_CONTENT_LENGTH);
+    m->body = BODY_NONE;
+}
+
+static enum fault answer_lengths(struct msg *m, const u64 twice[2])
+{
+    enum fault f = FAULT_NONE;
+    if (msg_has(m, TOKEN_TRANSFER_ENCODING))
+        f = answer_coding(m, twice);
+    else if (msg_has(m, TOKEN_CONTENT_LENGTH))
+        f = answer_length(m, twice);
+    if (!f && m->body == BODY_NONE) {
+        m->body = BODY_UNTIL_CLOSE;
+        m->keep_alive = false;
+    }
+    return f;
+}
+
+/* RFC 9112 section 6.3, the eight rules in order. */
 enum fault response_framing(struct msg *m, const u64 twice[2])
 {
     bool tunnel = m->method == METHOD_CONNECT && m->status / 100 == 2;
@@ -197,17 +295,10 @@ enum fault response_framing(struct msg *m, const u64 twice[2])
         msg_remove(m, TOKEN_TRANSFER_ENCODING);
     }
     enum fault f = connection(m, twice);
-    if (!f)
-        f = body_lengths(m, twice);
     if (f || tunnel)
         return f;
-    if (m->status < 200 || m->status == 204)
-        return no_content(m);
-    if (m->method == METHOD_HEAD || m->status == 304) {
-        m->body = BODY_NONE;
-    } else if (m->body == BODY_NONE) {
-        m->body = BODY_UNTIL_CLOSE;
-        m->keep_alive = false;
-    }
+    if (m->method != METHOD_HEAD && m->status >= 200 && m->status != 204 && m->status != 304)
+        return answer_lengths(m, twice);
+    no_body(m, twice);
     return FAULT_NONE;
 }

@@ -3,8 +3,9 @@
  * head_scan.c, head_parse.c. The way back is h1_write.h.
  *
  * The parser is the strict party of any pair: what two implementations could read in two ways is
- * refused, never repaired. head_scan and the parsers each check every byte, so neither relies on
- * the other having run.
+ * refused. A request is never repaired. An answer is, where one reading is left (base/repair.tbl):
+ * head_repair.c writes its head anew, and that is parsed as strictly as any other. head_scan and
+ * the parsers each check every byte, so neither relies on the other having run.
  */
 #ifndef HTTP_HEAD_H
 #define HTTP_HEAD_H
@@ -43,6 +44,11 @@ u32 head_skip_empty(const char *p, u32 n);
 u32 head_scan(struct head_scan *s, const char *p, u32 n, const struct head_limits *limits,
               enum fault *fault);
 
+/* head_scan for an answer's head (status_line) or its trailer section: one that response_parse or
+ * trailer_parse can repair is found to its end as well. */
+u32 head_scan_answer(struct head_scan *s, const char *p, u32 n, const struct head_limits *limits,
+                     bool status_line, enum fault *fault);
+
 /* What a fault of head_scan is called when the origin is the sender. */
 enum fault head_fault_response(enum fault f);
 
@@ -58,14 +64,16 @@ enum fault request_parse(struct msg *m, const char *head, u32 len,
                          const struct head_limits *limits);
 
 /* The same for an answer to a request with that method. FAULT_response_malformed,
- * _bad_framing or _head_too_large. 1xx and 204 have no body, and a Content-Length: 0 there is
- * taken out; HEAD and 304 have none but keep the field; a 2xx to CONNECT has none and loses any
- * framing fields. keep_alive is false for BODY_UNTIL_CLOSE. A 101 is for the caller to judge. */
+ * _bad_framing or _head_too_large. 1xx and 204 have no body, and a length there is taken out; HEAD
+ * and 304 have none but keep a length; a 2xx to CONNECT has none and loses any framing fields.
+ * keep_alive is false for BODY_UNTIL_CLOSE and for what was repaired: m->repairs tells. Without an
+ * arena in m no head is written anew. A 101 is for the caller to judge. */
 enum fault response_parse(struct msg *m, const char *head, u32 len,
                           const struct head_limits *limits, enum method request_method);
 
 /* A trailer section with its empty line, into a fresh m of its own. Fields that frame, route,
- * authenticate or steer are a fault: bad_trailer, for an answer response_bad_chunk. */
+ * authenticate or steer are a fault, bad_trailer; in an answer they are dropped (m->repairs), and
+ * other faults are called response_bad_chunk. */
 enum fault trailer_parse(struct msg *m, const char *section, u32 len,
                          const struct head_limits *limits, bool response);
 

@@ -5,6 +5,7 @@
  * character, which must be the CR of a CRLF, so both checks are the search itself.
  */
 #include "http/framing.h"
+#include "http/head_repair.h"
 
 #include "base/str.h"
 #include "http/scan.h"
@@ -37,9 +38,9 @@ struct walk {
     u64 bits;
 };
 
-static struct walk walk_begin(const char *first, const char *end)
+static struct walk walk_begin(const char *first, const char *at, const char *end)
 {
-    return (struct walk){ first, end, first, scan_controls(first, first, end) };
+    return (struct walk){ first, end, at, scan_controls(first, at, end) };
 }
 
 /* The first control character from p on, or the end of the head. p never goes back, so it is at
@@ -61,6 +62,20 @@ static inline const char *walk_to(struct walk *w, const char *p)
 static enum fault line_fault(const char *p)
 {
     return *p == '\r' || *p == '\n' ? FAULT_bad_line_end : FAULT_bad_field_value;
+}
+
+/* The end of a line with the control p in it, when it is an answer's and controls may stay; or
+ * NULL. */
+__attribute__((cold, noinline)) static const char *end_behind_control(const struct msg *m,
+                                                                      const char *p,
+                                                                      const char *end)
+{
+    if (!(m->repairs & repair_bit(REPAIR_control_byte)))
+        return NULL;
+    for (; p < end && *p != '\r'; p++)
+        if (*p == '\n' || *p == '\0')
+            return NULL;
+    return p < end && is_crlf(p) ? p : NULL;
 }
 
 /* Everything up to the colon: a token, no blank before the colon. */
@@ -119,8 +134,12 @@ static enum fault parse_fields(struct msg *m, struct walk w, const char *p,
     enum fault fault = FAULT_NONE;
     for (;; p = stop + 2, f++) {
         stop = walk_to(&w, p);
-        if (unlikely(!is_crlf(stop)))
-            return line_fault(stop);
+        if (unlikely(!is_crlf(stop))) {
+            const char *cr = end_behind_control(m, stop, w.end);
+            if (cr == NULL)
+                return line_fault(stop);
+            w = walk_begin(base, stop = cr, w.end);
+        }
         if (stop == p)
             break;
         if (unlikely(stop - p > longest))
@@ -170,7 +189,7 @@ static enum fault first_line(struct msg *m, const char *head, u32 len,
         return FAULT_head_too_large;
     if (!ends_empty(head, head + len))
         return FAULT_bad_line_end;
-    *w = walk_begin(head, head + len);
+    *w = walk_begin(head, head, head + len);
     const char *stop = walk_to(w, head);
     if (!is_crlf(stop))
         return line_fault(stop) == FAULT_bad_line_end ? FAULT_bad_line_end : FAULT_bad_request_line;
@@ -269,20 +288,67 @@ static enum fault parse_status_line(struct msg *m, struct slice line)
     return FAULT_NONE;
 }
 
-enum fault response_parse(struct msg *m, const char *head, u32 len,
-                          const struct head_limits *limits, enum method request_method)
+static enum fault response_head(struct msg *m, const char *head, u32 len,
+                                const struct head_limits *limits, u64 twice[2])
 {
     struct walk w;
     struct slice line;
-    u64 twice[2] = { 0, 0 };
-    m->response = true;
-    m->method = request_method;
     enum fault f = first_line(m, head, len, limits, &w, &line);
     if (!f)
         f = parse_status_line(m, line);
+    return f ? f : parse_fields(m, w, line.p + line.n + 2, limits, twice);
+}
+
+static enum fault trailer_section(struct msg *m, const char *section, u32 len,
+                                  const struct head_limits *limits, u64 twice[2])
+{
+    m->text = section;
+    m->text_len = len;
+    if (len >= FIELD_EXTRA || len > limits->head)
+        return FAULT_head_too_large;
+    if (!ends_empty(section, section + len))
+        return FAULT_bad_line_end;
+    struct walk w = walk_begin(section, section, section + len);
+    return parse_fields(m, w, section, limits, twice);
+}
+
+/* An answer that did not parse is written anew and gets its second and last chance. What comes out
+ * differs from the first time only if something was repaired. */
+__attribute__((cold, noinline)) static enum fault parse_repaired(struct msg *m,
+                                                                 const struct head_limits *limits,
+                                                                 bool status_line, enum fault first,
+                                                                 u64 twice[2])
+{
+    struct slice made, raw = { m->text, m->text_len };
+    u16 repairs;
+    if (m->arena == NULL || first == FAULT_out_of_memory || raw.n > limits->head)
+        return first;
+    enum fault f = head_repair(m->arena, raw, status_line, &made, &repairs);
+    if (f)
+        return f == FAULT_out_of_memory ? f : first;
+    m->nfields = 0;
+    m->present[0] = m->present[1] = 0;
+    m->repairs = repairs;
+    twice[0] = twice[1] = 0;
+    return status_line ? response_head(m, made.p, (u32)made.n, limits, twice)
+                       : trailer_section(m, made.p, (u32)made.n, limits, twice);
+}
+
+enum fault response_parse(struct msg *m, const char *head, u32 len,
+                          const struct head_limits *limits, enum method request_method)
+{
+    u64 twice[2] = { 0, 0 };
+    m->response = true;
+    m->method = request_method;
+    m->wire_len = len;
+    enum fault f = response_head(m, head, len, limits, twice);
+    if (unlikely(f))
+        f = parse_repaired(m, limits, true, f, twice);
     if (!f)
-        f = parse_fields(m, w, line.p + line.n + 2, limits, twice);
-    return head_fault_response(f ? f : response_framing(m, twice));
+        f = response_framing(m, twice);
+    if (unlikely(m->repairs))
+        m->keep_alive = false;
+    return head_fault_response(f);
 }
 
 static bool is_forbidden_trailer(const struct msg *m, const struct field *f)
@@ -299,16 +365,19 @@ enum fault trailer_parse(struct msg *m, const char *section, u32 len,
     u64 twice[2] = { 0, 0 };
     enum fault bad = response ? FAULT_response_bad_chunk : FAULT_bad_trailer;
     m->response = response;
-    m->text = section;
-    m->text_len = len;
-    if (len >= FIELD_EXTRA || len > limits->head || !ends_empty(section, section + len))
-        return bad;
-    struct walk w = walk_begin(section, section + len);
-    enum fault f = parse_fields(m, w, section, limits, twice);
+    m->wire_len = len;
+    enum fault f = trailer_section(m, section, len, limits, twice);
+    if (f && response)
+        f = parse_repaired(m, limits, false, f, twice);
     if (f != FAULT_NONE)
         return f == FAULT_out_of_memory ? f : bad;
-    for (unsigned i = 0; i < m->nfields; i++)
-        if (is_forbidden_trailer(m, &m->fields[i]))
+    for (unsigned i = 0; i < m->nfields; i++) {
+        if (!is_forbidden_trailer(m, &m->fields[i]))
+            continue;
+        if (!response)
             return bad;
+        m->repairs |= repair_bit(REPAIR_trailer_field);
+        msg_remove_field(m, &m->fields[i]);
+    }
     return FAULT_NONE;
 }

@@ -14,6 +14,7 @@
 
 #include "base/arena.h"
 #include "base/must.h"
+#include "base/repair.h"
 #include "base/text.h"
 #include "http/token.h"
 
@@ -45,8 +46,10 @@ struct msg {
     struct slice scheme, authority, path; /* authority is Host, too; path with its query */
     u16 status;                           /* answers: 100–999 */
     struct slice reason;                  /* answers; may be empty */
-    const char *text;                     /* the head as received, with the final empty line */
+    const char *text; /* the head with its empty line: as received, or as repaired */
     u32 text_len;
+    u32 wire_len; /* answers: its bytes as received */
+    u16 repairs;  /* answers: bits of enum repair, see repair_bit */
     char *extra;
     u32 extra_len, extra_cap;
     struct field *fields;

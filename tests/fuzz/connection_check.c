@@ -73,8 +73,8 @@ static void note_field(struct framing *f, struct slice line)
     const char *colon = memchr(line.p, ':', line.n);
     if (colon == NULL)
         return;
-    struct slice name = { line.p, (size_t)(colon - line.p) };
-    struct slice value = trim((struct slice){ colon + 1, line.n - name.n - 1 });
+    struct slice name = trim((struct slice){ line.p, (size_t)(colon - line.p) });
+    struct slice value = trim(slice_skip(line, (size_t)(colon + 1 - line.p)));
     if (same(name, "transfer-encoding"))
         f->chunked = same(value, "chunked");
     if (same(name, "upgrade") && same(value, "websocket"))
@@ -87,19 +87,37 @@ static void note_field(struct framing *f, struct slice line)
         return;
     f->has_length = true;
     f->length = 0;
-    for (size_t i = 0; i < value.n && i < 19; i++)
+    for (size_t i = 0; i < value.n && i < 19 && value.p[i] >= '0' && value.p[i] <= '9'; i++)
         f->length = f->length * 10 + (u64)(value.p[i] - '0');
+}
+
+/* A field and the folded lines that follow it, in one. */
+struct joined {
+    char text[65536];
+    size_t n;
+};
+
+static void join(struct joined *j, struct slice line)
+{
+    size_t n = line.n < sizeof j->text - j->n ? line.n : sizeof j->text - j->n;
+    if (n)
+        memcpy(j->text + j->n, line.p, n);
+    j->n += n;
 }
 
 /* Fields up to the empty line; false when it has not come. */
 static bool fields_next(struct reader *r, struct framing *f)
 {
+    static struct joined j;
     struct slice line;
     *f = (struct framing){ 0 };
-    while (line_next(r, &line)) {
+    for (j.n = 0; line_next(r, &line); join(&j, line)) {
+        if (line.n && (line.p[0] == ' ' || line.p[0] == '\t'))
+            continue;
+        note_field(f, (struct slice){ j.text, j.n });
         if (line.n == 0)
             return true;
-        note_field(f, line);
+        j.n = 0;
     }
     return false;
 }
@@ -204,13 +222,14 @@ void read_requests(struct messages *out, struct slice bytes)
 /* "HTTP/1.x NNN": the status, or 0. */
 static u16 status_of(struct slice line)
 {
-    if (line.n < 12 || memcmp(line.p, "HTTP/1.", 7) != 0 || line.p[8] != ' ')
+    if (line.n < 12 || memcmp(line.p, "HTTP/1.", 7) != 0 || (line.p[8] != ' ' && line.p[8] != '\t'))
         return 0;
     u16 v = 0;
-    for (unsigned i = 9; i < 12; i++) {
-        if (line.p[i] < '0' || line.p[i] > '9')
+    struct slice code = trim(slice_skip(line, 8));
+    for (unsigned i = 0; i < 3; i++) {
+        if (i == code.n || code.p[i] < '0' || code.p[i] > '9')
             return 0;
-        v = (u16)(v * 10 + line.p[i] - '0');
+        v = (u16)(v * 10 + code.p[i] - '0');
     }
     return v;
 }
@@ -289,7 +308,8 @@ void read_answers(struct messages *out, struct slice bytes, enum wire_end end,
 
 /* ---- the strict looks ---- */
 
-/* Heads and framing byte by byte: what no careless reader could take for something else. */
+/* Heads and framing byte by byte: what no careless reader could take for something else. Controls
+ * in an answer's field stay, but not those that somebody takes for an end. */
 static void check_head_bytes(struct slice head)
 {
     for (size_t i = 0; i < head.n; i++) {
@@ -299,7 +319,7 @@ static void check_head_bytes(struct slice head)
         else if (c == '\n')
             NEED(i && head.p[i - 1] == '\r', "a bare LF");
         else
-            NEED(c == '\t' || (c >= 0x20 && c != 0x7f), "control %02x", c);
+            NEED(c != 0, "a NUL");
     }
 }
 

@@ -1,5 +1,6 @@
 /* A chunked body decodes to the same data and verdict in one piece and in many; what was decoded
- * can be encoded and decoded again. */
+ * can be encoded and decoded again. An answer's body is read as a request's is, but for what was told
+ * as a repair, and that a request's is refused for. */
 #include "http_fuzz.h"
 
 #include "http/chunk.h"
@@ -8,12 +9,13 @@ struct result {
     enum chunk_result verdict;
     size_t consumed, n;
     char *data;
+    bool repaired;
 };
 
-static struct result decode(const char *p, size_t n, unsigned seed)
+static struct result decode(const char *p, size_t n, unsigned seed, bool answer)
 {
-    struct result r = { CHUNK_MORE, 0, 0, malloc(n + 1) };
-    struct chunk_in c = { .left = 0 };
+    struct result r = { .verdict = CHUNK_MORE, .data = malloc(n + 1) };
+    struct chunk_in c = { .answer = answer };
     CHECK(r.data);
     for (size_t have = seed ? 0 : n;;) {
         struct slice run = { NULL, 0 };
@@ -22,6 +24,7 @@ static struct result decode(const char *p, size_t n, unsigned seed)
         r.verdict = chunk_decode(&c, exact, have - r.consumed, &used, &run);
         CHECK(used <= have - r.consumed);
         r.consumed += used;
+        r.repaired = c.blanks;
         if (r.verdict == CHUNK_DATA) {
             size_t k = seed ? 1 + (seed = seed * 1103515245 + 12345) / 65536 % run.n : run.n;
             CHECK(run.p == exact + used && run.n > 0 && run.n <= have - r.consumed);
@@ -60,26 +63,42 @@ static void encode_again(const struct result *r)
         at += 2;
     }
     at += chunk_header(at, 0);
-    struct result again = decode(out, (size_t)(at - out), 0);
+    struct result again = decode(out, (size_t)(at - out), 0, false);
     CHECK(again.verdict == CHUNK_LAST && again.consumed == (size_t)(at - out));
     CHECK(again.n == r->n && memcmp(again.data, r->data, r->n) == 0);
     free(again.data);
     free(out);
 }
 
+static void check_splits(const struct result *whole, const u8 *data, size_t size, bool answer)
+{
+    for (unsigned seed = 1; seed < 4; seed++) {
+        struct result r = decode((const char *)data, size, seed * 7919 + (unsigned)size, answer);
+        CHECK(r.verdict == whole->verdict && r.consumed == whole->consumed);
+        CHECK(r.n == whole->n && memcmp(r.data, whole->data, r.n) == 0);
+        CHECK(r.repaired == whole->repaired);
+        free(r.data);
+    }
+    if (whole->verdict == CHUNK_LAST)
+        encode_again(whole);
+}
+
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
     if (size > 40000)
         return 0;
-    struct result whole = decode((const char *)data, size, 0);
-    for (unsigned seed = 1; seed < 4; seed++) {
-        struct result r = decode((const char *)data, size, seed * 7919 + (unsigned)size);
-        CHECK(r.verdict == whole.verdict && r.consumed == whole.consumed);
-        CHECK(r.n == whole.n && memcmp(r.data, whole.data, r.n) == 0);
-        free(r.data);
+    struct result strict = decode((const char *)data, size, 0, false);
+    struct result answer = decode((const char *)data, size, 0, true);
+    check_splits(&strict, data, size, false);
+    check_splits(&answer, data, size, true);
+    CHECK(!strict.repaired);
+    if (answer.repaired) {
+        CHECK(strict.verdict == CHUNK_BAD);
+    } else {
+        CHECK(strict.verdict == answer.verdict && strict.consumed == answer.consumed);
+        CHECK(strict.n == answer.n && memcmp(strict.data, answer.data, answer.n) == 0);
     }
-    if (whole.verdict == CHUNK_LAST)
-        encode_again(&whole);
-    free(whole.data);
+    free(strict.data);
+    free(answer.data);
     return 0;
 }

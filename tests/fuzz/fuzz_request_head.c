@@ -37,6 +37,28 @@ static void check_again(const struct msg *m, bool same_framing)
     arena_free(&arena);
 }
 
+/* Strictness in other words than the parser's: every line ends in CR LF, holds no other control, is
+ * not folded, and has no blank before its colon; one sort of length, said once. */
+static void check_strict(const struct msg *m, const char *p, u32 n)
+{
+    CHECK(!m->repairs && m->wire_len == 0);
+    for (const char *line = p, *end = p + n, *lf; line < end; line = lf + 1) {
+        lf = memchr(line, '\n', (size_t)(end - line));
+        CHECK(lf && lf > line && lf[-1] == '\r');
+        for (const char *c = line; c < lf - 1; c++)
+            CHECK(*c == '\t' || !char_is(*c, CHAR_CONTROL));
+        const char *colon = memchr(line, ':', (size_t)(lf - line));
+        if (line == p || lf == line + 1)
+            continue;
+        CHECK(*line != ' ' && *line != '\t');
+        CHECK(colon > line && colon[-1] != ' ' && colon[-1] != '\t');
+    }
+    CHECK(msg_count(m, TOKEN_CONTENT_LENGTH) + msg_count(m, TOKEN_TRANSFER_ENCODING) <= 1);
+    struct slice length = msg_get(m, TOKEN_CONTENT_LENGTH);
+    for (size_t i = 0; i < length.n; i++)
+        CHECK(length.p[i] >= '0' && length.p[i] <= '9');
+}
+
 /* The target says the same whether the Host field was of help or not. */
 static void check_target(const struct msg *m)
 {
@@ -62,13 +84,14 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
     struct msg m;
     struct authority said = { .port = 0 };
     arena_init(&arena, 0);
-    u32 n = scan_both_ways(p, (u32)size);
+    u32 n = scan_both_ways(p, (u32)size, false);
     char *head = exact_copy(p, n ? n : size); /* the parser must hold on its own, too */
     msg_init(&m, &arena);
     m.host_field = &said;
     if (request_parse(&m, head, n ? n : (u32)size, &fuzz_limits) == FAULT_NONE) {
         CHECK(n > 0);
         check_fields(&m);
+        check_strict(&m, head, n);
         check_again(&m, true);
         check_target(&m);
         enum body_kind body = m.body;

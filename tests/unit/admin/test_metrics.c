@@ -66,6 +66,21 @@ static void every_fault_is_there(void **state)
     }
 }
 
+static void every_repair_is_there(void **state)
+{
+    (void)state;
+    for (enum repair r = 0; r < REPAIR_COUNT; r++) {
+        char name[128];
+        struct text t = text_in(name, sizeof name - 1);
+        text_fmt(&t, "proxyd_response_repairs_total{kind=\"%s\"}", repair_info(r)->token);
+        name[t.n] = 0;
+        assert_int_equal(value_of(name), 0);
+        stat_repair(&mine, r);
+        stat_repair(&other, r);
+        assert_int_equal(value_of(name), 2);
+    }
+}
+
 static bool name_ok(struct slice s)
 {
     for (size_t i = 0; i < s.n; i++)
@@ -141,8 +156,11 @@ static void process_figures_are_real(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_counter_is_there),   cmocka_unit_test(every_fault_is_there),
-        cmocka_unit_test(families_are_well_formed), cmocka_unit_test(labels),
+        cmocka_unit_test(every_counter_is_there),
+        cmocka_unit_test(every_fault_is_there),
+        cmocka_unit_test(every_repair_is_there),
+        cmocka_unit_test(families_are_well_formed),
+        cmocka_unit_test(labels),
         cmocka_unit_test(process_figures_are_real),
     };
     stats_register(&mine);

@@ -49,6 +49,17 @@ static void every_cause(void **state)
     }
 }
 
+static void every_repair(void **state)
+{
+    (void)state;
+    for (unsigned r = 0; r < REPAIR_COUNT; r++) {
+        char line[300];
+        const struct repair_info *i = repair_info((enum repair)r);
+        snprintf(line, sizeof line, "\n| `%s` | %s |\n", i->token, i->text);
+        has(line);
+    }
+}
+
 static void every_metric(void **state)
 {
     (void)state;
@@ -67,6 +78,7 @@ static void every_metric(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(every_cause),
+                                        cmocka_unit_test(every_repair),
                                         cmocka_unit_test(every_metric) };
     return cmocka_run_group_tests(tests, print, drop);
 }

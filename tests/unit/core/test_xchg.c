@@ -196,9 +196,9 @@ static void malformed_answers(void **state)
 {
     (void)state;
     static const char *const answers[] = {
-        "HTTP/1.1 200 OK\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 200 OK\rContent-Length: 0\r\n\r\n",
         "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
-        "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: x\r\n\r\n",
         "ICY 200 OK\r\n\r\n",
         "HTTP/1.1 200 OK\r\nno colon\r\n\r\n",
     };
@@ -207,6 +207,38 @@ static void malformed_answers(void **state)
         const char *said = answered(answers[i]);
         assert_begins(said, "HTTP/1.1 502 ");
         assert_has(said, "response_");
+        assert_true(rig_ended(upstream) || rig_reset(upstream));
+    }
+}
+
+static u64 repair_count(enum repair r)
+{
+    return atomic_load(&rig.worker->stats->repair[r]);
+}
+
+/* What is repaired is answered, counted once, and the last on its connection: in the head, in an
+ * interim answer before it, and in the body. */
+static void repaired_answers(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *answer;
+        enum repair kind;
+    } rows[] = {
+        { "HTTP/1.1 200 OK\nX: a\nContent-Length: 2\n\nok", REPAIR_line_end },
+        { "HTTP/1.1 103 Early\r\nX : a\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+          REPAIR_blank_before_colon },
+        { "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2 \r\nok\r\n0\r\n\r\n",
+          REPAIR_chunk_blanks },
+        { "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nHost: a\r\n\r\n",
+          REPAIR_trailer_field },
+    };
+    for (unsigned i = 0; i < countof(rows); i++) {
+        ask(ASK("GET", "/", ""));
+        const char *said = answered(rows[i].answer);
+        assert_has(said, "HTTP/1.1 200 OK\r\n");
+        assert_has(said, "ok");
+        assert_int_equal(repair_count(rows[i].kind), 1);
         assert_true(rig_ended(upstream) || rig_reset(upstream));
     }
 }
@@ -597,9 +629,11 @@ static void an_answer_at_the_end_of_a_buffer(void **state)
     } rows[] = {
         { "\r\nContent-Length: 2\r\n\r\nok", "HTTP/1.1 200 OK\r\n" },
         { "\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nok", "HTTP/1.1 502 " },
-        { "\r\nContent-Length: 2\n\r\nok", "HTTP/1.1 502 " },
-        { "\r\nContent-Length : 2\r\n\r\nok", "HTTP/1.1 502 " },
-        { "\r\nContent-Length: 2\r\n\nok", "HTTP/1.1 502 " },
+        { "\r\nContent-Length: 2\r\r\n\r\nok", "HTTP/1.1 502 " },
+        { "\r\nContent-Length: 2\n\r\nok", "HTTP/1.1 200 OK\r\n" },
+        { "\r\nContent-Length : 2\r\n\r\nok", "HTTP/1.1 200 OK\r\n" },
+        { "\r\nContent-Length: 2\r\n\nok", "HTTP/1.1 200 OK\r\n" },
+        { "\r\nContent-Length:\r\n 2\r\n\r\nok", "HTTP/1.1 200 OK\r\n" },
     };
     rig.snapshot->conf.limits.clients_per_address = 10000;
     for (unsigned i = 0; i < countof(rows); i++)
@@ -608,7 +642,7 @@ static void an_answer_at_the_end_of_a_buffer(void **state)
             say_padded(upstream, "HTTP/1.1 200 OK\r\nX: ", at, rows[i].tail);
             const char *said = rig_hears(client);
             assert_begins(said, rows[i].begins);
-            if (i == 0)
+            if (strstr(rows[i].begins, "200"))
                 assert_string_equal(said + strlen(said) - 6, "\r\n\r\nok");
             rig_close(upstream);
             rig_close(client);
@@ -630,10 +664,13 @@ static void chunks_at_the_end_of_a_buffer(void **state)
         { "\r\n00a\nabcdefghij\r\n000\r\nX-Sum: 7\r\n\r\n", false },
         { "\r\n00a\r\nabcdefghijk\r\n000\r\nX-Sum: 7\r\n\r\n", false },
         { "\r\n00a\r\nabcdefghij\n000\r\nX-Sum: 7\r\n\r\n", false },
-        { "\r\n00a\r\nabcdefghij\r\n000\r\nX-Sum : 7\r\n\r\n", false },
-        { "\r\n00a\r\nabcdefghij\r\n000\r\nX-Sum: 7\n\r\n", false },
-        { "\r\n00a\r\nabcdefghij\r\n000\r\nHost: 7\r\n\r\n", false },
-        { "\r\n00a\r\nabcdefghij\r\n000\r\nX-Sum: 7\r\n\n", false },
+        { "\r\n00a\r\nabcdefghij\r\n000\r\nX-Sum: 7\r\r\n\r\n", false },
+        { "\r\n00a\r\nabcdefghij\r\n000\r\nX-Sum 7\r\n\r\n", false },
+        { "\r\n00a \r\nabcdefghij\r\n000 \r\nX-Sum: 7\r\n\r\n", true },
+        { "\r\n00a\r\nabcdefghij\r\n000\r\nX-Sum : 7\r\n\r\n", true },
+        { "\r\n00a\r\nabcdefghij\r\n000\r\nX-Sum: 7\n\r\n", true },
+        { "\r\n00a\r\nabcdefghij\r\n000\r\nHost: 7\r\nX-Sum: 7\r\n\r\n", true },
+        { "\r\n00a\r\nabcdefghij\r\n000\r\nX-Sum: 7\r\n\n", true },
     };
     enum { CHUNK = 0x3f00, BACK = 60 };
     const char *head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX: ";
@@ -690,6 +727,7 @@ int main(void)
         XCHG_TEST(switching_unasked),
         XCHG_TEST(switching_as_asked),
         XCHG_TEST(malformed_answers),
+        XCHG_TEST(repaired_answers),
         XCHG_TEST(a_truncated_answer),
         XCHG_TEST(an_early_answer),
         XCHG_TEST(the_time_for_each_part),

@@ -7,12 +7,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+static bool of_answer;
+
 /* Decodes p in pieces of `piece` bytes (0: whole, UINT32_MAX: random), taking at most `take` bytes
  * of a run at once. Data is appended to out; *end is the offset behind what was consumed. */
 static enum chunk_result decode(const char *p, size_t n, u32 piece, size_t take, char *out,
                                 size_t *out_n, size_t *end)
 {
-    struct chunk_in c = { .left = 0 };
+    struct chunk_in c = { .answer = of_answer };
     enum chunk_result r = CHUNK_MORE;
     size_t at = 0;
     *out_n = 0;
@@ -227,11 +229,59 @@ static void headers(void **state)
     assert_int_equal(chunk_header(out, UINT64_MAX), 18);
 }
 
+static void blanks_of_an_answer(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line;
+        bool repaired; /* else refused in an answer as well */
+    } cases[] = { { "2 ", true },         { "2\t \t", true }, { "2;a ", true },  { "2;a=b ", true },
+                  { "2;a=\"b\" ", true }, { " 2", false },    { "2 3", false },  { "2; ", false },
+                  { "2;a= ", false },     { "2 x", false },   { "0x2 ", false }, { "", false } };
+    for (size_t i = 0; i < countof(cases); i++) {
+        char body[64];
+        int n = snprintf(body, sizeof body, "%s\r\nab\r\n0 \r\n", cases[i].line);
+        check(body, (size_t)n, CHUNK_BAD, "", 0);
+        of_answer = true;
+        check(body, (size_t)n, cases[i].repaired ? CHUNK_LAST : CHUNK_BAD, "ab", 0);
+        of_answer = false;
+        for (int k = 0; k < n; k++) /* LF alone ends no chunk line, and CR none either */
+            if (body[k] == '\r' || body[k] == '\n') {
+                char bare[64];
+                memcpy(bare, body, (size_t)k);
+                memcpy(bare + k, body + k + 1, (size_t)(n - k - 1));
+                of_answer = true;
+                check(bare, (size_t)n - 1, k == n - 1 && cases[i].repaired ? CHUNK_MORE : CHUNK_BAD,
+                      "ab", 0);
+                of_answer = false;
+            }
+    }
+}
+
+static void blanks_are_told(void **state)
+{
+    (void)state;
+    struct chunk_in c = { .answer = 1 };
+    size_t used;
+    struct slice run;
+    assert_int_equal(chunk_decode(&c, "0\r\n", 3, &used, &run), CHUNK_LAST);
+    assert_false(c.blanks);
+    c = (struct chunk_in){ .answer = 1 };
+    assert_int_equal(chunk_decode(&c, "0 \r\n", 4, &used, &run), CHUNK_LAST);
+    assert_true(c.blanks);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(good),   cmocka_unit_test(extensions), cmocka_unit_test(refusals),
-        cmocka_unit_test(bounds), cmocka_unit_test(headers),    cmocka_unit_test(bad_stays_bad),
+        cmocka_unit_test(blanks_of_an_answer),
+        cmocka_unit_test(blanks_are_told),
+        cmocka_unit_test(good),
+        cmocka_unit_test(extensions),
+        cmocka_unit_test(refusals),
+        cmocka_unit_test(bounds),
+        cmocka_unit_test(headers),
+        cmocka_unit_test(bad_stays_bad),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
