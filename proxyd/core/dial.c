@@ -6,19 +6,22 @@
  * keep the most significant fault: the later in the order of fault.tbl's way-to-the-origin rows,
  * the further the attempt had come.
  *
- * It ends exactly once (`over`); the exchange learns of it by xchg_wake and fetches the result with
- * dial_poll. Timer: the nearer of the next attempt and the overall deadline (timeouts connect,
- * which counts from before the look-up).
+ * The winner goes through the profile's connectors, and the race is over for as long as they run;
+ * when one fails the address has failed, and the next one has its turn.
+ *
+ * It ends exactly once, by `done`, which frees it and calls the asker last. Timer: the nearer of
+ * the next attempt and the overall deadline (timeouts connect, which counts from before the look-up
+ * and covers the connectors).
  */
 #include "core/dial.h"
 
 #include <errno.h>
 #include <unistd.h>
 
+#include "core/conn.h"
 #include "core/log.h"
 #include "core/snapshot.h"
 #include "core/self_addrs.h"
-#include "core/target.h"
 #include "io/dns.h"
 
 enum { STAGGER_MS = 250, LOOK_AGAIN_MS = 10, MOST_ADDRESSES = DNS_ADDRESSES };
@@ -32,16 +35,16 @@ struct candidate {
 struct dial {
     struct dns_wait wait; /* while resolving */
     struct timer timer;
-    struct xchg *x;
+    struct dial_request request;
     struct worker *worker;
     struct candidate
         candidate[MOST_ADDRESSES]; /* in the order of trying; [0, next) are or were tried */
     u8 n, next, running;
     bool resolving;
-    bool open; /* the family that is missing in line may still come */
-    bool over;
-    enum fault fault; /* worst so far, FAULT_NONE while none */
-    struct conn *winner;
+    bool open;                           /* the family that is missing in line may still come */
+    bool over;                           /* result is final; whoever came from the loop finishes */
+    const struct connector *const *link; /* the one that runs on the winner; NULL: none has won */
+    struct dial_result result;           /* its fault: the worst so far */
     u64 deadline;
 };
 
@@ -50,23 +53,69 @@ u32 dial_size(void)
     return sizeof(struct dial);
 }
 
+const struct dial_result *dial_so_far(const struct dial *d)
+{
+    return &d->result;
+}
+
+static const struct destination *destination(const struct dial *d)
+{
+    return d->request.to;
+}
+
+static struct slice name_of(const struct dial *d)
+{
+    return (struct slice){ destination(d)->host->name, destination(d)->host->len };
+}
+
+/* Whether the addresses are known without asking anybody. */
+static bool is_given(const struct dial *d)
+{
+    return destination(d)->ngiven || destination(d)->host->literal;
+}
+
+static void close_attempts(struct dial *d, const struct conn *but)
+{
+    for (u8 i = 0; i < d->next; i++)
+        if (d->candidate[i].attempt && d->candidate[i].attempt != but) {
+            conn_close(d->candidate[i].attempt);
+            d->candidate[i].attempt = NULL;
+            d->running--;
+        }
+}
+
 static void end(struct dial *d, struct conn *winner, enum fault f)
 {
     d->over = true;
-    d->winner = winner;
-    d->fault = f;
-    for (u8 i = 0; i < d->next; i++)
-        if (d->candidate[i].attempt && d->candidate[i].attempt != winner)
-            conn_close(d->candidate[i].attempt);
+    d->result.conn = winner;
+    d->result.fault = f;
+    close_attempts(d, winner);
     if (d->resolving)
         dns_cancel(d->worker->dns, &d->wait);
     timer_clear(&d->worker->loop.wheel, &d->timer);
 }
 
+static void dismantle(struct dial *d)
+{
+    timer_clear(&d->worker->loop.wheel, &d->timer);
+    slab_give(&d->worker->dials, d);
+}
+
+/* Whatever came from the loop ends here. */
+static void finish_if_over(struct dial *d)
+{
+    if (!d->over)
+        return;
+    struct dial_request request = d->request;
+    struct dial_result result = d->result;
+    dismantle(d);
+    request.done(request.asker, &result);
+}
+
 static void note_fault(struct dial *d, enum fault f)
 {
-    if (f > d->fault || d->fault == FAULT_NONE)
-        d->fault = f;
+    if (f > d->result.fault || d->result.fault == FAULT_NONE)
+        d->result.fault = f;
 }
 
 /* Not beyond the deadline. */
@@ -97,25 +146,13 @@ static enum fault fault_of_errno(int error)
     }
 }
 
-static void won(struct dial *d, struct conn *c)
-{
-    d->x->server = c->peer;
-    for (u8 i = 0; i < d->next; i++)
-        if (d->candidate[i].attempt == c)
-            d->x->rule = d->candidate[i].rule;
-    if (!d->x->target->literal)
-        dns_note_winner(d->worker->dns, (struct slice){ d->x->target->host, d->x->target->len },
-                        c->peer.family);
-    end(d, c, FAULT_NONE);
-}
-
 /* One connect; a descriptor that is missing is taken from the longest idle connection, and from the
  * next one when somebody else was quicker. */
-static int connect_to(struct worker *w, const struct addr *a)
+static int connect_to(struct worker *w, const struct addr *a, const struct addr *source)
 {
     int fd;
     do
-        fd = sock_connect(a);
+        fd = sock_connect_from(a, source);
     while (fd < 0 && (errno == EMFILE || errno == ENFILE) && idle_evict(w));
     return fd;
 }
@@ -127,13 +164,13 @@ static const struct conn_user connecting = { "connecting", connect_ready, NULL, 
 static bool try_address(struct dial *d, struct candidate *to)
 {
     struct worker *w = d->worker;
-    d->x->server = to->addr;
-    d->x->rule = to->rule;
-    int fd = connect_to(w, &to->addr);
+    d->result.server = to->addr;
+    d->result.rule = to->rule;
+    int fd = connect_to(w, &to->addr, &destination(d)->profile->source);
     stat_add(w->stats, STAT_upstream_connects_total, 1);
     if (fd < 0) {
         note_fault(d, fault_of_errno(errno));
-        if (d->fault == FAULT_out_of_descriptors && log_limited(w, LIMITED_ORIGIN))
+        if (d->result.fault == FAULT_out_of_descriptors && log_limited(w, LIMITED_ORIGIN))
             log_error(w, LEVEL_ERROR, "no descriptor for a connection to an origin");
         stat_add(w->stats, STAT_upstream_connect_failures_total, 1);
         return false;
@@ -164,7 +201,7 @@ static void try_next(struct dial *d)
     else if (d->running || d->resolving)
         timer_set(&d->worker->loop.wheel, &d->timer, d->deadline);
     else
-        end(d, NULL, d->fault == FAULT_NONE ? FAULT_connect_failed : d->fault);
+        end(d, NULL, d->result.fault == FAULT_NONE ? FAULT_connect_failed : d->result.fault);
 }
 
 static bool was_tried(const struct dial *d, const struct addr *a)
@@ -175,42 +212,39 @@ static bool was_tried(const struct dial *d, const struct addr *a)
     return false;
 }
 
-static enum fault judge(struct xchg *x, const struct addr *a)
+static struct ruling judge(struct dial *d, const struct addr *a)
 {
-    if (self_addrs_has(x->worker->snapshot->self_addrs, a))
-        return FAULT_own_listener;
-    return x->role->vet ? x->role->vet(x, a) : FAULT_NONE;
+    if (self_addrs_has(d->worker->snapshot->self_addrs, a))
+        return (struct ruling){ .fault = FAULT_own_listener };
+    return d->request.vet(d->request.asker, a);
 }
 
-/* What is allowed and was not tried yet, into ok. None at all so far: the dial's fault and the
- * exchange's rule are those of the first address. */
+/* What is allowed and was not tried yet, into ok. None at all so far: the result is what was said
+ * of the first address. */
 static u8 choose_allowed(struct dial *d, const struct addr *a, u8 n, struct candidate *ok)
 {
-    struct xchg *x = d->x;
     u8 nok = 0;
-    enum fault denied = FAULT_NONE;
-    struct slice rule = x->rule, reason = x->reason;
+    struct dial_result denied = { .fault = FAULT_NONE };
     for (u8 i = 0; i < n; i++) {
         struct addr one = a[i];
-        one.port = x->target->port;
+        one.port = destination(d)->port;
         if (was_tried(d, &one))
             continue;
-        enum fault f = judge(x, &one);
-        if (f == FAULT_NONE) {
-            ok[nok++] = (struct candidate){ .addr = one, .rule = x->rule };
-        } else if (denied == FAULT_NONE) {
-            denied = f;
-            rule = x->rule;
-            reason = x->reason;
-            if (d->next == 0)
-                x->server = one;
-        }
+        struct ruling r = judge(d, &one);
+        if (r.fault == FAULT_NONE)
+            ok[nok++] = (struct candidate){ .addr = one, .rule = r.rule };
+        else if (denied.fault == FAULT_NONE)
+            denied = (struct dial_result){
+                .fault = r.fault, .server = one, .rule = r.rule, .reason = r.reason
+            };
     }
-    bool none = nok == 0 && d->next == 0;
-    x->rule = rule;
-    x->reason = none ? reason : (struct slice){ NULL, 0 };
-    if (d->next == 0)
-        d->fault = !none ? FAULT_NONE : denied ? denied : FAULT_dns_no_address;
+    if (d->next == 0) {
+        d->result = denied;
+        if (nok)
+            d->result.fault = FAULT_NONE, d->result.reason = (struct slice){ NULL, 0 };
+        else if (denied.fault == FAULT_NONE)
+            d->result.fault = FAULT_dns_no_address;
+    }
     return nok;
 }
 
@@ -236,8 +270,12 @@ static void queue_allowed(struct dial *d, const struct addr *a, u8 n, sa_family_
 /* Who may not go there anyway is not told whether the name exists. */
 static enum fault fault_unresolved(struct dial *d, enum fault f)
 {
-    enum fault denied = d->x->role->vet ? d->x->role->vet(d->x, NULL) : FAULT_NONE;
-    return denied == FAULT_NONE ? f : denied;
+    struct ruling r = d->request.vet(d->request.asker, NULL);
+    d->result.rule = r.rule;
+    if (r.fault == FAULT_NONE)
+        return f;
+    d->result.reason = r.reason;
+    return r.fault;
 }
 
 static void resolved(struct dial *d)
@@ -248,7 +286,7 @@ static void resolved(struct dial *d)
     if (a->fault == FAULT_NONE)
         queue_allowed(d, a->addr, a->n, a->preferred ? a->preferred : AF_INET6);
     else if (d->next == 0)
-        d->fault = fault_unresolved(d, a->fault);
+        d->result.fault = fault_unresolved(d, a->fault);
     try_next(d);
 }
 
@@ -256,8 +294,7 @@ static void on_resolved(struct dns_wait *w)
 {
     struct dial *d = container_of(w, struct dial, wait);
     resolved(d);
-    if (d->over)
-        xchg_wake(d->x);
+    finish_if_over(d);
 }
 
 static void look_up(struct dial *d)
@@ -266,96 +303,130 @@ static void look_up(struct dial *d)
     d->resolving = true;
     d->open = false; /* the answer tells; until it comes nobody asks again */
     timer_set(&d->worker->loop.wheel, &d->timer, d->deadline);
-    if (dns_lookup(d->worker->dns, (struct slice){ d->x->target->host, d->x->target->len },
-                   &d->wait))
+    if (dns_lookup(d->worker->dns, name_of(d), &d->wait))
         resolved(d);
 }
 
-void dial_start(struct xchg *x)
+static void begin(struct dial *d)
 {
-    struct worker *w = x->worker;
-    struct dial *d = slab_take(&w->dials);
-    if (d == NULL) {
-        xchg_fail(x, FAULT_out_of_memory);
+    const struct destination *to = destination(d);
+    u32 ms = d->worker->snapshot->conf.timeouts.connect;
+    d->deadline = ms == UINT32_MAX ? TIMER_NEVER : worker_ms(d->worker) + ms;
+    if (!is_given(d)) {
+        look_up(d);
         return;
     }
+    if (to->ngiven)
+        queue_allowed(d, to->given, to->ngiven, to->given[0].family);
+    else
+        queue_allowed(d, &to->host->addr, 1, AF_INET);
+    try_next(d);
+}
+
+enum fault dial_start(struct worker *w, const struct dial_request *request, struct dial **slot,
+                      struct dial_result *over)
+{
+    struct dial *d = slab_take(&w->dials);
+    if (d == NULL) {
+        *over = (struct dial_result){ .fault = FAULT_out_of_memory };
+        return FAULT_out_of_memory;
+    }
     memset(d, 0, sizeof *d);
-    x->dial = d;
-    d->x = x;
+    d->request = *request;
     d->worker = w;
     timer_init(&d->timer, TIMER_DIAL);
-    u32 ms = w->snapshot->conf.timeouts.connect;
-    d->deadline = ms == UINT32_MAX ? TIMER_NEVER : worker_ms(w) + ms;
-    if (x->target->literal) {
-        queue_allowed(d, &x->target->addr, 1, AF_INET);
-        try_next(d);
-    } else {
-        look_up(d);
+    begin(d);
+    if (!d->over) {
+        *slot = d;
+        return FAULT_NONE;
     }
+    *over = d->result;
+    dismantle(d);
+    return over->fault;
 }
 
-static void dismantle(struct xchg *x)
+void dial_cancel(struct dial *d)
 {
-    struct dial *d = x->dial;
-    x->dial = NULL;
-    timer_clear(&d->worker->loop.wheel, &d->timer);
-    slab_give(&d->worker->dials, d);
+    if (d->link && (*d->link)->cancel)
+        (*d->link)->cancel(d);
+    end(d, NULL, FAULT_NONE);
+    dismantle(d);
 }
 
-bool dial_poll(struct xchg *x, struct conn **conn, enum fault *fault)
+static struct candidate *candidate_of(struct dial *d, const struct conn *c)
 {
-    struct dial *d = x->dial;
-    if (!d->over)
-        return false;
-    *conn = d->winner;
-    *fault = d->fault;
-    dismantle(x);
-    return true;
+    u8 i = 0;
+    while (d->candidate[i].attempt != c)
+        i++;
+    return &d->candidate[i];
 }
 
-void dial_cancel(struct xchg *x)
+static void attempt_failed(struct dial *d, struct conn *c, enum fault f)
 {
-    struct dial *d = x->dial;
-    if (!d->over)
-        end(d, NULL, FAULT_NONE);
-    else if (d->winner)
-        conn_close(d->winner);
-    dismantle(x);
-}
-
-static void attempt_failed(struct dial *d, struct conn *c, int error)
-{
-    for (u8 i = 0; i < d->next; i++)
-        if (d->candidate[i].attempt == c)
-            d->candidate[i].attempt = NULL;
+    candidate_of(d, c)->attempt = NULL;
     d->running--;
-    note_fault(d, fault_of_errno(error));
+    d->link = NULL;
+    note_fault(d, f);
     stat_add(d->worker->stats, STAT_upstream_connect_failures_total, 1);
     conn_close(c);
     try_next(d);
+}
+
+/* The connectors one after the other, as far as they come at this event. */
+static void run_chain(struct dial *d, struct conn *c)
+{
+    enum fault f = FAULT_connect_failed;
+    for (; *d->link; d->link++)
+        switch ((*d->link)->run(d, c, &f)) {
+        case CONNECT_OK: break;
+        case CONNECT_WAIT: return;
+        case CONNECT_FAULT: attempt_failed(d, c, f); return;
+        }
+    d->link = NULL;
+    end(d, c, FAULT_NONE);
+}
+
+static void won(struct dial *d, struct conn *c)
+{
+    static const struct connector *const none[] = { NULL };
+    const struct conn_profile *profile = destination(d)->profile;
+    d->result.server = c->peer;
+    d->result.rule = candidate_of(d, c)->rule;
+    if (!is_given(d))
+        dns_note_winner(d->worker->dns, name_of(d), c->peer.family);
+    close_attempts(d, c);
+    if (d->resolving) /* asked again if this one fails in the end */
+        dns_cancel(d->worker->dns, &d->wait);
+    d->open |= d->resolving;
+    d->resolving = false;
+    timer_set(&d->worker->loop.wheel, &d->timer, d->deadline);
+    d->link = profile->chain ? profile->chain : none;
+    run_chain(d, c);
 }
 
 static void connect_ready(struct conn *c)
 {
     struct dial *d = c->owner;
     u8 ready = c->stream.io.ready;
-    if (!(ready & (IO_OUT | IO_ERROR)))
-        return;
-    int error = ready & IO_ERROR ? sock_connect_error(c->stream.io.fd) : 0;
-    if (ready & IO_ERROR)
-        attempt_failed(d, c, error ? error : ECONNREFUSED);
-    else
+    if (d->link) {
+        run_chain(d, c);
+    } else if (ready & IO_ERROR) {
+        int error = sock_connect_error(c->stream.io.fd);
+        attempt_failed(d, c, fault_of_errno(error ? error : ECONNREFUSED));
+    } else if (ready & IO_OUT) {
         won(d, c);
-    if (d->over)
-        xchg_wake(d->x);
+    }
+    finish_if_over(d);
 }
 
 static void out_of_time(struct dial *d)
 {
+    if (d->link && (*d->link)->cancel)
+        (*d->link)->cancel(d);
     if (d->running)
         end(d, NULL, FAULT_connect_timeout);
     else if (d->next)
-        end(d, NULL, d->fault);
+        end(d, NULL, d->result.fault);
     else
         end(d, NULL, fault_unresolved(d, FAULT_dns_timeout));
 }
@@ -369,6 +440,5 @@ void dial_expired(struct timer *t)
         look_up(d);
     else
         try_next(d);
-    if (d->over)
-        xchg_wake(d->x);
+    finish_if_over(d);
 }

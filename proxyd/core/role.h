@@ -9,6 +9,7 @@
 #include "base/fault.h"
 #include "base/text.h"
 #include "core/stage.h"
+#include "core/target.h"
 
 struct role {
     const char *name; /* the word after `mode` */
@@ -23,12 +24,13 @@ struct role {
     const struct stage *const *request_stages;
     /* Asked in order once the response head is known; end with NULL. */
     const struct stage *const *response_stages;
-    /* Where does it go? Sets x->target (PASS), or answers itself, or refuses. */
+    /* Where does it go? Fills x->to (PASS), or answers itself, or refuses. */
     enum verdict (*where)(struct xchg *x);
     /* May this exchange use this address? Called for every address before it is dialled and for
      * every idle connection before it is used; with NULL when the name led to none: would the
-     * answer have been no in any case? NULL: addresses are configured, hence trusted. */
-    enum fault (*vet)(struct xchg *x, const struct addr *a);
+     * answer have been no in any case? It changes nothing: whoever asks notes what came of it.
+     * NULL: addresses are configured, hence trusted. */
+    struct ruling (*vet)(const struct xchg *x, const struct addr *a);
     /* Edits x->req for the upstream side: what belongs to this hop goes, what the proxy adds
      * comes. Once in an exchange, however often the request is sent. False, here and below: no
      * memory. */

@@ -14,7 +14,7 @@ struct entry {
     struct list link;
     struct shared_idle_item item;
     u64 hash;
-    u16 port, len;
+    struct target_key key; /* its host is the one below */
     char host[];
 };
 
@@ -62,18 +62,17 @@ static void remove_entry(struct shared_idle *s, struct shard *d, struct entry *e
     atomic_fetch_sub_explicit(&s->n, 1, memory_order_relaxed);
 }
 
-bool shared_idle_put(struct shared_idle *s, u64 hash, struct slice host, u16 port,
+bool shared_idle_put(struct shared_idle *s, u64 hash, const struct target_key *key,
                      const struct shared_idle_item *item)
 {
     struct shard *d = &s->shard[hash % SHARDS];
-    struct entry *e = malloc(sizeof *e + host.n);
+    struct entry *e = malloc(sizeof *e + key->host.n);
     if (e == NULL)
         return false;
     e->item = *item;
     e->hash = hash;
-    e->port = port;
-    e->len = (u16)host.n;
-    memcpy(e->host, host.p, host.n);
+    e->key = *key;
+    e->key.host.p = memcpy(e->host, key->host.p, key->host.n);
     pthread_mutex_lock(&d->lock);
     bool room = d->n < MOST_PER_SHARD;
     if (room)
@@ -84,20 +83,15 @@ bool shared_idle_put(struct shared_idle *s, u64 hash, struct slice host, u16 por
     return room;
 }
 
-static bool same(const struct entry *e, u64 hash, struct slice host, u16 port)
-{
-    return e->hash == hash && e->port == port && slice_eq((struct slice){ e->host, e->len }, host);
-}
-
 /* The first one to that place, or NULL. */
-static struct entry *take_out(struct shared_idle *s, u64 hash, struct slice host, u16 port)
+static struct entry *take_out(struct shared_idle *s, u64 hash, const struct target_key *key)
 {
     struct shard *d = &s->shard[hash % SHARDS];
     struct entry *found = NULL;
     pthread_mutex_lock(&d->lock);
     for (struct list *n = d->entries.next; n != &d->entries && !found; n = n->next) {
         struct entry *e = container_of(n, struct entry, link);
-        if (same(e, hash, host, port))
+        if (e->hash == hash && target_key_same(&e->key, key))
             found = e;
     }
     if (found)
@@ -117,14 +111,14 @@ static void put_back(struct shared_idle *s, u64 hash, struct list *judged)
     pthread_mutex_unlock(&d->lock);
 }
 
-bool shared_idle_take(struct shared_idle *s, u64 hash, struct slice host, u16 port,
+bool shared_idle_take(struct shared_idle *s, u64 hash, const struct target_key *key,
                       bool (*fits)(void *context, const struct addr *), void *context,
                       struct shared_idle_item *item)
 {
     struct list unfit; /* last judged first: they go back in the order in which they were */
     struct entry *e;
     list_init(&unfit);
-    while ((e = take_out(s, hash, host, port)) != NULL && !fits(context, &e->item.peer))
+    while ((e = take_out(s, hash, key)) != NULL && !fits(context, &e->item.peer))
         list_push_front(&unfit, &e->link);
     if (!list_empty(&unfit))
         put_back(s, hash, &unfit);

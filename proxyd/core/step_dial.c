@@ -1,13 +1,29 @@
-/* A upstream leg: from the own idle list, from the shared one, or dialled. */
+/* An upstream leg: an idle connection, or one that is dialled. */
 #include "core/dial.h"
 #include "core/target.h"
 #include "core/xchg.h"
 
+static struct ruling ask(void *asker, const struct addr *a)
+{
+    const struct xchg *x = asker;
+    return x->role->vet ? x->role->vet(x, a) : (struct ruling){ .fault = FAULT_NONE };
+}
+
+static void note_ruling(struct xchg *x, struct slice rule, struct slice reason)
+{
+    if (rule.n)
+        x->rule = rule;
+    x->reason = reason;
+}
+
 /* May this exchange use a connection that leads there? */
 static bool fits(void *asker, const struct addr *a)
 {
-    struct xchg *x = asker;
-    return x->role->vet == NULL || x->role->vet(x, a) == FAULT_NONE;
+    struct ruling r = ask(asker, a);
+    if (r.fault != FAULT_NONE)
+        return false;
+    note_ruling(asker, r.rule, r.reason);
+    return true;
 }
 
 static enum step_result attach(struct xchg *x, struct conn *c, bool pooled)
@@ -23,20 +39,47 @@ static enum step_result attach(struct xchg *x, struct conn *c, bool pooled)
     return xchg_go(x, x->req.method == METHOD_CONNECT ? STEP_established : STEP_send);
 }
 
+static void note_result(struct xchg *x, const struct dial_result *r)
+{
+    x->dial = NULL;
+    note_ruling(x, r->rule, r->reason);
+    if (r->server.family)
+        x->server = r->server;
+}
+
+static enum step_result dial_over(struct xchg *x, const struct dial_result *r)
+{
+    note_result(x, r);
+    return r->conn ? attach(x, r->conn, false) : xchg_fail(x, r->fault);
+}
+
+void xchg_drop_dial(struct xchg *x)
+{
+    struct dial *d = x->dial;
+    if (d == NULL)
+        return;
+    note_result(x, dial_so_far(d));
+    dial_cancel(d);
+}
+
+static void done(void *asker, const struct dial_result *r)
+{
+    dial_over(asker, r);
+    xchg_wake(asker);
+}
+
 enum step_result step_dial(struct xchg *x)
 {
-    struct conn *c = NULL;
-    enum fault f;
-    if (x->dial == NULL) {
-        if (x->req.method != METHOD_CONNECT && !x->no_idle)
-            c = idle_take(x->worker, x->target, fits, x);
-        if (c)
-            return attach(x, c, true);
-        dial_start(x);
-        if (x->dial == NULL) /* no memory for it: xchg_fail has chosen the next step */
-            return STEP_GO;
-    }
-    if (!dial_poll(x, &c, &f))
+    if (x->dial)
         return STEP_PARK;
-    return c ? attach(x, c, false) : xchg_fail(x, f);
+    struct conn *c = NULL;
+    if (x->req.method != METHOD_CONNECT && !x->no_idle)
+        c = idle_take(x->worker, x->target, fits, x);
+    if (c)
+        return attach(x, c, true);
+    struct dial_request request = { .to = &x->to, .asker = x, .vet = ask, .done = done };
+    struct dial_result over;
+    if (dial_start(x->worker, &request, &x->dial, &over) != FAULT_NONE)
+        return dial_over(x, &over);
+    return STEP_PARK;
 }

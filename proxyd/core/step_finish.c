@@ -4,7 +4,6 @@
  * where only the end of the connection marks the end of the body, the client sees a reset.
  */
 #include "core/account.h"
-#include "core/dial.h"
 #include "core/internal.h"
 #include "core/server.h"
 #include "core/target.h"
@@ -22,8 +21,6 @@ static bool upstream_reusable(const struct xchg *x)
 
 static void release_upstream(struct xchg *x)
 {
-    if (x->dial)
-        dial_cancel(x);
     if (x->upstream.conn) {
         target_rest(x->target);
         if (upstream_reusable(x))
@@ -65,6 +62,7 @@ enum step_result step_finish(struct xchg *x)
     bool whole = x->answered && (x->is_local || x->fault == FAULT_NONE);
     bool until_close = !x->is_local && x->client.out.kind == BODY_UNTIL_CLOSE;
     bool keep = x->client.keep && x->client.in.phase == BODY_DONE;
+    xchg_drop_dial(x);
     if (x->role->outcome)
         x->role->outcome(x, x->fault);
     account_exchange(x);

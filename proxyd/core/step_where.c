@@ -5,9 +5,11 @@
 enum step_result step_where(struct xchg *x)
 {
     switch (x->role->where(x)) {
-    case PASS: return xchg_go(x, STEP_dial);
+    case PASS: break;
     case ANSWERED: return xchg_go(x, STEP_reply);
     case PARKED: return STEP_PARK;
     default: return xchg_fail(x, x->fault);
     }
+    x->target = target_get(x->worker, &x->to);
+    return x->target ? xchg_go(x, STEP_dial) : xchg_fail(x, FAULT_out_of_memory);
 }

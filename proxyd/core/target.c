@@ -12,41 +12,49 @@
  * connection is watched, so a close by the origin is seen at once and this is only tidiness. */
 enum { IDLE_MS = 60000, PEAK_WINDOW_MS = 10000 };
 
-static struct target *find(struct worker *w, u64 hash, const struct host *host, u16 port)
+static struct target *find(struct worker *w, u64 hash, const struct target_key *key)
 {
     struct list *bucket = &w->targets[hash % TARGET_BUCKETS];
     for (struct list *n = bucket->next; n != bucket; n = n->next) {
         struct target *t = container_of(n, struct target, link);
-        if (t->hash == hash && t->port == port && t->len == host->len &&
-            memcmp(t->host, host->name, host->len) == 0)
+        if (t->hash == hash && target_key_same(&t->key, key))
             return t;
     }
     return NULL;
 }
 
-static struct target *make(struct worker *w, u64 hash, const struct host *host, u16 port)
+static struct target *make(struct worker *w, u64 hash, const struct target_key *key)
 {
-    struct target *t = calloc(1, sizeof *t + host->len + 1u);
+    struct target *t = calloc(1, sizeof *t + key->host.n);
     if (t == NULL)
         return NULL;
     t->hash = hash;
-    t->port = port;
-    t->len = host->len;
-    t->literal = host->literal;
-    t->addr = host->addr;
-    t->addr.port = port;
-    memcpy(t->host, host->name, host->len);
+    t->key = *key;
+    t->key.host.p = memcpy(t->host, key->host.p, key->host.n);
     list_init(&t->idle);
     list_push_front(&w->targets[hash % TARGET_BUCKETS], &t->link);
     return t;
 }
 
-struct target *target_get(struct worker *w, const struct host *host, u16 port)
+static u64 hash_of(const struct target_key *key)
 {
-    u64 hash = hash64(hash_process_key(), host->name, host->len) ^ (port * 0x9e3779b97f4a7c15ull);
-    struct target *t = find(w, hash, host, port);
+    u64 h = hash64(hash_process_key(), key->host.p, key->host.n) ^
+            (key->port + key->profile->id * 65537) * 0x9e3779b97f4a7c15ull;
+    if (unlikely(key->pinned.family))
+        h ^= hash64(hash_process_key(), &key->pinned.ip, sizeof key->pinned.ip);
+    return h;
+}
+
+struct target *target_get(struct worker *w, const struct destination *to)
+{
+    struct target_key key = { .profile = to->profile,
+                              .host = { to->host->name, to->host->len },
+                              .pinned = to->pinned,
+                              .port = to->port };
+    u64 hash = hash_of(&key);
+    struct target *t = find(w, hash, &key);
     if (t == NULL)
-        t = make(w, hash, host, port);
+        t = make(w, hash, &key);
     if (t)
         t->refs++;
     return t;
@@ -148,11 +156,10 @@ static bool still_quiet(int fd)
 static struct conn *take_from_shared(struct worker *w, struct target *t, idle_fits *fits,
                                      void *asker)
 {
-    struct slice host = { t->host, t->len };
     struct shared_idle_item item;
     if (w->engine->nworkers < 2)
         return NULL;
-    while (shared_idle_take(w->engine->shared_idle, t->hash, host, t->port, fits, asker, &item)) {
+    while (shared_idle_take(w->engine->shared_idle, t->hash, &t->key, fits, asker, &item)) {
         stat_sub(w->stats, STAT_upstream_idle, 1);
         if (!still_quiet(item.fd)) {
             close(item.fd);
@@ -184,9 +191,8 @@ static void put_on_shared(struct target *t, struct conn *c)
 {
     struct worker *w = c->worker;
     struct shared_idle_item item = { .peer = c->peer, .since_ms = worker_ms(w) };
-    struct slice host = { t->host, t->len };
     item.fd = conn_release(c);
-    if (shared_idle_put(w->engine->shared_idle, t->hash, host, t->port, &item))
+    if (shared_idle_put(w->engine->shared_idle, t->hash, &t->key, &item))
         stat_add(w->stats, STAT_upstream_idle, 1);
     else
         close(item.fd);

@@ -1,12 +1,11 @@
 /*
  * Whom we talk to, and the idle connections to it: own list, shared list, dial.
  *
- * A target is named by what makes two connections the same: host, port (and later scheme, SNI,
- * client certificate, parent). Every worker has its own targets, so none of this takes a lock;
- * only the shared list (shared_idle.h) is shared. A worker keeps as many idle connections as were
- * busy at once in the last 10 s: a small fixed number would send nearly every return to the shared
- * list (with 64 clients at least four are idle at 95 % of the returns), and with one worker
- * nothing leaves it.
+ * A target is named by what makes two connections the same (struct target_key). Every worker has
+ * its own targets, so none of this takes a lock; only the shared list (shared_idle.h) is shared. A
+ * worker keeps as many idle connections as were busy at once in the last 10 s: a small fixed
+ * number would send nearly every return to the shared list (with 64 clients at least four are idle
+ * at 95 % of the returns), and with one worker nothing leaves it.
  *
  * An idle connection remembers the address that it leads to; taking one asks the exchange's own
  * role whether that address is allowed, otherwise it counts as absent.
@@ -14,10 +13,26 @@
 #ifndef CORE_TARGET_H
 #define CORE_TARGET_H
 
-#include "base/slice.h"
+#include "core/shared_idle.h"
 #include "core/types.h"
 #include "core/worker.h"
 #include "http/uri.h"
+
+/* Where an exchange goes. What it points to stays as long as the exchange. */
+struct destination {
+    const struct conn_profile *profile;
+    const struct host *host;
+    u16 port;
+    u8 ngiven;
+    const struct addr *given; /* its addresses, ports not looked at: then nothing is resolved */
+    struct addr pinned;       /* part of the key; family 0: none */
+};
+
+/* What a decision says. The texts are of the configuration; empty: it names none. */
+struct ruling {
+    enum fault fault; /* FAULT_NONE: allowed */
+    struct slice rule, reason;
+};
 
 struct target {
     struct list link; /* worker->targets */
@@ -26,17 +41,13 @@ struct target {
     u32 refs; /* exchanges */
     u32 nidle;
     u32 busy, peak, last_peak;
-    u64 window_ms; /* when peak began to count */
-    u16 port;
-    u16 len;
-    bool literal;
-    struct addr addr; /* of a literal, with port */
+    u64 window_ms;         /* when peak began to count */
+    struct target_key key; /* its host is the one below */
     char host[];
 };
 
-/* The worker's target for that host and port, made when new; a reference is held. NULL: no memory.
- * */
-struct target *target_get(struct worker *w, const struct host *host, u16 port);
+/* The worker's target for that destination, made when new; a reference is held. NULL: no memory. */
+struct target *target_get(struct worker *w, const struct destination *to);
 /* Gives the reference back and clears *t. */
 void target_put(struct worker *w, struct target **t);
 

@@ -81,6 +81,7 @@ struct xchg {
     bool has_max_forwards;
     bool req_edited, req_addressed; /* by the role: once, and for this upstream connection */
     bool resp_edited;               /* … the head that is in resp */
+    struct destination to;
     struct target *target;
     struct dial *dial; /* while connecting */
     enum fault fault;
@@ -116,6 +117,8 @@ void xchg_free(struct xchg *x);
 enum step_result xchg_fail(struct xchg *x, enum fault f);
 /* x->resp anew, for a head that is to come. */
 void xchg_new_response(struct xchg *x);
+/* Gives up the dial, if there is one; what it came to is noted for the log. */
+void xchg_drop_dial(struct xchg *x);
 /* What the current step or stage attempts, for the error log. */
 const char *xchg_doing(const struct xchg *x);
 /* Does the client's connection end with this exchange: the worker drains, or nobody listens at its

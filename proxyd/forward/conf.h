@@ -1,14 +1,17 @@
-/* What a forward listener needs beyond the engine's own configuration: the policy that decides. */
+/* What a forward listener needs beyond the engine's own configuration: the policy that decides, and
+ * how a destination is connected to. */
 #ifndef FORWARD_CONF_H
 #define FORWARD_CONF_H
 
 #include "config/tree.h"
+#include "core/profile.h"
 #include "core/registry.h"
 #include "core/snapshot.h"
 #include "policy/policy.h"
 
 struct forward_part {
     const struct policy *policy;
+    const struct conn_profile *profile; /* of every destination: plain TCP */
 };
 
 /* The forward_part of a listener's block of a checked tree, in the arena of s. */

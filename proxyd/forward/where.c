@@ -7,7 +7,6 @@
 
 #include "core/local_reply.h"
 #include "core/trace.h"
-#include "core/target.h"
 #include "forward/conf.h"
 #include "io/dns.h"
 #include "io/sock.h"
@@ -88,39 +87,38 @@ static struct policy_question question(const struct xchg *x, const struct addr *
     };
 }
 
-static enum fault decide(struct xchg *x, const struct policy_question *q, struct policy_decision *d)
-{
-    policy_decide(forward_part_of(x->listen)->policy, q, d);
-    x->rule = d->rule_name;
-    x->reason = d->reason;
-    return d->action == POLICY_DENY ? d->fault : FAULT_NONE;
-}
-
 enum verdict forward_rules(struct xchg *x)
 {
+    struct policy_decision *d = &xchg_role_area(x, struct notes)->decision;
     apply_search(x);
     struct policy_question q = question(x, NULL);
-    x->fault = decide(x, &q, &xchg_role_area(x, struct notes)->decision);
+    policy_decide(forward_part_of(x->listen)->policy, &q, d);
+    x->rule = d->rule_name;
+    x->reason = d->reason;
+    x->fault = d->action == POLICY_DENY ? d->fault : FAULT_NONE;
     return x->fault == FAULT_NONE ? PASS : REFUSED;
 }
 
 enum verdict forward_where(struct xchg *x)
 {
-    x->target = target_get(x->worker, &x->uri.host, x->uri.port);
-    if (x->target)
-        return PASS;
-    x->fault = FAULT_out_of_memory;
-    return REFUSED;
+    x->to = (struct destination){ .profile = forward_part_of(x->listen)->profile,
+                                  .host = &x->uri.host,
+                                  .port = x->uri.port };
+    return PASS;
 }
 
-enum fault forward_vet(struct xchg *x, const struct addr *a)
+struct ruling forward_vet(const struct xchg *x, const struct addr *a)
 {
     const struct policy_decision *first = &xchg_role_area(x, struct notes)->decision;
     enum fault why;
-    if (first->action == POLICY_ALLOW && first->address_free)
-        return a == NULL || policy_class_allowed(first->reach, a, &why) ? FAULT_NONE : why;
+    if (first->action == POLICY_ALLOW && first->address_free) {
+        if (a == NULL || policy_class_allowed(first->reach, a, &why))
+            why = FAULT_NONE;
+        return (struct ruling){ why, first->rule_name, first->reason };
+    }
     struct policy_decision d;
     struct policy_question q = question(x, a);
     q.address_unknown = a == NULL;
-    return decide(x, &q, &d);
+    policy_decide(forward_part_of(x->listen)->policy, &q, &d);
+    return (struct ruling){ d.action == POLICY_DENY ? d.fault : FAULT_NONE, d.rule_name, d.reason };
 }

@@ -5,7 +5,7 @@
 #include "base/addr.h"
 #include "base/fault.h"
 #include "base/text.h"
-#include "core/stage.h"
+#include "core/role.h"
 
 /* Stage: requests for the proxy itself (origin-form, asterisk-form): the PAC file, OPTIONS, a
  * helpful 404. */
@@ -19,6 +19,6 @@ enum verdict forward_rules(struct xchg *x);
 enum verdict forward_where(struct xchg *x);
 /* The policy's word on an address the host has: before it is dialled, before an idle connection
  * is used; NULL: on a name that led to none. */
-enum fault forward_vet(struct xchg *x, const struct addr *a);
+struct ruling forward_vet(const struct xchg *x, const struct addr *a);
 
 #endif

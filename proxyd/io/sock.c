@@ -85,13 +85,30 @@ static void set_flag(int fd, int level, int option, int value)
 
 int sock_connect(const struct addr *to)
 {
+    return sock_connect_from(to, &(struct addr){ .family = 0 });
+}
+
+/* The port is chosen with the destination known, so that connections to different places may share
+ * one. */
+static bool bind_source(int fd, const struct addr *source)
+{
+    struct sockaddr_storage ss;
+    if (source->family == 0)
+        return true;
+    set_flag(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+    return bind(fd, (struct sockaddr *)&ss, addr_to_sockaddr(source, &ss)) == 0;
+}
+
+int sock_connect_from(const struct addr *to, const struct addr *source)
+{
     struct sockaddr_storage ss;
     socklen_t n = addr_to_sockaddr(to, &ss);
     int fd = socket(ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -1;
     set_flag(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-    if (connect(fd, (struct sockaddr *)&ss, n) < 0 && errno != EINPROGRESS) {
+    if (!bind_source(fd, source) ||
+        (connect(fd, (struct sockaddr *)&ss, n) < 0 && errno != EINPROGRESS)) {
         int saved = errno;
         close(fd);
         errno = saved;

@@ -27,6 +27,8 @@ enum sock_result sock_sendv(struct io *io, const struct iovec *v, unsigned nv, s
 
 /* A connecting TCP socket with TCP_NODELAY, or -1 with errno (EINPROGRESS is not an error). */
 int sock_connect(const struct addr *to);
+/* The same with an address of this machine as source; family 0: the system's choice. */
+int sock_connect_from(const struct addr *to, const struct addr *source);
 /* 0 when a connect has succeeded, else its errno. */
 int sock_connect_error(int fd);
 

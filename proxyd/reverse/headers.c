@@ -4,10 +4,8 @@
  */
 #include "reverse/headers.h"
 
-#include "core/target.h"
 #include "core/xchg.h"
 #include "http/hop.h"
-#include "reverse/where.h"
 #include "reverse/identity.h"
 
 /* X-Forwarded-Host is what the client asked for, whichever server is told which Host. */
@@ -50,7 +48,7 @@ bool reverse_address_request(struct xchg *x)
 {
     if (x->uri.host.len)
         return msg_address(&x->req, &x->uri, &x->uri.host, x->uri.port);
-    return msg_address(&x->req, &x->uri, reverse_server_host(x), x->target->port);
+    return msg_address(&x->req, &x->uri, x->to.host, x->to.port);
 }
 
 bool reverse_edit_response(struct xchg *x)

@@ -7,7 +7,6 @@
 #include <stdatomic.h>
 
 #include "base/must.h"
-#include "core/target.h"
 #include "core/xchg.h"
 #include "reverse/conf.h"
 
@@ -24,12 +23,9 @@ static const struct registry_kind pools = { .name = "pool", .size = sizeof(struc
 
 struct reverse_part {
     struct routes_conf routes;
+    const struct conn_profile *profile; /* of every server: plain TCP */
     struct server *servers;
     struct pool_state *pool;
-};
-
-struct notes {
-    const struct server *server; /* that the exchange was given */
 };
 
 const void *reverse_compile(const struct node *listener, struct snapshot *s, struct registry *r)
@@ -52,6 +48,7 @@ const void *reverse_compile(const struct node *listener, struct snapshot *s, str
         must(host_parse(text_slice(&t), &part->servers[i].host) == FAULT_NONE);
         part->servers[i].port = pool->servers[i].port;
     }
+    part->profile = profile_intern(&(struct conn_profile){ .scheme = SCHEME_HTTP });
     return part;
 }
 
@@ -75,15 +72,11 @@ enum verdict reverse_where(struct xchg *x)
     u32 n = part->routes.pool.nservers;
     u32 i = n == 1 ? 0 : atomic_fetch_add_explicit(&part->pool->turn, 1, memory_order_relaxed) % n;
     x->rule = part->routes.route;
-    const struct server *s = xchg_role_area(x, struct notes)->server = &part->servers[i];
-    x->target = target_get(x->worker, &s->host, s->port);
-    if (x->target)
-        return PASS;
-    x->fault = FAULT_out_of_memory;
-    return REFUSED;
-}
-
-const struct host *reverse_server_host(struct xchg *x)
-{
-    return &xchg_role_area(x, struct notes)->server->host;
+    const struct server *s = &part->servers[i];
+    x->to = (struct destination){ .profile = part->profile,
+                                  .host = &s->host,
+                                  .port = s->port,
+                                  .given = &s->host.addr,
+                                  .ngiven = s->host.literal };
+    return PASS;
 }

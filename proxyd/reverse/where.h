@@ -6,7 +6,6 @@
 #include "core/registry.h"
 #include "core/stage.h"
 
-struct host;
 struct reverse_part;
 
 /* The reverse_part of a listener's block of a checked tree, in the arena of s; what lasts of a pool
@@ -14,7 +13,5 @@ struct reverse_part;
 const void *reverse_compile(const struct node *listener, struct snapshot *s, struct registry *r);
 /* The next server of the pool. */
 enum verdict reverse_where(struct xchg *x);
-/* Which one that was. */
-const struct host *reverse_server_host(struct xchg *x);
 
 #endif

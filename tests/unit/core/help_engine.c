@@ -46,6 +46,19 @@ static enum fault detect(const struct listener *l, struct slice first)
     return first_bytes(first.p, (u32)first.n);
 }
 
+struct destination rig_to(const struct host *host, u16 port)
+{
+    return (struct destination){ .profile = profile_intern(&(struct conn_profile){ .id = 0 }),
+                                 .host = host,
+                                 .port = port };
+}
+
+struct target *rig_target(struct worker *w, const struct host *host, u16 port)
+{
+    struct destination to = rig_to(host, port);
+    return target_get(w, &to);
+}
+
 static enum verdict where(struct xchg *x)
 {
     if (slice_is(x->uri.path, "/denied")) {
@@ -58,16 +71,15 @@ static enum verdict where(struct xchg *x)
         reply_begin(x, 200, SLICE(""));
         return reply_local(x, SLICE("text/plain"), x->uri.path) ? ANSWERED : PARKED;
     }
-    x->target = target_get(x->worker, &x->uri.host, rig.port);
-    if (x->target)
-        return PASS;
-    x->fault = FAULT_out_of_memory;
-    return REFUSED;
+    x->to = rig_to(&x->uri.host, rig.port);
+    if (rig.destination)
+        rig.destination(&x->to);
+    return PASS;
 }
 
-static enum fault vet(struct xchg *x, const struct addr *a)
+static struct ruling vet(const struct xchg *x, const struct addr *a)
 {
-    return rig.vet ? rig.vet(x, a) : FAULT_NONE;
+    return rig.vet ? rig.vet(x, a) : (struct ruling){ .fault = FAULT_NONE };
 }
 
 static bool edit_request(struct xchg *x)

@@ -34,7 +34,9 @@ extern struct rig {
     struct listen_addr at;     /* of the test role's */
     u16 port;                  /* of rig_origin: where every name of the test role leads to */
     /* Asked by the test role about an address; NULL: all are allowed. */
-    enum fault (*vet)(struct xchg *x, const struct addr *a);
+    struct ruling (*vet)(const struct xchg *x, const struct addr *a);
+    /* May change where the test role sends an exchange; NULL: nothing is changed. */
+    void (*destination)(struct destination *to);
 } rig;
 
 /* Fixtures: one worker, two workers; rig_tear_down fails when a connection, buffer or exchange is
@@ -52,6 +54,10 @@ void rig_configure(const char *text);
 struct snapshot *rig_snapshot(void);
 /* Every worker adopts it. */
 void rig_publish(struct snapshot *s);
+
+/* Plain TCP to host and port; the worker's target for that, with a reference. */
+struct destination rig_to(const struct host *host, u16 port);
+struct target *rig_target(struct worker *w, const struct host *host, u16 port);
 
 /* Turns the loops until nothing happens any more. */
 void rig_turn(void);

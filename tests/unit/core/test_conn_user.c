@@ -9,7 +9,7 @@ static struct target *target_of(const char *name)
 {
     struct host h;
     assert_int_equal(host_parse(slice_of(name), &h), FAULT_NONE);
-    return target_get(rig.worker, &h, 80);
+    return rig_target(rig.worker, &h, 80);
 }
 
 /* The same connection in four lives, an event in each. */

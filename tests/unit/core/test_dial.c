@@ -52,7 +52,7 @@ static const char *trying(const struct xchg *x)
 {
     static char area[ADDR_TEXT];
     struct text t = text_in(area, sizeof area - 1);
-    addr_text(&t, &x->server);
+    addr_text(&t, x->dial ? &dial_so_far(x->dial)->server : &x->server);
     area[t.n] = 0;
     return area;
 }
@@ -144,13 +144,12 @@ static void a_race(void **state)
     assert_int_equal(rig.worker->conns.live, 2); /* the client's and the winner */
 }
 
-static enum fault deny_one(struct xchg *x, const struct addr *a)
+static struct ruling deny_one(const struct xchg *x, const struct addr *a)
 {
-    if (a && a->ip[3] == 1) {
-        x->rule = SLICE("not-there");
-        return FAULT_destination_loopback;
-    }
-    return FAULT_NONE;
+    (void)x;
+    if (a && a->ip[3] == 1)
+        return (struct ruling){ FAULT_destination_loopback, SLICE("not-there"), SLICE("why") };
+    return (struct ruling){ .fault = FAULT_NONE, .rule = SLICE("elsewhere") };
 }
 
 /* What the role does not allow is not dialled, whatever else the name leads to. */
@@ -162,12 +161,15 @@ static void only_what_is_allowed(void **state)
     asking("several.test"); /* leaves ::1 and 127.0.0.2, where nobody listens */
     const char *said = rig_hears(client);
     assert_has(said, "connect_refused");
+    assert_has(said, "rule: elsewhere"); /* what allowed the last one */
+    assert_has_not(said, "why");
     assert_int_equal(rig_count(STAT_upstream_connects_total), 2);
     asking("one.test"); /* leaves nothing */
     said = rig_hears(client);
     assert_begins(said, "HTTP/1.1 403 ");
     assert_has(said, "destination_loopback");
     assert_has(said, "rule: not-there");
+    assert_has(said, "why");
     assert_int_equal(rig_count(STAT_upstream_connects_total), 2);
     assert_true(sock_accept(origin, &(struct addr){ 0 }) < 0);
 }
@@ -235,10 +237,10 @@ static void no_attempt_outlives_the_time(void **state)
     assert_int_equal(rig_count(STAT_upstream_connects_total), 1);
 }
 
-static enum fault deny_unresolved(struct xchg *x, const struct addr *a)
+static struct ruling deny_unresolved(const struct xchg *x, const struct addr *a)
 {
     (void)x;
-    return a ? FAULT_NONE : FAULT_rule_denied;
+    return (struct ruling){ .fault = a ? FAULT_NONE : FAULT_rule_denied };
 }
 
 /* Who may not go there in any case does not learn whether the name exists. */
@@ -264,6 +266,168 @@ static void the_name_does_not_resolve_in_time(void **state)
     const char *said = rig_hears(client);
     assert_has(said, "dns_");
     assert_begins(said, "HTTP/1.1 50");
+}
+
+/* ---- where it leads besides the name ---- */
+
+static struct addr given[2];
+
+static void to_given(struct destination *to)
+{
+    assert_true(addr_parse(SLICE("127.0.0.3"), &given[0]) &&
+                addr_parse(SLICE("127.0.0.1"), &given[1]));
+    to->given = given;
+    to->ngiven = 2;
+}
+
+/* Addresses that come with the destination are tried in their order, and asked about like others,
+ * but nobody is asked for them: this name would lead to 127.0.0.2, and that one to nowhere. */
+static void given_is_never_resolved(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "two.test", "unknown.test" };
+    int origin = rig_origin(); /* on 127.0.0.1 */
+    rig.destination = to_given;
+    for (unsigned i = 0; i < countof(names); i++) {
+        asking(names[i]);
+        assert_begins(rig_hears(rig_accept(origin)), "GET / ");
+    }
+    assert_int_equal(rig_count(STAT_upstream_connects_total), 4);
+    assert_int_equal(rig_count(STAT_dns_lookups_total), 0);
+    rig.vet = deny_one;
+    asking("two.test");
+    assert_has(rig_hears(client), "connect_refused"); /* of 127.0.0.3 */
+    assert_int_equal(rig_count(STAT_upstream_connects_total), 5);
+}
+
+static void from_a_source(struct destination *to)
+{
+    struct conn_profile p = { .scheme = SCHEME_HTTP };
+    assert_true(addr_parse(SLICE("127.0.0.5"), &p.source));
+    to->profile = profile_intern(&p);
+}
+
+static void a_source_address(void **state)
+{
+    (void)state;
+    struct addr peer;
+    int origin = rig_origin();
+    rig.destination = from_a_source;
+    asking("one.test");
+    int upstream = sock_accept(origin, &peer);
+    assert_true(upstream >= 0);
+    assert_int_equal(peer.ip[3], 5);
+    close(upstream);
+}
+
+/* ---- what happens after TCP ---- */
+
+static struct {
+    unsigned runs, cancels, fails; /* fails: so many more times */
+    enum connect_result result;
+} hello, word;
+
+/* Says hello, and is done. */
+static enum connect_result say_hello(struct dial *d, struct conn *c, enum fault *fault)
+{
+    size_t n;
+    struct iovec v = { (void *)"hello ", 6 };
+    (void)d;
+    hello.runs++;
+    *fault = FAULT_response_malformed;
+    if (hello.fails && hello.fails--)
+        return CONNECT_FAULT;
+    assert_int_equal(stream_sendv(&c->stream, &v, 1, &n), SOCK_OK);
+    return CONNECT_OK;
+}
+
+/* Waits for one byte. */
+static enum connect_result wait_for_word(struct dial *d, struct conn *c, enum fault *fault)
+{
+    char byte;
+    size_t n;
+    (void)d;
+    word.runs++;
+    *fault = FAULT_response_malformed;
+    enum sock_result r = stream_recv(&c->stream, &byte, 1, &n);
+    return r == SOCK_AGAIN ? CONNECT_WAIT : r == SOCK_OK ? CONNECT_OK : CONNECT_FAULT;
+}
+
+static void cancel_word(struct dial *d)
+{
+    (void)d;
+    word.cancels++;
+}
+
+static const struct connector hello_connector = { "hello", say_hello, NULL },
+                              word_connector = { "word", wait_for_word, cancel_word };
+static const struct connector *const chain[] = { &hello_connector, &word_connector, NULL };
+
+static void through_a_chain(struct destination *to)
+{
+    to->profile = profile_intern(&(struct conn_profile){ .chain = chain });
+}
+
+static int with_a_chain(void)
+{
+    memset(&hello, 0, sizeof hello);
+    memset(&word, 0, sizeof word);
+    rig.destination = through_a_chain;
+    return rig_origin();
+}
+
+/* One after the other, each as often as it wants; the request comes behind them. */
+static void connectors_in_order(void **state)
+{
+    (void)state;
+    int origin = with_a_chain();
+    asking("one.test");
+    int upstream = rig_accept(origin);
+    assert_string_equal(rig_hears(upstream), "hello ");
+    rig_later(2000);
+    assert_string_equal(rig_hears(upstream), "");
+    rig_say(upstream, "!");
+    assert_begins(rig_hears(upstream), "GET / HTTP/1.1\r\n");
+    assert_int_equal(hello.runs, 1);
+    assert_in_range(word.runs, 2, 3);
+    assert_int_equal(word.cancels, 0);
+}
+
+/* A connector that fails is a failed address: the next one is tried, and the fault is its own. */
+static void a_connector_fails(void **state)
+{
+    (void)state;
+    int origin = with_a_chain(), second = rig_listen("127.0.0.3", rig.port, 4);
+    hello.fails = 1;
+    asking("last.test"); /* 127.0.0.3, then 127.0.0.1 */
+    int upstream = rig_accept(origin);
+    assert_string_equal(rig_hears(upstream), "hello ");
+    rig_close(upstream);
+    assert_has(rig_hears(client), "response_malformed");
+    assert_int_equal(rig_count(STAT_upstream_connect_failures_total), 2);
+    rig_accept(second);
+}
+
+/* The time to connect covers them, and what they hold is given back whoever gives up. */
+static void a_connector_has_no_end(void **state)
+{
+    (void)state;
+    int origin = with_a_chain();
+    asking("one.test");
+    int upstream = rig_accept(origin);
+    rig_later(9900);
+    assert_string_equal(rig_hears(client), "");
+    rig_later(200);
+    assert_has(rig_hears(client), "connect_timeout");
+    assert_int_equal(word.cancels, 1);
+    assert_string_equal(rig_hears(upstream), "hello ");
+    assert_true(rig_ended(upstream));
+    asking("one.test");
+    upstream = rig_accept(origin);
+    rig_client_conn()->user->drain(rig_client_conn(), DRAIN_NOW);
+    assert_int_equal(word.cancels, 2);
+    assert_string_equal(rig_hears(upstream), "hello ");
+    assert_true(rig_ended(upstream));
 }
 
 /* The one that waits for an answer to its SYN, made to fail. */
@@ -387,6 +551,11 @@ static void more_than_one_gives_way(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        DIAL_TEST(given_is_never_resolved),
+        DIAL_TEST(a_source_address),
+        DIAL_TEST(connectors_in_order),
+        DIAL_TEST(a_connector_fails),
+        DIAL_TEST(a_connector_has_no_end),
         DIAL_TEST(a_name_and_a_literal),
         DIAL_TEST(refused),
         DIAL_TEST(the_order_and_the_stagger),

@@ -15,7 +15,7 @@ static void one_that_is_idle_leaves_the_line(void **state)
     struct worker *w = rig.worker;
     struct host h;
     assert_int_equal(host_parse(slice_of("origin.test"), &h), FAULT_NONE);
-    struct target *t = target_get(w, &h, 80);
+    struct target *t = rig_target(w, &h, 80);
     struct conn *c = rig_conn(&rig_begun, &other);
     rig_turn(); /* it is writable */
     target_busy(w, t);

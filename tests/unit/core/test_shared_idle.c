@@ -12,7 +12,8 @@
 
 #include "tests/unit/help_memory.h"
 
-#define HOST SLICE("a.test")
+#define KEY(name, at) (&(struct target_key){ .host = SLICE(name), .port = (at) })
+#define HOST KEY("a.test", 80)
 
 static bool anyone(void *context, const struct addr *a)
 {
@@ -43,14 +44,14 @@ static void the_latest_first(void **state)
     (void)state;
     struct shared_idle *s = shared_idle_new();
     struct shared_idle_item a = item_of(1, 10), b = item_of(2, 20), got;
-    assert_true(shared_idle_put(s, 77, HOST, 80, &a) && shared_idle_put(s, 77, HOST, 80, &b));
-    assert_true(shared_idle_take(s, 77, HOST, 80, anyone, NULL, &got));
+    assert_true(shared_idle_put(s, 77, HOST, &a) && shared_idle_put(s, 77, HOST, &b));
+    assert_true(shared_idle_take(s, 77, HOST, anyone, NULL, &got));
     assert_int_equal(got.fd, b.fd);
     assert_int_equal(got.peer.port, 2);
-    assert_true(shared_idle_take(s, 77, HOST, 80, anyone, NULL, &got));
+    assert_true(shared_idle_take(s, 77, HOST, anyone, NULL, &got));
     assert_int_equal(got.fd, a.fd);
     assert_int_equal(got.since_ms, 10);
-    assert_false(shared_idle_take(s, 77, HOST, 80, anyone, NULL, &got));
+    assert_false(shared_idle_take(s, 77, HOST, anyone, NULL, &got));
     close(a.fd), close(b.fd);
     shared_idle_free(s);
 }
@@ -61,11 +62,11 @@ static void compared_by_name(void **state)
     (void)state;
     struct shared_idle *s = shared_idle_new();
     struct shared_idle_item a = item_of(1, 10), got;
-    assert_true(shared_idle_put(s, 77, HOST, 80, &a));
-    assert_false(shared_idle_take(s, 77, SLICE("b.test"), 80, anyone, NULL, &got));
-    assert_false(shared_idle_take(s, 77, SLICE("a.tes"), 80, anyone, NULL, &got));
-    assert_false(shared_idle_take(s, 77, HOST, 81, anyone, NULL, &got));
-    assert_false(shared_idle_take(s, 77 + 64, HOST, 80, anyone, NULL, &got));
+    assert_true(shared_idle_put(s, 77, HOST, &a));
+    assert_false(shared_idle_take(s, 77, KEY("b.test", 80), anyone, NULL, &got));
+    assert_false(shared_idle_take(s, 77, KEY("a.tes", 80), anyone, NULL, &got));
+    assert_false(shared_idle_take(s, 77, KEY("a.test", 81), anyone, NULL, &got));
+    assert_false(shared_idle_take(s, 77 + 64, HOST, anyone, NULL, &got));
     assert_true(is_open(a.fd));
     shared_idle_free(s);
     assert_false(is_open(a.fd));
@@ -77,10 +78,10 @@ static void only_what_fits(void **state)
     struct shared_idle *s = shared_idle_new();
     struct shared_idle_item a = item_of(1, 10), b = item_of(2, 20), got;
     u16 wanted = 1;
-    assert_true(shared_idle_put(s, 77, HOST, 80, &a) && shared_idle_put(s, 77, HOST, 80, &b));
-    assert_true(shared_idle_take(s, 77, HOST, 80, port_is, &wanted, &got));
+    assert_true(shared_idle_put(s, 77, HOST, &a) && shared_idle_put(s, 77, HOST, &b));
+    assert_true(shared_idle_take(s, 77, HOST, port_is, &wanted, &got));
     assert_int_equal(got.fd, a.fd);
-    assert_false(shared_idle_take(s, 77, HOST, 80, port_is, &wanted, &got));
+    assert_false(shared_idle_take(s, 77, HOST, port_is, &wanted, &got));
     close(a.fd);
     shared_idle_free(s);
 }
@@ -96,7 +97,7 @@ static bool slow_to_refuse(void *context, const struct addr *a)
     (void)a;
     alarm(10); /* for ever is longer */
     if (w->late.fd)
-        assert_true(shared_idle_put(w->shared_idle, 77, HOST, 80, &w->late));
+        assert_true(shared_idle_put(w->shared_idle, 77, HOST, &w->late));
     w->late.fd = 0;
     return false;
 }
@@ -108,18 +109,18 @@ static void judged_with_no_lock_held(void **state)
     (void)state;
     struct slow w = { shared_idle_new(), item_of(3, 30) };
     struct shared_idle_item a = item_of(1, 10), b = item_of(2, 20), c = w.late, got;
-    assert_true(shared_idle_put(w.shared_idle, 77, HOST, 80, &a) &&
-                shared_idle_put(w.shared_idle, 77, HOST, 80, &b));
-    assert_false(shared_idle_take(w.shared_idle, 77, HOST, 80, slow_to_refuse, &w, &got));
+    assert_true(shared_idle_put(w.shared_idle, 77, HOST, &a) &&
+                shared_idle_put(w.shared_idle, 77, HOST, &b));
+    assert_false(shared_idle_take(w.shared_idle, 77, HOST, slow_to_refuse, &w, &got));
     alarm(0);
     shared_idle_sweep(w.shared_idle, 11);
     assert_false(is_open(a.fd));
     assert_true(is_open(b.fd));
     shared_idle_sweep(w.shared_idle, 21);
     assert_false(is_open(b.fd));
-    assert_true(shared_idle_take(w.shared_idle, 77, HOST, 80, anyone, NULL, &got));
+    assert_true(shared_idle_take(w.shared_idle, 77, HOST, anyone, NULL, &got));
     assert_int_equal(got.fd, c.fd);
-    assert_false(shared_idle_take(w.shared_idle, 77, HOST, 80, anyone, NULL, &got));
+    assert_false(shared_idle_take(w.shared_idle, 77, HOST, anyone, NULL, &got));
     close(c.fd);
     shared_idle_free(w.shared_idle);
 }
@@ -132,11 +133,11 @@ static void what_did_not_fit_keeps_its_place(void **state)
     u16 wanted = 9;
     for (u16 i = 1; i <= 3; i++) {
         struct shared_idle_item it = item_of(i, i);
-        assert_true(shared_idle_put(s, 77, HOST, 80, &it));
+        assert_true(shared_idle_put(s, 77, HOST, &it));
     }
-    assert_false(shared_idle_take(s, 77, HOST, 80, port_is, &wanted, &got));
+    assert_false(shared_idle_take(s, 77, HOST, port_is, &wanted, &got));
     for (u16 i = 3; i >= 1; i--) {
-        assert_true(shared_idle_take(s, 77, HOST, 80, anyone, NULL, &got));
+        assert_true(shared_idle_take(s, 77, HOST, anyone, NULL, &got));
         assert_int_equal(got.peer.port, i);
         close(got.fd);
     }
@@ -149,12 +150,12 @@ static void it_is_full_some_time(void **state)
     struct shared_idle *s = shared_idle_new();
     unsigned n = 0;
     struct shared_idle_item it = item_of(1, 10);
-    while (n < 1000 && shared_idle_put(s, 77, HOST, 80, &it)) {
+    while (n < 1000 && shared_idle_put(s, 77, HOST, &it)) {
         it = item_of(1, 10);
         n++;
     }
     assert_in_range(n, 16, 999);
-    assert_true(shared_idle_put(s, 78, HOST, 80, &it)); /* another shard */
+    assert_true(shared_idle_put(s, 78, HOST, &it)); /* another shard */
     shared_idle_free(s);
 }
 
@@ -164,9 +165,9 @@ static void without_memory(void **state)
     struct shared_idle *s = shared_idle_new();
     struct shared_idle_item it = item_of(1, 10);
     memory_refuse(1, false);
-    assert_false(shared_idle_put(s, 77, HOST, 80, &it));
+    assert_false(shared_idle_put(s, 77, HOST, &it));
     assert_int_equal(memory_relent(), 1);
-    assert_true(shared_idle_put(s, 77, HOST, 80, &it));
+    assert_true(shared_idle_put(s, 77, HOST, &it));
     shared_idle_free(s);
 }
 
@@ -175,13 +176,13 @@ static void sweeping(void **state)
     (void)state;
     struct shared_idle *s = shared_idle_new();
     struct shared_idle_item a = item_of(1, 10), b = item_of(2, 20), got;
-    assert_true(shared_idle_put(s, 77, HOST, 80, &a) && shared_idle_put(s, 77, HOST, 80, &b));
+    assert_true(shared_idle_put(s, 77, HOST, &a) && shared_idle_put(s, 77, HOST, &b));
     assert_int_equal(shared_idle_sweep(s, 10), 0);
     assert_true(is_open(a.fd));
     assert_int_equal(shared_idle_sweep(s, 20), 1);
     assert_false(is_open(a.fd));
     assert_true(is_open(b.fd));
-    assert_true(shared_idle_take(s, 77, HOST, 80, anyone, NULL, &got));
+    assert_true(shared_idle_take(s, 77, HOST, anyone, NULL, &got));
     close(b.fd);
     shared_idle_free(s);
 }
@@ -195,7 +196,7 @@ static void evicting(void **state)
     unsigned open = 0;
     for (u64 i = 0; i < 3; i++) {
         it[i] = item_of(1, 10);
-        assert_true(shared_idle_put(s, i / 2, HOST, 80, &it[i]));
+        assert_true(shared_idle_put(s, i / 2, HOST, &it[i]));
     }
     assert_true(shared_idle_evict(s, 1));
     assert_false(is_open(it[0].fd)); /* the oldest of the first shard */
@@ -226,9 +227,9 @@ static void *put_and_take(void *arg)
     for (unsigned i = 0; i < EACH; i++) {
         u64 hash = i % 8;
         it.fd = 1000000;
-        c->put += shared_idle_put(c->shared_idle, hash, HOST, 80, &it);
+        c->put += shared_idle_put(c->shared_idle, hash, HOST, &it);
         if (i % 3)
-            c->taken += shared_idle_take(c->shared_idle, hash, HOST, 80, anyone, NULL, &got);
+            c->taken += shared_idle_take(c->shared_idle, hash, HOST, anyone, NULL, &got);
         if (i % 100 == 0)
             shared_idle_sweep(c->shared_idle, 1);
     }
@@ -252,7 +253,7 @@ static void threads(void **state)
         taken += crowd[i].taken;
     }
     for (u64 hash = 0; hash < 8; hash++)
-        while (shared_idle_take(s, hash, HOST, 80, anyone, NULL, &got))
+        while (shared_idle_take(s, hash, HOST, anyone, NULL, &got))
             taken++;
     assert_int_equal(put, taken);
     shared_idle_free(s);

@@ -4,7 +4,7 @@
 
 #include <unistd.h>
 
-#include "core/shared_idle.h"
+#include "core/dial.h"
 #include "help_engine.h"
 
 static struct host host_of(const char *name)
@@ -21,7 +21,7 @@ static struct xchg *asker(struct worker *w, const char *name, u16 port)
     struct host h = host_of(name);
     x->worker = w;
     x->role = rig.listener->role;
-    x->target = target_get(w, &h, port);
+    x->target = rig_target(w, &h, port);
     return x;
 }
 
@@ -34,7 +34,14 @@ static void asker_end(struct xchg *x)
 static bool fits(void *asker, const struct addr *a)
 {
     struct xchg *x = asker;
-    return x->role->vet == NULL || x->role->vet(x, a) == FAULT_NONE;
+    return x->role->vet(x, a).fault == FAULT_NONE;
+}
+
+static bool anyone(void *asker, const struct addr *a)
+{
+    (void)asker;
+    (void)a;
+    return true;
 }
 
 static struct conn *take(struct xchg *x)
@@ -67,8 +74,8 @@ static void one_per_name_and_port(void **state)
 {
     (void)state;
     struct host a = host_of("a.test"), b = host_of("b.test"), same = host_of("A.TEST.");
-    struct target *t = target_get(rig.worker, &a, 80), *u = target_get(rig.worker, &same, 80),
-                  *v = target_get(rig.worker, &a, 81), *x = target_get(rig.worker, &b, 80);
+    struct target *t = rig_target(rig.worker, &a, 80), *u = rig_target(rig.worker, &same, 80),
+                  *v = rig_target(rig.worker, &a, 81), *x = rig_target(rig.worker, &b, 80);
     assert_ptr_equal(t, u);
     assert_int_equal(t->refs, 2);
     assert_ptr_not_equal(t, v);
@@ -79,11 +86,57 @@ static void one_per_name_and_port(void **state)
     target_put(rig.worker, &t);
     target_put(rig.worker, &v);
     target_put(rig.worker, &x);
-    struct host literal = host_of("127.0.0.9");
-    t = target_get(rig.worker, &literal, 8080);
-    assert_true(t->literal);
-    assert_int_equal(t->addr.port, 8080);
-    target_put(rig.worker, &t);
+}
+
+/* Every part of the key alone makes two targets, hence two connections: what rests for one of them
+ * is there for no other, not even on the shared idle list. */
+static void each_part_of_the_key_counts(void **state)
+{
+    (void)state;
+    enum { PARTS = 9 };
+    static const struct connector some = { .name = "some" };
+    static const struct connector *const chain[] = { &some, NULL };
+    struct host a = host_of("a.test"), b = host_of("b.test");
+    struct conn_profile p[PARTS] = { { .id = 0 } };
+    struct destination to[PARTS];
+    struct target *t[PARTS], *again[PARTS];
+    p[3].scheme = SCHEME_HTTPS;
+    p[4].tls = (const void *)&a;
+    p[5].parent = (const void *)&b;
+    p[6].chain = chain;
+    assert_true(addr_parse(SLICE("127.0.0.5"), &p[7].source));
+    for (int i = 0; i < PARTS; i++)
+        to[i] = (struct destination){ .profile = profile_intern(&p[i]),
+                                      .host = i == 1 ? &b : &a,
+                                      .port = i == 2 ? 81 : 80 };
+    assert_true(addr_parse_port(SLICE("127.0.0.1:80"), &to[8].pinned));
+    for (int i = 0; i < PARTS; i++) {
+        t[i] = target_get(rig.worker, &to[i]);
+        again[i] = target_get(rig.worker, &to[i]);
+        assert_ptr_equal(t[i], again[i]);
+        for (int k = 0; k < i; k++)
+            assert_ptr_not_equal(t[i], t[k]);
+    }
+    int upstream[2];
+    struct conn *kept = used(rig.worker, t[0], "127.0.0.1:80", &upstream[0]),
+                *shared = used(rig.worker, t[0], "127.0.0.1:80", &upstream[1]);
+    target_rest(t[0]);
+    give(t[0], kept);
+    t[0]->peak = 0; /* nobody needs a second one here */
+    idle_give(t[0], shared);
+    for (int i = PARTS; i-- > 0;) {
+        struct conn *c = idle_take(rig.worker, t[i], anyone, NULL);
+        assert_int_equal(c != NULL, i == 0);
+        if (c)
+            conn_close(c);
+        c = idle_take(rig.workers[1], t[i], anyone, NULL);
+        assert_int_equal(c != NULL, i == 0);
+        if (c)
+            conn_close(c);
+        target_put(rig.worker, &t[i]);
+        target_put(rig.worker, &again[i]);
+    }
+    close(upstream[0]), close(upstream[1]);
 }
 
 static void the_last_used_comes_first(void **state)
@@ -110,10 +163,10 @@ static void the_last_used_comes_first(void **state)
     close(upstream[0]), close(upstream[1]);
 }
 
-static enum fault only_two(struct xchg *x, const struct addr *a)
+static struct ruling only_two(const struct xchg *x, const struct addr *a)
 {
     (void)x;
-    return a->ip[3] == 2 ? FAULT_NONE : FAULT_destination_loopback;
+    return (struct ruling){ .fault = a->ip[3] == 2 ? FAULT_NONE : FAULT_destination_loopback };
 }
 
 /* Who may not go to an address does not ride a connection that leads there. */
@@ -285,14 +338,14 @@ static void stale_ones_on_the_shared_list(void **state)
 {
     (void)state;
     struct xchg *x = asker(rig.worker, "a.test", 80);
-    struct slice host = { x->target->host, x->target->len };
     int pair[3][2];
     struct shared_idle_item item = { .since_ms = 1 };
     assert_true(addr_parse_port(SLICE("127.0.0.1:80"), &item.peer));
     for (int i = 0; i < 3; i++) {
         assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair[i]), 0);
         item.fd = pair[i][1];
-        assert_true(shared_idle_put(rig.engine.shared_idle, x->target->hash, host, 80, &item));
+        assert_true(
+            shared_idle_put(rig.engine.shared_idle, x->target->hash, &x->target->key, &item));
     }
     close(pair[2][0]);
     assert_int_equal(write(pair[1][0], "x", 1), 1);
@@ -312,7 +365,6 @@ static void taking_a_shared_one_asks_the_role(void **state)
 {
     (void)state;
     struct xchg *x = asker(rig.workers[1], "a.test", 80);
-    struct slice host = { x->target->host, x->target->len };
     int pair[3][2];
     for (int i = 0; i < 3; i++) {
         struct shared_idle_item item = { .since_ms = 1 };
@@ -320,7 +372,8 @@ static void taking_a_shared_one_asks_the_role(void **state)
             addr_parse_port(i == 1 ? SLICE("127.0.0.2:80") : SLICE("127.0.0.1:80"), &item.peer));
         assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair[i]), 0);
         item.fd = pair[i][1];
-        assert_true(shared_idle_put(rig.engine.shared_idle, x->target->hash, host, 80, &item));
+        assert_true(
+            shared_idle_put(rig.engine.shared_idle, x->target->hash, &x->target->key, &item));
     }
     rig.vet = only_two;
     struct conn *c = take(x);
@@ -366,6 +419,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         RIG_TEST(one_per_name_and_port),
+        RIG_TEST_TWO(each_part_of_the_key_counts),
         RIG_TEST(the_last_used_comes_first),
         RIG_TEST(taking_one_asks_the_role),
         RIG_TEST(an_origin_that_speaks_or_closes_is_dropped),

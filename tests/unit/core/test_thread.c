@@ -218,7 +218,8 @@ static void the_shared_list_is_swept(void **state)
     start_threads();
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
     struct shared_idle_item item = { .fd = pair[1], .since_ms = 1 };
-    assert_true(shared_idle_put(rig.engine.shared_idle, 1, SLICE("a"), 80, &item));
+    struct target_key key = { .host = SLICE("a"), .port = 80 };
+    assert_true(shared_idle_put(rig.engine.shared_idle, 1, &key, &item));
     for (u32 i = 0; i < RIG_WORKERS; i++)
         await_turning(run[i]); /* the sweep is set */
     rig_later(40000);

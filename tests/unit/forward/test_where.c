@@ -29,7 +29,7 @@ static void absolute_form(void **state)
     rig_say(client, request);
     assert_begins(rig_hears(rig_accept(origin)), "GET /x?y HTTP/1.1\r\n");
     assert_slice(rig_exchange()->rule, "all");
-    assert_int_equal(rig_exchange()->target->port, rig.port);
+    assert_int_equal(rig_exchange()->to.port, rig.port);
 }
 
 static void the_rules(void **state)
