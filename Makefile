@@ -86,7 +86,7 @@ H_FILES := $(wildcard proxyd/*.h proxyd/*/*.h filters/*.h policy/*.h pac/*.h adm
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all help debug documents objects units check layers style fuzz fuzz-short test e2e bench asan tsan compilers \
+.PHONY: all help debug documents objects units check smoke durations layers style fuzz fuzz-short test e2e bench asan tsan compilers \
         deps build-tests units-asan units-tsan format format-check lint reference install uninstall clean run objects-gcc objects-clang
 
 all: $(BUILD)/proxyd
@@ -146,7 +146,7 @@ $$(BUILD)/$(1)/units/$(2): $$(patsubst %.c,$$(BUILD)/$(1)/%.o,$$(call unit_files
 endef
 .PHONY: FORCE
 # Only the variants that a goal can need: reading the rules of all seven takes 0.2 s.
-small_goals := deps help clean format format-check style run test check e2e documents install
+small_goals := deps help clean format format-check style run test check smoke durations e2e documents install
 ifeq ($(filter-out $(small_goals),$(or $(MAKECMDGOALS),all)),)
 VARIANTS_READ := release
 else
@@ -171,12 +171,13 @@ help:
 ## make run            install what is missing, build, start with the built-in configuration
 ##                     or with another one: CONFIG=proxyd.conf
 ## make test           everything: units, layers, fuzzing, end to end, sanitizers
-## make check          the quick part of it: units and layers
+## make check          the quick part of it: units, layers and a smoke of the end-to-end tests
 ## make e2e            the end-to-end tests (E2E='tests/e2e/test_010_readme.py -x' for some)
 ## make layers         includes and calls point down, the core knows no direction
 ## make fuzz           fuzz without end (TARGET=name for one); fuzz-short: 15 s each
 ## make bench          the table against the installed peers and the floors
 ## make asan, tsan     build with sanitizers and run the end-to-end tests on it
+## make durations      note what the last runs took; the shards are cut by it
 ## make debug          build/debug/bin/proxyd, with assertions
 ## make compilers      warnings are errors, gcc and clang
 ## make format lint    clang-format; clang-format check, clang-tidy, cppcheck
@@ -199,8 +200,11 @@ units-tsan: $(call unit_programs,tsan)
 	$(Q)BUILD=$(BUILD) tests/run.sh units tsan $^
 
 check:
-	$(Q)$(MAKE) --no-print-directory -j$(JOBS) $(call unit_programs,release)
-	$(Q)$(MAKE) --no-print-directory units layers
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all $(call unit_programs,release)
+	$(Q)$(MAKE) --no-print-directory units layers smoke
+
+smoke: $(BUILD)/proxyd
+	$(Q)BUILD=$(BUILD) PYTHON=$(PYTHON) JOBS=$(JOBS) tests/run.sh smoke
 
 run:
 	$(Q)$(MAKE) --no-print-directory deps SECTIONS=build
@@ -235,6 +239,9 @@ asan: $(BUILD)/asan/bin/proxyd
 
 tsan: $(BUILD)/tsan/bin/proxyd
 	$(Q)BUILD=$(BUILD) PYTHON=$(PYTHON) tests/run.sh e2e tsan $(E2E)
+
+durations:
+	$(Q)$(PYTHON) -B tests/durations.py $(BUILD)/results
 
 # What `make test` runs, built beforehand in one parallel go.
 build-tests: $(foreach v,release asan tsan,$(call unit_programs,$(v))) $(fuzz_programs) \

@@ -5,8 +5,10 @@
 #   tests/run.sh documents                    manual and covered keys
 #   tests/run.sh fuzz SECONDS PROGRAM...       0: without end
 #   tests/run.sh e2e VARIANT [PYTEST-ARGUMENT...]
+#   tests/run.sh smoke                         a good part of e2e in a few seconds
 #   tests/run.sh all
-# Every kind ends in a line `KIND: N passed, N failed`, also left in $BUILD/results for the sum.
+# Every kind ends in a line `KIND: N passed, N failed`, also left in $BUILD/results for the sum, where
+# times-KIND has what each test took, "SECONDS NAME" a line.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 BUILD=${BUILD:-build}
@@ -22,7 +24,7 @@ export TSAN_OPTIONS=exitcode=97:second_deadlock_stack=1
 
 # verdict KIND PASSED FAILED [SKIPPED]
 verdict() {
-    echo "$2 $3 ${4:-0}" >"$results/$1"
+    echo "$1 $2 $3 ${4:-0}" >"$results/verdict-$1"
     echo "$1: $2 passed, $3 failed${4:+, $4 skipped}"
     [ "$3" = 0 ]
 }
@@ -41,6 +43,23 @@ told() {
         times="$results/times-units-$1" verdict="$results/.units-$1" "${@:2}"
 }
 
+# A test that takes more than two seconds says why: `slow: …` in the comment above it. As in
+# tests/e2e/lib/slow.py, sanitizers and what else runs here stretch the two seconds. How many do not say.
+unmarked_slow() {
+    local limit seconds name file count=0
+    limit=$(awk -v stretch="$([ "$1" = release ] && echo 1 || echo 2.5)" -v cores="$(nproc)" \
+        '{ busy = $1 / 2 / cores; print 2 * stretch * (busy > 1 ? busy : 1) }' /proc/loadavg)
+    while read -r seconds name; do
+        file=${name%%:*}
+        file=tests/unit/${file/.//}.c
+        awk -v test="${name##*:}" '/^$/ { said = 0 } /slow: ./ { said = 1 }
+            $0 ~ "^static void " test "\\(" { exit !said }' "${file/\/top\///}" && continue
+        echo "--- $name took $seconds s, $limit s are allowed: make it faster, or say why not (slow: …)"
+        count=$((count + 1))
+    done < <(awk -v limit="$limit" '$1 > limit' "$results/times-units-$1")
+    return $count
+}
+
 # Each file is a process, and most of them sleep most of the time: twice as many as there are cores.
 units() {
     local variant=$1 out=$results/units-$1.d program file passed failed
@@ -51,7 +70,9 @@ units() {
     done | xargs -P $((JOBS * 2)) -n 3 sh -c \
         'CMOCKA_MESSAGE_OUTPUT=XML timeout 120 "$0" "$1" >"$2" 2>&1 || echo "exit $?" >>"$2"'
     told "$variant" "$out"/*
+    slowest "units-$variant"
     read -r passed failed <"$results/.units-$variant"
+    unmarked_slow "$variant" || failed=$((failed + $?))
     verdict "units-$variant" "$passed" "$failed"
 }
 
@@ -142,44 +163,66 @@ fuzz() {
     verdict fuzz $passed $failed
 }
 
-# tests/e2e/README.md: SANITIZER leaves out what measures, E2E_SHARD=1/2 takes every second file.
+# e2e VARIANT [PYTEST-ARGUMENT...]: without arguments the whole suite, as far as this variant can tell
+# (tests/e2e/lib/selection.py).
 e2e() {
-    local variant=$1 shard passed=0 failed=0 skipped=0 p f k
+    local variant=$1
     shift
+    if [ $# -gt 0 ]; then
+        pytests "e2e-$variant" "$variant" 1 "$@"
+    else
+        E2E_WHOLE=1 pytests "e2e-$variant" "$variant" $((JOBS * 2)) tests/e2e
+    fi
+}
+
+smoke() {
+    pytests smoke release "$JOBS" -m 'smoke and not slow' tests/e2e
+}
+
+# pytests KIND VARIANT SHARDS PYTEST-ARGUMENT...: most tests wait most of the time, so there are more
+# shards than cores.
+pytests() {
+    local kind=$1 variant=$2 shards=$3 n passed=0 failed=0 skipped=0 p f k
+    shift 3
     case $variant in
     release) PROXYD=$BUILD/proxyd SANITIZER= ;;
     *) PROXYD=$BUILD/$variant/bin/proxyd SANITIZER=$variant SLOW=${SLOW:-5} ;;
     esac
     PROXYD=$(realpath "$PROXYD") SLOW=${SLOW:-2}
-    export PROXYD SANITIZER SLOW
-    if [ $# -gt 0 ] || [ "$JOBS" = 1 ]; then
-        e2e_shard "$variant" 1/1 "$@"
-        set -- 1/1
-    else
-        set -- 1/2 2/2
-        for shard; do e2e_shard "$variant" "$shard" tests/e2e & done
-        wait
-    fi
-    for shard; do
-        read -r p f k <"$results/shard-$variant-${shard%/*}"
+    export PROXYD SANITIZER SLOW E2E_GREEN=$BUILD/green
+    for ((n = 1; n <= shards; n++)); do pytest_shard "$kind" "$n" "$shards" "$@" & done
+    wait
+    for ((n = 1; n <= shards; n++)); do
+        read -r p f k <"$results/.$kind-$n"
         passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + k))
     done
-    verdict "e2e-$variant" $passed $failed $skipped
+    cat "$results/.times-$kind-"* >"$results/times-$kind"
+    slowest "$kind"
+    verdict "$kind" $passed $failed $skipped
 }
 
-e2e_shard() {
-    local variant=$1 shard=$2 n=${2%/*} report rc line
-    shift 2
-    report=$results/pytest-$variant-$n.txt
-    E2E_SHARD=$shard "$PYTHON" -B -m pytest -q --tb=short "$@" >"$report" 2>&1
+pytest_shard() {
+    local kind=$1 n=$2 shards=$3 report rc line passed failed skipped
+    shift 3
+    report=$results/$kind-$n.txt
+    : >"$results/.times-$kind-$n"
+    E2E_SHARD=$n/$shards E2E_TIMES=$results/.times-$kind-$n \
+        "$PYTHON" -B -m pytest -q --tb=short "$@" >"$report" 2>&1
     rc=$?
     line=$(tail -n 1 "$report")
     count() { grep -oE "[0-9]+ ($1)" <<<"$line" | grep -oE '^[0-9]+' || echo 0; }
-    local passed failed skipped
     passed=$(count passed) failed=$(($(count failed) + $(count 'errors?'))) skipped=$(count skipped)
-    [ $rc = 0 ] || [ $failed != 0 ] || failed=1
-    echo "$passed $failed $skipped" >"$results/shard-$variant-$n"
+    [ $rc = 0 ] || [ $rc = 5 ] || [ $failed != 0 ] || failed=1 # 5: nothing to run
+    echo "$passed $failed $skipped" >"$results/.$kind-$n"
     if [ $failed != 0 ]; then cat "$report"; else grep -E '^SKIPPED' "$report"; echo "$line"; fi
+}
+
+# slowest [KIND]: the ten slowest tests, without KIND of all.
+slowest() {
+    local file
+    echo "slowest:"
+    for file in "$results"/times-${1:-*}; do sed "s/\$/ (${file##*/times-})/" "$file"; done |
+        sort -rn | head -n 10 | sed 's/^/  /'
 }
 
 all() {
@@ -196,7 +239,8 @@ all() {
     stage "end to end, address and undefined behaviour" $m asan
     stage "end to end, threads" $m tsan
     echo "== $((SECONDS - started)) s"
-    grep -H '' "$results"/{units*,layers,documents,fuzz,e2e*} 2>/dev/null | sed "s,.*/,,; s/:/ /" |
+    slowest
+    cat "$results"/verdict-* |
         awk '{ printf "%-14s %5d passed, %d failed%s\n", $1, $2, $3, $4 ? ", " $4 " skipped" : ""
                p += $2; f += $3; s += $4 }
              END { printf "test: %d passed, %d failed%s\n", p, f, s ? ", " s " skipped" : "" }'
@@ -206,6 +250,6 @@ all() {
 kind=$1
 shift
 case $kind in
-units | layers | documents | fuzz | e2e | all) "$kind" "$@" ;;
-*) sed -n '3,9s/^# *//p' "$0" >&2; exit 2 ;;
+units | layers | documents | fuzz | e2e | smoke | all) "$kind" "$@" ;;
+*) sed -n '3,10s/^# *//p' "$0" >&2; exit 2 ;;
 esac

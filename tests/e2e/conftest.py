@@ -15,7 +15,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import pytest  # noqa: E402
 
-from lib import conf  # noqa: E402
+from lib import conf, selection, slow  # noqa: E402
 from lib.daemon import BINARY, Proxyd  # noqa: E402
 from lib.origin import Origin  # noqa: E402
 from lib.skip import IN_CI  # noqa: E402
@@ -26,22 +26,16 @@ resource.setrlimit(resource.RLIMIT_NOFILE, (min(_hard, 65536), _hard))
 _running = []   # every daemon of this process that may still be alive
 
 
-# -- which tests run ------------------------------------------------------------------------------
+# -- which tests run, and how long ----------------------------------------------------------------
+
+_times = slow.Times()
+_failed = set()   # files of tests in which something failed
+
 
 def pytest_collection_modifyitems(config, items):
-    """Leave out what does not fit the build (SANITIZER) and what another shard does (E2E_SHARD).
-
-    E2E_SHARD=1/2 takes every second file: two of these side by side are the parallel run where
-    pytest-xdist is not installed.
-    """
-    keep, drop = [], []
-    shard, _, shards = os.environ.get("E2E_SHARD", "").partition("/")
-    files = sorted({str(item.path) for item in items})
-    for item in items:
-        out = os.environ.get("SANITIZER") and item.get_closest_marker("no_sanitizer")
-        if shards and files.index(str(item.path)) % int(shards) != int(shard) - 1:
-            out = True
-        (drop if out else keep).append(item)
+    keep = selection.choose(items)
+    kept = set(map(id, keep))
+    drop = [item for item in items if id(item) not in kept]
     if drop:
         config.hook.pytest_deselected(items=drop)
         items[:] = keep
@@ -52,16 +46,28 @@ def pytest_runtest_makereport(item, call):
     """In CI a skip is a failure, whoever asked for it; a failure shows what the daemons wrote."""
     outcome = yield
     report = outcome.get_result()
+    _times.add(report)
     if report.skipped and IN_CI and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
         report.longrepr = f"skipped in CI: {report.longrepr}"
+    if report.passed and report.when == "call":
+        complaint = slow.complaint(item, report.duration)
+        if complaint:
+            report.outcome, report.longrepr = "failed", f"{item.name}: {complaint}"
     if report.failed:
+        _failed.add(selection.module(item))
         for daemon in _running:
             if daemon.process is None:
                 continue
             for name, text in (("stdout", daemon.stdout()), ("stderr", daemon.stderr())):
                 if text:
                     report.sections.append((f"proxyd {daemon.folder.name} {name}", text[-4000:]))
+
+
+def pytest_sessionfinish(session, exitstatus):
+    _times.write()
+    if exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+        selection.note_green(session.items, _failed)
 
 
 # -- the daemon -----------------------------------------------------------------------------------

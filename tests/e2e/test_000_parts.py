@@ -13,6 +13,8 @@ from lib.parts import apt_command
 from lib.times import until
 from lib.wire import Ended, Malformed, Silent, split_head
 
+pytestmark = pytest.mark.inputs()
+
 GET = b"GET %s HTTP/1.1\r\nHost: origin.test\r\n\r\n"
 
 

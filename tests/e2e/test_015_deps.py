@@ -10,6 +10,8 @@ import pytest
 from lib.faults import ROOT
 from lib.times import SLOW, until
 
+pytestmark = pytest.mark.inputs("tools/deps.sh", "packages.txt")
+
 STANDINS = {
     "id": "echo 1000",
     "dpkg-query": "echo installed gcc",

@@ -9,7 +9,7 @@ from lib.daemon import BINARY
 from lib.faults import ROOT
 from lib.times import SLOW
 
-pytestmark = pytest.mark.no_sanitizer   # they build nothing
+pytestmark = pytest.mark.inputs("Makefile", "README.md", "docs/*.md")
 
 
 INSTALLED = {ROOT / "README.md", *(ROOT / "docs").glob("*.md")}

@@ -7,6 +7,8 @@ from lib import conf, metrics
 from lib.client import Client
 from lib.faults import ROOT
 
+pytestmark = pytest.mark.smoke
+
 TEXT = (ROOT / "docs/operation.md").read_text(encoding="utf-8")
 REFERENCE = (ROOT / "docs/reference.md").read_text(encoding="utf-8")
 RIG = conf.forward(extra=metrics.ADMIN)

@@ -7,7 +7,7 @@ import pytest
 
 from lib.faults import ROOT
 
-pytestmark = pytest.mark.no_sanitizer   # none of it is the daemon's
+pytestmark = pytest.mark.inputs("bench/targets")
 
 FLOORS = {"rev-small": "floor-epoll", "fwd-small": "floor-epoll", "tunnel-bulk": "floor-splice",
           "tunnel-rate": "floor-epoll"}

@@ -19,6 +19,8 @@ from lib.namespace import in_namespace
 from lib.origin import Origin
 from lib.times import Stopwatch, until, within
 
+pytestmark = pytest.mark.smoke
+
 FINE, FAILED, USAGE, BAD_CONFIG = 0, 1, 2, 78
 
 LISTENER = "listener a { bind 127.0.0.1:3128; mode forward; policy p; }\n"

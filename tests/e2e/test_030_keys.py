@@ -315,6 +315,7 @@ def test_dns_hosts(proxyd, parts, origin):
     assert_refused(fetch(none.port, f"http://first.test:{origin.port}/"), "dns_nxdomain")
 
 
+@pytest.mark.slow("an answer later than the default of two seconds")
 def test_dns_timeout(proxyd, parts, origin):
     """The default is 2 s: a longer one waits beyond it, a shorter one gives up before."""
     # covers: dns timeout
@@ -406,6 +407,7 @@ def test_clients_per_address(proxyd, origin):
         client.close()
 
 
+@pytest.mark.slow("twice a thousand clients")
 def test_memory(proxyd, origin):
     """A thousand half heads of 4 kB are more than 4 MiB less what is kept for finishing."""
     # covers: limits memory

@@ -15,6 +15,8 @@ from lib.origin import ok, read_body, send, wait
 from lib.times import SOON, until
 from lib.wire import Silent
 
+pytestmark = [pytest.mark.threads, pytest.mark.smoke]
+
 RIG = conf.forward(extra=metrics.ADMIN)
 
 

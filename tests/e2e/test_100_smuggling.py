@@ -16,6 +16,8 @@ from lib.faults import assert_refused
 from lib.ways import FIRST, SMUGGLED, WAYS, fill, named, send
 from lib.wire import split_head
 
+pytestmark = pytest.mark.smoke
+
 Case = namedtuple("Case", "name raw cause body")
 
 CASES = []

@@ -12,6 +12,8 @@ from lib.faults import assert_refused
 from lib.origin import Origin, call, ok, read_eof, send, wait
 from lib.times import until
 
+pytestmark = [pytest.mark.threads, pytest.mark.smoke]
+
 VIA = re.compile(r"1\.[01] ([A-Za-z0-9._:-]+)")
 
 

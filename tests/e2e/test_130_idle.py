@@ -18,6 +18,8 @@ from lib.origin import (Origin, call, close, half_close, ok, pause, read_body, r
                         signal, wait)
 from lib.times import SOON, until
 
+pytestmark = pytest.mark.threads
+
 RIG = conf.forward(extra=metrics.ADMIN, workers=1)
 
 _serial = itertools.count()
@@ -87,7 +89,7 @@ def run_clients(port, clients, each, ask):
     return errors
 
 
-@pytest.mark.slow
+@pytest.mark.slow("thousands of connections")
 @pytest.mark.parametrize("workers,clients", [(1, 1), (1, 8), (2, 8)])
 @pytest.mark.parametrize("method", ["GET", "PUT"])
 def test_a_thousand_requests_to_a_hasty_origin(proxyd, origin, workers, clients, method):
@@ -110,7 +112,7 @@ def test_a_thousand_requests_to_a_hasty_origin(proxyd, origin, workers, clients,
     assert origin.errors() == []
 
 
-@pytest.mark.slow
+@pytest.mark.slow("an origin that closes each connection")
 def test_a_post_is_never_sent_twice(proxyd, origin):
     """To the same hasty origin: 200, or an honest 502; and the origin never sees one a second time."""
     daemon = proxyd(conf.forward(extra=metrics.ADMIN, workers=1))

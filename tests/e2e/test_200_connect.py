@@ -412,6 +412,7 @@ def fill_way(client, far, direction):
 STATES = ["quiet", "busy", "client-blocked", "target-blocked", "both-blocked", "client-ended", "target-ended"]
 
 
+@pytest.mark.slow("until both directions are full")
 @pytest.mark.parametrize("state", [s for s in STATES if s != "client-ended"])
 def test_reset_by_the_client(rig, state):
     """An abrupt end must not look orderly, whatever the tunnel was doing; and it is seen at once."""
@@ -425,6 +426,7 @@ def test_reset_by_the_client(rig, state):
     metrics.wait(rig.proxyd, "tunnels_open", 0)
 
 
+@pytest.mark.slow("until both directions are full")
 @pytest.mark.parametrize("state", [s for s in STATES if s != "target-ended"])
 def test_reset_by_the_target(rig, state):
     client, far, hold = tunnel_pair(rig.port, rig.origin)
@@ -517,7 +519,7 @@ class Sink(threading.Thread):
         self.result = receive_all(self.sock)
 
 
-@pytest.mark.slow
+@pytest.mark.slow("bulk, through Python on both sides")
 @pytest.mark.parametrize("way", ["up", "down", "both"])
 def test_bulk_is_spliced_and_whole(rig, way):
     before = metrics.read(rig.proxyd)
@@ -554,6 +556,7 @@ def test_short_tunnels_are_not_spliced(rig):
     assert "tunnel_spliced_total" not in grown and grown["tunnel_bytes_total to_client"] == 600_001
 
 
+@pytest.mark.slow("a reader that is slow")
 @pytest.mark.parametrize("megabytes", [0, 8])
 def test_a_slow_reader_holds_the_sender_back(rig, megabytes):
     """Back-pressure by not reading: what the reader does not take stays with the sender."""
@@ -612,7 +615,7 @@ def test_interleaved_small_messages(rig):
     assert watch.seconds < within(5)
 
 
-@pytest.mark.slow
+@pytest.mark.slow("a pipe is given back after two seconds")
 def test_spliced_then_quiet_then_busy(rig):
     """A pipe is given back after a pause, and the tunnel goes on as if nothing had been."""
     client, far, hold = tunnel_pair(rig.port, rig.origin)

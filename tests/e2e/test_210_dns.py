@@ -18,6 +18,8 @@ from lib.origin import Origin
 from lib.ports import free_port, release
 from lib.times import Stopwatch, until, within
 
+pytestmark = pytest.mark.threads
+
 
 LOOPBACK_RULES = "allow here { to *; reach loopback; }"
 
@@ -132,6 +134,7 @@ def test_hosts_wins_over_the_resolver(resolving, dns, origin):
     assert dns.count("origin.test") == 0
 
 
+@pytest.mark.slow("the file is looked at every two seconds")
 def test_hosts_file_is_read_again(resolving, dns, origin):
     daemon = resolving(hosts="hosts")
     assert_refused(ask(daemon, "late.test", origin), "dns_nxdomain")
@@ -229,6 +232,7 @@ def test_an_answer_that_changes(resolving, dns):
         assert "/2" in new.paths()
 
 
+@pytest.mark.slow("two lives of a record, in whole seconds on the wire")
 def test_what_is_used_is_asked_anew_before_it_expires(resolving, dns, origin):
     """In the last tenth of its life a name in use is refreshed in the background: nobody waits."""
     dns.set("used.test", "127.0.0.1", ttl=2)
@@ -500,6 +504,7 @@ def test_no_search_unless_configured(resolving, dns, origin):
 
 # -- a dead resolver ------------------------------------------------------------------------------
 
+@pytest.mark.slow("the time-out has to be longer than what is measured meanwhile")
 def test_a_dead_resolver_harms_nobody_else(resolving, dns, origin):
     """200 clients wait for names in vain; whoever needs no look-up is served as if nothing were."""
     dns.set("known.test", "127.0.0.1", ttl=300)
@@ -651,6 +656,7 @@ def test_one_refused_one_black_holed(resolving, dns):
     release(port)
 
 
+@pytest.mark.slow("attempts that have to time out")
 def test_nothing_is_left_of_a_race(resolving, dns, origin):
     """The losers are closed, and so is everything when the client goes in the middle of it."""
     daemon = resolving(workers=1)

@@ -283,6 +283,7 @@ def test_reach_over_ipv6(proxyd, parts):
             assert_refused(answer, "destination_private")
 
 
+@pytest.mark.slow("addresses are read every two seconds")
 @network("93.184.216.0/24")
 def test_this_machines_own_addresses_are_loopback(proxyd):
     """Whatever network they are of, and also when they come after the start."""

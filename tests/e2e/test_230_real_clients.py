@@ -370,6 +370,7 @@ def chromium(tmp_path):
     return load
 
 
+@pytest.mark.slow("a browser starts")
 def test_chromium_by_proxy_server(chromium, proxy, web, tmp_path):
     """A page with its style sheet and picture, all of it through the proxy."""
     dom = chromium(url_of(web, "/page.html"), f"--proxy-server=http://127.0.0.1:{proxy.port}")
@@ -392,6 +393,7 @@ def test_chromium_https(chromium, proxy, web_tls):
     assert proxy.wait_log(f'"CONNECT origin.test:{web_tls.port}" 200')
 
 
+@pytest.mark.slow("a browser starts")
 def test_chromium_shows_the_refusal(chromium, proxyd, web, tmp_path):
     """Its words, and nothing of the URL becomes markup."""
     daemon = proxyd(conf.forward(rules="deny shut { path /shut; }", default='deny "Not on the company\'s <list> & co"'))

@@ -19,6 +19,8 @@ from lib.ports import free_port, release
 from lib.times import until
 from lib.wire import Ended
 
+pytestmark = [pytest.mark.threads, pytest.mark.smoke]
+
 
 def pool(*origins):
     """(server, pool_extra) for conf.reverse."""

@@ -656,6 +656,7 @@ def test_a_client_that_goes(world, way, cause):
     go.set()
 
 
+@pytest.mark.slow("time-outs have to be waited for")
 def test_no_memory_for_a_head(proxyd, origin):
     """A crowd with half heads has all there is: who still waits for room when head time is over is told why."""
     daemon = proxyd(conf.forward(workers=1, extra="limits { memory 4m; clients-per-address 3000; } "

@@ -20,6 +20,8 @@ from lib.skip import skip
 from lib.times import SLOW, SOON, Stopwatch, until, within
 from lib.wire import Ended, Silent
 
+pytestmark = pytest.mark.threads
+
 MIB = 1 << 20
 
 
@@ -447,6 +449,7 @@ def test_connections_of_one_address(proxyd, origin):
         client.close()
 
 
+@pytest.mark.slow("CPU time over one second")
 @pytest.mark.parametrize("workers", [1, 2])
 def test_clients_beyond_the_limit_wait(proxyd, origin, workers):
     """They are not refused: as soon as one leaves, the next is served. Nothing spins meanwhile."""
@@ -473,6 +476,7 @@ def test_clients_beyond_the_limit_wait(proxyd, origin, workers):
     metrics.wait(daemon, "connections_open", 0)
 
 
+@pytest.mark.slow("CPU time over 1.5 s")
 def test_out_of_descriptors(proxyd, origin):
     """New clients wait in the queue of the kernel, no spin; established ones go on; it recovers."""
     daemon = proxyd(conf.forward(extra=metrics.ADMIN))
@@ -496,6 +500,7 @@ def test_out_of_descriptors(proxyd, origin):
     assert daemon.alive()
 
 
+@pytest.mark.slow("CPU time over one second")
 def test_out_of_descriptors_with_an_admin_client(proxyd):
     """A scrape that cannot be accepted waits as well, and its listener does not spin."""
     daemon = proxyd(conf.forward(extra=metrics.ADMIN))
@@ -525,6 +530,7 @@ def refuse_accept():
         raise OSError(ctypes.get_errno(), "seccomp")
 
 
+@pytest.mark.slow("CPU time over one second")
 def test_accept_is_forbidden(proxyd):
     """Whatever makes accept fail: it is said, not all the time, and neither listener spins."""
     if os.uname().machine not in ("x86_64", "aarch64"):
@@ -602,6 +608,7 @@ def test_the_pool_makes_room_for_the_resolver(resolving, origin):
 
 # -- memory ---------------------------------------------------------------------------------------
 
+@pytest.mark.slow("CPU time over one second, and 1,500 clients")
 def test_memory_limit_with_many_clients(proxyd, origin):
     """Far more heads, bodies and answers under way than the budget holds: some wait, some may get 503;
     the established go on, and when the crowd has gone all is as before."""
@@ -635,6 +642,7 @@ def test_memory_limit_with_many_clients(proxyd, origin):
         assert metrics.read(daemon)["buffer_bytes"] <= 4 * MIB
 
 
+@pytest.mark.slow("400 MB, through Python on both sides")
 def test_memory_limit_with_many_answers(proxyd):
     """Two hundred large answers at once, to readers of every speed, through 4 MiB of buffers."""
     daemon = proxyd(conf.forward(workers=1, extra="limits { memory 4m; } " + metrics.ADMIN))
@@ -653,6 +661,7 @@ def test_memory_limit_with_many_answers(proxyd):
         metrics.wait(daemon, "connections_open", 0)
 
 
+@pytest.mark.slow("the origin offers for 1.5 s before it gives up")
 @pytest.mark.no_sanitizer
 def test_a_client_that_does_not_read_costs_no_memory(proxyd):
     """64 MB offered: what is not taken stays with the origin."""
@@ -680,6 +689,7 @@ def test_a_client_that_does_not_read_costs_no_memory(proxyd):
             client.close()
 
 
+@pytest.mark.slow("600 MB, through Python on one side")
 @pytest.mark.no_sanitizer
 def test_bodies_of_200_megabytes_in_constant_memory(proxyd, parts):
     size = 200 * MIB
@@ -830,6 +840,7 @@ def test_an_event_stream_without_length(proxyd, origin):
         assert client.reader.until(b"data: 2\n\n", within(2))
 
 
+@pytest.mark.slow("six rounds of what has to time out")
 def test_nothing_is_left_behind(proxyd, origin):
     """Every way an exchange can end gives its descriptors and buffers back."""
     daemon = proxyd(conf.forward(extra="timeouts { head 100ms; body 100ms; response 100ms; connect 100ms; } "

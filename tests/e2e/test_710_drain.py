@@ -16,6 +16,8 @@ from lib.origin import Origin, call, close, ok, pause, read_body, send, wait
 from lib.times import Stopwatch, until, within
 from lib.wire import Ended
 
+pytestmark = pytest.mark.threads
+
 TERM, INT, QUIT = signal.SIGTERM, signal.SIGINT, signal.SIGQUIT
 
 LONG = conf.forward(extra="timeouts { drain 60s; } " + metrics.ADMIN)
@@ -306,6 +308,7 @@ def test_during_every_step(proxyd, parts):
 HANGS = "proxyd: warning: a thread hangs on a file, as on a disk that has gone away: left behind\n"
 
 
+@pytest.mark.slow("the pool is waited for two seconds after TERM")
 @pytest.mark.parametrize("signals,seconds", [([TERM], 3), ([INT], 1), ([TERM, TERM], 1), ([TERM, INT], 1)])
 def test_a_hosts_file_that_hangs_does_not_keep_it_alive(proxyd, tmp_path, signals, seconds):
     """Waited for a while after TERM, not after INT or a second signal; and told."""
@@ -342,6 +345,7 @@ def test_log_lines_are_flushed(proxyd, origin, where):
         assert f"/n{i}\"" in text and f"/m{i}\"" in text
 
 
+@pytest.mark.slow("the log is waited for two seconds")
 @pytest.mark.parametrize("number", [TERM, INT])
 @pytest.mark.parametrize("pipe", ["stdout", "stdout and stderr"])
 def test_a_log_that_nobody_reads_does_not_keep_it_alive(proxyd, origin, tmp_path, number, pipe):

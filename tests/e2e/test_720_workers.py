@@ -17,6 +17,8 @@ from lib.echo_server import pattern
 from lib.origin import Origin, ok, read_body, send
 from lib.times import until, within
 
+pytestmark = pytest.mark.threads
+
 #: A line of the readable log, as docs and users know it.
 LINE = re.compile(r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (\S+) "([A-Z]+|-)(?: (\S+))?" (\d{3}|-) in=\d+ out=\d+ '
                   r'\d+\.\dms(?: to=\S+)?(?: rule=\S+)?(?: upgrade=\S+)?(?: cause=\w+)?(?: reason="[^"]*")? '

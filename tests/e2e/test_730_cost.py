@@ -50,6 +50,7 @@ def through(tools):
     return f"http://127.0.0.1:{tools.origin_port}/b/1024/x"
 
 
+@pytest.mark.slow("CPU time over rounds of half a second")
 def test_cpu_of_a_warm_exchange(tools, forward, reverse, in_earnest):
     """rev-small 1.10, fwd-small 1.15, 0.05 more with everything on, each of the floor's."""
     floor = tools.floor("-p", 64)
@@ -64,6 +65,7 @@ def test_cpu_of_a_warm_exchange(tools, forward, reverse, in_earnest):
     assert ratio["full"] < 1 + 10 * (0.15 + 0.05), ratio
 
 
+@pytest.mark.slow("CPU time over rounds of half a second")
 def test_cpu_of_a_tunnel(tools, forward):
     """tunnel-rate 1.15 of the floor that relays, tunnel-bulk 1.2 of the one that splices."""
     target = f"127.0.0.%u:{tools.origin_port}"
@@ -82,6 +84,7 @@ def test_cpu_of_a_tunnel(tools, forward):
     assert cost["forward"] / cost["floor"] < 1 + 10 * 0.2, cost
 
 
+@pytest.mark.slow("strace")
 @pytest.mark.parametrize("way", ["forward", "reverse"])
 def test_system_calls_of_a_warm_exchange(tools, request, tmp_path, way):
     """Two loads of different length: what opening their connections costs is in both."""
@@ -102,6 +105,7 @@ def test_system_calls_of_a_warm_exchange(tools, request, tmp_path, way):
     assert all(v < 0.01 for name, v in per.items() if name == "epoll_ctl" or "clock" in name), per
 
 
+@pytest.mark.slow("thousands of clients")
 def test_memory_of_an_idle_client(tools, forward, reverse):
     """575 B, of one that has had an answer."""
     for peer, url in ((reverse, "/b/1024/x"), (forward, through(tools))):
@@ -116,6 +120,7 @@ def test_memory_of_an_idle_tunnel(tools, forward):
     assert tools.idle(forward, 2000, *way) < 1200
 
 
+@pytest.mark.slow("a paced load of two seconds")
 def test_added_latency(tools, forward, reverse):
     """100 us at the median, to one request at a time that finds the proxy asleep."""
     def p50(port, url):

@@ -317,12 +317,14 @@ def test_a_tunnel_cut_with_bytes_left_does_not_end_orderly(proxyd, origin, limit
     assert n < 16 << 20 and end == "reset"
 
 
+@pytest.mark.slow("idle for three seconds, so that a pause in between is none")
 def test_a_client_that_waits_for_the_end_only_gets_no_false_one(proxyd, origin):
     """It has ended its own direction: any orderly end would say that this is all of the answer."""
     daemon = proxyd(conf.forward(extra="timeouts { tunnel-idle 3s; }"))
     assert cut_tunnel(daemon, origin, send(b"part"), half=True) == ("tunnel_idle_timeout", 4, "reset")
 
 
+@pytest.mark.slow("idle for three seconds, so that a pause in between is none")
 def test_a_tunnel_at_rest_is_closed_orderly(proxyd, origin):
     daemon = proxyd(conf.forward(extra="timeouts { tunnel-idle 3s; }"))
     assert cut_tunnel(daemon, origin, send(b"all")) == ("tunnel_idle_timeout", 3, "eof")

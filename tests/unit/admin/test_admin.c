@@ -213,7 +213,8 @@ static void without_descriptors_clients_wait(void **state)
     close(client);
 }
 
-/* More than there are places for: the rest waits too, until one of the others goes. */
+/* More than there are places for: the rest waits too, until one of the others goes.
+ * slow: libmicrohttpd sees a free place by and by */
 static void without_places_clients_wait(void **state)
 {
     (void)state;

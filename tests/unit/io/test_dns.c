@@ -148,7 +148,8 @@ static void late_family(unsigned late_type, unsigned from_ms, const char *first,
     assert_int_equal(a.calls, 1);
 }
 
-/* RFC 8305 section 3: IPv6 is tried at once, IPv4 waits a moment for it. */
+/* RFC 8305 section 3: IPv6 is tried at once, IPv4 waits a moment for it.
+ * slow: for each family once an answer that is 1.5 s late */
 static void fifty_milliseconds_for_ipv6(void **state)
 {
     (void)state;
