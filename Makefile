@@ -144,6 +144,7 @@ $$(BUILD)/$(1)/units/$(2): $$(patsubst %.c,$$(BUILD)/$(1)/%.o,$$(call unit_files
 	$$(say) LINK $$@
 	$$(Q)$$(CC_$(1)) $$(LDFLAGS_$(1)) $$(LINK_HARDEN) $$(UNIT_WRAP) $$(LDFLAGS) -o $$@ $$^ $$(TEST_LIBS) $$(LIBS)
 endef
+# Phony, for a file that does not exist is not remade where all files are .SECONDARY.
 .PHONY: FORCE
 # Only the variants that a goal can need: reading the rules of all seven takes 0.2 s.
 small_goals := deps help clean format format-check style run test check smoke durations e2e documents install
