@@ -53,7 +53,7 @@ def pytest_runtest_makereport(item, call):
     if report.passed and report.when == "call":
         complaint = slow.complaint(item, report.duration)
         if complaint:
-            report.outcome, report.longrepr = "failed", f"{item.name}: {complaint}"
+            report.outcome, report.longrepr = "failed", complaint
     if report.failed:
         _failed.add(selection.module(item))
         for daemon in _running:
