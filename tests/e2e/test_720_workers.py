@@ -133,10 +133,10 @@ def test_the_id_of_a_page_is_the_id_in_the_log(proxyd, worker):
 
 # -- sharing --------------------------------------------------------------------------------------
 
-class Shelf:
+class SharedIdle:
     """Two workers and a name with two addresses: clients of 127.0.0.4 are led to the origin `four`, those
     of 127.0.0.6 to `six`. `first` and `second`, one of each, are served by worker 0. When they have asked,
-    first's connection rests in the idle list of worker 0, second's, one more than it needs, on the shared idle list."""
+    first's connection rests in the idle list of worker 0, second's, one more than it needs, on the shared list."""
 
     RULES = ("allow four { from 127.0.0.4; to 127.0.0.1; reach loopback; } "
              "allow six { from 127.0.0.6; to ::1; reach loopback; }")
@@ -158,44 +158,44 @@ class Shelf:
 
 
 @pytest.fixture
-def shelf(proxyd):
+def shared_list(proxyd):
     with contextlib.ExitStack() as stack:
-        yield Shelf(proxyd, stack)
+        yield SharedIdle(proxyd, stack)
 
 
-def test_a_connection_is_reused_across_workers(shelf):
-    """What one worker has in excess another one takes from the shared idle list: no second connect."""
-    third = shared idle list.client(1, "127.0.0.6")
-    before = metrics.read(shared idle list.daemon)
-    shared idle list.fill()
-    assert third.get(shared idle list.six.url("/third")).status == 200
-    assert shared idle list.four.paths() == ["/first"] and shared idle list.six.paths() == ["/second", "/third"]
-    grown = metrics.grown(shared idle list.daemon, before)
+def test_a_connection_is_reused_across_workers(shared_list):
+    """What one worker has in excess another one takes from the shared list: no second connect."""
+    third = shared_list.client(1, "127.0.0.6")
+    before = metrics.read(shared_list.daemon)
+    shared_list.fill()
+    assert third.get(shared_list.six.url("/third")).status == 200
+    assert shared_list.four.paths() == ["/first"] and shared_list.six.paths() == ["/second", "/third"]
+    grown = metrics.grown(shared_list.daemon, before)
     assert grown["upstream_shared_reused_total"] == 1 and grown["upstream_connects_total"] == 2
-    assert shared idle list.six.requests[0].conn is shared idle list.six.requests[1].conn
+    assert shared_list.six.requests[0].conn is shared_list.six.requests[1].conn
 
 
-def test_the_shared_list_gives_way_when_descriptors_are_short(shared idle list, origin):
+def test_the_shared_list_gives_way_when_descriptors_are_short(shared_list, origin):
     """It is nobody's own, so whoever needs the descriptor closes what rests on it; until then it counts."""
-    third = shared idle list.client(1, "127.0.0.4")
-    shared idle list.fill()
-    metrics.wait(shared idle list.daemon, "upstream_idle", 2)
-    shared idle list.daemon.lower_descriptors(0)
-    assert third.get(origin.url("/elsewhere")).status == 200, "the connection on the shelf made room"
-    shared idle list.daemon.restore_descriptors()
-    metrics.wait(shared idle list.daemon, "upstream_idle", 2)
-    assert shared idle list.first.get(shared idle list.four.url("/again")).status == 200
-    assert shared idle list.four.requests[0].conn is shared idle list.four.requests[1].conn, "the own idle list of the other worker is its own"
+    third = shared_list.client(1, "127.0.0.4")
+    shared_list.fill()
+    metrics.wait(shared_list.daemon, "upstream_idle", 2)
+    shared_list.daemon.lower_descriptors(0)
+    assert third.get(origin.url("/elsewhere")).status == 200, "the connection on the shared list made room"
+    shared_list.daemon.restore_descriptors()
+    metrics.wait(shared_list.daemon, "upstream_idle", 2)
+    assert shared_list.first.get(shared_list.four.url("/again")).status == 200
+    assert shared_list.four.requests[0].conn is shared_list.four.requests[1].conn, "the own idle list of the other worker is its own"
 
 
-def test_a_stale_connection_on_the_shared_list_is_not_used(shelf):
-    third = shared idle list.client(1, "127.0.0.6")
-    shared idle list.fill()
-    shared idle list.six.requests[0].conn.sock.shutdown(2)
-    before = metrics.read(shared idle list.daemon)
-    assert third.get(shared idle list.six.url("/third"), method="POST").status == 200, "even a POST: nothing was sent twice"
-    assert shared idle list.six.paths() == ["/second", "/third"]
-    assert "upstream_shared_reused_total" not in metrics.grown(shared idle list.daemon, before)
+def test_a_stale_connection_on_the_shared_list_is_not_used(shared_list):
+    third = shared_list.client(1, "127.0.0.6")
+    shared_list.fill()
+    shared_list.six.requests[0].conn.sock.shutdown(2)
+    before = metrics.read(shared_list.daemon)
+    assert third.get(shared_list.six.url("/third"), method="POST").status == 200, "even a POST: nothing was sent twice"
+    assert shared_list.six.paths() == ["/second", "/third"]
+    assert "upstream_shared_reused_total" not in metrics.grown(shared_list.daemon, before)
 
 
 def test_the_idle_list_of_one_worker_serves_its_clients(proxyd, origin):
