@@ -201,9 +201,9 @@ const char *position_shown(struct position at)
 
 /* ---- printing ---- */
 
-static const struct source *source_of(const struct diags *d, struct position at)
+static const struct source_text *source_of(const struct diags *d, struct position at)
 {
-    const struct source *s = d->tree ? d->tree->sources : NULL;
+    const struct source_text *s = d->tree ? d->tree->sources : NULL;
     while (s && s->file != at.file)
         s = s->next;
     return s;
@@ -287,7 +287,7 @@ static void print_one(const struct diags *d, const struct diag *g, FILE *to)
         fprintf(to, ": %s: ", kind);
     }
     print_lines(first, to);
-    const struct source *s = source_of(d, g->at);
+    const struct source_text *s = source_of(d, g->at);
     if (s && g->at.line)
         print_excerpt(g, s->text, to);
     print_lines(more, to);
@@ -302,7 +302,7 @@ static void print_one(const struct diags *d, const struct diag *g, FILE *to)
 static u32 source_rank(const struct diags *d, const char *file)
 {
     u32 rank = 0;
-    for (const struct source *s = d->tree ? d->tree->sources : NULL; s; s = s->next, rank++)
+    for (const struct source_text *s = d->tree ? d->tree->sources : NULL; s; s = s->next, rank++)
         if (s->file == file)
             return rank + 1;
     return file ? rank + 1 : 0;

@@ -17,7 +17,7 @@
 static const char standard_input[] = "standard input";
 
 /* NUL and broken UTF-8 anywhere, also in comments, mean that this is no text. */
-static bool is_text(struct loader *l, const struct source *s)
+static bool is_text(struct loader *l, const struct source_text *s)
 {
     const char *nul = slice_find(s->text, 0);
     size_t bad;
@@ -48,9 +48,9 @@ static bool is_text(struct loader *l, const struct source *s)
 static bool parse_source(struct loader *l, struct slice text, const char *file,
                          struct position from, struct node *block, u32 depth)
 {
-    struct source *s = arena_zalloc(&l->t->arena, sizeof *s);
-    *s = (struct source){ NULL, file, text, from };
-    struct source **end = &l->t->sources;
+    struct source_text *s = arena_zalloc(&l->t->arena, sizeof *s);
+    *s = (struct source_text){ NULL, file, text, from };
+    struct source_text **end = &l->t->sources;
     while (*end)
         end = &(*end)->next;
     *end = s;
@@ -243,7 +243,7 @@ bool config_load_text(const char *name, struct slice text, bool files, struct tr
 
 void config_free(struct tree *t)
 {
-    for (struct source *s = t->sources; s; s = s->next)
+    for (struct source_text *s = t->sources; s; s = s->next)
         free((void *)(uintptr_t)s->text.p);
     arena_free(&t->arena);
     memset(t, 0, sizeof *t);

@@ -200,7 +200,7 @@ static void on_end(struct place *p)
         p->block->open = true;
 }
 
-void parse_text(struct loader *l, const struct source *s, struct node *block, u32 depth)
+void parse_text(struct loader *l, const struct source_text *s, struct node *block, u32 depth)
 {
     struct place p = { .l = l, .top = block, .block = block, .depth = depth };
     p.lex = (struct lexer){ .text = s->text,

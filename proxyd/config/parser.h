@@ -28,7 +28,7 @@ struct loader {
 };
 
 /* Parses one text into `block`, which stands `depth` blocks deep. */
-void parse_text(struct loader *l, const struct source *s, struct node *block, u32 depth);
+void parse_text(struct loader *l, const struct source_text *s, struct node *block, u32 depth);
 
 /* `include WORD;` in load.c. False: not all of it could be read. */
 bool load_include(struct loader *l, const struct word *path, struct node *block, u32 depth);

@@ -55,9 +55,9 @@ struct node {
 };
 
 /* One file that was read, kept for the excerpts in messages. */
-struct source {
-    struct source *next; /* in the order of reading */
-    const char *file;    /* the pointer that is position.file */
+struct source_text {
+    struct source_text *next; /* in the order of reading */
+    const char *file;         /* the pointer that is position.file */
     struct slice text;
     struct position from; /* of the include that named it; from.file NULL: the first file */
 };
@@ -65,7 +65,7 @@ struct source {
 struct tree {
     struct arena arena;
     struct node root; /* a block without words */
-    struct source *sources;
+    struct source_text *sources;
 };
 
 /* The key as text ("" for the root): the first word, without `not`. */

@@ -30,11 +30,12 @@ static const struct {
 };
 #undef LIMIT
 
-static u8 of_relay(const struct relay *r, u8 read, u8 write)
+static u8 of_relay(const struct relay *r, const struct leg *from, u8 read, const struct leg *to,
+                   u8 write)
 {
     switch ((enum relay_result)r->last) {
-    case RELAY_WAIT_SOURCE: return r->from->conn->awaits_memory ? WAITS_MEMORY : read;
-    case RELAY_WAIT_SINK: return r->to->conn->awaits_memory ? WAITS_MEMORY : write;
+    case RELAY_WAIT_SOURCE: return from->conn->awaits_memory ? WAITS_MEMORY : read;
+    case RELAY_WAIT_SINK: return to->conn->awaits_memory ? WAITS_MEMORY : write;
     default: return WAITS_NOTHING;
     }
 }
@@ -58,7 +59,8 @@ void deadline_rows(const struct xchg *x, u8 rows[DEADLINES])
 {
     rows[DEADLINE_REQUEST] = rows[DEADLINE_RESPONSE] = WAITS_NOTHING;
     if ((x->step == STEP_await || x->step == STEP_relay) && !x->request_done)
-        rows[DEADLINE_REQUEST] = of_relay(&x->request, WAITS_CLIENT_READ, WAITS_UPSTREAM_WRITE);
+        rows[DEADLINE_REQUEST] = of_relay(&x->request, &x->client, WAITS_CLIENT_READ, &x->upstream,
+                                          WAITS_UPSTREAM_WRITE);
     switch ((enum step)x->step) {
     case STEP_dial: break;
     case STEP_send:
@@ -66,7 +68,8 @@ void deadline_rows(const struct xchg *x, u8 rows[DEADLINES])
         break;
     case STEP_await: rows[DEADLINE_RESPONSE] = of_await(x); break;
     case STEP_relay:
-        rows[DEADLINE_RESPONSE] = of_relay(&x->response, WAITS_UPSTREAM_READ, WAITS_CLIENT_WRITE);
+        rows[DEADLINE_RESPONSE] = of_relay(&x->response, &x->upstream, WAITS_UPSTREAM_READ,
+                                           &x->client, WAITS_CLIENT_WRITE);
         break;
     case STEP_reply: rows[DEADLINE_RESPONSE] = WAITS_CLIENT_WRITE; break;
     default: rows[DEADLINE_RESPONSE] = of_room(x->client.conn, WAITS_CLIENT_WRITE);

@@ -20,87 +20,90 @@ void leg_announce_body(struct leg *l, enum body_kind kind, u64 length)
     l->out = (struct body_out){ .left = kind == BODY_LENGTH ? length : 0, .kind = (u8)kind };
 }
 
-static enum body_result read_trailers(struct leg *l, const struct body_rules *rules,
-                                      enum fault *fault)
+static enum flow broken(struct leg *l, enum fault f)
+{
+    l->fault = (u16)f;
+    return FLOW_FAULT;
+}
+
+static enum flow read_trailers(struct leg *l)
 {
     struct conn *c = l->conn;
+    enum fault f = FAULT_NONE;
     if (c->in == NULL || buf_len(c->in) == 0)
-        return BODY_MORE;
+        return FLOW_WAIT;
     struct slice live = buf_live(c->in);
     if (live.n >= 2 && live.p[0] == '\r' && live.p[1] == '\n') { /* no trailers: nearly always */
         c->in->from += 2;
         l->in.phase = BODY_DONE;
-        return BODY_END;
+        return FLOW_END;
     }
     if (live.n < 2 && live.p[0] == '\r')
-        return BODY_MORE;
-    u32 n = rules->response
-                ? head_scan_answer(&l->in.scan, live.p, (u32)live.n, rules->limits, false, fault)
-                : head_scan(&l->in.scan, live.p, (u32)live.n, rules->limits, fault);
-    if (*fault != FAULT_NONE) {
-        *fault = FAULT_bad_trailer;
-        return BODY_FAULT;
-    }
+        return FLOW_WAIT;
+    const struct head_limits *limits = &l->rules.limits;
+    u32 n = l->rules.response
+                ? head_scan_answer(&l->in.scan, live.p, (u32)live.n, limits, false, &f)
+                : head_scan(&l->in.scan, live.p, (u32)live.n, limits, &f);
+    if (f != FAULT_NONE)
+        return broken(l, FAULT_bad_trailer);
     if (n == 0)
-        return BODY_MORE;
-    *fault = trailer_parse(rules->trailers, live.p, n, rules->limits, rules->response);
-    if (*fault != FAULT_NONE)
-        return BODY_FAULT;
+        return FLOW_WAIT;
+    f = trailer_parse(l->rules.trailers, live.p, n, &l->rules.limits, l->rules.response);
+    if (f != FAULT_NONE)
+        return broken(l, f);
     c->in->from += n;
-    l->repairs |= rules->trailers->repairs;
+    l->repairs |= l->rules.trailers->repairs;
     l->in.phase = BODY_DONE;
-    return BODY_END;
+    return FLOW_END;
 }
 
-static enum body_result chunks_over(struct leg *l, const struct body_rules *rules,
-                                    enum fault *fault)
+static enum flow chunks_over(struct leg *l)
 {
     if (unlikely(l->in.chunk.blanks))
         l->repairs |= repair_bit(REPAIR_chunk_blanks);
     l->in.phase = BODY_TRAILERS;
-    return read_trailers(l, rules, fault);
+    return read_trailers(l);
 }
 
-static enum body_result next_chunk(struct leg *l, const struct body_rules *rules, struct slice *run,
-                                   enum fault *fault)
+static enum flow next_chunk(struct leg *l, struct slice *run)
 {
     if (l->in.phase == BODY_TRAILERS)
-        return read_trailers(l, rules, fault);
+        return read_trailers(l);
     struct conn *c = l->conn;
     if (c->in == NULL)
-        return BODY_MORE;
+        return FLOW_WAIT;
     struct slice live = buf_live(c->in);
     size_t used = 0;
-    l->in.chunk.answer = rules->response;
+    l->in.chunk.answer = l->rules.response;
     enum chunk_result r = chunk_decode(&l->in.chunk, live.p, live.n, &used, run);
     c->in->from += (u32)used;
     switch (r) {
-    case CHUNK_DATA: return BODY_RUN;
-    case CHUNK_LAST: return chunks_over(l, rules, fault);
-    case CHUNK_BAD: *fault = FAULT_bad_chunk; return BODY_FAULT;
+    case CHUNK_DATA: return FLOW_OK;
+    case CHUNK_LAST: return chunks_over(l);
+    case CHUNK_BAD: return broken(l, FAULT_bad_chunk);
     case CHUNK_MORE: break;
     }
-    return BODY_MORE;
+    return FLOW_WAIT;
 }
 
-enum body_result leg_next(struct leg *l, const struct body_rules *rules, struct slice *run,
-                          enum fault *fault)
+static enum flow leg_peek(void *self, struct slice *run)
 {
-    *fault = FAULT_NONE;
+    struct leg *l = self;
     if (l->in.phase == BODY_DONE)
-        return BODY_END;
+        return FLOW_END;
     if (l->in.kind == BODY_CHUNKED)
-        return next_chunk(l, rules, run, fault);
+        return next_chunk(l, run);
     if (l->conn->in == NULL || buf_len(l->conn->in) == 0)
-        return BODY_MORE;
+        return FLOW_WAIT;
     *run = buf_live(l->conn->in);
     if (l->in.kind == BODY_LENGTH && run->n > l->in.left)
         run->n = l->in.left;
-    return BODY_RUN;
+    return FLOW_OK;
 }
 
-void leg_took(struct leg *l, size_t n)
+static void leg_took(void *self, size_t n)
 {
+    struct leg *l = self;
     l->conn->in->from += (u32)n;
     l->in.total += n;
     if (l->in.kind == BODY_CHUNKED) {
@@ -112,14 +115,37 @@ void leg_took(struct leg *l, size_t n)
     }
 }
 
-enum body_result leg_ended(struct leg *l)
+/* A failed write takes a reset away, and an end is read in its place. */
+static enum flow ended(struct leg *l)
 {
-    if (l->in.phase == BODY_DONE)
-        return BODY_END;
-    if (l->in.kind != BODY_UNTIL_CLOSE)
-        return BODY_FAULT;
+    const struct conn *c = l->conn;
+    if (c->read_failed || c->write_failed || l->in.kind != BODY_UNTIL_CLOSE)
+        return broken(l, FAULT_NONE);
     l->in.phase = BODY_DONE;
-    return BODY_END;
+    return FLOW_OK;
+}
+
+static enum flow leg_fill(void *self)
+{
+    struct leg *l = self;
+    if (l->conn->eof || l->conn->read_failed)
+        return ended(l);
+    if (!conn_readable(l->conn) || conn_fill(l->conn) == SOCK_AGAIN)
+        return FLOW_WAIT;
+    return FLOW_OK;
+}
+
+static const struct msg *leg_trailers(void *self)
+{
+    struct leg *l = self;
+    return l->rules.trailers && l->rules.trailers->nfields ? l->rules.trailers : NULL;
+}
+
+const struct source_ops leg_source_ops = { leg_peek, leg_took, leg_fill, leg_trailers, NULL };
+
+static enum flow flow_of(enum sock_result r)
+{
+    return r == SOCK_OK ? FLOW_OK : r == SOCK_AGAIN ? FLOW_WAIT : FLOW_FAULT;
 }
 
 /* Opens a chunk that covers the whole run; it stays open until the run has gone, however many
@@ -169,11 +195,12 @@ static bool copy_behind(struct leg *l, struct slice run)
     return true;
 }
 
-enum sock_result leg_write(struct leg *l, struct slice run, size_t *taken)
+static enum flow leg_put(void *self, struct slice run, size_t *taken)
 {
+    struct leg *l = self;
     *taken = 0;
     if (l->out.kind == BODY_CHUNKED && l->out.left == 0 && (!close_chunk(l) || !open_chunk(l, run)))
-        return SOCK_AGAIN;
+        return FLOW_WAIT;
     if (l->out.kind != BODY_UNTIL_CLOSE && run.n > l->out.left)
         run.n = l->out.left;
     enum sock_result r = SOCK_OK;
@@ -183,8 +210,8 @@ enum sock_result leg_write(struct leg *l, struct slice run, size_t *taken)
         r = conn_send(l->conn, run, taken);
     account(l, *taken);
     if (l->out.kind == BODY_CHUNKED && r == SOCK_OK && !close_chunk(l))
-        return SOCK_AGAIN;
-    return r;
+        return FLOW_WAIT;
+    return flow_of(r);
 }
 
 static bool write_end(struct leg *l, const struct msg *trailers)
@@ -204,12 +231,21 @@ static bool write_end(struct leg *l, const struct msg *trailers)
     return true;
 }
 
-enum sock_result leg_finish(struct leg *l, const struct msg *trailers)
+static enum flow leg_finish(void *self, const struct msg *trailers)
 {
+    struct leg *l = self;
     if (!l->out.done) {
         if (l->out.kind == BODY_CHUNKED && (!close_chunk(l) || !write_end(l, trailers)))
-            return SOCK_AGAIN;
+            return FLOW_WAIT;
         l->out.done = true;
     }
-    return conn_flush(l->conn);
+    return flow_of(conn_flush(l->conn));
 }
+
+static enum flow leg_flush(void *self)
+{
+    struct leg *l = self;
+    return flow_of(conn_flush(l->conn));
+}
+
+const struct sink_ops leg_sink_ops = { leg_put, leg_finish, leg_flush, NULL };

@@ -12,6 +12,7 @@
 
 #include "base/fault.h"
 #include "core/conn.h"
+#include "core/flow.h"
 #include "http/chunk.h"
 #include "http/msg.h"
 
@@ -36,46 +37,40 @@ struct body_out {
     bool done;
 };
 
+/* What reading a body needs beside its bytes. */
+struct body_rules {
+    struct head_limits limits; /* for the trailer section */
+    struct msg *trailers;      /* filled at the end when there are any; initialised by the caller */
+    bool response;
+};
+
 struct leg {
     struct conn *conn; /* NULL: no such side (an internal exchange has no client one) */
     struct body_in in;
     struct body_out out;
+    struct body_rules rules;
+    u16 fault;   /* why its body cannot be read on; FAULT_NONE: its stream just ended or broke */
     bool keep;   /* the connection may serve another exchange afterwards */
     bool reused; /* it has served one before */
     u16 repairs; /* of the answers read here, repair_bit: then it serves no other */
-};
-
-enum body_result {
-    BODY_RUN,  /* *run holds data */
-    BODY_MORE, /* bytes are missing */
-    BODY_END,  /* the message is complete; `trailers` may hold fields */
-    BODY_FAULT /* *fault tells */
 };
 
 /* Starts reading a body as the parsed head announces it, or writing one. */
 void leg_expect_body(struct leg *l, enum body_kind kind, u64 length);
 void leg_announce_body(struct leg *l, enum body_kind kind, u64 length);
 
-/* What limits and memory a body read needs. */
-struct body_rules {
-    const struct head_limits *limits; /* for the trailer section */
-    struct msg *trailers; /* filled on BODY_END when there were any; initialised by the caller */
-    bool response;
-};
-/* The next data of l's body in its connection's buffer. Takes nothing: see leg_took. */
-enum body_result leg_next(struct leg *l, const struct body_rules *rules, struct slice *run,
-                          enum fault *fault);
-void leg_took(struct leg *l, size_t n);
-/* Says that the sender's stream has ended: BODY_END when that completes the body (until close),
- * else BODY_FAULT. */
-enum body_result leg_ended(struct leg *l);
-
-/* Writes data of the body; *taken of it went. SOCK_OK: all is sent or stored behind c->out;
- * SOCK_AGAIN: the socket is full (or memory); SOCK_ERROR: the connection is dead. Small runs are
- * copied behind what is waiting, so that head and body go in one call; large ones go from where
+/* Its body as the peer sends it, and the one that goes out to the peer. What is written small is
+ * copied behind what is waiting, so that head and body go in one call; large runs go from where
  * they are. */
-enum sock_result leg_write(struct leg *l, struct slice run, size_t *taken);
-/* Ends the body: last chunk and trailers (may be NULL). Call again on SOCK_AGAIN until SOCK_OK. */
-enum sock_result leg_finish(struct leg *l, const struct msg *trailers);
+extern const struct source_ops leg_source_ops;
+extern const struct sink_ops leg_sink_ops;
+static inline struct source leg_source(struct leg *l)
+{
+    return (struct source){ &leg_source_ops, l };
+}
+static inline struct sink leg_sink(struct leg *l)
+{
+    return (struct sink){ &leg_sink_ops, l };
+}
 
 #endif

@@ -2,7 +2,7 @@
  * connected. */
 #include "base/must.h"
 #include "core/local_reply.h"
-#include "core/conf.h"
+#include "core/server.h"
 #include "core/xchg.h"
 #include "http/h1_write.h"
 
@@ -14,11 +14,13 @@ static void start_body(struct xchg *x)
         trailers = arena_alloc(&x->arena, sizeof *trailers);
         msg_init(trailers, &x->arena);
     }
-    x->response = (struct relay){
-        .from = &x->upstream, .to = &x->client, .most = UINT64_MAX, .trailers = x->req.te_trailers
-    };
-    x->response.rules.trailers = trailers;
-    x->response.rules.response = true;
+    x->upstream.rules = (struct body_rules){ .limits = h1_head_limits(x->client.conn),
+                                             .trailers = trailers,
+                                             .response = true };
+    x->response = (struct relay){ .from = leg_source(&x->upstream),
+                                  .to = leg_sink(&x->client),
+                                  .most = UINT64_MAX,
+                                  .trailers = x->req.te_trailers };
 }
 
 /* From the answer as it came to the answer as it goes, once. */

@@ -1,5 +1,4 @@
 /* The answer's body goes to the client side; the request's may still be going the other way. */
-#include "core/server.h"
 #include "core/xchg.h"
 
 /* A request body that fails once the answer has begun spoils only the connections, not the
@@ -12,8 +11,9 @@ static void pump_request(struct xchg *x)
     x->fault = FAULT_NONE;
 }
 
-static enum fault upstream_fault(enum fault f)
+static enum fault upstream_fault(const struct xchg *x)
 {
+    enum fault f = (enum fault)x->upstream.fault;
     if (f == FAULT_NONE)
         return FAULT_response_truncated;
     return f == FAULT_bad_chunk || f == FAULT_bad_trailer ? FAULT_response_bad_chunk : f;
@@ -21,16 +21,13 @@ static enum fault upstream_fault(enum fault f)
 
 enum step_result step_relay(struct xchg *x)
 {
-    enum fault f;
     pump_request(x);
-    struct head_limits limits = h1_head_limits(x->client.conn);
-    x->response.rules.limits = &limits;
-    switch (relay_turn(&x->response, &f)) {
+    switch (relay_turn(&x->response)) {
     case RELAY_DONE: return xchg_go(x, STEP_finish);
     case RELAY_WAIT_SOURCE:
     case RELAY_WAIT_SINK: return STEP_PARK;
     case RELAY_YIELD: loop_again(&x->worker->loop, &x->upstream.conn->stream.io); return STEP_PARK;
-    case RELAY_SOURCE_FAULT: return xchg_fail(x, upstream_fault(f));
+    case RELAY_SOURCE_FAULT: return xchg_fail(x, upstream_fault(x));
     default: return xchg_fail(x, FAULT_client_reset);
     }
 }

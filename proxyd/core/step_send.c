@@ -50,10 +50,12 @@ static void start_body(struct xchg *x)
         trailers = arena_alloc(&x->arena, sizeof *trailers);
         msg_init(trailers, &x->arena);
     }
-    x->request = (struct relay){
-        .from = &x->client, .to = &x->upstream, .most = x->snap->conf.limits.body, .trailers = true
-    };
-    x->request.rules.trailers = trailers;
+    x->client.rules =
+        (struct body_rules){ .limits = h1_head_limits(x->client.conn), .trailers = trailers };
+    x->request = (struct relay){ .from = leg_source(&x->client),
+                                 .to = leg_sink(&x->upstream),
+                                 .most = x->snap->conf.limits.body,
+                                 .trailers = true };
     x->request_done = x->request_cut = false;
 }
 
@@ -73,24 +75,23 @@ enum step_result step_send(struct xchg *x)
 
 bool xchg_pump_request(struct xchg *x)
 {
-    enum fault f;
     if (x->request_done)
         return true;
-    struct head_limits limits = h1_head_limits(x->client.conn);
-    x->request.rules.limits = &limits;
-    switch (relay_turn(&x->request, &f)) {
+    switch (relay_turn(&x->request)) {
     case RELAY_DONE: x->request_done = true; return true;
     case RELAY_YIELD: loop_again(&x->worker->loop, &x->client.conn->stream.io); return true;
     case RELAY_SINK_BROKEN: /* it may have answered before it closed: await looks */
         x->request_done = x->request_cut = true;
         x->client.keep = false;
         return true;
-    case RELAY_SOURCE_FAULT: break;
+    case RELAY_SOURCE_FAULT:
+        x->fault = x->client.fault               ? (enum fault)x->client.fault
+                   : x->client.conn->read_failed ? FAULT_client_reset
+                                                 : FAULT_client_closed;
+        break;
+    case RELAY_TOO_LARGE: x->fault = FAULT_body_too_large; break;
     default: return true;
     }
     x->client.keep = false;
-    x->fault = f != FAULT_NONE               ? f
-               : x->client.conn->read_failed ? FAULT_client_reset
-                                             : FAULT_client_closed;
     return false;
 }

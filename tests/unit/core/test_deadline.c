@@ -125,8 +125,8 @@ static void every_state(void **state)
         x->step = (u8)s->step;
         x->request_done = s->request_done;
         x->resp.status = s->head_waits ? 103 : 0;
-        x->request = (struct relay){ .from = &x->client, .to = &x->upstream, .last = (u8)s->up };
-        x->response = (struct relay){ .from = &x->upstream, .to = &x->client, .last = (u8)s->down };
+        x->request.last = (u8)s->up;
+        x->response.last = (u8)s->down;
         deadline_rows(x, rows);
         if (rows[0] != s->rows[0] || rows[1] != s->rows[1])
             fail_msg("state %u: %u and %u", i, rows[0], rows[1]);

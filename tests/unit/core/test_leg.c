@@ -7,11 +7,11 @@ static struct memory_end end;
 static struct arena arena;
 static struct msg trailers;
 static const struct head_limits limits = { .head = 1000, .line = 500, .fields = 10 };
-static const struct body_rules rules = { .limits = &limits, .trailers = &trailers };
 
 static struct leg leg_on(const char *received)
 {
-    struct leg l = { .conn = memory_open(&end, &rig_begun) };
+    struct leg l = { .conn = memory_open(&end, &rig_begun),
+                     .rules = { .limits = limits, .trailers = &trailers } };
     arena_init(&arena, 0);
     msg_init(&trailers, &arena);
     memory_feed(&end, slice_of(received));
@@ -25,21 +25,44 @@ static void done(struct leg *l)
     rig_turn();
 }
 
+static enum flow next_run(struct leg *l, struct slice *run, enum fault *fault)
+{
+    enum flow f = leg_source_ops.peek(l, run);
+    *fault = (enum fault)l->fault;
+    return f;
+}
+
+static void took(struct leg *l, size_t n)
+{
+    leg_source_ops.took(l, n);
+}
+
+/* What the end of the stream means for the body. */
+static enum flow ended(struct leg *l)
+{
+    struct slice run;
+    l->conn->eof = true;
+    enum flow f = leg_source_ops.peek(l, &run);
+    if (f == FLOW_WAIT)
+        f = leg_source_ops.fill(l);
+    return f == FLOW_OK ? leg_source_ops.peek(l, &run) : f;
+}
+
 /* The body, `piece` bytes read at a time and `bite` of each run taken; *last says how it ended. */
-static struct slice read_body(struct leg *l, size_t piece, size_t bite, enum body_result *last,
+static struct slice read_body(struct leg *l, size_t piece, size_t bite, enum flow *last,
                               enum fault *fault)
 {
     static char area[4096];
     struct text t = text_in(area, sizeof area);
     struct slice run;
     end.piece = piece;
-    while ((*last = leg_next(l, &rules, &run, fault)) == BODY_RUN || *last == BODY_MORE) {
-        if (*last == BODY_MORE && conn_fill(l->conn) != SOCK_OK)
+    while ((*last = next_run(l, &run, fault)) == FLOW_OK || *last == FLOW_WAIT) {
+        if (*last == FLOW_WAIT && conn_fill(l->conn) != SOCK_OK)
             break;
-        if (*last == BODY_RUN) {
+        if (*last == FLOW_OK) {
             run.n = run.n < bite ? run.n : bite;
             text_add(&t, run);
-            leg_took(l, run.n);
+            took(l, run.n);
         }
     }
     return text_slice(&t);
@@ -52,15 +75,15 @@ static void a_length_ends_where_it_says(void **state)
     struct slice run;
     enum fault f;
     leg_expect_body(&l, BODY_LENGTH, 5);
-    assert_int_equal(leg_next(&l, &rules, &run, &f), BODY_MORE);
+    assert_int_equal(next_run(&l, &run, &f), FLOW_WAIT);
     assert_int_equal(conn_fill(l.conn), SOCK_OK);
-    assert_int_equal(leg_next(&l, &rules, &run, &f), BODY_RUN);
+    assert_int_equal(next_run(&l, &run, &f), FLOW_OK);
     assert_slice(run, "hello");
-    leg_took(&l, 2);
-    assert_int_equal(leg_next(&l, &rules, &run, &f), BODY_RUN);
+    took(&l, 2);
+    assert_int_equal(next_run(&l, &run, &f), FLOW_OK);
     assert_slice(run, "llo");
-    leg_took(&l, 3);
-    assert_int_equal(leg_next(&l, &rules, &run, &f), BODY_END);
+    took(&l, 3);
+    assert_int_equal(next_run(&l, &run, &f), FLOW_END);
     assert_int_equal(l.in.total, 5);
     assert_slice(buf_live(l.conn->in), ", next message");
     done(&l);
@@ -76,20 +99,20 @@ static void lengths_beyond_32_bits(void **state)
     enum fault f;
     leg_expect_body(&l, BODY_LENGTH, 1ull << 32);
     assert_int_equal(conn_fill(l.conn), SOCK_OK);
-    assert_int_equal(leg_next(&l, &rules, &run, &f), BODY_RUN);
+    assert_int_equal(next_run(&l, &run, &f), FLOW_OK);
     assert_slice(run, "hello");
     leg_expect_body(&l, BODY_LENGTH, (1ull << 32) + 2);
-    leg_took(&l, 2);
-    assert_int_equal(leg_next(&l, &rules, &run, &f), BODY_RUN);
+    took(&l, 2);
+    assert_int_equal(next_run(&l, &run, &f), FLOW_OK);
     assert_slice(run, "llo");
-    leg_took(&l, 3);
-    assert_int_equal(leg_next(&l, &rules, &run, &f), BODY_MORE);
-    assert_int_equal(leg_ended(&l), BODY_FAULT);
+    took(&l, 3);
+    assert_int_equal(next_run(&l, &run, &f), FLOW_WAIT);
+    assert_int_equal(ended(&l), FLOW_FAULT);
     leg_announce_body(&l, BODY_LENGTH, 1ull << 32);
-    assert_int_equal(leg_write(&l, SLICE("all of it"), &taken), SOCK_OK);
+    assert_int_equal(leg_sink_ops.put(&l, SLICE("all of it"), &taken), FLOW_OK);
     assert_int_equal(taken, 9);
     leg_announce_body(&l, BODY_LENGTH, (1ull << 32) + 3);
-    assert_int_equal(leg_write(&l, SLICE("all of it"), &taken), SOCK_OK);
+    assert_int_equal(leg_sink_ops.put(&l, SLICE("all of it"), &taken), FLOW_OK);
     assert_int_equal(taken, 9);
     done(&l);
 }
@@ -101,11 +124,11 @@ static void no_body_is_over_at_once(void **state)
     struct slice run;
     enum fault f;
     leg_expect_body(&l, BODY_NONE, 0);
-    assert_int_equal(leg_next(&l, &rules, &run, &f), BODY_END);
+    assert_int_equal(next_run(&l, &run, &f), FLOW_END);
     leg_expect_body(&l, BODY_LENGTH, 0);
-    assert_int_equal(leg_next(&l, &rules, &run, &f), BODY_END);
+    assert_int_equal(next_run(&l, &run, &f), FLOW_END);
     leg_expect_body(&l, BODY_CHUNKED, 0);
-    assert_int_equal(leg_next(&l, &rules, &run, &f), BODY_MORE);
+    assert_int_equal(next_run(&l, &run, &f), FLOW_WAIT);
     done(&l);
 }
 
@@ -116,11 +139,11 @@ static void chunks_in_every_split(void **state)
         for (size_t bite = 1; bite < 8; bite += 3) {
             struct leg l = leg_on("5\r\nhello\r\n00A;x=\"y\"\r\n, chunked \r\n5\r\nworld\r\n"
                                   "0\r\nX-Sum: 7\r\nX-More: a b\r\n\r\nGET next");
-            enum body_result last;
+            enum flow last;
             enum fault f;
             leg_expect_body(&l, BODY_CHUNKED, 0);
             struct slice body = read_body(&l, piece, bite, &last, &f);
-            assert_int_equal(last, BODY_END);
+            assert_int_equal(last, FLOW_END);
             assert_slice(body, "hello, chunked world");
             assert_int_equal(l.in.total, body.n);
             assert_int_equal(trailers.nfields, 2);
@@ -153,11 +176,11 @@ static void bad_chunks_and_trailers(void **state)
     for (unsigned i = 0; i < countof(rows); i++)
         for (size_t piece = 1; piece < 30; piece += 7) {
             struct leg l = leg_on(rows[i].text);
-            enum body_result last;
+            enum flow last;
             enum fault f;
             leg_expect_body(&l, BODY_CHUNKED, 0);
             (void)read_body(&l, piece, SIZE_MAX, &last, &f);
-            if (last != BODY_FAULT || f != rows[i].fault)
+            if (last != FLOW_FAULT || f != rows[i].fault)
                 fail_msg("row %u: %s", i, fault_info(f)->token);
             done(&l);
         }
@@ -169,11 +192,11 @@ static void a_trailer_section_has_limits(void **state)
     char text[2000] = "0\r\nX: ";
     memset(text + strlen(text), 'x', 1200);
     struct leg l = leg_on(text);
-    enum body_result last;
+    enum flow last;
     enum fault f;
     leg_expect_body(&l, BODY_CHUNKED, 0);
     (void)read_body(&l, SIZE_MAX, SIZE_MAX, &last, &f);
-    assert_int_equal(last, BODY_FAULT);
+    assert_int_equal(last, FLOW_FAULT);
     assert_int_equal(f, FAULT_bad_trailer);
     done(&l);
 }
@@ -183,14 +206,14 @@ static void only_one_kind_ends_with_the_stream(void **state)
     (void)state;
     struct leg l = leg_on("");
     leg_expect_body(&l, BODY_UNTIL_CLOSE, 0);
-    assert_int_equal(leg_ended(&l), BODY_END);
-    assert_int_equal(leg_ended(&l), BODY_END);
+    assert_int_equal(ended(&l), FLOW_END);
+    assert_int_equal(ended(&l), FLOW_END);
     leg_expect_body(&l, BODY_LENGTH, 1);
-    assert_int_equal(leg_ended(&l), BODY_FAULT);
+    assert_int_equal(ended(&l), FLOW_FAULT);
     leg_expect_body(&l, BODY_CHUNKED, 0);
-    assert_int_equal(leg_ended(&l), BODY_FAULT);
+    assert_int_equal(ended(&l), FLOW_FAULT);
     leg_expect_body(&l, BODY_NONE, 0);
-    assert_int_equal(leg_ended(&l), BODY_END);
+    assert_int_equal(ended(&l), FLOW_END);
     done(&l);
 }
 
@@ -204,15 +227,15 @@ static void small_runs_ride_with_what_waits(void **state)
     text_lit(&t, "head\r\n\r\n");
     conn_wrote(l.conn, &t);
     leg_announce_body(&l, BODY_CHUNKED, 0);
-    assert_int_equal(leg_write(&l, SLICE("hello"), &taken), SOCK_OK);
+    assert_int_equal(leg_sink_ops.put(&l, SLICE("hello"), &taken), FLOW_OK);
     assert_int_equal(taken, 5);
-    assert_int_equal(leg_write(&l, SLICE("you"), &taken), SOCK_OK);
+    assert_int_equal(leg_sink_ops.put(&l, SLICE("you"), &taken), FLOW_OK);
     assert_int_equal(end.sends, 0);
-    assert_int_equal(leg_finish(&l, NULL), SOCK_OK);
+    assert_int_equal(leg_sink_ops.finish(&l, NULL), FLOW_OK);
     assert_int_equal(end.sends, 1);
     assert_slice(memory_out(&end), "head\r\n\r\n5\r\nhello\r\n3\r\nyou\r\n0\r\n\r\n");
     assert_int_equal(l.out.total, 8);
-    assert_int_equal(leg_finish(&l, NULL), SOCK_OK); /* said once */
+    assert_int_equal(leg_sink_ops.finish(&l, NULL), FLOW_OK); /* said once */
     assert_int_equal(memory_out(&end).n, 31);
     done(&l);
 }
@@ -225,7 +248,7 @@ static void large_runs_go_from_where_they_are(void **state)
     struct leg l = leg_on("");
     size_t taken;
     leg_announce_body(&l, BODY_LENGTH, sizeof run);
-    assert_int_equal(leg_write(&l, (struct slice){ run, sizeof run }, &taken), SOCK_OK);
+    assert_int_equal(leg_sink_ops.put(&l, (struct slice){ run, sizeof run }, &taken), FLOW_OK);
     assert_int_equal(taken, sizeof run);
     assert_null(l.conn->out);
     assert_int_equal(end.sends, 1);
@@ -243,16 +266,16 @@ static void a_chunk_over_partial_writes(void **state)
         struct leg l = leg_on("");
         struct slice rest = { run, sizeof run };
         size_t taken;
-        enum sock_result r;
+        enum flow r;
         leg_announce_body(&l, BODY_CHUNKED, 0);
         memory_allow(&end, quota);
-        while ((r = leg_write(&l, rest, &taken)) == SOCK_AGAIN || rest.n > taken) {
-            assert_int_not_equal(r, SOCK_ERROR);
+        while ((r = leg_sink_ops.put(&l, rest, &taken)) == FLOW_WAIT || rest.n > taken) {
+            assert_int_not_equal(r, FLOW_FAULT);
             rest = slice_skip(rest, taken);
             memory_allow(&end, quota);
         }
-        assert_int_equal(r, SOCK_OK);
-        while (leg_finish(&l, NULL) == SOCK_AGAIN)
+        assert_int_equal(r, FLOW_OK);
+        while (leg_sink_ops.finish(&l, NULL) == FLOW_WAIT)
             memory_allow(&end, quota);
         struct slice out = memory_out(&end);
         assert_int_equal(out.n, 6 + sizeof run + 2 + 5);
@@ -270,9 +293,9 @@ static void not_a_byte_beyond_the_length(void **state)
     struct leg l = leg_on("");
     size_t taken;
     leg_announce_body(&l, BODY_LENGTH, 4);
-    assert_int_equal(leg_write(&l, SLICE("seven..."), &taken), SOCK_OK);
+    assert_int_equal(leg_sink_ops.put(&l, SLICE("seven..."), &taken), FLOW_OK);
     assert_int_equal(taken, 4);
-    assert_int_equal(leg_finish(&l, NULL), SOCK_OK);
+    assert_int_equal(leg_sink_ops.finish(&l, NULL), FLOW_OK);
     assert_slice(memory_out(&end), "seve");
     done(&l);
 }
@@ -284,14 +307,14 @@ static void trailers_behind_the_last_chunk(void **state)
     size_t taken;
     msg_add(&trailers, SLICE("X-Sum"), SLICE("7"));
     leg_announce_body(&l, BODY_CHUNKED, 0);
-    assert_int_equal(leg_write(&l, SLICE("x"), &taken), SOCK_OK);
-    assert_int_equal(leg_finish(&l, &trailers), SOCK_OK);
+    assert_int_equal(leg_sink_ops.put(&l, SLICE("x"), &taken), FLOW_OK);
+    assert_int_equal(leg_sink_ops.finish(&l, &trailers), FLOW_OK);
     assert_slice(memory_out(&end), "1\r\nx\r\n0\r\nX-Sum: 7\r\n\r\n");
     done(&l);
     l = leg_on("");
     leg_announce_body(&l, BODY_UNTIL_CLOSE, 0);
-    assert_int_equal(leg_write(&l, SLICE("raw"), &taken), SOCK_OK);
-    assert_int_equal(leg_finish(&l, NULL), SOCK_OK);
+    assert_int_equal(leg_sink_ops.put(&l, SLICE("raw"), &taken), FLOW_OK);
+    assert_int_equal(leg_sink_ops.finish(&l, NULL), FLOW_OK);
     assert_slice(memory_out(&end), "raw");
     done(&l);
 }
@@ -303,13 +326,13 @@ static void without_memory_it_waits(void **state)
     size_t taken;
     rig_exhaust();
     leg_announce_body(&l, BODY_CHUNKED, 0);
-    assert_int_equal(leg_write(&l, SLICE("x"), &taken), SOCK_AGAIN);
+    assert_int_equal(leg_sink_ops.put(&l, SLICE("x"), &taken), FLOW_WAIT);
     assert_int_equal(taken, 0);
     assert_true(l.conn->awaits_memory);
-    assert_int_equal(leg_finish(&l, NULL), SOCK_AGAIN);
+    assert_int_equal(leg_sink_ops.finish(&l, NULL), FLOW_WAIT);
     rig_relieve();
-    assert_int_equal(leg_write(&l, SLICE("x"), &taken), SOCK_OK);
-    assert_int_equal(leg_finish(&l, NULL), SOCK_OK);
+    assert_int_equal(leg_sink_ops.put(&l, SLICE("x"), &taken), FLOW_OK);
+    assert_int_equal(leg_sink_ops.finish(&l, NULL), FLOW_OK);
     assert_slice(memory_out(&end), "1\r\nx\r\n0\r\n\r\n");
     done(&l);
 }
@@ -325,16 +348,16 @@ static void the_end_of_a_chunk_is_owed(void **state)
     size_t taken;
     leg_announce_body(&l, BODY_CHUNKED, 0);
     memory_allow(&end, 100);
-    assert_int_equal(leg_write(&l, rest, &taken), SOCK_AGAIN);
+    assert_int_equal(leg_sink_ops.put(&l, rest, &taken), FLOW_WAIT);
     rest = slice_skip(rest, taken);
     assert_int_equal(conn_flush(l.conn), SOCK_OK); /* gives the empty buffer back */
     rig_exhaust();
     memory_allow(&end, 20000);
-    assert_int_equal(leg_write(&l, rest, &taken), SOCK_AGAIN);
+    assert_int_equal(leg_sink_ops.put(&l, rest, &taken), FLOW_WAIT);
     assert_int_equal(taken, rest.n);
     rig_relieve();
-    assert_int_equal(leg_write(&l, SLICE("y"), &taken), SOCK_OK);
-    assert_int_equal(leg_finish(&l, NULL), SOCK_OK);
+    assert_int_equal(leg_sink_ops.put(&l, SLICE("y"), &taken), FLOW_OK);
+    assert_int_equal(leg_sink_ops.finish(&l, NULL), FLOW_OK);
     struct slice out = memory_out(&end);
     assert_int_equal(out.n, 6 + sizeof run + 2 + 6 + 5);
     assert_memory_equal(out.p + 6 + sizeof run, "\r\n1\r\ny\r\n0\r\n\r\n", 13);
@@ -349,7 +372,7 @@ static void a_broken_sink(void **state)
     size_t taken;
     leg_announce_body(&l, BODY_UNTIL_CLOSE, 0);
     end.out_breaks = true;
-    assert_int_equal(leg_write(&l, (struct slice){ run, sizeof run }, &taken), SOCK_ERROR);
+    assert_int_equal(leg_sink_ops.put(&l, (struct slice){ run, sizeof run }, &taken), FLOW_FAULT);
     assert_true(l.conn->write_failed);
     done(&l);
 }

@@ -1,6 +1,8 @@
 /* Bodies from leg to leg: every split on both sides, back-pressure, trailers, limits, ends. */
 #include "core/relay.h"
 
+#include "core/leg.h"
+
 #include "help_engine.h"
 
 static struct memory_end from_end, to_end;
@@ -18,8 +20,10 @@ static void start(enum body_kind in, u64 length, enum body_kind out)
     to = (struct leg){ .conn = memory_open(&to_end, &rig_begun) };
     leg_expect_body(&from, in, length);
     leg_announce_body(&to, out, length);
-    relay = (struct relay){ .from = &from, .to = &to, .most = UINT64_MAX, .trailers = true };
-    relay.rules = (struct body_rules){ .limits = &limits, .trailers = &trailers };
+    from.rules = (struct body_rules){ .limits = limits, .trailers = &trailers };
+    relay = (struct relay){
+        .from = leg_source(&from), .to = leg_sink(&to), .most = UINT64_MAX, .trailers = true
+    };
 }
 
 static void stop(void)
@@ -32,10 +36,9 @@ static void stop(void)
 
 static enum relay_result turn(void)
 {
-    enum fault f;
-    enum relay_result r = relay_turn(&relay, &f);
+    enum relay_result r = relay_turn(&relay);
     if (r != RELAY_SOURCE_FAULT)
-        assert_int_equal(f, FAULT_NONE);
+        assert_int_equal(from.fault, FAULT_NONE);
     return r;
 }
 
@@ -90,12 +93,11 @@ static void chunks_are_made_anew(void **state)
             struct text t = text_in(area, sizeof area);
             struct slice run_of;
             struct msg said;
-            enum fault f;
             msg_init(&said, &arena);
-            struct body_rules rules = { .limits = &limits, .trailers = &said };
-            while (leg_next(&back, &rules, &run_of, &f) == BODY_RUN) {
+            back.rules = (struct body_rules){ .limits = limits, .trailers = &said };
+            while (leg_source_ops.peek(&back, &run_of) == FLOW_OK) {
                 text_add(&t, run_of);
-                leg_took(&back, run_of.n);
+                leg_source_ops.took(&back, run_of.n);
             }
             assert_int_equal(back.in.phase, BODY_DONE);
             assert_slice(text_slice(&t), "hello, chunked world");
@@ -203,23 +205,20 @@ static void the_end_of_one_that_takes_no_more(void **state)
 static void a_malformed_source(void **state)
 {
     (void)state;
-    enum fault f;
     start(BODY_CHUNKED, 0, BODY_CHUNKED);
     memory_feed(&from_end, SLICE("5\r\nhello\r\nz\r\n"));
-    assert_int_equal(relay_turn(&relay, &f), RELAY_SOURCE_FAULT);
-    assert_int_equal(f, FAULT_bad_chunk);
+    assert_int_equal(relay_turn(&relay), RELAY_SOURCE_FAULT);
+    assert_int_equal(from.fault, FAULT_bad_chunk);
     stop();
 }
 
 static void the_body_limit(void **state)
 {
     (void)state;
-    enum fault f;
     start(BODY_CHUNKED, 0, BODY_CHUNKED);
     relay.most = 5;
     memory_feed(&from_end, SLICE("5\r\nhello\r\n1\r\n!\r\n"));
-    assert_int_equal(relay_turn(&relay, &f), RELAY_SOURCE_FAULT);
-    assert_int_equal(f, FAULT_body_too_large);
+    assert_int_equal(relay_turn(&relay), RELAY_TOO_LARGE);
     stop();
     start(BODY_CHUNKED, 0, BODY_CHUNKED);
     relay.most = 5;
@@ -265,6 +264,94 @@ static void done_only_when_flushed(void **state)
     stop();
 }
 
+/* A copy that takes `most` bytes and then refuses; it hears its end once. */
+struct tee {
+    char got[64];
+    size_t n, most;
+    unsigned finished, dropped, trailers;
+    bool waits_at_the_end;
+};
+
+static enum flow tee_put(void *self, struct slice run, size_t *taken)
+{
+    struct tee *t = self;
+    assert_int_equal(t->finished + t->dropped, 0);
+    *taken = run.n < t->most - t->n ? run.n : t->most - t->n;
+    memcpy(t->got + t->n, run.p, *taken);
+    t->n += *taken;
+    return *taken == run.n ? FLOW_OK : FLOW_WAIT;
+}
+
+static enum flow tee_finish(void *self, const struct msg *with)
+{
+    struct tee *t = self;
+    assert_int_equal(t->finished + t->dropped, 0);
+    if (t->waits_at_the_end)
+        return FLOW_WAIT;
+    t->finished++;
+    t->trailers = with ? with->nfields : 0;
+    return FLOW_OK;
+}
+
+static void tee_drop(void *self, enum fault why)
+{
+    struct tee *t = self;
+    assert_int_equal(t->finished + t->dropped, 0);
+    assert_int_equal(why, FAULT_NONE);
+    t->dropped++;
+}
+
+static const struct sink_ops tee_ops = { tee_put, tee_finish, NULL, tee_drop };
+
+/* The first sink never waits for it, nor gets anything else than without it. */
+static void a_copy_that_refuses_at_each_byte(void **state)
+{
+    (void)state;
+    enum { LENGTH = 20 };
+    for (size_t most = 0; most <= LENGTH; most++)
+        for (size_t quota = 1; quota < 32; quota += 6) {
+            struct tee tee = { .most = most };
+            start(BODY_CHUNKED, 0, BODY_UNTIL_CLOSE);
+            relay.tee = (struct sink){ &tee_ops, &tee };
+            from_end.piece = 7;
+            memory_feed(&from_end, SLICE(CHUNKED_BODY));
+            assert_int_equal(run(quota), RELAY_DONE);
+            assert_slice(memory_out(&to_end), "hello, chunked world");
+            assert_int_equal(tee.finished, most == LENGTH);
+            assert_int_equal(tee.dropped, most < LENGTH);
+            assert_int_equal(tee.n, most);
+            assert_memory_equal(tee.got, "hello, chunked world", tee.n);
+            assert_int_equal(tee.trailers, most == LENGTH);
+            stop();
+        }
+}
+
+static void a_copy_that_is_not_to_be(void **state)
+{
+    (void)state;
+    struct tee tee = { .most = 20, .waits_at_the_end = true };
+    start(BODY_LENGTH, 5, BODY_LENGTH);
+    relay.tee = (struct sink){ &tee_ops, &tee };
+    memory_feed(&from_end, SLICE("hello"));
+    assert_int_equal(run(SIZE_MAX), RELAY_DONE);
+    assert_int_equal(tee.dropped, 1); /* it would have been waited for */
+    stop();
+    tee = (struct tee){ .most = 20 };
+    start(BODY_LENGTH, 20, BODY_LENGTH);
+    relay.tee = (struct sink){ &tee_ops, &tee };
+    memory_feed(&from_end, SLICE("hello"));
+    assert_int_equal(turn(), RELAY_WAIT_SOURCE);
+    assert_int_equal(tee.dropped + tee.finished, 0);
+    to_end.out_breaks = true;
+    memory_feed(&from_end, SLICE("hello"));
+    assert_int_equal(turn(), RELAY_SINK_BROKEN);
+    assert_int_equal(tee.dropped + tee.finished, 0); /* what becomes of it the exchange decides */
+    relay_drop_tee(&relay, FAULT_NONE);
+    relay_drop_tee(&relay, FAULT_NONE);
+    assert_int_equal(tee.dropped, 1);
+    stop();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -280,6 +367,8 @@ int main(void)
         RIG_TEST(a_share_of_the_turn),
         RIG_TEST(a_broken_sink),
         RIG_TEST(done_only_when_flushed),
+        RIG_TEST(a_copy_that_refuses_at_each_byte),
+        RIG_TEST(a_copy_that_is_not_to_be),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,60 @@
+/*
+ * How bodies move: pulled from a source into a sink, by the relay alone, so whoever is not asked
+ * does not read and that is the flow control. A connection, a stored object, a page of our own and
+ * a copy that is being made are all behind these two tables.
+ *
+ * An operation works and returns what came of it. It never calls up: whoever waits is woken from
+ * the loop.
+ */
+#ifndef CORE_FLOW_H
+#define CORE_FLOW_H
+
+#include "base/fault.h"
+#include "http/msg.h"
+
+enum flow {
+    FLOW_OK,
+    FLOW_WAIT, /* an event will come */
+    FLOW_END,
+    FLOW_FAULT
+};
+
+struct source_ops {
+    /* OK: *run is what is there now, at least one byte. It stays where it is until the next call
+     * but took. WAIT: nothing; see fill. END: the body is complete, now and whenever asked again.
+     * FAULT: it never will be. */
+    enum flow (*peek)(void *self, struct slice *run);
+    /* n bytes of that run have gone. */
+    void (*took)(void *self, size_t n);
+    /* Reads once. OK: peek again. FAULT: as of peek, or the sender is gone. NULL: peek never says
+     * WAIT. */
+    enum flow (*fill)(void *self);
+    /* After END, what came behind the body; NULL: nothing. The operation may be NULL as well. */
+    const struct msg *(*trailers)(void *self);
+    /* Gives back what it holds; called once, in any state. NULL: nothing. */
+    void (*close)(void *self);
+};
+
+struct sink_ops {
+    /* *taken of the run has been taken, sent or kept. OK: all of it. WAIT: no more now. */
+    enum flow (*put)(void *self, struct slice run, size_t *taken);
+    /* The body is complete, with these trailers (NULL: none). Called again until it is not WAIT. */
+    enum flow (*finish)(void *self, const struct msg *trailers);
+    /* Before anybody sleeps, for what is ready is never held back. OK: it has gone. NULL: nothing
+     * is ever held. */
+    enum flow (*flush)(void *self);
+    /* It will not be whole. Neither this nor finish: nobody has said so yet. */
+    void (*drop)(void *self, enum fault why);
+};
+
+/* Slots: without ops they are empty. */
+struct source {
+    const struct source_ops *ops;
+    void *self;
+};
+struct sink {
+    const struct sink_ops *ops;
+    void *self;
+};
+
+#endif
