@@ -246,7 +246,7 @@ const struct schema_row dns_rows[] = {
       .repeat = true,
       .check = check_server,
       .doc = "A resolver to ask, port 53 when none is given; at most 8. Without it those of "
-             "/etc/resolv.conf are asked.",
+             "/etc/resolv.conf are asked, also when that changes; 127.0.0.1 when it has none.",
       .example = "server 192.0.2.53;" },
     { .key = "hosts",
       .type = { TYPE_PATH },
@@ -267,6 +267,14 @@ const struct schema_row dns_rows[] = {
       .doc = "A domain put behind names without a dot, before any rule sees them. Without it such "
              "names are asked as they are.",
       .example = "search corp.example;" },
+    { .key = "edns",
+      .type = { TYPE_CHOICE },
+      .choices = "on off",
+      .fallback = "on",
+      .doc = "Ask for answers larger than 512 bytes (EDNS, RFC 6891). A resolver that fails when "
+             "asked so is asked again without it, and for the next 15 minutes at once. `off` never "
+             "asks so; large answers then come over TCP.",
+      .example = "edns off;" },
     { .key = NULL },
 };
 
@@ -360,6 +368,7 @@ static void read_dns(struct arena *a, const struct node *block, struct dns_conf 
     else if (!slice_is(node_arg(hosts, 0)->text, "none"))
         dns->hosts = schema_path(a, node_arg(hosts, 0));
     dns->timeout = schema_number32(dns_rows, block, "timeout");
+    dns->edns = slice_is(schema_text(dns_rows, block, "edns"), "on");
     dns->search = arena_copy(a, schema_text(dns_rows, block, "search"));
     if (dns->search.n && dns->search.p[dns->search.n - 1] == '.')
         dns->search.n--;

@@ -140,6 +140,7 @@ static struct dns_shared *start_dns(const struct dns_conf *c)
     struct dns_conf_io io = { .nservers = c->nservers,
                               .timeout_ms = c->timeout,
                               .search = c->search,
+                              .no_edns = !c->edns,
                               .hosts_path = c->hosts,
                               .make_room = close_idle };
     memcpy(io.servers, c->servers, c->nservers * sizeof io.servers[0]);
@@ -291,9 +292,9 @@ static bool offload_finish(struct offload *o, const sigset_t *set, bool hurry)
     return true;
 }
 
-/* Looks at what changes outside: the hosts file, this machine's addresses. On a thread of the
- * pool, because a file may stand on a disk that has gone away, and signals must be heard all the
- * same. */
+/* Looks at what changes outside: this machine's addresses, resolv.conf, the hosts file. On a thread
+ * of the pool, because a file may stand on a disk that has gone away, and signals must be heard all
+ * the same. */
 struct refresh_environment {
     struct offload_job job;
     struct dns_shared *dns;
@@ -304,6 +305,7 @@ static void refresh_environment(struct offload_job *job)
 {
     struct refresh_environment *l = container_of(job, struct refresh_environment, job);
     addrclass_refresh_local(); /* first: a file may hang */
+    dns_shared_refresh_servers(l->dns);
     dns_shared_refresh_hosts(l->dns);
     atomic_store(&l->busy, false);
 }

@@ -39,6 +39,7 @@ struct dns_conf {
     const char *hosts;                 /* NULL: no hosts file */
     u32 timeout;                       /* ms */
     struct slice search;               /* "": none */
+    bool edns;
 };
 
 struct conf {

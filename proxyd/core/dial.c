@@ -303,7 +303,8 @@ static void look_up(struct dial *d)
     d->resolving = true;
     d->open = false; /* the answer tells; until it comes nobody asks again */
     timer_set(&d->worker->loop.wheel, &d->timer, d->deadline);
-    if (dns_lookup(d->worker->dns, name_of(d), &d->wait))
+    const struct addr *client = d->request.client.family ? &d->request.client : NULL;
+    if (dns_lookup(d->worker->dns, name_of(d), client, &d->wait))
         resolved(d);
 }
 

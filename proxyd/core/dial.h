@@ -33,6 +33,7 @@ struct dial_result {
 
 struct dial_request {
     const struct destination *to; /* must stay until the end */
+    struct addr client; /* in whose share of the look-ups it falls; family 0: the proxy's own */
     void *asker;
     /* May that address be used? With NULL: would the answer be no whatever the address? */
     struct ruling (*vet)(void *asker, const struct addr *a);

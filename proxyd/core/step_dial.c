@@ -78,6 +78,8 @@ enum step_result step_dial(struct xchg *x)
     if (c)
         return attach(x, c, true);
     struct dial_request request = { .to = &x->to, .asker = x, .vet = ask, .done = done };
+    if (x->client.conn)
+        request.client = x->client.conn->peer;
     struct dial_result over;
     if (dial_start(x->worker, &request, &x->dial, &over) != FAULT_NONE)
         return dial_over(x, &over);

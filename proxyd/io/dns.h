@@ -1,6 +1,6 @@
 /*
- * Names to addresses without ever blocking: a hosts table, a process-wide cache, and one c-ares
- * channel per worker for what neither knows.
+ * Names to addresses without ever blocking: a hosts table, a process-wide cache, and c-ares
+ * channels of each worker for what neither knows.
  *
  * The hard thing is that one question may have askers on every worker (single flight). The worker
  * that asks owns the flight; the others park their dns_wait in the cache's entry and are woken
@@ -17,13 +17,16 @@
 #include "base/addr.h"
 #include "base/fault.h"
 #include "base/stat.h"
+#include "io/dns_servers.h"
 #include "io/loop.h"
 
-enum { DNS_ADDRESSES = 16, DNS_PER_FAMILY = 8, DNS_SERVERS = 8, DNS_NAME = 253 };
+enum { DNS_ADDRESSES = 16, DNS_PER_FAMILY = 8, DNS_NAME = 253 };
 
 struct dns_conf_io {
     struct addr servers[DNS_SERVERS]; /* port 0 means 53 */
-    unsigned nservers;                /* 0: those of /etc/resolv.conf */
+    unsigned nservers;                /* 0: those of resolv_conf, and read again when it changes */
+    const char *resolv_conf;          /* NULL: /etc/resolv.conf */
+    bool no_edns;                     /* never ask with EDNS, RFC 6891 */
     u32 timeout_ms;                   /* bound of one look-up, all tries together; 0: 2000 */
     struct slice search;              /* domain without leading or final dot, or empty */
     const char *hosts_path;           /* NULL: no hosts file */
@@ -36,14 +39,18 @@ struct dns_conf_io {
 struct dns_shared;
 
 /* Reads resolv.conf (when no server is given) and the hosts file; call on a thread that may block.
- * A hosts file that cannot be read is an empty one. NULL when c-ares cannot start. conf is
- * copied. */
+ * A hosts file that cannot be read is an empty one, a resolv.conf without a server means 127.0.0.1.
+ * NULL when c-ares cannot start. conf is copied. */
 struct dns_shared *dns_shared_new(const struct dns_conf_io *conf);
 /* After the last dns_free. */
 void dns_shared_free(struct dns_shared *s);
 /* Reads the hosts file again if its time or size changed, at most every 2 s. It blocks on the disk:
  * on a thread of the offload threads, one call at a time. True when a new table is in place. */
 bool dns_shared_refresh_hosts(struct dns_shared *s);
+/* Reads resolv.conf again if it changed and no server was given; questions under way are finished
+ * by whom they were put to, the next ones go to the new servers, and what is in the cache has to be
+ * asked anew. It blocks on the disk, as above; one call at a time. True: they are others. */
+bool dns_shared_refresh_servers(struct dns_shared *s);
 /* `search D`: a name without a dot gets .D appended, unless the hosts file knows it or it is
  * localhost. The caller applies it before rules match. False: nothing to do, out untouched. */
 bool dns_search(const struct dns_shared *s, struct slice name, struct text *out);
@@ -54,8 +61,7 @@ u64 dns_shared_bytes(struct dns_shared *s);
 /* One worker's resolver; every function on it belongs to its loop's thread. */
 struct dns;
 
-/* timer_kind: slot of loop->wheel.on_expire, which is set to dns_on_timer. NULL when c-ares cannot
- * start. */
+/* timer_kind: slot of loop->wheel.on_expire, which is set to dns_on_timer. Never NULL. */
 struct dns *dns_new(struct dns_shared *s, struct loop *loop, struct stats *stats, u8 timer_kind);
 /* Waits that are still parked are forgotten, `done` is not called; their memory must still be
  * there. The loop must not turn again. */
@@ -90,10 +96,11 @@ struct dns_wait {
 };
 
 /* True: w->answer is filled now (hosts, cache, also negative) and done is not called. False:
- * parked, done is called later on this loop's thread, never from within dns_lookup. name: lower
+ * parked, done is called later on this loop's thread, never from within dns_lookup. client: in
+ * whose share of the questions in flight it falls (dns_turn.h); NULL: the proxy's own. name: lower
  * case, no final dot, not a literal; one that cannot be a host name (longer than 253, label empty
  * or longer than 63, controls, backslash) does not exist. */
-bool dns_lookup(struct dns *d, struct slice name, struct dns_wait *w);
+bool dns_lookup(struct dns *d, struct slice name, const struct addr *client, struct dns_wait *w);
 /* After it done is never called; the flight goes on for the cache. Harmless when nothing waits. */
 void dns_cancel(struct dns *d, struct dns_wait *w);
 /* Which family's connection won (RFC 8305): a hint for the next 10 min, unless the cache has

@@ -20,7 +20,7 @@ struct dns_entry {
     struct dns_shard *shard;
     u8 *ips; /* last good addresses, as in dns_news */
     u64 hash;
-    u64 fresh_until, refresh_at; /* ms; fresh_until 0: nothing is known yet */
+    u64 fresh_until, refresh_at; /* ms; fresh_until 0: nothing is known, or no more */
     u64 stale_until, prefer_until;
     u8 n6, n4;
     u8 fault; /* what is known now; the addresses may be older */
@@ -44,6 +44,7 @@ struct dns_shared {
     struct dns_conf_io conf;
     char *search;
     struct hosts_file *hosts;
+    struct dns_server_list *servers;
 };
 
 /* ---- set-up ---- */
@@ -74,6 +75,9 @@ struct dns_shared *dns_cache_of_conf(const struct dns_conf_io *conf)
         list_init(&d->ages);
     }
     s->hosts = hosts_file_new(conf->hosts_path);
+    s->servers = dns_server_list_new(conf->servers, conf->nservers,
+                                     conf->resolv_conf ? conf->resolv_conf : "/etc/resolv.conf");
+    s->conf.resolv_conf = NULL;
     return s;
 }
 
@@ -100,6 +104,7 @@ void dns_cache_free(struct dns_shared *s)
         pthread_mutex_destroy(&d->lock);
     }
     hosts_file_free(s->hosts);
+    dns_server_list_free(s->servers);
     free(s->search);
     free(s);
 }
@@ -107,6 +112,11 @@ void dns_cache_free(struct dns_shared *s)
 const struct dns_conf_io *dns_cache_conf(const struct dns_shared *s)
 {
     return &s->conf;
+}
+
+struct dns_server_list *dns_cache_servers(const struct dns_shared *s)
+{
+    return s->servers;
 }
 
 /* ---- entries; all under the shard's lock ---- */
@@ -473,7 +483,28 @@ u64 dns_shared_bytes(struct dns_shared *s)
     return sum(s, true);
 }
 
-/* ---- hosts ---- */
+/* ---- what changes outside ---- */
+
+/* What other servers said, that a name does not exist above all, need not hold any more. Addresses
+ * may still stand in when the new ones fail. */
+static void expire_all(struct dns_shared *s)
+{
+    for (unsigned i = 0; i < SHARDS; i++) {
+        struct dns_shard *d = &s->shard[i];
+        pthread_mutex_lock(&d->lock);
+        for (struct list *n = d->ages.next; n != &d->ages; n = n->next)
+            container_of(n, struct dns_entry, age)->fresh_until = 0;
+        pthread_mutex_unlock(&d->lock);
+    }
+}
+
+bool dns_shared_refresh_servers(struct dns_shared *s)
+{
+    bool others = dns_server_list_refresh(s->servers);
+    if (others)
+        expire_all(s);
+    return others;
+}
 
 bool dns_shared_refresh_hosts(struct dns_shared *s)
 {

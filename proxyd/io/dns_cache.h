@@ -34,12 +34,6 @@ enum {
     DNS_PARTIAL_TTL = 5 /* seconds, when only one family could be learned: it may be the dead one */
 };
 
-/* No resolver has said anything of use: what one said before may stand in. */
-static inline bool dns_not_heard(enum fault f)
-{
-    return f == FAULT_dns_failure || f == FAULT_dns_timeout || f == FAULT_out_of_descriptors;
-}
-
 /* Where a worker's finished waits are put down. */
 struct dns_ready {
     pthread_mutex_t lock;
@@ -67,9 +61,11 @@ struct dns_news {
     u8 ips[DNS_PER_FAMILY * 16 + DNS_PER_FAMILY * 4];
 };
 
+/* A hosts file and the servers are opened here: blocks on the disk. */
 struct dns_shared *dns_cache_of_conf(const struct dns_conf_io *conf);
 void dns_cache_free(struct dns_shared *s);
 const struct dns_conf_io *dns_cache_conf(const struct dns_shared *s);
+struct dns_server_list *dns_cache_servers(const struct dns_shared *s);
 
 /* may_ask: the caller has room for one more flight. */
 enum dns_found dns_cache_find(struct dns_shared *s, struct slice name, u64 now_ms, bool may_ask,

@@ -21,6 +21,12 @@ enum {
     DNS_REPLY_ADDRESSES = 8
 };
 
+/* No resolver has said anything of use: what one said before may stand in. */
+static inline bool dns_not_heard(enum fault f)
+{
+    return f == FAULT_dns_failure || f == FAULT_dns_timeout || f == FAULT_out_of_descriptors;
+}
+
 /* What one question (A or AAAA) came to. */
 struct dns_reply {
     enum fault fault; /* FAULT_NONE: n > 0; else one of struct dns_answer's */

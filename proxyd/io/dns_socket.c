@@ -48,8 +48,13 @@ static int connect_socket(ares_socket_t fd, const struct sockaddr *to, ares_sock
 static ares_ssize_t receive(ares_socket_t fd, void *p, size_t n, int flags, struct sockaddr *from,
                             ares_socklen_t *from_n, void *self)
 {
-    (void)self;
-    return recvfrom(fd, p, n, flags, from, from_n);
+    enum { HEADER = 12, RCODE = 3, FORMERR = 1, NOTIMP = 4 };
+    const struct dns_sockets *s = self;
+    ssize_t got = recvfrom(fd, p, n, flags, from, from_n);
+    u8 *rcode = (u8 *)p + RCODE;
+    if (s->hide_formerr && from && got >= HEADER && (*rcode & 15) == FORMERR)
+        *rcode = (*rcode & 0xf0) | NOTIMP;
+    return got;
 }
 
 static ares_ssize_t send_vector(ares_socket_t fd, const struct iovec *v, int n, void *self)

@@ -12,10 +12,11 @@ import pytest
 from lib import conf, metrics
 from lib.blackhole import BlackHole
 from lib.client import Client, fetch
-from lib.dns import AAAA, NXDOMAIN, REFUSED, SERVFAIL, A, Drop
+from lib.dns import AAAA, FORMERR, NOTIMP, NXDOMAIN, REFUSED, SERVFAIL, A, Drop
 from lib.faults import assert_refused
 from lib.origin import Origin
 from lib.ports import free_port, release
+from lib.resolv_conf import own_resolv_conf
 from lib.times import Stopwatch, until, within
 
 pytestmark = pytest.mark.threads
@@ -407,6 +408,50 @@ def test_truncated_is_asked_over_tcp(resolving, dns, origin):
     assert ("large.test", A, "tcp") in dns.queries
 
 
+@pytest.mark.parametrize("reply", [FORMERR, NOTIMP, SERVFAIL, REFUSED, Drop],
+                         ids=["formerr", "notimp", "servfail", "refused", "silence"])
+def test_a_resolver_without_edns(resolving, dns, origin, reply):
+    """It is asked again without, and from then on at once."""
+    dns.to_edns = reply
+    dns.set("one.test", "127.0.0.1", "::1")
+    dns.set("two.test", "127.0.0.1", "::1")
+    daemon = resolving("timeout 2s;", workers=1)
+    assert connects(daemon, "one.test", origin) == 200
+    assert until(lambda: dns.count("one.test") == 4)
+    assert until(lambda: metrics.read(daemon)["dns_edns_failures_total"] >= 1)
+    assert connects(daemon, "two.test", origin) == 200
+    assert until(lambda: dns.count("two.test") == 2) and dns.edns == 2
+
+
+@pytest.mark.parametrize("edns", ["on", "off"])
+def test_edns(resolving, dns, origin, edns):
+    # covers: dns edns
+    dns.set("name.test", "127.0.0.1")
+    served(resolving(f"edns {edns};"), "name.test", origin)
+    assert dns.edns == (2 if edns == "on" else 0)
+
+
+def test_resolv_conf_changes(proxyd, parts, origin, tmp_path):
+    """Started before the network is up: the file is not there, then it is, then it names another server."""
+    first, second = parts.dns(), parts.dns()
+    first.set("one.test", "127.0.0.1")
+    second.set("two.test", "127.0.0.1")
+    second.set("three.test", "127.0.0.1")
+    daemon = proxyd(conf.forward(dns="hosts none; timeout 500ms;"), env=own_resolv_conf(tmp_path))
+    assert connects(daemon, "one.test", origin) == 502
+    file = daemon.folder / "resolv.conf"
+    file.write_text(f"search ignored.test\nnameserver {first.server}\n")
+    assert until(lambda: connects(daemon, "one.test", origin) == 200, within(10), every=0.2)
+    new = daemon.folder / "new"
+    new.write_text(f"nameserver {second.server}\n")
+    new.rename(file)
+    assert until(lambda: connects(daemon, "two.test", origin) == 200, within(10), every=0.2)
+    file.write_text("")
+    time.sleep(2.5)
+    assert connects(daemon, "three.test", origin) == 200, "the last ones stay"
+    assert {n for n, _, _ in first.queries} <= {"one.test", "two.test"}, "the search list is not the proxy's"
+
+
 @pytest.mark.parametrize("last", [False, True])
 def test_alias(resolving, dns, origin, last):
     """Also when it stands behind the address that it leads to."""
@@ -522,6 +567,29 @@ def test_a_dead_resolver_harms_nobody_else(resolving, dns, origin):
             served(daemon, host, origin)
         worst = max(worst, watch.seconds)
     assert worst < within(1.0), "0.1 s, times ten"
+    for client in waiting:
+        assert_refused(client.response(), "dns_timeout")
+        client.close()
+
+
+def test_a_dead_zone_takes_its_share(resolving, dns, origin):
+    """1,600 names of a zone whose servers never answer, asked at once by one client: other names, of the same
+    client too, are answered as by a quiet resolver, and the dead ones are over in their time."""
+    dns.dead_zone = ".dead.test"
+    daemon = resolving(f"timeout {int(within(2000))}ms;", workers=1, extra=" limits { clients-per-address 5000; }")
+    waiting = []
+    for i in range(1600):
+        client = Client(daemon.port)
+        client.send(f"GET http://n{i}.dead.test:{origin.port}/ HTTP/1.1\r\nHost: x\r\n\r\n")
+        waiting.append(client)
+    times = []
+    for i in range(60):
+        dns.set(f"n{i}.zone{i % 7}.test", "127.0.0.1", "::1")
+        with Stopwatch() as watch:
+            served(daemon, f"n{i}.zone{i % 7}.test", origin)
+        times.append(watch.seconds)
+    assert sorted(times)[len(times) // 2] < within(0.05), "10 ms, times five"
+    assert metrics.read(daemon)["dns_waits_total"] > 1000
     for client in waiting:
         assert_refused(client.response(), "dns_timeout")
         client.close()

@@ -12,7 +12,7 @@ import time
 from .ports import free_port, release
 
 A, AAAA, CNAME = 1, 28, 5
-NOERROR, SERVFAIL, NXDOMAIN, REFUSED = 0, 2, 3, 5
+NOERROR, FORMERR, SERVFAIL, NXDOMAIN, NOTIMP, REFUSED = 0, 1, 2, 3, 4, 5
 
 
 class Drop(Exception):
@@ -48,6 +48,9 @@ class Dns:
         self.port = free_port()
         self.queries = []   # (name, type, "udp" | "tcp")
         self.silent = False
+        self.dead_zone = None   # names that end so are never answered
+        self.edns = 0           # questions with an OPT record
+        self.to_edns = None     # what they get: a response code, or Drop
         self.negative_ttl = 60
         self._names = {}
         self._ttl = {}
@@ -100,8 +103,14 @@ class Dns:
     def _answer(self, packet, via):
         name, kind, question = _question(packet)
         self.queries.append((name, kind, via))
-        if self.silent:
+        if self.silent or (self.dead_zone and name.endswith(self.dead_zone)):
             raise Drop
+        if packet[11]:
+            self.edns += 1
+            if self.to_edns is Drop:
+                raise Drop
+            if self.to_edns is not None:
+                return packet[:2] + struct.pack("!HHHHH", 0x8180 | self.to_edns, 1, 0, 0, 0) + question
         records, code, truncated, owner = [], NOERROR, False, name
         script = self._names.get(name)
         ttl = self._ttl.get(name, 60)

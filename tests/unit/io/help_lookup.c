@@ -76,7 +76,7 @@ bool begin(struct worker *k, struct ask *a, const char *name)
 {
     *a = (struct ask){ .wait.done = on_done, .began = clock_us(CLOCK_MONOTONIC) / 1000 };
     clock_read(&k->loop.now);
-    return dns_lookup(k->dns, slice_of(name), &a->wait);
+    return dns_lookup(k->dns, slice_of(name), NULL, &a->wait);
 }
 
 void turn_until(struct worker *k, struct ask *a)
@@ -127,7 +127,7 @@ const char *look_up(const char *name, struct ask *a)
     look_up_first(name, a);
     while (a->wait.answer.open && clock_us(CLOCK_MONOTONIC) / 1000 < end) {
         loop_turn(&w.loop, 1);
-        assert_true(dns_lookup(w.dns, slice_of(name), &a->wait));
+        assert_true(dns_lookup(w.dns, slice_of(name), NULL, &a->wait));
     }
     return said(&a->wait.answer);
 }

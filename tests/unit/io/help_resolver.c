@@ -29,8 +29,9 @@ struct resolver {
     struct addr at;
     struct rule rule[MOST_RULES];
     unsigned asked[MOST_RULES][2]; /* A, AAAA */
-    unsigned nrules, tcp_asked;
+    unsigned nrules, tcp_asked, edns_asked;
     bool dead;
+    const char *silent_zone;
     struct late late[MOST_LATE];
     unsigned nlate;
 };
@@ -220,6 +221,21 @@ unsigned resolver_tcp(struct resolver *r)
     return n;
 }
 
+unsigned resolver_edns(struct resolver *r)
+{
+    pthread_mutex_lock(&r->lock);
+    unsigned n = r->edns_asked;
+    pthread_mutex_unlock(&r->lock);
+    return n;
+}
+
+void resolver_silent_zone(struct resolver *r, const char *end)
+{
+    pthread_mutex_lock(&r->lock);
+    r->silent_zone = end;
+    pthread_mutex_unlock(&r->lock);
+}
+
 void resolver_dead(struct resolver *r, bool dead)
 {
     pthread_mutex_lock(&r->lock);
@@ -241,8 +257,14 @@ static bool rule_for(struct resolver *r, const u8 *q, size_t n, struct rule *out
         r->asked[i][type == TYPE_AAAA]++;
         *out = r->rule[i];
     }
-    bool dead = r->dead;
+    bool edns = q[11] > 0;
+    bool dead = r->dead || (r->silent_zone && slice_ends(slice_of(name), slice_of(r->silent_zone)));
+    r->edns_asked += edns;
     pthread_mutex_unlock(&r->lock);
+    if (edns && out->edns_rcode)
+        *out = (struct rule){ .rcode = out->edns_rcode };
+    else if (edns && out->edns_kind)
+        out->kind = out->edns_kind;
     return !dead && out->kind != ANSWER_DROP;
 }
 
@@ -273,18 +295,16 @@ static void send_noise(struct resolver *r, const struct sockaddr_in *to, u8 *ans
 static void on_udp(struct resolver *r)
 {
     u8 q[MESSAGE];
-    static u8 answer[MESSAGE];
+    static _Thread_local u8 answer[MESSAGE];
     struct sockaddr_in from;
     socklen_t len = sizeof from;
     ssize_t n = recvfrom(r->udp, q, sizeof q, 0, (struct sockaddr *)&from, &len);
     struct rule rule;
     if (n < 12 || !rule_for(r, q, (size_t)n, &rule))
         return;
-    bool has_opt = q[11] > 0;
     size_t size = resolver_answer(&rule, q, (size_t)n, answer, sizeof answer);
-    if (rule.kind == ANSWER_NO_EDNS && has_opt) {
-        rule = (struct rule){ .rcode = 1 };
-        size = resolver_answer(&rule, q, (size_t)n, answer, sizeof answer);
+    if (rule.kind == ANSWER_CUT) {
+        size -= 5;
     } else if (rule.kind == ANSWER_TC) {
         rule = (struct rule){ .rcode = 0 };
         size = resolver_answer(&rule, q, (size_t)n, answer, sizeof answer);
@@ -333,7 +353,7 @@ static bool read_exact(int fd, u8 *p, size_t n)
 /* One connection, one question after another until the client closes or waits for a second. */
 static void on_tcp(struct resolver *r)
 {
-    static u8 q[MESSAGE], answer[MESSAGE + 2];
+    static _Thread_local u8 q[MESSAGE], answer[MESSAGE + 2];
     int fd = accept(r->tcp, NULL, NULL);
     struct timeval second = { 1, 0 };
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &second, sizeof second);

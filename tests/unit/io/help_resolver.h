@@ -15,14 +15,19 @@ enum answer_kind {
     ANSWER_TC,     /* truncated over UDP, whole over TCP */
     ANSWER_NOISE,  /* garbage, a wrong id and a wrong question before the right answer */
     ANSWER_BROKEN, /* the right header and question, then bytes that are no records */
-    ANSWER_NO_EDNS /* FORMERR to whoever sends an OPT record */
+    ANSWER_CUT     /* only the first half of the last record, without saying so */
 };
+
+enum { RCODE_FORMERR = 1, RCODE_SERVFAIL, RCODE_NXDOMAIN, RCODE_NOTIMP, RCODE_REFUSED };
 
 struct rule {
     const char *name; /* without final dot */
     unsigned type;    /* 0: every type */
     enum answer_kind kind;
     unsigned rcode;
+    /* To a question with an OPT record over UDP: an rcode and nothing else, or another kind. */
+    unsigned edns_rcode;
+    enum answer_kind edns_kind;
     const char *addresses; /* separated by blanks, those of the asked family are sent */
     const char *cname;     /* the addresses belong to it */
     u32 ttl, minimum;      /* minimum: of the SOA in an answer without addresses; 0: no SOA */
@@ -40,6 +45,10 @@ void resolver_rule(struct resolver *r, const struct rule *rule);
 /* How often (UDP and TCP); type 0: both. */
 unsigned resolver_asked(struct resolver *r, const char *name, unsigned type);
 unsigned resolver_tcp(struct resolver *r);
+/* How often with an OPT record, whatever the name. */
+unsigned resolver_edns(struct resolver *r);
+/* Drops every question for a name that ends so. */
+void resolver_silent_zone(struct resolver *r, const char *end);
 /* Drops every question from now on, or answers again. */
 void resolver_dead(struct resolver *r, bool dead);
 

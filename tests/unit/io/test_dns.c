@@ -182,7 +182,7 @@ static void one_family_times_out(void **state)
     assert_true(begin(&w, &a, "half.test"));
     assert_string_equal(said(&a.wait.answer), "192.0.2.1");
     w.loop.now.mono_us += 31 * 1000000ull; /* but is asked again after half a minute */
-    assert_false(dns_lookup(w.dns, SLICE("half.test"), &a.wait));
+    assert_false(dns_lookup(w.dns, SLICE("half.test"), NULL, &a.wait));
     dns_cancel(w.dns, &a.wait);
 }
 
@@ -254,17 +254,6 @@ static void truncated_comes_over_tcp(void **state)
     assert_int_equal(resolver_tcp(resolver), 2);
 }
 
-static void a_resolver_without_edns(void **state)
-{
-    (void)state;
-    struct ask a;
-    rule((struct rule){ "old.test", .kind = ANSWER_NO_EDNS, .addresses = "192.0.2.1 2001:db8::1" });
-    rule(
-        (struct rule){ "old2.test", .kind = ANSWER_NO_EDNS, .addresses = "192.0.2.1 2001:db8::1" });
-    assert_string_equal(look_up("old.test", &a), "2001:db8::1 192.0.2.1");
-    assert_string_equal(look_up("old2.test", &a), "2001:db8::1 192.0.2.1");
-}
-
 static void nobody_listens(void **state)
 {
     (void)state;
@@ -333,7 +322,7 @@ static void stale_while_the_resolver_is_dead(void **state)
     turn_for(&w, 60); /* c-ares gives up a little after us */
     resolver_dead(resolver, false);
     w.loop.now.mono_us += 6 * 1000000;
-    assert_true(dns_lookup(w.dns, SLICE("kept.test"), &a.wait)); /* tries again behind it */
+    assert_true(dns_lookup(w.dns, SLICE("kept.test"), NULL, &a.wait)); /* tries again behind it */
     turn_for(&w, 60);
     assert_true(begin(&w, &a, "kept.test"));
     assert_false(a.wait.answer.stale);
@@ -359,7 +348,6 @@ int main(void)
         TEST(failures),
         TEST(noise_is_not_an_answer),
         TEST(truncated_comes_over_tcp),
-        TEST(a_resolver_without_edns),
         TEST(nobody_listens),
         TEST(second_server_helps),
         TEST(expired_is_asked_again),

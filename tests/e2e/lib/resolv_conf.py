@@ -1,0 +1,40 @@
+"""A resolv.conf of a daemon's own: for it, /etc/resolv.conf is the file `resolv.conf` in its folder.
+
+The servers in it may have a port, which the system's has not.
+"""
+from .preload import preload
+
+_SOURCE = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static const char *other(const char *path)
+{
+    return strcmp(path, "/etc/resolv.conf") == 0 ? "resolv.conf" : path;
+}
+
+int stat(const char *path, struct stat *st)
+{
+    int (*real)(const char *, struct stat *) = dlsym(RTLD_NEXT, "stat");
+    return real(other(path), st);
+}
+
+int open(const char *path, int flags, ...)
+{
+    int (*real)(const char *, int, ...) = dlsym(RTLD_NEXT, "open");
+    va_list ap;
+    va_start(ap, flags);
+    int mode = va_arg(ap, int);
+    va_end(ap);
+    return real(other(path), flags, mode);
+}
+"""
+
+
+def own_resolv_conf(folder):
+    """The environment to start the daemon with."""
+    return preload(folder, "resolv_conf", _SOURCE)
