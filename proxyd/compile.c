@@ -37,13 +37,15 @@ static void add_listener(struct snapshot *s, const struct listener_conf *c, stru
     const struct mode *mode = mode_find(c->mode);
     must(mode != NULL); /* the schema knows the same words */
     const void *part = mode->compile(c->node, s, r);
-    struct slice name = arena_copy(&s->arena, c->name);
+    struct slice name = arena_copy(&s->arena, c->name), via = arena_copy(&s->arena, c->via);
     for (u32 i = 0; i < c->nbinds; i++)
         s->listeners[s->nlisteners++] = (struct listener){
             .name = name,
             .at = address(&c->binds[i], s, r),
             .text = arena_copy(&s->arena, c->binds[i].text),
             .role = mode->role,
+            .via = via,
+            .via_off = c->via_off,
             .part = part,
         };
 }

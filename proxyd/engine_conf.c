@@ -408,6 +408,11 @@ static void read_listener(struct arena *a, const struct node *n, struct listener
     for (const struct node *s = node_child(n, "bind"); s; s = node_again(s))
         for (u32 i = 0; i < node_nargs(s); i++)
             l->binds[l->nbinds++] = bind_read(node_arg(s, i));
+    const struct node *via = node_child(n, "via");
+    struct slice name = via ? node_arg(via, 0)->text : SLICE("on");
+    l->via_off = slice_is(name, "off");
+    if (!l->via_off && !slice_is(name, "on"))
+        l->via = name;
     l->mode = node_arg(node_child(n, "mode"), 0)->text;
 }
 

@@ -19,6 +19,8 @@ struct listener_conf {
     struct bind_conf *binds;
     u32 nbinds;
     struct slice mode;       /* modes.h */
+    struct slice via;        /* `via NAME`, else empty */
+    bool via_off;            /* `via off` */
     const struct node *node; /* the block: the mode reads its own keys from it */
 };
 

@@ -63,6 +63,20 @@ static const struct schema_row listener_rows[] = {
       .refers = "routes",
       .doc = "Which servers answer. Needed with `mode reverse`, and only there.",
       .example = "routes web;" },
+    { .key = "via",
+      .type = { TYPE_DOMAIN },
+      .also = "on off",
+      .fallback = "on",
+      .doc = "How the proxy names itself in `Via`, in requests and, with `mode forward`, in "
+             "answers. `on`: by a name made at the start, which no other proxy has. A name of "
+             "yours must be this listener's alone: a request that carries it already is refused as "
+             "a loop. `off` adds nothing, because some servers do not compress for proxies (nginx "
+             "with its default `gzip_proxied off`). A loop back to an address of the proxy's own "
+             "is refused all the same, also one through a listener of this proxy that adds its "
+             "name. One through others is seen late, at more than 16 entries in `Via`, and not at "
+             "all when none of them adds any: use `off` only where requests cannot come back. What "
+             "others have put into `Via` stays in any case.",
+      .example = "via off;" },
     { .key = NULL },
 };
 

@@ -21,6 +21,8 @@ struct listener {
     const struct listen_addr *at;
     struct slice text; /* the address as written */
     const struct role *role;
+    struct slice via; /* received-by of our Via entries; empty: the engine's pseudonym */
+    bool via_off;     /* no entry is added: core/via.h */
     const void *part; /* the role's own compiled configuration */
 };
 

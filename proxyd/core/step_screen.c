@@ -1,12 +1,12 @@
 /* May it be asked? First what every intermediary checks, then the stages of the role. */
 #include "core/conf.h"
 #include "core/trace.h"
+#include "core/via.h"
 #include "core/xchg.h"
-#include "http/hop.h"
 
 static enum verdict check_loop(struct xchg *x)
 {
-    if (!msg_has(&x->req, TOKEN_VIA) || !via_seen(&x->req, slice_of(x->worker->engine->pseudonym)))
+    if (likely(!via_is_loop(x)))
         return PASS;
     x->fault = FAULT_loop_detected;
     return REFUSED;

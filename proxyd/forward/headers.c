@@ -5,20 +5,16 @@
  */
 #include "forward/headers.h"
 
+#include "core/via.h"
 #include "core/xchg.h"
 #include "forward/where.h"
 #include "http/hop.h"
-
-static bool add_via(const struct xchg *x, struct msg *m)
-{
-    return via_add(m, slice_of(x->worker->engine->pseudonym));
-}
 
 bool forward_edit_request(struct xchg *x)
 {
     hop_strip(&x->req);
     msg_remove(&x->req, TOKEN_HOST);
-    return add_via(x, &x->req);
+    return via_sign(x, &x->req);
 }
 
 bool forward_address_request(struct xchg *x)
@@ -29,7 +25,7 @@ bool forward_address_request(struct xchg *x)
 bool forward_edit_response(struct xchg *x)
 {
     hop_strip(&x->resp);
-    return add_via(x, &x->resp);
+    return via_sign(x, &x->resp);
 }
 
 /* To somebody who took the proxy for a web server. */

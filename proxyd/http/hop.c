@@ -107,6 +107,17 @@ bool via_seen(const struct msg *m, struct slice pseudonym)
     return false;
 }
 
+unsigned via_count(const struct msg *m)
+{
+    unsigned n = 0;
+    for (const struct field *f = msg_find(m, TOKEN_VIA); f; f = msg_find_next(m, f)) {
+        struct slice rest = msg_value(m, f), item;
+        while (list_next(&rest, &item))
+            n++;
+    }
+    return n;
+}
+
 enum fault max_forwards(const struct msg *m, u32 *value, bool *has)
 {
     *has = false;

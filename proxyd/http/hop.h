@@ -18,6 +18,9 @@ bool via_add(struct msg *m, struct slice pseudonym);
 /* Has a Via entry this received-by? Compared without case, any protocol version. */
 bool via_seen(const struct msg *m, struct slice pseudonym);
 
+/* Entries of all Via fields; commas in comments count as well. */
+unsigned via_count(const struct msg *m);
+
 /* Max-Forwards of TRACE and OPTIONS (RFC 9110 section 7.6.2). *has is false when there is none or
  * the method ignores it. FAULT_bad_max_forwards when it is repeated or not a number. */
 enum fault max_forwards(const struct msg *m, u32 *value, bool *has);

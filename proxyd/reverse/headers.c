@@ -4,6 +4,7 @@
  */
 #include "reverse/headers.h"
 
+#include "core/via.h"
 #include "core/xchg.h"
 #include "http/hop.h"
 #include "reverse/identity.h"
@@ -39,8 +40,7 @@ bool reverse_edit_request(struct xchg *x)
 {
     hop_strip(&x->req);
     msg_remove(&x->req, TOKEN_HOST);
-    return add_client(x) && add_forwarded_host(x) &&
-           via_add(&x->req, slice_of(x->worker->engine->pseudonym));
+    return add_client(x) && add_forwarded_host(x) && via_sign(x, &x->req);
 }
 
 /* A 1.0 client may have said no Host; the server then hears its own name. */

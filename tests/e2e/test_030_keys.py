@@ -60,6 +60,39 @@ def test_bind_to_every_address(proxyd, origin, wildcard):
             assert client.get(origin.url()).status == 200
 
 
+def test_via(proxyd):
+    """Off for who needs compressed answers, a name for who wants no other; what others added stays."""
+    # covers: listener via
+    text = conf.forward(listener="via off;") + """
+listener named { bind 127.0.0.1:{named_port}; mode forward; policy open; via proxy.test; }
+listener plain { bind 127.0.0.1:{plain_port}; mode forward; policy open; via on; }
+listener edge  { bind 127.0.0.1:{edge_port}; mode reverse; routes web; via off; }
+routes web { route all { to pool one; } }
+pool one { server 127.0.0.1:{one}; }
+"""
+    with Origin() as one:
+        one.at("/v", read_body(), send(ok("x", "Via: 1.1 inner")))
+        daemon = proxyd(text, values={"one": one.port})
+
+        def ask(port, via, target=""):
+            one.clear()
+            with Client(port) as client:
+                answer = client.ask(f"GET {target}/v HTTP/1.1\r\nHost: site.test\r\nVia: {via}\r\n\r\n")
+            return [seen.all("Via") for seen in one.requests], answer.all("Via")
+        url = f"http://{one.authority}"
+        assert ask(daemon.port, "1.1 before", url) == ([["1.1 before"]], ["1.1 inner"])
+        assert ask(daemon.ports["named_port"], "1.1 before", url) == (
+            [["1.1 before", "1.1 proxy.test"]], ["1.1 inner", "1.1 proxy.test"])
+        (seen,), answered = ask(daemon.ports["plain_port"], "1.1 before", url)
+        assert seen[1].startswith("1.1 proxyd-") and answered[1] == seen[1]
+        assert ask(daemon.ports["edge_port"], "1.1 before") == ([["1.1 before"]], ["1.1 inner"])
+        # loops: by either name, and by length where no name is added
+        assert ask(daemon.ports["named_port"], "1.1 proxy.test", url)[0] == []
+        assert ask(daemon.port, seen[1], url)[0] == []
+        assert ask(daemon.port, ", ".join(["1.1 other"] * 17), url)[0] == []
+        assert until(lambda: len(daemon.log("cause=loop_detected")) == 3)
+
+
 def test_mode_policy_and_routes(proxyd, origin):
     """Two listeners: the same request is a proxy's on one, a server's on the other."""
     # covers: listener mode, listener policy, listener routes, routes route to, pool server

@@ -13,6 +13,7 @@ static int set_up(void **state)
     rig_set_up(state);
     x = calloc(1, sizeof *x);
     x->worker = rig.worker;
+    x->listen = rig.listener;
     x->role = &forward_role;
     arena_init(&x->arena, 0);
     return 0;
@@ -115,6 +116,23 @@ static void answers(void **state)
                         "HTTP/1.1 204 \r\nVia: 1.0 proxyd-test\r\n\r\n");
 }
 
+/* `via NAME` and `via off`, in both directions; the entries of others stay. */
+static void our_entry_in_via(void **state)
+{
+    (void)state;
+    static const char request[] =
+        "GET http://a.test/ HTTP/1.1\r\nHost: a.test\r\nVia: 1.0 b\r\n\r\n";
+    static const char answer[] = "HTTP/1.0 204 No\r\nVia: 1.1 c\r\n\r\n";
+    rig.listener->via = SLICE("edge.test");
+    assert_has(to_upstream(request), "Via: 1.0 b\r\nVia: 1.1 edge.test\r\n\r\n");
+    assert_has(to_client(answer), "Via: 1.1 c\r\nVia: 1.0 edge.test\r\n\r\n");
+    rig.listener->via = SLICE("");
+    rig.listener->via_off = true;
+    assert_string_equal(to_upstream(request),
+                        "GET / HTTP/1.1\r\nHost: a.test\r\nVia: 1.0 b\r\n\r\n");
+    assert_string_equal(to_client(answer), "HTTP/1.1 204 No\r\nVia: 1.1 c\r\n\r\n");
+}
+
 static void refusals(void **state)
 {
     (void)state;
@@ -137,6 +155,7 @@ int main(void)
         HEADERS_TEST(what_was_meant_for_the_proxy_stays),
         HEADERS_TEST(nothing_about_the_client_is_added),
         HEADERS_TEST(answers),
+        HEADERS_TEST(our_entry_in_via),
         HEADERS_TEST(refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
