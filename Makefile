@@ -74,14 +74,14 @@ unit_files = $(wildcard tests/unit/$(if $(filter top,$(1)),,$(1)/)test_*.c)
 UNIT_MAIN := tests/unit/main.c
 FUZZERS := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 # Anything else in tests/unit and tests/fuzz is a helper that every test there may call.
-UNIT_HELP := $(filter-out $(UNITS) $(UNIT_MAIN),$(sort $(wildcard tests/unit/*.c tests/unit/*/*.c)))
+UNIT_HELP := tests/xor_stream.c $(filter-out $(UNITS) $(UNIT_MAIN),$(sort $(wildcard tests/unit/*.c tests/unit/*/*.c)))
 # A test file is written as a program; in its folder's its main has another name: tests/unit/group.h.
 UNIT_FLAGS = -include tests/unit/group.h -Dmain=main_of_$(basename $(notdir $<))
 # Unit programs can refuse memory: tests/unit/help_memory.h.
 UNIT_WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=mmap
 FUZZ_HELP := $(filter-out $(FUZZERS),$(sort $(wildcard tests/fuzz/*.c)))
-C_FILES := $(SOURCES) $(UNITS) $(UNIT_MAIN) $(UNIT_HELP) $(FUZZERS) $(FUZZ_HELP) $(wildcard tests/*.c bench/src/*.c bench/micro/*.c)
-H_FILES := $(wildcard proxyd/*.h proxyd/*/*.h filters/*.h policy/*.h pac/*.h admin/*.h tests/*/*.h tests/*/*/*.h)
+C_FILES := $(SOURCES) $(UNITS) $(UNIT_MAIN) $(filter-out tests/xor_stream.c,$(UNIT_HELP)) $(FUZZERS) $(FUZZ_HELP) $(wildcard tests/*.c bench/src/*.c bench/micro/*.c)
+H_FILES := $(wildcard tests/*.h proxyd/*.h proxyd/*/*.h filters/*.h policy/*.h pac/*.h admin/*.h tests/*/*.h tests/*/*/*.h)
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:

@@ -71,6 +71,10 @@ function rule(    i, folder)
     } else if ($1 == "but") {
         for (i = 3; i <= NF; i++)
             excepted[$2, $i]
+    } else if ($1 == "place") {
+        for (i = 3; i <= NF; i++)
+            placed[$2, $i]
+        phrase[$2]
     } else if ($1 == "words") {
         has_words[$2]
         for (i = 3; i <= NF; i++)
@@ -149,6 +153,13 @@ function check_calls(    i, part, to, a, b)
             edge[a, ++edges[a]] = b
         }
     }
+}
+
+function check_phrases(where, file, line,    p)
+{
+    for (p in phrase)
+        if (index(line, p) && !((p, file) in placed))
+            fail(where, "\"" p "\" has no place here")
 }
 
 # Comments out, identifiers cut at _ and case borders, each part looked up: words of a folder hold below it
@@ -253,7 +264,9 @@ FNR == 1 {
 }
 
 {
-    check_words(FILENAME ":" FNR, folder_of(FILENAME), without_comments($0))
+    text = without_comments($0)
+    check_words(FILENAME ":" FNR, folder_of(FILENAME), text)
+    check_phrases(FILENAME ":" FNR, FILENAME, text)
 }
 
 END {

@@ -30,6 +30,7 @@ bool conn_affordable(struct worker *w)
 static void on_ready(struct io *io)
 {
     struct conn *c = container_of(io, struct conn, stream.io);
+    stream_event(&c->stream);
     c->user->ready(c);
 }
 
@@ -40,8 +41,7 @@ void conn_expired(struct timer *t)
         c->user->expired(c);
 }
 
-static struct conn *make(struct worker *w, int fd, const struct stream_ops *ops,
-                         const struct conn_user *user)
+static struct conn *make(struct worker *w, int fd, const struct conn_user *user)
 {
     bool begins = conn_user_begins(user);
     struct conn *c = room_for_conn(w, begins) ? slab_take(&w->conns) : NULL;
@@ -50,7 +50,7 @@ static struct conn *make(struct worker *w, int fd, const struct stream_ops *ops,
     memset(c, 0, sizeof *c);
     c->stream.io.fd = fd;
     c->stream.io.on_ready = on_ready;
-    c->stream.ops = ops;
+    c->stream.ops = &stream_plain;
     c->worker = w;
     c->user = user;
     c->in_class = begins ? BUF_4K : BUF_16K;
@@ -63,7 +63,7 @@ static struct conn *make(struct worker *w, int fd, const struct stream_ops *ops,
 struct conn *conn_new(struct worker *w, int fd, const struct addr *peer,
                       const struct conn_user *user)
 {
-    struct conn *c = make(w, fd, &stream_plain, user);
+    struct conn *c = make(w, fd, user);
     if (c == NULL) {
         close(fd);
         return NULL;
@@ -77,13 +77,13 @@ struct conn *conn_new(struct worker *w, int fd, const struct addr *peer,
     return c;
 }
 
-struct conn *conn_new_memory(struct worker *w, const struct stream_ops *ops, struct stream *below,
+struct conn *conn_new_memory(struct worker *w, const struct stream_ops *ops, struct layer *layer,
                              const struct conn_user *user, struct slice request)
 {
-    struct conn *c = make(w, -1, ops, user);
+    struct conn *c = make(w, -1, user);
     if (c == NULL)
         return NULL;
-    c->stream.below = below;
+    stream_push(&c->stream, ops, layer);
     c->stream.io.ready = IO_OUT;
     c->in = buf_take(&w->bufs, request.n > 4000 ? BUF_64K : BUF_4K);
     if (c->in == NULL || buf_room(c->in) < request.n) {
@@ -108,6 +108,7 @@ static void dismantle(struct conn *c)
     timer_clear(&w->loop.wheel, &c->timer);
     list_remove(&c->link);
     list_remove(&c->idle_link);
+    stream_close(&c->stream);
     conn_unpin(c);
     buf_give(&w->bufs, &c->in);
     buf_give(&w->bufs, &c->out);
@@ -132,8 +133,26 @@ int conn_release(struct conn *c)
 
 void conn_abort(struct conn *c)
 {
-    sock_abort(c->stream.io.fd);
+    stream_reset(&c->stream);
     conn_close(c);
+}
+
+int conn_error(const struct conn *c)
+{
+    return sock_connect_error(c->stream.io.fd);
+}
+
+bool conn_local(const struct conn *c, struct addr *local)
+{
+    return sock_local(c->stream.io.fd, local);
+}
+
+bool conn_is_quiet(struct conn *c)
+{
+    u8 ready = c->stream.io.ready;
+    if (likely(c->stream.top == NULL) || (ready & (IO_HUP | IO_ERROR)))
+        return !(ready & (IO_IN | IO_HUP | IO_ERROR));
+    return stream_pending(&c->stream) == 0 && stream_quiet(&c->stream) == SOCK_AGAIN;
 }
 
 void conn_drop_in(struct conn *c)

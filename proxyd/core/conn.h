@@ -4,6 +4,7 @@
  *
  * Lifetime
  *   user            made by               hands on to
+ *   handshake       client_accept         new client, or conn_close
  *   new client      client_accept         exchange, or conn_close
  *   idle client     h1_next               exchange, or conn_close
  *   connecting      dial                  exchange, or conn_close
@@ -80,9 +81,9 @@ bool conn_affordable(struct worker *w);
 /* Takes over fd and registers it; on failure closes fd and returns NULL. */
 struct conn *conn_new(struct worker *w, int fd, const struct addr *peer,
                       const struct conn_user *user);
-/* One that ends in memory: `request` is received already, `below` is the sender of what is sent.
+/* One that ends in memory: `request` is received already, `layer` takes what is sent.
  * NULL when memory is short or the request is longer than a buffer. */
-struct conn *conn_new_memory(struct worker *w, const struct stream_ops *ops, struct stream *below,
+struct conn *conn_new_memory(struct worker *w, const struct stream_ops *ops, struct layer *layer,
                              const struct conn_user *user, struct slice request);
 /* Events and the timer go to `user` from now on. */
 static inline void conn_hand(struct conn *c, const struct conn_user *user, void *owner)
@@ -96,6 +97,13 @@ void conn_close(struct conn *c);
 int conn_release(struct conn *c);
 /* conn_close, but the peer sees a reset: for an answer that must not look whole. */
 void conn_abort(struct conn *c);
+/* What ails the socket, an errno, which this takes away; 0: nothing, so a connect has succeeded. */
+int conn_error(const struct conn *c);
+/* Our own end: what the peer has dialled. False: it has no IP address. */
+bool conn_local(const struct conn *c, struct addr *local);
+/* The peer has sent nothing that was not read, and has not ended: then it may rest idle. What
+ * belongs to a layer alone (a ticket) is swallowed. */
+bool conn_is_quiet(struct conn *c);
 
 /* Reads once into c->in, taking or promoting a buffer as needed. c->in must have no live bytes or
  * room behind them. SOCK_AGAIN also when no buffer is to be had (the connection then waits in
@@ -139,7 +147,7 @@ void conn_expired(struct timer *t);
 /* One small compare: may a read yield something? */
 static inline bool conn_readable(const struct conn *c)
 {
-    return (c->stream.io.ready & IO_IN) && !c->eof && !c->read_failed;
+    return (c->stream.io.ready & (IO_IN | IO_BUFFERED)) && !c->eof && !c->read_failed;
 }
 
 #endif

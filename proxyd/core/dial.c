@@ -412,7 +412,7 @@ static void connect_ready(struct conn *c)
     if (d->link) {
         run_chain(d, c);
     } else if (ready & IO_ERROR) {
-        int error = sock_connect_error(c->stream.io.fd);
+        int error = conn_error(c);
         attempt_failed(d, c, fault_of_errno(error ? error : ECONNREFUSED));
     } else if (ready & IO_OUT) {
         won(d, c);

@@ -8,6 +8,7 @@
 
 #include "base/addr.h"
 #include "core/types.h"
+#include "io/stream.h"
 
 /* In the registry, never freed. */
 struct listen_addr {
@@ -24,6 +25,8 @@ struct listener {
     struct slice via; /* received-by of our Via entries; empty: the engine's pseudonym */
     bool via_off;     /* no entry is added: core/via.h */
     const void *part; /* the role's own compiled configuration */
+    /* Lays a layer (TLS) on what is accepted here; false: no memory. NULL: plain. */
+    bool (*transport)(const struct listener *l, struct stream *s);
 };
 
 #endif

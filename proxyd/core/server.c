@@ -46,11 +46,11 @@ static struct conn *admit(struct worker *w, const struct listen_addr *at, int fd
     return c;
 }
 
-static const struct conn_user idle_client;
+static const struct conn_user idle_client, handshake;
 
 static bool awaits_head(const struct conn *c)
 {
-    return c->user == &new_client || c->user == &idle_client;
+    return c->user == &new_client || c->user == &idle_client || c->user == &handshake;
 }
 
 /* At an address that the newest configuration has given up, the one before serves once more: then
@@ -93,6 +93,46 @@ static void log_crowd(struct worker *w, const struct addr *peer)
               SLICE_FMT(text_slice(&t)));
 }
 
+/* What the two ends have agreed on names the codec; there is one so far. */
+static bool speaks_h1(const struct conn *c)
+{
+    const struct peer_identity *peer = stream_identity(&c->stream);
+    return peer == NULL || peer->alpn.n == 0 || slice_is(peer->alpn, "http/1.1");
+}
+
+/* The listener's layer comes first; the time that a head may take runs already. */
+static void handshake_ready(struct conn *c)
+{
+    enum sock_result r = stream_handshake(&c->stream);
+    if (r == SOCK_AGAIN)
+        return;
+    if (r != SOCK_OK || !speaks_h1(c)) {
+        client_close(c);
+        return;
+    }
+    conn_hand(c, &new_client, c->owner);
+    c->user->ready(c);
+}
+
+static void handshake_drain(struct conn *c, enum drain_state how)
+{
+    (void)how;
+    client_close(c);
+}
+
+static const struct conn_user handshake = { "handshake", handshake_ready, client_close,
+                                            handshake_drain, BUF_FOR_NEWCOMER };
+
+/* False: no memory. */
+static bool push_transport(struct conn *c)
+{
+    const struct listener *l = listener_of(c);
+    if (l == NULL || likely(l->transport == NULL))
+        return true;
+    conn_hand(c, &handshake, NULL);
+    return l->transport(l, &c->stream);
+}
+
 void client_accept(struct worker *w, const struct listen_addr *at, int fd, const struct addr *peer)
 {
     const struct conf *cf = &w->snapshot->conf;
@@ -116,6 +156,10 @@ void client_accept(struct worker *w, const struct listen_addr *at, int fd, const
         return;
     }
     conn_wait(c, WAIT_HEAD, cf->timeouts.head);
+    if (!push_transport(c)) {
+        stat_fault(w->stats, FAULT_out_of_memory);
+        client_close(c);
+    }
 }
 
 /* Nothing is kept for this connection (the address is over its limit, memory is short, the worker
@@ -246,10 +290,9 @@ static void head_expired(struct conn *c)
 }
 
 /* Has something of a request arrived, read or not yet? */
-static bool has_asked(const struct conn *c)
+static bool has_asked(struct conn *c)
 {
-    char byte;
-    return has_begun(c) || recv(c->stream.io.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+    return has_begun(c) || stream_quiet(&c->stream) == SOCK_OK;
 }
 
 static void head_drain(struct conn *c, enum drain_state how)
@@ -302,7 +345,7 @@ void h1_linger(struct conn *c)
         client_close(c);
         return;
     }
-    shutdown(c->stream.io.fd, SHUT_WR);
+    (void)stream_shutdown(&c->stream); /* what does not go now is not waited for */
     conn_hand(c, &lingering, NULL);
     conn_wait(c, WAIT_LINGER, LINGER_MS);
     if (conn_readable(c))
@@ -343,7 +386,7 @@ void client_adopt(struct worker *w, struct snapshot *old)
         n = n->next;
         if (!is_given_up(w, c))
             continue;
-        if (has_asked(c))
+        if (c->user != &handshake && has_asked(c))
             c->owner = snapshot_pin(w, old);
         else
             client_close(c);

@@ -9,14 +9,13 @@
 #include "core/target.h"
 #include "core/xchg.h"
 
-static bool upstream_reusable(const struct xchg *x)
+static bool upstream_reusable(struct xchg *x)
 {
-    const struct conn *c = x->upstream.conn;
+    struct conn *c = x->upstream.conn;
     bool quiet =
         (c->in == NULL || buf_len(c->in) == 0) && !c->eof && !c->read_failed && !c->write_failed;
     return quiet && x->fault == FAULT_NONE && x->upstream.keep && !x->upstream.repairs &&
-           x->answered && !x->is_local && x->request_done && !x->request_cut &&
-           !(c->stream.io.ready & (IO_HUP | IO_ERROR)) && !(c->stream.io.ready & IO_IN);
+           x->answered && !x->is_local && x->request_done && !x->request_cut && conn_is_quiet(c);
 }
 
 static void release_upstream(struct xchg *x)
@@ -41,7 +40,7 @@ static void release_client(struct conn *c, bool whole, bool keep, bool until_clo
         return;
     }
     if (!whole && until_close)
-        sock_abort(c->stream.io.fd);
+        stream_reset(&c->stream);
     if (c->read_failed || c->write_failed) {
         client_close(c);
     } else if (!whole) {

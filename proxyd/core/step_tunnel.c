@@ -9,7 +9,7 @@ static enum step_result become_tunnel(struct xchg *x)
     if (!tunnel_start(x)) {
         x->client.keep = false;
         x->client.out.kind = BODY_UNTIL_CLOSE;
-        sock_abort(x->upstream.conn->stream.io.fd);
+        stream_reset(&x->upstream.conn->stream);
         x->fault = FAULT_out_of_memory; /* what has been promised cannot be kept: both are reset */
         return xchg_go(x, STEP_finish);
     }

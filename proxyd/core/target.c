@@ -125,7 +125,7 @@ static void close_idle(struct conn *c)
 /* The origin has closed it, or spoken unasked. */
 static void idle_ready(struct conn *c)
 {
-    if (c->stream.io.ready & (IO_IN | IO_HUP | IO_ERROR))
+    if (!conn_is_quiet(c))
         close_idle(c);
 }
 
@@ -145,14 +145,6 @@ static struct conn *take_own(struct target *t, idle_fits *fits, void *asker)
     return NULL;
 }
 
-/* What rested on the shared idle list was watched by nobody: a peek tells whether the origin has
- * closed or spoken. */
-static bool still_quiet(int fd)
-{
-    char byte;
-    return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
-}
-
 static struct conn *take_from_shared(struct worker *w, struct target *t, idle_fits *fits,
                                      void *asker)
 {
@@ -161,13 +153,13 @@ static struct conn *take_from_shared(struct worker *w, struct target *t, idle_fi
         return NULL;
     while (shared_idle_take(w->engine->shared_idle, t->hash, &t->key, fits, asker, &item)) {
         stat_sub(w->stats, STAT_upstream_idle, 1);
-        if (!still_quiet(item.fd)) {
-            close(item.fd);
-            continue;
-        }
         struct conn *c = conn_new(w, item.fd, &item.peer, &idle_upstream);
         if (c == NULL)
             return NULL;
+        if (stream_quiet(&c->stream) != SOCK_AGAIN) { /* nobody has watched it meanwhile */
+            conn_close(c);
+            continue;
+        }
         c->stream.io.ready = IO_OUT;
         stat_add(w->stats, STAT_upstream_shared_reused_total, 1);
         return c;
@@ -202,11 +194,12 @@ void idle_give(struct target *t, struct conn *c)
 {
     struct worker *w = c->worker;
     conn_drop_in(c);
-    if (w->draining) {
+    if (w->draining || !stream_may(&c->stream, STREAM_IDLE) || stream_pending(&c->stream)) {
         conn_close(c);
         return;
     }
-    if (!own_has_room(w, t)) {
+    c->stream.io.ready &= (u8)~IO_BUFFERED;
+    if (!own_has_room(w, t) && stream_may(&c->stream, STREAM_MOVE)) {
         put_on_shared(t, c);
         return;
     }

@@ -101,7 +101,7 @@ static void end(struct tunnel *t, enum fault f)
 static void end_broken(struct tunnel *t)
 {
     for (unsigned i = 0; i < 2; i++)
-        sock_abort(t->end[i]->stream.io.fd);
+        stream_reset(&t->end[i]->stream);
     end(t, FAULT_NONE);
 }
 
@@ -122,7 +122,7 @@ static void end_early(struct tunnel *t, enum fault f)
 {
     for (unsigned i = 0; i < 2; i++)
         if (is_under_way(t, i))
-            sock_abort(t->end[1 - i]->stream.io.fd);
+            stream_reset(&t->end[1 - i]->stream);
     end(t, f);
 }
 
@@ -139,7 +139,7 @@ static void promote(struct tunnel *t, unsigned i)
     struct direction *h = &t->direction[i];
     struct conn *from = t->end[i], *to = t->end[1 - i];
     bool worth_it = h->moved >= LONG_FLOW && from->in_class == BUF_256K && !h->no_pipe;
-    if (!worth_it || h->spliced || !from->stream.ops->whole || !to->stream.ops->whole)
+    if (!worth_it || h->spliced || !stream_whole(&from->stream) || !stream_whole(&to->stream))
         return;
     if (atomic_fetch_add(&t->worker->engine->pipes, 1) >= PIPE_MOST || !pipe_open(&h->pipe)) {
         atomic_fetch_sub(&t->worker->engine->pipes, 1);
@@ -152,12 +152,12 @@ static void promote(struct tunnel *t, unsigned i)
 }
 
 /* The source has ended and all of it has been written. When the other direction has ended too,
- * closing says so. */
+ * closing says so; what a layer cannot say yet is tried again when its sink takes more. */
 static void pass_end(struct tunnel *t, unsigned i)
 {
-    t->direction[i].ended = true;
-    if (!t->direction[1 - i].ended)
-        shutdown(t->end[1 - i]->stream.io.fd, SHUT_WR);
+    bool last = t->direction[1 - i].ended;
+    if (last || stream_shutdown(&t->end[1 - i]->stream) != SOCK_AGAIN)
+        t->direction[i].ended = true;
 }
 
 enum direction_result { DIRECTION_WAIT, DIRECTION_YIELD, DIRECTION_BROKEN };
@@ -182,7 +182,7 @@ static enum direction_result splice_direction(struct tunnel *t, unsigned i)
         if (h->pipe.held) {
             if (!(to->stream.io.ready & IO_OUT))
                 return DIRECTION_WAIT;
-            enum sock_result r = pipe_drain(&h->pipe, &to->stream.io, &n);
+            enum sock_result r = pipe_drain(&h->pipe, stream_whole(&to->stream), &n);
             if (r != SOCK_OK)
                 return r == SOCK_AGAIN ? DIRECTION_WAIT : DIRECTION_BROKEN;
             to->bytes_out += n;
@@ -192,7 +192,7 @@ static enum direction_result splice_direction(struct tunnel *t, unsigned i)
         }
         if (!conn_readable(from))
             return DIRECTION_WAIT;
-        switch (pipe_fill(&h->pipe, &from->stream.io, &n)) {
+        switch (pipe_fill(&h->pipe, stream_whole(&from->stream), &n)) {
         case SOCK_OK: from->bytes_in += n; break;
         case SOCK_AGAIN: return DIRECTION_WAIT;
         case SOCK_END: return leave_pipe(t, i);
@@ -263,7 +263,7 @@ static bool died_after_its_end(struct tunnel *t, unsigned i)
     if (!t->direction[i].ended || !(io->ready & IO_ERROR))
         return false;
     io->ready &= (u8)~IO_ERROR;
-    return sock_connect_error(io->fd) != 0;
+    return conn_error(t->end[i]) != 0;
 }
 
 static void turn(struct tunnel *t)

@@ -23,7 +23,7 @@ void forward_local_authority(const struct xchg *x, struct text *t)
         host_write(t, &x->host_field.host, own.port);
         return;
     }
-    if (addr_is_wildcard(&own) && sock_local(x->client.conn->stream.io.fd, &dialled)) {
+    if (addr_is_wildcard(&own) && conn_local(x->client.conn, &dialled)) {
         dialled.port = own.port;
         own = dialled;
     }

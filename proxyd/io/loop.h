@@ -25,7 +25,9 @@ enum io_ready {
     IO_HUP = 4,     /* the peer has shut down its side; bytes may still be there */
     IO_ERROR = 8,   /* reset or failed connect */
     IO_QUEUED = 16, /* in the ready queue */
-    IO_URGENT = 32  /* urgent data has come: a read stops at it, and more may be behind it */
+    IO_URGENT = 32, /* urgent data has come: a read stops at it, and more may be behind it */
+    IO_BUFFERED =
+        64 /* a layer may hold bytes that a read yields without the descriptor: stream.h */
 };
 
 /* First member of whatever owns a descriptor. */

@@ -56,6 +56,9 @@ def test_a_call_that_points_up(layers, call, found):
     ("proxyd__core__server", '#include "core/role.h"\n', None),
     ("proxyd__core__conn", '#include "core/worker.h"\n', None),
     ("proxyd__core__new", "", "is in no room"),
+    ("proxyd__core__server", "int fd = c->stream.io.fd;\n", '"stream.io.fd" has no place here'),
+    ("proxyd__core__server", "/* c->stream.io.fd */\n", None),
+    ("proxyd__core__conn", "return c->stream.io.fd;\n", None),
 ])
 def test_an_include_that_points_up(layers, file, text, found):
     code, said = layers(**{file: text})

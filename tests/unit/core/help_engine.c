@@ -507,17 +507,12 @@ void assert_slice(struct slice s, const char *text)
 
 /* ---- ends in memory ---- */
 
-static struct memory_end *end_of(struct stream *s)
+static enum sock_result memory_recv(struct io *io, struct layer *l, void *p, size_t n, size_t *got)
 {
-    return container_of(s->below, struct memory_end, stream);
-}
-
-static enum sock_result memory_recv(struct stream *s, void *p, size_t n, size_t *got)
-{
-    struct memory_end *m = end_of(s);
+    struct memory_end *m = container_of(l, struct memory_end, layer);
     m->reads++;
     if (m->in.n == 0) {
-        s->io.ready &= (u8)~IO_IN;
+        io->ready &= (u8)~IO_IN;
         return m->in_breaks ? SOCK_ERROR : m->in_ends ? SOCK_END : SOCK_AGAIN;
     }
     if (n > m->piece)
@@ -530,10 +525,10 @@ static enum sock_result memory_recv(struct stream *s, void *p, size_t n, size_t 
     return SOCK_OK;
 }
 
-static enum sock_result memory_sendv(struct stream *s, const struct iovec *v, unsigned nv,
-                                     size_t *sent)
+static enum sock_result memory_sendv(struct io *io, struct layer *l, const struct iovec *v,
+                                     unsigned nv, size_t *sent)
 {
-    struct memory_end *m = end_of(s);
+    struct memory_end *m = container_of(l, struct memory_end, layer);
     size_t all = 0;
     m->sends++;
     *sent = 0;
@@ -549,18 +544,20 @@ static enum sock_result memory_sendv(struct stream *s, const struct iovec *v, un
         all += v[i].iov_len;
     }
     if (*sent < all)
-        s->io.ready &= (u8)~IO_OUT;
+        io->ready &= (u8)~IO_OUT;
     return *sent ? SOCK_OK : SOCK_AGAIN;
 }
 
-static const struct stream_ops stream_test = { "test", memory_recv, memory_sendv, false };
+static const struct stream_ops stream_test = { .name = "test",
+                                               .recv = memory_recv,
+                                               .sendv = memory_sendv };
 
 struct conn *memory_open(struct memory_end *m, const struct conn_user *user)
 {
     memset(m, 0, offsetof(struct memory_end, out));
     m->piece = m->quota = SIZE_MAX;
     m->nout = m->reads = m->sends = 0;
-    m->conn = conn_new_memory(rig.worker, &stream_test, &m->stream, user, SLICE(""));
+    m->conn = conn_new_memory(rig.worker, &stream_test, &m->layer, user, SLICE(""));
     assert_non_null(m->conn);
     conn_drop_in(m->conn);
     m->conn->at = rig.listener->at;

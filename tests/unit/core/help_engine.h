@@ -108,7 +108,7 @@ void assert_slice(struct slice s, const char *text);
 /* One end in memory. What is read comes from `in`, at most `piece` bytes at a time; what is sent
  * goes to `out` while `quota` lasts. */
 struct memory_end {
-    struct stream stream; /* below the connection's own */
+    struct layer layer; /* first: the connection's only one */
     struct conn *conn;
     struct slice in;
     size_t piece;

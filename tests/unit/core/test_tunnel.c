@@ -130,10 +130,10 @@ static void resets_pass_through(void **state)
     assert_int_equal(rig_count(STAT_tunnels_open), 0);
 }
 
-static enum sock_result refuse_to_send(struct stream *s, const struct iovec *v, unsigned n,
-                                       size_t *sent)
+static enum sock_result refuse_to_send(struct io *io, struct layer *l, const struct iovec *v,
+                                       unsigned n, size_t *sent)
 {
-    (void)s, (void)v, (void)n;
+    (void)io, (void)l, (void)v, (void)n;
     *sent = 0;
     return SOCK_ERROR;
 }
