@@ -323,7 +323,7 @@ __attribute__((cold, noinline)) static enum fault parse_repaired(struct msg *m,
     u16 repairs;
     if (m->arena == NULL || first == FAULT_out_of_memory || raw.n > limits->head)
         return first;
-    enum fault f = head_repair(m->arena, raw, status_line, &made, &repairs);
+    enum fault f = head_repair(m->arena, raw, limits, status_line, &made, &repairs);
     if (f)
         return f == FAULT_out_of_memory ? f : first;
     m->nfields = 0;

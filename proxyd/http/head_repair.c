@@ -63,7 +63,8 @@ u32 head_scan_answer(struct head_scan *s, const char *p, u32 n, const struct hea
 
 struct writer {
     char *out, *to;
-    char *field; /* where the last field begins, NULL: none yet */
+    size_t longest; /* bytes that a line may have, as received */
+    char *field;    /* where the last field begins, NULL: none yet */
     u16 repairs;
 };
 
@@ -87,8 +88,9 @@ static bool has_control(struct slice s)
     return false;
 }
 
-/* The next line without its end. False: it has no end, or a byte that ends lines elsewhere. */
-static bool next_line(struct slice *rest, struct slice *line, u16 *repairs)
+/* The next line without its end. False: it has no end, or a byte that ends lines elsewhere, or it
+ * is too long. */
+static bool next_line(struct writer *w, struct slice *rest, struct slice *line)
 {
     const char *lf = memchr(rest->p, '\n', rest->n);
     if (lf == NULL)
@@ -98,7 +100,9 @@ static bool next_line(struct slice *rest, struct slice *line, u16 *repairs)
     if (line->n && line->p[line->n - 1] == '\r')
         line->n--;
     else
-        *repairs |= repair_bit(REPAIR_line_end);
+        w->repairs |= repair_bit(REPAIR_line_end);
+    if (line->n > w->longest)
+        return false;
     return line->n == 0 || (!memchr(line->p, '\r', line->n) && !memchr(line->p, '\0', line->n));
 }
 
@@ -162,7 +166,7 @@ static bool put_folded(struct writer *w, struct slice line)
 static bool put_lines(struct writer *w, struct slice rest, bool status_line)
 {
     struct slice line;
-    while (next_line(&rest, &line, &w->repairs)) {
+    while (next_line(w, &rest, &line)) {
         bool last = line.n == 0;
         if (last && rest.n)
             return false;
@@ -188,13 +192,13 @@ static size_t line_feeds(struct slice s)
     return n;
 }
 
-enum fault head_repair(struct arena *arena, struct slice raw, bool status_line, struct slice *made,
-                       u16 *repairs)
+enum fault head_repair(struct arena *arena, struct slice raw, const struct head_limits *limits,
+                       bool status_line, struct slice *made, u16 *repairs)
 {
     char *out = arena_try(arena, raw.n + line_feeds(raw)); /* no line grows by more than its CR */
     if (out == NULL)
         return FAULT_out_of_memory;
-    struct writer w = { .out = out, .to = out };
+    struct writer w = { .out = out, .to = out, .longest = limits->line };
     if (!put_lines(&w, raw, status_line) || !w.repairs)
         return FAULT_bad_line_end;
     *made = slice_range(w.out, w.to);

@@ -9,9 +9,9 @@
  * and with CRLF, no blank before a colon, one blank between the parts of the status line.
  * FAULT_NONE: *made is it, and *repairs what was done, never 0; controls in a value are told but
  * stay. FAULT_bad_line_end: nothing of this kind is wrong with it, or something has two readings
- * (NUL, a bare CR, a line of blanks only, a folded line that follows no field).
+ * (NUL, a bare CR, a line of blanks only, a folded line that follows no field) or is too long.
  * FAULT_out_of_memory. */
-enum fault head_repair(struct arena *arena, struct slice raw, bool status_line, struct slice *made,
-                       u16 *repairs);
+enum fault head_repair(struct arena *arena, struct slice raw, const struct head_limits *limits,
+                       bool status_line, struct slice *made, u16 *repairs);
 
 #endif

@@ -115,7 +115,7 @@ SCENES = {
         Scene("response_body_timeout", script(read_body(), send(b"HTTP/1.1 200 OK\r\n\r\nsome"), pause(3)), late=True)],
     "response_malformed": [
         Scene("response_malformed", script(read_body(), send(b"nonsense\r\n\r\n"), close())),
-        Scene("response_malformed", script(read_body(), send(b"HTTP/1.1 200 OK\r\nX : y\r\n\r\n"), close())),
+        Scene("response_malformed", script(read_body(), send(b"HTTP/1.1 200 OK\r\nX y: z\r\n\r\n"), close())),
         Scene("response_malformed", script(read_body(), send(b"HTTP/1.1 103 E\r\n\r\n" * 100), close()))],
     "response_bad_framing": [
         Scene("response_bad_framing", script(read_body(), send(b"HTTP/1.1 200 OK\r\nContent-Length: 1, 2\r\n\r\n")))],

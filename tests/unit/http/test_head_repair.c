@@ -249,13 +249,30 @@ static void scan_refusals(void **state)
     assert_int_equal(f, FAULT_head_too_large); /* of the head */
 }
 
+/* A line is as long as it came, even if less of it is sent. */
+static void long_lines(void **state)
+{
+    (void)state;
+    char head[2300] = "HTTP/1.1 200 \x01";
+    for (size_t n = limits.line - 1; n <= limits.line + 1; n++) {
+        memset(head + 14, 'a', n - 14);
+        strcpy(head + n, "\r\n\r\n");
+        struct arena arena;
+        struct msg m;
+        arena_init(&arena, 0);
+        msg_init(&m, &arena);
+        enum fault f = response_parse(&m, head, (u32)n + 4, &limits, METHOD_GET);
+        assert_int_equal(f == FAULT_NONE, n <= limits.line);
+        arena_free(&arena);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_repaired),
-        cmocka_unit_test(requests_are_not),
-        cmocka_unit_test(what_needs_no_repair),
-        cmocka_unit_test(scan_refusals),
+        cmocka_unit_test(what_is_repaired),     cmocka_unit_test(requests_are_not),
+        cmocka_unit_test(what_needs_no_repair), cmocka_unit_test(scan_refusals),
+        cmocka_unit_test(long_lines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
