@@ -154,7 +154,7 @@ static int accept_client(int client, struct addr *peer)
     abort();
 }
 
-static void new_client(void)
+static void begin_client(void)
 {
     if (run.nclients == CLIENTS)
         return;
@@ -308,7 +308,7 @@ static void act_on_client(u8 arg)
     case 3: run.now_client = (run.now_client + 1) % run.nclients; break;
     case 4: drain_engine(DRAIN_GRACEFUL); break;
     case 5: drain_engine(DRAIN_NOW); break;
-    default: new_client(); break;
+    default: begin_client(); break;
     }
 }
 
@@ -479,7 +479,7 @@ static void begin(const u8 *settings, struct slice said, struct slice answered)
     snprintf(name, sizeof name, "proxyd-fuzz-%u", ++serial);
     stand.engine.pseudonym = name;
     stand.worker->draining = DRAIN_NO;
-    new_client();
+    begin_client();
 }
 
 static void finish(u64 retries)
