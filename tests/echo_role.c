@@ -25,7 +25,7 @@ static enum fault detect(const struct listener *l, struct slice first)
 static enum verdict where(struct xchg *x)
 {
     reply_begin(x, 200, SLICE(""));
-    return reply_local(x, SLICE("text/plain"), x->req.target) ? ANSWERED : PARKED;
+    return reply_kept(x, SLICE("text/plain"), x->req.target);
 }
 
 static const struct stage *const no[] = { NULL };

@@ -34,7 +34,10 @@ static u8 of_relay(const struct relay *r, const struct leg *from, u8 read, const
                    u8 write)
 {
     switch ((enum relay_result)r->last) {
-    case RELAY_WAIT_SOURCE: return from->conn->awaits_memory ? WAITS_MEMORY : read;
+    case RELAY_WAIT_SOURCE:
+        if (from == NULL) /* a body of our own, with a clock of its own */
+            return WAITS_NOTHING;
+        return from->conn->awaits_memory ? WAITS_MEMORY : read;
     case RELAY_WAIT_SINK: return to->conn->awaits_memory ? WAITS_MEMORY : write;
     default: return WAITS_NOTHING;
     }
@@ -68,10 +71,9 @@ void deadline_rows(const struct xchg *x, u8 rows[DEADLINES])
         break;
     case STEP_await: rows[DEADLINE_RESPONSE] = of_await(x); break;
     case STEP_relay:
-        rows[DEADLINE_RESPONSE] = of_relay(&x->response, &x->upstream, WAITS_UPSTREAM_READ,
-                                           &x->client, WAITS_CLIENT_WRITE);
+        rows[DEADLINE_RESPONSE] = of_relay(&x->response, x->is_local ? NULL : &x->upstream,
+                                           WAITS_UPSTREAM_READ, &x->client, WAITS_CLIENT_WRITE);
         break;
-    case STEP_reply: rows[DEADLINE_RESPONSE] = WAITS_CLIENT_WRITE; break;
     default: rows[DEADLINE_RESPONSE] = of_room(x->client.conn, WAITS_CLIENT_WRITE);
     }
 }

@@ -57,4 +57,9 @@ struct sink {
     void *self;
 };
 
+/* A text in memory; *rest is what is left of it. */
+struct source text_source(struct slice *rest);
+/* Closes it, if it is not empty, and empties the slot. */
+void source_close(struct source *s);
+
 #endif

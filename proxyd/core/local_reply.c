@@ -1,10 +1,8 @@
 #include "core/local_reply.h"
 
-#include "base/must.h"
 #include "core/account.h"
 #include "core/page.h"
 #include "http/date.h"
-#include "http/h1_write.h"
 
 bool reply_date(struct xchg *x)
 {
@@ -18,16 +16,6 @@ bool reply_date(struct xchg *x)
     text_lit(&t, "\r\n");
     msg_keep_line(&x->resp, TOKEN_DATE, &t);
     return true;
-}
-
-/* A body that is still to come cannot be skipped safely: the connection ends with this answer. So
- * does that of a refused CONNECT: what comes behind it, now or later, was meant for the other end,
- * and somebody else may have chosen it (a page that makes its browser talk through a tunnel): it
- * must not be taken for a request of this client (RFC 9931). */
-static void settle_connection(struct xchg *x)
-{
-    if (x->client.in.phase != BODY_DONE || xchg_is_last(x) || x->req.method == METHOD_CONNECT)
-        x->client.keep = false;
 }
 
 /* All of it lies in the lent block, so no line fails for want of memory. */
@@ -53,23 +41,32 @@ static void add_type(struct msg *m, struct slice type)
     msg_keep_line(m, TOKEN_CONTENT_TYPE, &t);
 }
 
-bool reply_local(struct xchg *x, struct slice type, struct slice body)
+enum verdict reply_local(struct xchg *x, struct slice type, struct source body, u64 length)
 {
-    struct msg *m = &x->resp;
-    struct text t;
-    add_type(m, type);
-    m->body = m->status == 204 ? BODY_NONE : BODY_LENGTH;
-    m->body_len = body.n;
-    if (!conn_room(x->client.conn, h1_head_room(m) + body.n, &t))
-        return false;
-    settle_connection(x);
-    if (h1_write_head(&t, m, x->req.minor, !x->client.keep) == BODY_LENGTH)
-        text_add(&t, body);
-    must(!t.full);
-    conn_wrote(x->client.conn, &t);
-    x->status = m->status;
-    x->answered = x->is_local = true;
-    return true;
+    add_type(&x->resp, type);
+    x->resp.body = x->resp.status == 204 ? BODY_NONE : BODY_LENGTH;
+    x->resp.body_len = length;
+    source_close(&x->source);
+    x->source = body;
+    return ANSWERED;
+}
+
+enum verdict reply_kept(struct xchg *x, struct slice type, struct slice body)
+{
+    x->reply_rest = body;
+    return reply_local(x, type, text_source(&x->reply_rest), body.n);
+}
+
+enum verdict reply_text(struct xchg *x, struct slice type, struct slice body)
+{
+    char *copy = body.n ? arena_try(&x->arena, body.n) : NULL;
+    if (body.n && copy == NULL) {
+        x->fault = FAULT_out_of_memory;
+        return REFUSED;
+    }
+    if (body.n)
+        memcpy(copy, body.p, body.n);
+    return reply_kept(x, type, (struct slice){ copy, body.n });
 }
 
 static void add_proxy_status(struct msg *m, const struct fault_info *f)
@@ -106,7 +103,7 @@ static struct slice reason_line(struct xchg *x, const struct fault_info *f, char
     return text_slice(&t);
 }
 
-bool reply_fault(struct xchg *x)
+void reply_fault(struct xchg *x)
 {
     const struct fault_info *f = fault_info(x->fault);
     char reason[256], help[PAGE_HELP], client[ADDR_TEXT], body[8192];
@@ -129,5 +126,9 @@ bool reply_fault(struct xchg *x)
                       .help = text_slice(&ht),
                       .id = { id, sizeof id } };
     page_write(&bt, form, &p);
-    return reply_local(x, page_type(form), text_slice(&bt));
+    enum fault why = x->fault;
+    if (reply_text(x, page_type(form), text_slice(&bt)) == REFUSED) {
+        x->fault = why;
+        reply_kept(x, SLICE(""), SLICE(""));
+    }
 }

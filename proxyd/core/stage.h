@@ -6,7 +6,7 @@
 
 enum verdict {
     PASS,     /* nothing against it: next stage */
-    ANSWERED, /* x->client.conn->out holds a generated answer (local_reply.h) */
+    ANSWERED, /* by ourselves: x->resp and x->source are filled (local_reply.h) */
     PARKED,   /* the stage will call xchg_wake; it is run again then */
     REFUSED,  /* x->fault says why */
 };

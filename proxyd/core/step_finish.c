@@ -58,8 +58,7 @@ enum step_result step_finish(struct xchg *x)
     struct worker *w = x->worker;
     struct conn *client = x->client.conn;
     struct snapshot *snap = snapshot_pin(w, x->snap);
-    bool whole = x->answered && (x->is_local || x->fault == FAULT_NONE);
-    bool until_close = !x->is_local && x->client.out.kind == BODY_UNTIL_CLOSE;
+    bool whole = x->whole, until_close = x->client.out.kind == BODY_UNTIL_CLOSE;
     bool keep = x->client.keep && x->client.in.phase == BODY_DONE;
     xchg_drop_dial(x);
     if (x->role->outcome)
@@ -67,6 +66,8 @@ enum step_result step_finish(struct xchg *x)
     account_exchange(x);
     if (x->fault == FAULT_draining)
         atomic_fetch_add(&w->engine->cut, 1);
+    relay_drop_tee(&x->response, x->fault);
+    source_close(&x->source);
     release_upstream(x);
     xchg_free(x);
     release_client(client, whole, keep, until_close, snap);

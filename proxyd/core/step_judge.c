@@ -6,10 +6,12 @@
 #include "core/xchg.h"
 #include "http/h1_write.h"
 
-static void start_body(struct xchg *x)
+/* The body that the upstream connection goes on with. */
+static void expect_body(struct xchg *x)
 {
-    leg_expect_body(&x->upstream, x->resp.body, x->resp.body_len);
     struct msg *trailers = NULL;
+    x->upstream.conn->in->from += x->resp.wire_len;
+    leg_expect_body(&x->upstream, x->resp.body, x->resp.body_len);
     if (x->resp.body == BODY_CHUNKED) {
         trailers = arena_alloc(&x->arena, sizeof *trailers);
         msg_init(trailers, &x->arena);
@@ -17,10 +19,7 @@ static void start_body(struct xchg *x)
     x->upstream.rules = (struct body_rules){ .limits = h1_head_limits(x->client.conn),
                                              .trailers = trailers,
                                              .response = true };
-    x->response = (struct relay){ .from = leg_source(&x->upstream),
-                                  .to = leg_sink(&x->client),
-                                  .most = UINT64_MAX,
-                                  .trailers = x->req.te_trailers };
+    x->source = leg_source(&x->upstream);
 }
 
 /* From the answer as it came to the answer as it goes, once. */
@@ -37,26 +36,25 @@ static bool edit(struct xchg *x)
     return true;
 }
 
-static enum step_result write_head(struct xchg *x)
+bool xchg_put_head(struct xchg *x)
 {
     struct text t;
-    bool switching = x->resp.status == 101;
-    if (!edit(x))
-        return xchg_fail(x, FAULT_out_of_memory);
     if (!conn_room(x->client.conn, h1_head_room(&x->resp), &t))
-        return STEP_PARK;
-    u32 head_len = x->resp.wire_len;
+        return false;
     enum body_kind kind = h1_write_head(&t, &x->resp, x->req.minor, !x->client.keep);
     must(!t.full);
+    conn_wrote(x->client.conn, &t);
     if (kind == BODY_UNTIL_CLOSE)
         x->client.keep = false;
+    if (kind == BODY_NONE && x->is_local) { /* HEAD */
+        x->reply_rest.n = 0;
+        source_close(&x->source);
+        x->source = text_source(&x->reply_rest);
+    }
     leg_announce_body(&x->client, kind, x->resp.body_len);
-    conn_wrote(x->client.conn, &t);
     x->status = x->resp.status;
     x->answered = true;
-    x->upstream.conn->in->from += head_len;
-    start_body(x);
-    return xchg_go(x, switching ? STEP_switched : STEP_relay);
+    return true;
 }
 
 enum step_result step_judge(struct xchg *x)
@@ -72,5 +70,10 @@ enum step_result step_judge(struct xchg *x)
     if (!x->request_done ||
         xchg_is_last(x)) /* an early answer: the rest of the body has no taker for sure */
         x->client.keep = false;
-    return write_head(x);
+    if (!edit(x))
+        return xchg_fail(x, FAULT_out_of_memory);
+    if (!xchg_put_head(x))
+        return STEP_PARK;
+    expect_body(x);
+    return x->resp.status == 101 ? xchg_go(x, STEP_switched) : xchg_relay(x);
 }

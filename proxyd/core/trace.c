@@ -14,15 +14,12 @@ enum verdict reply_trace(struct xchg *x)
 {
     size_t room = x->req.text_len + x->req.target.n + x->req.nfields +
                   64u; /* a blank may be added to each field */
-    struct text t;
-    if (!conn_room(x->client.conn, room + HEAD_SPARE, &t)) /* before the arena grows */
-        return PARKED;
     char *area = arena_try(&x->arena, room);
     if (area == NULL) {
         x->fault = FAULT_out_of_memory;
         return REFUSED;
     }
-    t = text_in(area, room);
+    struct text t = text_in(area, room);
     for (u32 i = 0; i < x->req.nfields; i++)
         if (confidential(&x->req.fields[i]))
             msg_remove_field(&x->req, &x->req.fields[i]);
@@ -30,7 +27,7 @@ enum verdict reply_trace(struct xchg *x)
     h1_write_fields(&t, &x->req);
     text_lit(&t, "\r\n");
     reply_begin(x, 200, SLICE(""));
-    return reply_local(x, SLICE("message/http"), text_slice(&t)) ? ANSWERED : PARKED;
+    return reply_kept(x, SLICE("message/http"), text_slice(&t));
 }
 
 enum verdict reply_options(struct xchg *x)
@@ -39,7 +36,7 @@ enum verdict reply_options(struct xchg *x)
     (void)msg_add_line(
         &x->resp, TOKEN_ALLOW,
         SLICE("Allow: GET, HEAD, POST, PUT, DELETE, CONNECT, OPTIONS, TRACE, PATCH\r\n"));
-    return reply_local(x, SLICE(""), SLICE("")) ? ANSWERED : PARKED;
+    return reply_kept(x, SLICE(""), SLICE(""));
 }
 
 enum verdict check_max_forwards(struct xchg *x)

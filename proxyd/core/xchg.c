@@ -109,7 +109,7 @@ void xchg_expired(struct timer *t)
     unsigned over = deadline_over(x);
     if (!body_given_up(x, over)) {
         enum waits waits = over < DEADLINES ? x->deadline[over].waits : WAITS_NOTHING;
-        bool refusing = x->step == STEP_refuse; /* there was no room for the refusal */
+        bool refusing = x->step == STEP_reply && x->fault; /* and there was no room for it */
         xchg_fail(x, deadline_fault(waits));
         if (refusing)
             xchg_go(x, STEP_finish);

@@ -64,13 +64,16 @@ struct xchg {
     bool request_done;  /* the request body needs no more attention */
     bool request_cut;   /* … because the upstream side stopped taking it */
     bool retried;       /* the one free retry has been used */
-    bool is_local;      /* no upstream side was asked */
+    bool is_local;      /* the answer is our own, not the upstream side's */
     u8 interim;         /* 1xx answers seen */
     bool upstream_seen; /* a byte of the answer has been seen */
     bool via_idle;      /* upstream.conn came from the pool */
     bool no_idle;       /* dial anew, whatever the pool holds */
+    bool whole;         /* the answer has been sent to its end */
     struct leg client, upstream;
     struct relay request, response;
+    struct source source;     /* of the answer's body: upstream, or one of our own */
+    struct slice reply_rest;  /* of an own body that lies in memory */
     struct head_scan scan;    /* of the answer's head */
     struct body_in replay_in; /* request body as it stood before the first byte of it was taken */
     u32 replay_from;
@@ -115,6 +118,11 @@ enum step_result xchg_go(struct xchg *x, enum step step);
 void xchg_free(struct xchg *x);
 /* To refuse, or to finish when the client side has seen a final head. */
 enum step_result xchg_fail(struct xchg *x, enum fault f);
+/* Writes x->resp to the client; the body of x->source is to follow. False: no room, so park and
+ * call again. */
+bool xchg_put_head(struct xchg *x);
+/* To the step relay, which sends x->source behind the head. */
+enum step_result xchg_relay(struct xchg *x);
 /* x->resp anew, for a head that is to come. */
 void xchg_new_response(struct xchg *x);
 /* Gives up the dial, if there is one; what it came to is noted for the log. */

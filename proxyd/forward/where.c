@@ -38,7 +38,7 @@ static enum verdict answer_pac(struct xchg *x)
     pac_write(&t, text_slice(&own));
     reply_begin(x, 200, SLICE(""));
     (void)msg_add_line(&x->resp, TOKEN_CACHE_CONTROL, SLICE("Cache-Control: max-age=300\r\n"));
-    return reply_local(x, SLICE(PAC_CONTENT_TYPE), text_slice(&t)) ? ANSWERED : PARKED;
+    return reply_text(x, SLICE(PAC_CONTENT_TYPE), text_slice(&t));
 }
 
 enum verdict forward_local(struct xchg *x)

@@ -69,7 +69,7 @@ static enum verdict where(struct xchg *x)
     }
     if (x->uri.form == TARGET_ORIGIN) {
         reply_begin(x, 200, SLICE(""));
-        return reply_local(x, SLICE("text/plain"), x->uri.path) ? ANSWERED : PARKED;
+        return reply_kept(x, SLICE("text/plain"), x->uri.path);
     }
     x->to = rig_to(&x->uri.host, rig.port);
     if (rig.destination)

@@ -10,7 +10,7 @@
 struct state {
     enum step step;
     enum relay_result up, down;
-    bool request_done, head_waits;
+    bool request_done, is_local, head_waits;
     bool near_out, near_starved, far_out, far_starved;
     enum waits rows[DEADLINES];
 };
@@ -28,15 +28,26 @@ static const struct state states[] = {
     { .step = STEP_judge, .near_starved = true, .rows = { NONE, WAITS_MEMORY } },
     { .step = STEP_judge, .near_out = true, .rows = { NONE, WAITS_CLIENT_WRITE } },
     { .step = STEP_established, .near_starved = true, .rows = { NONE, WAITS_MEMORY } },
-    { .step = STEP_refuse, .near_starved = true, .rows = { NONE, WAITS_MEMORY } },
+    { .step = STEP_reply, .near_starved = true, .rows = { NONE, WAITS_MEMORY } },
     /* Nor does a body that nobody reads any more cut a refusal short. */
-    { .step = STEP_refuse,
+    { .step = STEP_reply,
       .up = RELAY_WAIT_SOURCE,
       .near_out = true,
       .rows = { NONE, WAITS_CLIENT_WRITE } },
     { .step = STEP_reply,
       .up = RELAY_WAIT_SINK,
       .near_out = true,
+      .rows = { NONE, WAITS_CLIENT_WRITE } },
+    /* A body of our own has a clock of its own. */
+    { .step = STEP_relay,
+      .request_done = true,
+      .is_local = true,
+      .down = RELAY_WAIT_SOURCE,
+      .rows = { NONE, NONE } },
+    { .step = STEP_relay,
+      .request_done = true,
+      .is_local = true,
+      .down = RELAY_WAIT_SINK,
       .rows = { NONE, WAITS_CLIENT_WRITE } },
     /* The request goes out. */
     { .step = STEP_await, .up = RELAY_WAIT_SOURCE, .rows = { WAITS_CLIENT_READ, NONE } },
@@ -124,6 +135,7 @@ static void every_state(void **state)
         x->upstream.conn = &upstream;
         x->step = (u8)s->step;
         x->request_done = s->request_done;
+        x->is_local = s->is_local;
         x->resp.status = s->head_waits ? 103 : 0;
         x->request.last = (u8)s->up;
         x->response.last = (u8)s->down;
