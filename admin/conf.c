@@ -1,10 +1,22 @@
 /* Rows and reader of `admin { … }`. */
 #include "admin/conf.h"
 
+static void read_bind(const struct schema_row *row, const struct node *n, struct arena *a, void *to)
+{
+    struct admin_conf *c = to;
+    (void)row;
+    if (n == NULL)
+        return;
+    c->on = true;
+    c->text = arena_copy(a, node_arg(n, 0)->text);
+    value_bind(c->text, &c->bind, &c->both_families);
+}
+
 const struct schema_row admin_rows[] = {
     { .key = "bind",
       .type = { TYPE_BIND },
       .required = true,
+      .read = read_bind,
       .doc = "Where /healthz, /readyz, /metrics and /version answer. Nobody is asked who they "
              "are, so keep it on a loopback address. A request for another host name than "
              "localhost gets 403, because a web page could have such a name lead here: a scraper "
@@ -12,15 +24,3 @@ const struct schema_row admin_rows[] = {
       .example = "bind 127.0.0.1:3180;" },
     { .key = NULL },
 };
-
-struct admin_conf admin_conf_read(const struct node *root)
-{
-    struct admin_conf c = { 0 };
-    const struct node *bind = node_child(node_child(root, "admin"), "bind");
-    if (bind == NULL)
-        return c;
-    c.on = true;
-    c.text = node_arg(bind, 0)->text;
-    value_bind(c.text, &c.bind, &c.both_families);
-    return c;
-}

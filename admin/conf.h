@@ -13,9 +13,6 @@ struct admin_conf {
     struct slice text; /* of bind, as written */
 };
 
-/* The root of a checked tree. */
-struct admin_conf admin_conf_read(const struct node *root);
-
 extern const struct schema_row admin_rows[];
 
 #endif

@@ -86,6 +86,9 @@ enum condition_id {
     CONDITION_COUNT
 };
 
+/* Of a row in condition_rows.tbl; 0 is no condition's. */
+#define CONDITION_TAG(id) ((u8)((id) + 1))
+
 extern const struct condition_kind condition_kinds[CONDITION_COUNT];
 
 #define CONDITION(name)                                                                            \

@@ -8,6 +8,58 @@
 #include "base/str.h"
 #include "policy/rule.h"
 
+static void read_clients(const struct schema_row *row, const struct node *n, struct arena *a,
+                         void *to)
+{
+    struct schema_values v = schema_values(row, n);
+    struct cidr *list = arena_alloc(a, schema_values_most(&v) * sizeof *list);
+    size_t count = 0;
+    struct slice text;
+    bool host_bits;
+    while (schema_values_next(&v, &text))
+        must(cidr_parse(text, &list[count++], &host_bits));
+    cidrset_build(to, a, list, count);
+}
+
+static void read_ports(const struct schema_row *row, const struct node *n, struct arena *a,
+                       void *to)
+{
+    struct schema_values v = schema_values(row, n);
+    struct port_range *range = arena_alloc(a, schema_values_most(&v) * sizeof *range);
+    size_t count = 0;
+    struct slice text;
+    for (; schema_values_next(&v, &text); count++) {
+        if (slice_is(text, "any"))
+            range[count] = (struct port_range){ 0, 65535 };
+        else
+            must(value_ports(text, &range[count].first, &range[count].last));
+    }
+    portset_build(to, a, range, count);
+}
+
+static void read_default(const struct schema_row *row, const struct node *n, struct arena *a,
+                         void *to)
+{
+    struct policy *p = to;
+    (void)row;
+    p->default_allow = slice_is(node_arg(n, 0)->text, "allow");
+    if (node_nargs(n) > 1)
+        p->default_text = arena_copy(a, node_arg(n, 1)->text);
+}
+
+static void read_reach(const struct schema_row *row, const struct node *n, struct arena *a,
+                       void *to)
+{
+    u8 *reach = to;
+    (void)row;
+    (void)a;
+    for (u32 i = 0; n && i < node_nargs(n); i++) {
+        enum addr_class class;
+        must(addr_class_find(node_arg(n, i)->text, &class));
+        *reach |= CLASS_BIT(class);
+    }
+}
+
 static const struct schema_row deny_rows[] = {
 #include "policy/condition_rows.tbl"
     { .key = NULL },
@@ -17,6 +69,8 @@ static const struct schema_row allow_rows[] = {
 #include "policy/condition_rows.tbl" /* NOLINT(readability-duplicate-include) */
     { .key = "reach",
       .type = { TYPE_CHOICE },
+      .offset = offsetof(struct policy_rule, reach),
+      .read = read_reach,
       .min = 1,
       .max = SCHEMA_MANY,
       .choices = "metadata loopback link-local private multicast reserved",
@@ -24,6 +78,52 @@ static const struct schema_row allow_rows[] = {
       .example = "reach private;" },
     { .key = NULL },
 };
+
+/* In the order of conditions.tbl, whatever the order in the file. */
+static void read_conditions(const struct node *n, struct policy_rule *r, struct arena *a)
+{
+    size_t most = 0, made = 0;
+    for (const struct node *c = n->children; c; c = c->next)
+        most++;
+    struct condition *list = arena_alloc(a, most * sizeof *list);
+    for (u8 k = 0; k < CONDITION_COUNT; k++)
+        for (const struct node *c = n->children; c; c = c->next) {
+            const struct condition_kind *kind = &condition_kinds[k];
+            if (c->row->tag != CONDITION_TAG(k))
+                continue;
+            struct condition *made_now = &list[made++];
+            *made_now = (struct condition){ kind, kind->make(c, a), c->negated };
+            if (!c->negated)
+                kind->narrow(made_now->data, &r->gate);
+        }
+    r->condition = list;
+    r->conditions = (u32)made;
+}
+
+enum { RULE_DENY, RULE_ALLOW }; /* tags */
+
+static void read_rule(const struct node *n, struct policy_rule *r, struct arena *a)
+{
+    *r = (struct policy_rule){ .gate = { ~(u64)0, ~(u32)0, ~(u32)0 },
+                               .name = arena_copy(a, node_name(n)),
+                               .allow = n->row->tag == RULE_ALLOW };
+    schema_fill(n->row->children, n, a, r);
+    read_conditions(n, r, a);
+}
+
+static void read_rules(const struct schema_row *row, const struct node *rules, struct arena *a,
+                       void *to)
+{
+    struct policy *p = to;
+    size_t most = 0;
+    (void)row;
+    for (const struct node *n = rules ? rules->children : NULL; n; n = n->next)
+        most++;
+    struct policy_rule *list = arena_alloc(a, most * sizeof *list);
+    for (const struct node *n = rules ? rules->children : NULL; n; n = n->next)
+        read_rule(n, &list[p->rules++], a);
+    p->rule = list;
+}
 
 /* The words of `class` and `reach`. */
 static void put_classes(FILE *to)
@@ -44,6 +144,7 @@ static void put_classes(FILE *to)
 static const struct schema_row rules_rows[] = {
     { .key = "allow",
       .kind = ROW_NAMED,
+      .tag = RULE_ALLOW,
       .repeat = true,
       .space = "rule",
       .children = allow_rows,
@@ -52,6 +153,7 @@ static const struct schema_row rules_rows[] = {
       .example = "allow build-tools { to *.packages.example; port 443; from 10.20.0.0/16; }" },
     { .key = "deny",
       .kind = ROW_NAMED,
+      .tag = RULE_DENY,
       .repeat = true,
       .space = "rule",
       .children = deny_rows,
@@ -63,6 +165,8 @@ static const struct schema_row rules_rows[] = {
 const struct schema_row policy_rows[] = {
     { .key = "clients",
       .type = { TYPE_CIDR },
+      .offset = offsetof(struct policy, clients),
+      .read = read_clients,
       .min = 1,
       .max = SCHEMA_MANY,
       .fallback = "127.0.0.0/8 ::1",
@@ -70,6 +174,8 @@ const struct schema_row policy_rows[] = {
       .example = "clients 127.0.0.0/8 ::1 10.0.0.0/8;" },
     { .key = "connect-ports",
       .type = { TYPE_PORTS },
+      .offset = offsetof(struct policy, connect_ports),
+      .read = read_ports,
       .min = 1,
       .max = SCHEMA_MANY,
       .also = "any",
@@ -78,6 +184,8 @@ const struct schema_row policy_rows[] = {
       .example = "connect-ports 443 8443;" },
     { .key = "http-ports",
       .type = { TYPE_PORTS },
+      .offset = offsetof(struct policy, http_ports),
+      .read = read_ports,
       .min = 1,
       .max = SCHEMA_MANY,
       .also = "any",
@@ -86,6 +194,7 @@ const struct schema_row policy_rows[] = {
       .example = "http-ports 80 8080;" },
     { .key = "default",
       .type = { TYPE_CHOICE, TYPE_TEXT },
+      .read = read_default,
       .min = 1,
       .max = 2,
       .required = true,
@@ -96,6 +205,7 @@ const struct schema_row policy_rows[] = {
       .check = policy_default_check },
     { .key = "rules",
       .kind = ROW_BLOCK,
+      .read = read_rules,
       .children = rules_rows,
       .manual = put_classes,
       .doc = "In this order; the first rule that matches decides. All conditions of a rule must "
@@ -109,116 +219,10 @@ const struct schema_row policy_rows[] = {
     { .key = NULL },
 };
 
-/* ---- compiling ---- */
-
-/* The values of statement `key`, or those of the schema's default. */
-struct values {
-    const struct node *n;
-    u32 i;
-    struct slice rest;
-};
-
-static struct values values_of(const struct node *policy, const char *key)
+const struct policy *policy_compile(const struct node *policy, struct arena *a)
 {
-    struct values v = { .n = node_child(policy, key) };
-    for (const struct schema_row *r = policy_rows; v.n == NULL && r->key; r++)
-        if (strcmp(r->key, key) == 0)
-            v.rest = slice_of(r->fallback);
-    return v;
-}
-
-static bool values_next(struct values *v, struct slice *out)
-{
-    if (v->n == NULL)
-        return slice_cut(&v->rest, ' ', out);
-    if (v->i == node_nargs(v->n))
-        return false;
-    *out = node_arg(v->n, v->i++)->text;
-    return true;
-}
-
-static size_t values_most(const struct values *v)
-{
-    return v->n ? node_nargs(v->n) : v->rest.n;
-}
-
-static void compile_clients(struct values v, struct cidrset *out, struct arena *a)
-{
-    struct cidr *list = arena_alloc(a, values_most(&v) * sizeof *list);
-    size_t n = 0;
-    struct slice text;
-    bool host_bits;
-    while (values_next(&v, &text))
-        must(cidr_parse(text, &list[n++], &host_bits));
-    cidrset_build(out, a, list, n);
-}
-
-static void compile_ports(struct values v, struct portset *out, struct arena *a)
-{
-    struct port_range *range = arena_alloc(a, values_most(&v) * sizeof *range);
-    size_t n = 0;
-    struct slice text;
-    for (; values_next(&v, &text); n++) {
-        if (slice_is(text, "any"))
-            range[n] = (struct port_range){ 0, 65535 };
-        else
-            must(value_ports(text, &range[n].first, &range[n].last));
-    }
-    portset_build(out, a, range, n);
-}
-
-static void compile_rule(const struct node *n, struct policy_rule *r, struct arena *a)
-{
-    size_t most = 0, made = 0;
-    for (const struct node *c = n->children; c; c = c->next)
-        most++;
-    struct condition *list = arena_alloc(a, most * sizeof *list);
-    *r = (struct policy_rule){ .gate = { ~(u64)0, ~(u32)0, ~(u32)0 },
-                               .name = arena_copy(a, node_name(n)),
-                               .allow = slice_is(node_key(n), "allow"),
-                               .condition = list };
-    for (size_t k = 0; k < CONDITION_COUNT; k++) {
-        const struct condition_kind *kind = &condition_kinds[k];
-        for (const struct node *c = node_child(n, kind->name); c; c = node_again(c)) {
-            struct condition *made_now = &list[made++];
-            *made_now = (struct condition){ kind, kind->make(c, a), c->negated };
-            if (!c->negated)
-                kind->narrow(made_now->data, &r->gate);
-        }
-    }
-    r->conditions = (u32)made;
-    const struct node *reach = node_child(n, "reach");
-    for (u32 i = 0; reach && i < node_nargs(reach); i++) {
-        enum addr_class class;
-        must(addr_class_find(node_arg(reach, i)->text, &class));
-        r->reach |= CLASS_BIT(class);
-    }
-}
-
-static void compile_rules(const struct node *rules, struct policy *p, struct arena *a)
-{
-    size_t most = 0;
-    for (const struct node *n = rules ? rules->children : NULL; n; n = n->next)
-        most++;
-    struct policy_rule *list = arena_alloc(a, most * sizeof *list);
-    for (const struct node *n = rules ? rules->children : NULL; n; n = n->next)
-        compile_rule(n, &list[p->rules++], a);
-    p->rule = list;
-}
-
-const struct policy *policy_compile(const struct node *policy, struct arena *a, struct diags *d)
-{
-    (void)d;
     struct policy *p = arena_zalloc(a, sizeof *p);
     p->name = arena_copy(a, node_name(policy));
-    compile_clients(values_of(policy, "clients"), &p->clients, a);
-    compile_ports(values_of(policy, "connect-ports"), &p->connect_ports, a);
-    compile_ports(values_of(policy, "http-ports"), &p->http_ports, a);
-    const struct node *fallback = node_child(policy, "default");
-    must(fallback);
-    p->default_allow = slice_is(node_arg(fallback, 0)->text, "allow");
-    if (node_nargs(fallback) > 1)
-        p->default_text = arena_copy(a, node_arg(fallback, 1)->text);
-    compile_rules(node_child(policy, "rules"), p, a);
+    schema_fill(policy_rows, policy, a, p);
     return p;
 }

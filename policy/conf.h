@@ -20,6 +20,6 @@ void policy_default_check(const struct node *n, struct diags *d);
 
 /* The block as rules, in the arena; everything the policy needs is copied or parsed, the tree may
  * go. Never NULL for a block that was checked without errors. */
-const struct policy *policy_compile(const struct node *policy, struct arena *a, struct diags *d);
+const struct policy *policy_compile(const struct node *policy, struct arena *a);
 
 #endif

@@ -284,7 +284,7 @@ void policy_conf_check(const struct node *policy, struct diags *d)
     check_unreachable(rules, d);
     struct arena a;
     arena_init(&a, 0);
-    const struct policy *p = policy_compile(policy, &a, d);
+    const struct policy *p = policy_compile(policy, &a);
     u32 i = 0;
     for (const struct node *r = rules->children; r; r = r->next, i++) {
         bool allow = slice_is(node_key(r), "allow"), told = check_path_of_tunnels(r, d);

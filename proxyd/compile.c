@@ -1,10 +1,9 @@
 #include "compile.h"
 
-#include "admin/conf.h"
 #include "base/must.h"
 #include "core/self_addrs.h"
-#include "engine_conf.h"
 #include "modes.h"
+#include "schema_root.h"
 
 static void number_slot(void *entry, u32 number)
 {
@@ -37,43 +36,38 @@ static void add_listener(struct snapshot *s, const struct listener_conf *c, stru
     const struct mode *mode = mode_find(c->mode);
     must(mode != NULL); /* the schema knows the same words */
     const void *part = mode->compile(c->node, s, r);
-    struct slice name = arena_copy(&s->arena, c->name), via = arena_copy(&s->arena, c->via);
     for (u32 i = 0; i < c->nbinds; i++)
         s->listeners[s->nlisteners++] = (struct listener){
-            .name = name,
+            .name = c->name,
             .at = address(&c->binds[i], s, r),
-            .text = arena_copy(&s->arena, c->binds[i].text),
+            .text = c->binds[i].text,
             .role = mode->role,
-            .via = via,
+            .via = c->via,
             .via_off = c->via_off,
             .part = part,
         };
 }
 
-static void note_own_addresses(struct snapshot *s, const struct tree *t)
+static void note_own_addresses(struct snapshot *s, const struct admin_conf *admin)
 {
-    struct admin_conf admin = admin_conf_read(&t->root);
     for (u32 i = 0; i < s->nlisteners; i++)
         self_addrs_add(s->self_addrs, &s->listeners[i].at->addr, s->listeners[i].at->both_families);
-    if (admin.on)
-        self_addrs_add(s->self_addrs, &admin.bind, admin.both_families);
+    if (admin->on)
+        self_addrs_add(s->self_addrs, &admin->bind, admin->both_families);
 }
 
 struct snapshot *snapshot_compile(const struct tree *t, struct registry *r, u32 nworkers)
 {
     struct snapshot *s = snapshot_new(nworkers);
-    struct arena a; /* what is read here from the tree and needed no longer */
-    struct listener_conf *listeners;
-    arena_init(&a, 0);
-    conf_read(t, &s->arena, &s->conf);
-    u32 n = listeners_read(t, &a, &listeners), addresses_n = 0;
-    for (u32 i = 0; i < n; i++)
-        addresses_n += listeners[i].nbinds;
+    struct root_conf c = root_read(t, &s->arena);
+    u32 addresses_n = 0;
+    s->conf = c.engine;
+    for (u32 i = 0; i < c.nlisteners; i++)
+        addresses_n += c.listeners[i].nbinds;
     s->listeners = arena_zalloc(&s->arena, addresses_n * sizeof *s->listeners);
-    for (u32 i = 0; i < n; i++)
-        add_listener(s, &listeners[i], r);
+    for (u32 i = 0; i < c.nlisteners; i++)
+        add_listener(s, &c.listeners[i], r);
     snapshot_index(s);
-    note_own_addresses(s, t);
-    arena_free(&a);
+    note_own_addresses(s, &c.admin);
     return s;
 }

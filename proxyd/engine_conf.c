@@ -9,11 +9,23 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/must.h"
+
 enum { KIB = 1024, MIB = 1024 * 1024, SECOND = 1000, DAY = 24 * 3600 * SECOND };
+
+static void read_clients(const struct schema_row *row, const struct node *n, struct arena *a,
+                         void *to)
+{
+    struct limits_conf *l = to;
+    (void)a;
+    l->clients = (u32)schema_number(row, n);
+    l->clients_given = n != NULL;
+}
 
 const struct schema_row limits_rows[] = {
     { .key = "head",
       .type = { TYPE_SIZE },
+      INTO(struct limits_conf, head),
       .least = KIB,
       .most = 128 * KIB,
       .fallback = "32k",
@@ -23,6 +35,7 @@ const struct schema_row limits_rows[] = {
       .example = "head 32k;" },
     { .key = "fields",
       .type = { TYPE_COUNT },
+      INTO(struct limits_conf, fields),
       .least = 8,
       .most = 1000,
       .fallback = "128",
@@ -30,6 +43,7 @@ const struct schema_row limits_rows[] = {
       .example = "fields 128;" },
     { .key = "line",
       .type = { TYPE_SIZE },
+      INTO(struct limits_conf, line),
       .least = 256,
       .most = 128 * KIB,
       .fallback = "16k",
@@ -37,6 +51,7 @@ const struct schema_row limits_rows[] = {
       .example = "line 16k;" },
     { .key = "body",
       .type = { TYPE_SIZE },
+      INTO(struct limits_conf, body),
       .also = "unlimited",
       .fallback = "unlimited",
       .doc = "Bytes of a request body. A larger one gets 413. Bodies are never held in memory, so "
@@ -44,6 +59,7 @@ const struct schema_row limits_rows[] = {
       .example = "body 10m;" },
     { .key = "clients",
       .type = { TYPE_COUNT },
+      .read = read_clients,
       .least = 1,
       .most = 10000000,
       .fallback = "20000",
@@ -52,6 +68,7 @@ const struct schema_row limits_rows[] = {
       .example = "clients 20000;" },
     { .key = "clients-per-address",
       .type = { TYPE_COUNT },
+      INTO(struct limits_conf, clients_per_address),
       .least = 1,
       .most = 10000000,
       .fallback = "1000",
@@ -59,6 +76,7 @@ const struct schema_row limits_rows[] = {
       .example = "clients-per-address 1000;" },
     { .key = "memory",
       .type = { TYPE_SIZE },
+      INTO(struct limits_conf, memory),
       .least = 4 * MIB,
       .most = 1ull << 44,
       .fallback = "1g",
@@ -72,6 +90,7 @@ const struct schema_row limits_rows[] = {
 const struct schema_row timeouts_rows[] = {
     { .key = "head",
       .type = { TYPE_DURATION },
+      INTO(struct timeouts_conf, head),
       .least = 1,
       .most = 30 * (u64)DAY,
       .fallback = "10s",
@@ -81,6 +100,7 @@ const struct schema_row timeouts_rows[] = {
       .example = "head 10s;" },
     { .key = "body",
       .type = { TYPE_DURATION },
+      INTO(struct timeouts_conf, body),
       .least = 1,
       .most = 30 * (u64)DAY,
       .fallback = "60s",
@@ -90,6 +110,7 @@ const struct schema_row timeouts_rows[] = {
       .example = "body 60s;" },
     { .key = "idle",
       .type = { TYPE_DURATION },
+      INTO(struct timeouts_conf, idle),
       .least = 1,
       .most = 30 * (u64)DAY,
       .fallback = "75s",
@@ -97,6 +118,7 @@ const struct schema_row timeouts_rows[] = {
       .example = "idle 75s;" },
     { .key = "connect",
       .type = { TYPE_DURATION },
+      INTO(struct timeouts_conf, connect),
       .least = 1,
       .most = 30 * (u64)DAY,
       .fallback = "10s",
@@ -105,6 +127,7 @@ const struct schema_row timeouts_rows[] = {
       .example = "connect 10s;" },
     { .key = "response",
       .type = { TYPE_DURATION },
+      INTO(struct timeouts_conf, response),
       .least = 1,
       .most = 30 * (u64)DAY,
       .fallback = "60s",
@@ -112,6 +135,7 @@ const struct schema_row timeouts_rows[] = {
       .example = "response 60s;" },
     { .key = "tunnel-idle",
       .type = { TYPE_DURATION },
+      INTO(struct timeouts_conf, tunnel_idle),
       .least = 1,
       .most = 30 * (u64)DAY,
       .also = "unlimited",
@@ -122,6 +146,7 @@ const struct schema_row timeouts_rows[] = {
       .example = "tunnel-idle 10m;" },
     { .key = "tunnel-lifetime",
       .type = { TYPE_DURATION },
+      INTO(struct timeouts_conf, tunnel_lifetime),
       .least = 1,
       .most = 30 * (u64)DAY,
       .also = "unlimited",
@@ -130,6 +155,7 @@ const struct schema_row timeouts_rows[] = {
       .example = "tunnel-lifetime 12h;" },
     { .key = "drain",
       .type = { TYPE_DURATION },
+      INTO(struct timeouts_conf, drain),
       .most = 30 * (u64)DAY,
       .fallback = "30s",
       .doc = "After a TERM signal: how long running exchanges and tunnels may take to end.",
@@ -182,10 +208,25 @@ static void check_log_path(const struct node *n, struct diags *d)
     arena_free(&a);
 }
 
+static void read_log_to(const struct schema_row *row, const struct node *n, struct arena *a,
+                        void *to)
+{
+    struct log_conf *log = to;
+    struct schema_values v = schema_values(row, n);
+    struct slice where;
+    must(schema_values_next(&v, &where));
+    log->to = slice_is(where, "stdout")   ? LOG_STDOUT
+              : slice_is(where, "stderr") ? LOG_STDERR
+              : slice_is(where, "none")   ? LOG_NONE
+                                          : LOG_PATH;
+    log->path = log->to == LOG_PATH ? schema_path(a, node_arg(n, 0)) : NULL;
+}
+
 const struct schema_row log_access_rows[] = {
     { .key = "to",
       .type = { TYPE_PATH },
       .also = "stdout stderr none",
+      .read = read_log_to,
       .fallback = "stdout",
       .check = check_log_path,
       .doc = "Where the access log goes: one readable line for each exchange and each tunnel.",
@@ -197,13 +238,15 @@ const struct schema_row log_error_rows[] = {
     { .key = "to",
       .type = { TYPE_PATH },
       .also = "stderr none",
+      .read = read_log_to,
       .fallback = "stderr",
       .check = check_log_path,
       .doc = "Where messages about the proxy itself go.",
       .example = "to stderr;" },
     { .key = "level",
       .type = { TYPE_CHOICE },
-      .choices = "error warning info debug",
+      .choices = "error warning info debug", /* as enum log_level */
+      INTO(struct log_conf, level),
       .fallback = "info",
       .doc = "The least important message that is still written. `debug` adds a line for each "
              "request that failed, with what was being attempted.",
@@ -238,6 +281,43 @@ static void check_hosts(const struct node *n, struct diags *d)
     arena_free(&a);
 }
 
+static void read_dns_servers(const struct schema_row *row, const struct node *n, struct arena *a,
+                             void *to)
+{
+    struct dns_conf *dns = to;
+    (void)row;
+    (void)a;
+    for (; n; n = node_again(n))
+        for (u32 i = 0; i < node_nargs(n) && dns->nservers < CONF_SERVERS; i++) {
+            struct addr *s = &dns->servers[dns->nservers++];
+            value_addr(node_arg(n, i)->text, s);
+            if (s->port == 0)
+                s->port = 53;
+        }
+}
+
+static void read_hosts(const struct schema_row *row, const struct node *n, struct arena *a,
+                       void *to)
+{
+    struct dns_conf *dns = to;
+    if (n == NULL)
+        dns->hosts = row->fallback;
+    else if (!slice_is(node_arg(n, 0)->text, "none"))
+        dns->hosts = schema_path(a, node_arg(n, 0));
+}
+
+static void read_search(const struct schema_row *row, const struct node *n, struct arena *a,
+                        void *to)
+{
+    struct dns_conf *dns = to;
+    (void)row;
+    if (n == NULL)
+        return;
+    dns->search = arena_copy(a, node_arg(n, 0)->text);
+    if (dns->search.n && dns->search.p[dns->search.n - 1] == '.')
+        dns->search.n--;
+}
+
 const struct schema_row dns_rows[] = {
     { .key = "server",
       .type = { TYPE_ADDR },
@@ -245,6 +325,7 @@ const struct schema_row dns_rows[] = {
       .max = CONF_SERVERS,
       .repeat = true,
       .check = check_server,
+      .read = read_dns_servers,
       .doc = "A resolver to ask, port 53 when none is given; at most 8. Without it those of "
              "/etc/resolv.conf are asked, also when that changes; 127.0.0.1 when it has none.",
       .example = "server 192.0.2.53;" },
@@ -253,17 +334,20 @@ const struct schema_row dns_rows[] = {
       .also = "none",
       .fallback = "/etc/hosts",
       .check = check_hosts,
+      .read = read_hosts,
       .doc = "A file of addresses and names that is asked before any resolver.",
       .example = "hosts /etc/hosts;" },
     { .key = "timeout",
       .type = { TYPE_DURATION },
       .least = 10,
       .most = 60 * SECOND,
+      INTO(struct dns_conf, timeout),
       .fallback = "2s",
       .doc = "How long one look-up may take, all tries together.",
       .example = "timeout 2s;" },
     { .key = "search",
       .type = { TYPE_DOMAIN },
+      .read = read_search,
       .doc = "A domain put behind names without a dot, before any rule sees them. Without it such "
              "names are asked as they are.",
       .example = "search corp.example;" },
@@ -271,6 +355,7 @@ const struct schema_row dns_rows[] = {
       .type = { TYPE_CHOICE },
       .choices = "on off",
       .fallback = "on",
+      INTO(struct dns_conf, edns),
       .doc = "Ask for answers larger than 512 bytes (EDNS, RFC 6891). A resolver that fails when "
              "asked so is asked again without it, and for the next 15 minutes at once. `off` never "
              "asks so; large answers then come over TCP.",
@@ -326,123 +411,31 @@ void conf_check(const struct node *root, struct diags *d)
             }
 }
 
-/* ---- reading ---- */
+/* ---- listeners ---- */
 
-static struct log_conf read_log(struct arena *a, const struct schema_row *rows,
-                                const struct node *block)
+void binds_read(const struct schema_row *row, const struct node *first, struct arena *a, void *to)
 {
-    struct log_conf log = { LOG_STDERR, NULL, LEVEL_INFO };
-    struct slice to = schema_text(rows, block, "to");
-    const struct node *n = node_child(block, "to");
-    if (slice_is(to, "stdout"))
-        log.to = LOG_STDOUT;
-    else if (slice_is(to, "none"))
-        log.to = LOG_NONE;
-    else if (n && !slice_is(to, "stderr"))
-        log = (struct log_conf){ LOG_PATH, schema_path(a, node_arg(n, 0)), LEVEL_INFO };
-    return log;
-}
-
-static u8 read_level(const struct node *block)
-{
-    static const char *const levels[] = { "error", "warning", "info", "debug" };
-    struct slice level = schema_text(log_error_rows, block, "level");
-    for (size_t i = 0; i < countof(levels); i++)
-        if (slice_is(level, levels[i]))
-            return (u8)i;
-    return LEVEL_INFO;
-}
-
-static void read_dns(struct arena *a, const struct node *block, struct dns_conf *dns)
-{
-    for (const struct node *n = node_child(block, "server"); n; n = node_again(n))
-        for (u32 i = 0; i < node_nargs(n) && dns->nservers < CONF_SERVERS; i++) {
-            struct addr *s = &dns->servers[dns->nservers++];
-            value_addr(node_arg(n, i)->text, s);
-            if (s->port == 0)
-                s->port = 53;
-        }
-    const struct node *hosts = node_child(block, "hosts");
-    if (hosts == NULL)
-        dns->hosts = schema_text(dns_rows, block, "hosts").p;
-    else if (!slice_is(node_arg(hosts, 0)->text, "none"))
-        dns->hosts = schema_path(a, node_arg(hosts, 0));
-    dns->timeout = schema_number32(dns_rows, block, "timeout");
-    dns->edns = slice_is(schema_text(dns_rows, block, "edns"), "on");
-    dns->search = arena_copy(a, schema_text(dns_rows, block, "search"));
-    if (dns->search.n && dns->search.p[dns->search.n - 1] == '.')
-        dns->search.n--;
-}
-
-static void read_limits(const struct node *b, struct limits_conf *l)
-{
-    l->head = schema_number32(limits_rows, b, "head");
-    l->fields = schema_number32(limits_rows, b, "fields");
-    l->line = schema_number32(limits_rows, b, "line");
-    l->body = schema_number(limits_rows, b, "body");
-    l->clients = schema_number32(limits_rows, b, "clients");
-    l->clients_given = node_child(b, "clients") != NULL;
-    l->clients_per_address = schema_number32(limits_rows, b, "clients-per-address");
-    l->memory = schema_number(limits_rows, b, "memory");
-}
-
-static void read_timeouts(const struct node *b, struct timeouts_conf *t)
-{
-    t->head = schema_number32(timeouts_rows, b, "head");
-    t->body = schema_number32(timeouts_rows, b, "body");
-    t->idle = schema_number32(timeouts_rows, b, "idle");
-    t->connect = schema_number32(timeouts_rows, b, "connect");
-    t->response = schema_number32(timeouts_rows, b, "response");
-    t->tunnel_idle = schema_number32(timeouts_rows, b, "tunnel-idle");
-    t->tunnel_lifetime = schema_number32(timeouts_rows, b, "tunnel-lifetime");
-    t->drain = schema_number32(timeouts_rows, b, "drain");
-}
-
-static void read_listener(struct arena *a, const struct node *n, struct listener_conf *l)
-{
+    struct listener_conf *l = to;
     u32 count = 0;
-    for (const struct node *s = node_child(n, "bind"); s; s = node_again(s))
-        count += node_nargs(s);
-    *l = (struct listener_conf){ .name = node_name(n), .node = n };
+    (void)row;
+    for (const struct node *n = first; n; n = node_again(n))
+        count += node_nargs(n);
     l->binds = arena_zalloc(a, count * sizeof *l->binds);
-    for (const struct node *s = node_child(n, "bind"); s; s = node_again(s))
-        for (u32 i = 0; i < node_nargs(s); i++)
-            l->binds[l->nbinds++] = bind_read(node_arg(s, i));
-    const struct node *via = node_child(n, "via");
-    struct slice name = via ? node_arg(via, 0)->text : SLICE("on");
+    for (const struct node *n = first; n; n = node_again(n))
+        for (u32 i = 0; i < node_nargs(n); i++) {
+            struct bind_conf *b = &l->binds[l->nbinds++];
+            *b = bind_read(node_arg(n, i));
+            b->text = arena_copy(a, b->text);
+        }
+}
+
+void via_read(const struct schema_row *row, const struct node *n, struct arena *a, void *to)
+{
+    struct listener_conf *l = to;
+    struct schema_values v = schema_values(row, n);
+    struct slice name;
+    must(schema_values_next(&v, &name));
     l->via_off = slice_is(name, "off");
     if (!l->via_off && !slice_is(name, "on"))
-        l->via = name;
-    l->mode = node_arg(node_child(n, "mode"), 0)->text;
-}
-
-u32 conf_workers(const struct tree *t)
-{
-    const struct node *workers = node_child(&t->root, "workers");
-    return workers ? (u32)schema_number_of(workers, 0) : 0;
-}
-
-bool conf_read(const struct tree *t, struct arena *a, struct conf *out)
-{
-    const struct node *root = &t->root, *error = node_child(root, "log error");
-    *out = (struct conf){ .workers = conf_workers(t) };
-    out->access = read_log(a, log_access_rows, node_child(root, "log access"));
-    out->error = read_log(a, log_error_rows, error);
-    out->error.level = read_level(error);
-    read_dns(a, node_child(root, "dns"), &out->dns);
-    read_limits(node_child(root, "limits"), &out->limits);
-    read_timeouts(node_child(root, "timeouts"), &out->timeouts);
-    return true;
-}
-
-u32 listeners_read(const struct tree *t, struct arena *a, struct listener_conf **out)
-{
-    u32 n = 0;
-    for (const struct node *l = node_child(&t->root, "listener"); l; l = node_again(l))
-        n++;
-    *out = arena_zalloc(a, n * sizeof **out);
-    n = 0;
-    for (const struct node *l = node_child(&t->root, "listener"); l; l = node_again(l))
-        read_listener(a, l, &(*out)[n++]);
-    return n;
+        l->via = arena_copy(a, name);
 }

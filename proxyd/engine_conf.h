@@ -1,4 +1,4 @@
-/* From the configuration tree to core/conf.h, and the schema of the blocks the engine owns. */
+/* The schema of the blocks that the engine owns, and how they become core/conf.h. */
 #ifndef PROXYD_ENGINE_CONF_H
 #define PROXYD_ENGINE_CONF_H
 
@@ -21,16 +21,12 @@ struct listener_conf {
     struct slice mode;       /* modes.h */
     struct slice via;        /* `via NAME`, else empty */
     bool via_off;            /* `via off` */
-    const struct node *node; /* the block: the mode reads its own keys from it */
+    const struct node *node; /* the block that the mode wants (policy, routes); the tree's */
 };
 
-/* Reads a tree that config_open found right. Everything, texts included, is in `a`. Always true on
- * a right tree. */
-bool conf_read(const struct tree *t, struct arena *a, struct conf *out);
-/* `workers`: 0 for one on each CPU. */
-u32 conf_workers(const struct tree *t);
-/* The listeners' blocks, in `a`; texts and nodes are the tree's. How many there are. */
-u32 listeners_read(const struct tree *t, struct arena *a, struct listener_conf **out);
+/* The readers of `bind` and `via`, into a struct listener_conf. */
+void binds_read(const struct schema_row *row, const struct node *first, struct arena *a, void *to);
+void via_read(const struct schema_row *row, const struct node *n, struct arena *a, void *to);
 
 /* What the table cannot say of listeners: addresses that are used twice. Opens no port. */
 void conf_check(const struct node *root, struct diags *d);

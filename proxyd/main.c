@@ -44,7 +44,8 @@ enum { DESCRIPTORS_KEPT = 256 };
 
 struct process {
     struct engine engine;
-    struct admin_conf admin_conf; /* its text is the tree's */
+    struct arena arena; /* of what is read once, at the start */
+    struct admin_conf admin_conf;
     struct admin *admin;
     int access_fd, error_fd;
     char pseudonym[32];
@@ -346,6 +347,7 @@ static void dismantle(struct process *p, const sigset_t *set, bool hurry)
     free(p->engine.workers);
     snapshot_retire(&p->engine);
     registry_free(p->engine.registry);
+    arena_free(&p->arena);
 }
 
 /* False: it is wrong, and that has been told. */
@@ -362,13 +364,14 @@ static bool read_configuration(const char *path, struct tree *t)
 static void compile(struct process *p, const struct tree *t)
 {
     struct engine *e = &p->engine;
-    u32 workers = conf_workers(t);
-    e->nworkers = workers ? workers : cpus();
+    arena_init(&p->arena, 0);
+    struct root_conf c = root_read(t, &p->arena);
+    e->nworkers = c.engine.workers ? c.engine.workers : cpus();
     e->registry = registry_new();
     struct snapshot *s = snapshot_compile(t, e->registry, e->nworkers);
     s->generation = 1;
     atomic_store(&e->newest, s);
-    p->admin_conf = admin_conf_read(&t->root);
+    p->admin_conf = c.admin;
 }
 
 static bool open_listeners(struct process *p)

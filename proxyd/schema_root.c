@@ -4,10 +4,8 @@
  */
 #include "schema_root.h"
 
-#include "admin/conf.h"
 #include "base/stat.h"
 #include "config/load.h"
-#include "engine_conf.h"
 #include "modes.h"
 #include "policy/conf.h"
 #include "reverse/conf.h"
@@ -43,11 +41,13 @@ static const struct schema_row listener_rows[] = {
       .max = CONF_BINDS,
       .repeat = true,
       .required = true,
+      .read = binds_read,
       .doc = "The addresses to listen on. `*:PORT` and `[::]:PORT` take IPv4 and IPv6.",
       .example = "bind 127.0.0.1:3128 [::1]:3128;" },
     { .key = "mode",
       .type = { TYPE_CHOICE },
       .choices = MODE_WORDS,
+      INTO(struct listener_conf, mode),
       .required = true,
       .doc =
           "`forward`: clients know the proxy and name any destination. `reverse`: clients take the "
@@ -56,17 +56,20 @@ static const struct schema_row listener_rows[] = {
     { .key = "policy",
       .type = { TYPE_REF },
       .refers = "policy",
+      INTO(struct listener_conf, node),
       .doc = "Who may go where. Needed with `mode forward`, and only there.",
       .example = "policy staff;" },
     { .key = "routes",
       .type = { TYPE_REF },
       .refers = "routes",
+      INTO(struct listener_conf, node),
       .doc = "Which servers answer. Needed with `mode reverse`, and only there.",
       .example = "routes web;" },
     { .key = "via",
       .type = { TYPE_DOMAIN },
       .also = "on off",
       .fallback = "on",
+      .read = via_read,
       .doc = "How the proxy names itself in `Via`, in requests and, with `mode forward`, in "
              "answers. `on`: by a name made at the start, which no other proxy has. A name of "
              "yours must be this listener's alone: a request that carries it already is refused as "
@@ -80,6 +83,21 @@ static const struct schema_row listener_rows[] = {
     { .key = NULL },
 };
 
+static void read_listeners(const struct schema_row *row, const struct node *first, struct arena *a,
+                           void *to)
+{
+    struct root_conf *out = to;
+    u32 count = 0;
+    for (const struct node *n = first; n; n = node_again(n))
+        count++;
+    out->listeners = arena_zalloc(a, count * sizeof *out->listeners);
+    for (const struct node *n = first; n; n = node_again(n)) {
+        struct listener_conf *l = &out->listeners[out->nlisteners++];
+        l->name = arena_copy(a, node_name(n));
+        schema_fill(row->children, n, a, l);
+    }
+}
+
 const struct schema_row root_rows[] = {
     { .key = "workers",
       .type = { TYPE_COUNT },
@@ -87,6 +105,7 @@ const struct schema_row root_rows[] = {
       .least = 1,
       .most = MOST_WORKERS,
       .fallback = "auto",
+      INTO(struct root_conf, engine.workers),
       .doc = "Threads that do the work. `auto` is one for each CPU the process may use.",
       .example = "workers 4;" },
     { .key = "include",
@@ -102,6 +121,7 @@ const struct schema_row root_rows[] = {
       .repeat = true,
       .required = true,
       .children = listener_rows,
+      .read = read_listeners,
       .check = check_listener,
       .doc = "Where clients connect, and in which direction requests go from there.",
       .example = "listener egress { bind 127.0.0.1:3128; mode forward; policy staff; }" },
@@ -139,32 +159,38 @@ const struct schema_row root_rows[] = {
     { .key = "log access",
       .kind = ROW_BLOCK,
       .children = log_access_rows,
+      INTO(struct root_conf, engine.access),
       .doc = "The log of what was asked and how it ended. When it cannot be written fast enough, "
              "lines are dropped and counted; requests never wait for it.",
       .example = "log access { to stdout; }" },
     { .key = "log error",
       .kind = ROW_BLOCK,
       .children = log_error_rows,
+      INTO(struct root_conf, engine.error),
       .doc = "The log of what the proxy has to say about itself.",
       .example = "log error { to stderr; level info; }" },
     { .key = "dns",
       .kind = ROW_BLOCK,
       .children = dns_rows,
+      INTO(struct root_conf, engine.dns),
       .doc = "How names become addresses.",
       .example = "dns { server 192.0.2.53; hosts /etc/hosts; timeout 2s; }" },
     { .key = "limits",
       .kind = ROW_BLOCK,
       .children = limits_rows,
+      INTO(struct root_conf, engine.limits),
       .doc = "How large and how many things may be.",
       .example = "limits { head 32k; clients 20000; memory 1g; }" },
     { .key = "timeouts",
       .kind = ROW_BLOCK,
       .children = timeouts_rows,
+      INTO(struct root_conf, engine.timeouts),
       .doc = "How long things may take.",
       .example = "timeouts { head 10s; idle 75s; connect 10s; }" },
     { .key = "admin",
       .kind = ROW_BLOCK,
       .children = admin_rows,
+      INTO(struct root_conf, admin),
       .doc =
           "A listener of its own for health checks and metrics: `/healthz`, `/readyz`, `/metrics`.",
       .example = "admin { bind 127.0.0.1:3180; }" },
@@ -200,6 +226,13 @@ bool root_check(struct tree *t, struct diags *d)
     conf_check(&t->root, d);
     check_admin(&t->root, d);
     return d->errors == before;
+}
+
+struct root_conf root_read(const struct tree *t, struct arena *a)
+{
+    struct root_conf c = { .nlisteners = 0 };
+    schema_fill(root_rows, &t->root, a, &c);
+    return c;
 }
 
 bool config_open(const char *path_or_null, struct tree *t, struct diags *d)

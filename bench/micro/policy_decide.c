@@ -59,7 +59,7 @@ static const struct policy *make(const char *each, struct arena *a)
         diags_print(&d, stderr);
         exit(1);
     }
-    const struct policy *p = policy_compile(node_child(&tree.root, "policy"), a, &d);
+    const struct policy *p = policy_compile(node_child(&tree.root, "policy"), a);
     config_free(&tree);
     diags_free(&d);
     free(text);

@@ -6,12 +6,18 @@
  *
  *   const struct schema_row dns_rows[] = {
  *       { .key = "timeout", .type = { TYPE_DURATION }, .least = 1, .fallback = "2s",
+ *         INTO(struct dns_conf, timeout),
  *         .doc = "How long one look-up may take.", .example = "timeout 2s;" },
  *       { .key = NULL },
  *   };
+ *
+ * A row also says where its value goes (INTO), so that one reader, schema_fill, fills the structs
+ * of all modules and no key is looked up by its text again.
  */
 #ifndef CONFIG_SCHEMA_H
 #define CONFIG_SCHEMA_H
+
+#include <stddef.h>
 
 #include "config/diag.h"
 #include "config/tree.h"
@@ -49,6 +55,28 @@ enum schema_type {
 
 enum { SCHEMA_TYPES = 3, SCHEMA_MANY = 65535 };
 
+/* What a row's value becomes in the struct that is filled. */
+enum schema_store {
+    STORE_NOTHING,
+    STORE_BOOL, /* TYPE_CHOICE: is it the first word of .choices, as `on` of "on off"? */
+    STORE_U8,   /* TYPE_CHOICE: the place of the word in .choices, from 0 */
+    STORE_U32,  /* a number; clamped, UINT32_MAX for `unlimited` */
+    STORE_U64,  /* a number; UINT64_MAX for `unlimited` */
+    STORE_TEXT, /* the first word, copied into the arena */
+    STORE_NODE, /* TYPE_REF: the block that it names; left as it is when the key is absent */
+    STORE_BLOCK /* ROW_BLOCK: a struct of its own, filled by the row's children */
+};
+/* The row's value goes into that member of the struct that is filled. */
+#define INTO(type, member)                                                                         \
+    .offset = offsetof(type, member), .store = _Generic(((type *)NULL)->member,                    \
+                                                       bool: STORE_BOOL,                           \
+                                                       u8: STORE_U8,                               \
+                                                       u32: STORE_U32,                             \
+                                                       u64: STORE_U64,                             \
+                                                       struct slice: STORE_TEXT,                   \
+                                                       const struct node *: STORE_NODE,            \
+                                                       default: STORE_BLOCK)
+
 struct schema_row {
     const char *key; /* NULL ends a table. Two words ("log access") make a key of both. */
     enum schema_kind kind;
@@ -78,6 +106,13 @@ struct schema_row {
      * words is right. Words and children may be wrong: those that are `reported` are passed over,
      * and so is any `torn` block when something is missing in it. May be NULL. */
     void (*check)(const struct node *n, struct diags *d);
+    u8 store;   /* enum schema_store; see INTO */
+    u16 offset; /* of the member */
+    u8 tag;     /* a number that the module gives its row, for its readers */
+    /* Instead of `store`, for what is no single value: called once for each struct that is filled,
+     * with the first statement of this row (the others by node_again) or NULL when there is none,
+     * and with the struct's address plus offset. */
+    void (*read)(const struct schema_row *row, const struct node *first, struct arena *a, void *to);
 };
 
 /* Checks the tree against the rows of the top level: sets node.row, node.negated, node.used, and
@@ -86,16 +121,25 @@ bool schema_check(struct tree *t, const struct schema_row *rows, struct diags *d
 
 /* ---- readers; only on a tree that schema_check found right ---- */
 
-/* The number of statement `key` in `block` (its first word), or the row's default when the
- * statement or the whole block (block NULL) is absent. Size in bytes, duration in ms. `unlimited`
- * and `any` are UINT64_MAX; `auto` and `none` are 0. A row without default gives `none` (0). */
-u64 schema_number(const struct schema_row *rows, const struct node *block, const char *key);
-/* The same clamped into 32 bits: UINT32_MAX for unlimited and for anything above. */
-u32 schema_number32(const struct schema_row *rows, const struct node *block, const char *key);
-/* The number that the i-th argument of a statement is (numeric types only). */
-u64 schema_number_of(const struct node *statement, u32 i);
-/* The first word of statement `key` in `block`, or the default's text, or "". */
-struct slice schema_text(const struct schema_row *rows, const struct node *block, const char *key);
+/* Fills the struct at `to` from a block, which has these rows: each row with a place (INTO, read)
+ * gets what its statement says, or its default when that, or the whole block (NULL), is absent. A
+ * row without default and statement gives 0 or an empty text. Texts are copied into a: what is
+ * filled outlives the tree. */
+void schema_fill(const struct schema_row *rows, const struct node *block, struct arena *a,
+                 void *to);
+/* The words of one row, its default's when n is NULL: for readers. */
+struct schema_values {
+    const struct node *n;
+    u32 i;
+    struct slice rest;
+};
+struct schema_values schema_values(const struct schema_row *row, const struct node *n);
+bool schema_values_next(struct schema_values *v, struct slice *out);
+/* No more than so many are left. */
+size_t schema_values_most(const struct schema_values *v);
+/* Number of the first word of n, or of the default when n is NULL. Size in bytes, duration in ms.
+ * `unlimited` and `any` are UINT64_MAX; `auto` and `none` are 0. */
+u64 schema_number(const struct schema_row *row, const struct node *n);
 /* The i-th argument of a TYPE_REF word: the block it names. Never NULL. */
 const struct node *schema_ref(const struct node *statement, u32 i);
 /* A path as open(2) wants it: an absolute one as it is, a relative one behind the folder of the

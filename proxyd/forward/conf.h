@@ -15,7 +15,7 @@ struct forward_part {
 };
 
 /* The forward_part of a listener's block of a checked tree, in the arena of s. */
-const void *forward_compile(const struct node *listener, struct snapshot *s, struct registry *r);
+const void *forward_compile(const struct node *policy, struct snapshot *s, struct registry *r);
 
 static inline const struct forward_part *forward_part_of(const struct listener *l)
 {

@@ -4,6 +4,42 @@
  */
 #include "reverse/conf.h"
 
+static void read_servers(const struct schema_row *row, const struct node *first, struct arena *a,
+                         void *to)
+{
+    struct pool_conf *pool = to;
+    u32 count = 0;
+    (void)row;
+    for (const struct node *n = first; n; n = node_again(n))
+        count++;
+    pool->servers = arena_zalloc(a, count * sizeof *pool->servers);
+    for (const struct node *n = first; n; n = node_again(n)) {
+        struct server_conf *server = &pool->servers[pool->nservers++];
+        value_server(node_arg(n, 0)->text, &server->host, &server->port);
+        server->host = arena_copy(a, server->host);
+    }
+}
+
+const struct schema_row pool_rows[] = {
+    { .key = "server",
+      .type = { TYPE_SERVER },
+      .repeat = true,
+      .required = true,
+      .read = read_servers,
+      .doc = "A plain HTTP server of the pool. New requests take the servers in turn.",
+      .example = "server 10.1.0.5:8080;" },
+    { .key = NULL },
+};
+
+static void read_to(const struct schema_row *row, const struct node *n, struct arena *a, void *to)
+{
+    const struct node *block = schema_ref(n, 1);
+    struct pool_conf *pool = to;
+    (void)row;
+    pool->name = arena_copy(a, node_name(block));
+    schema_fill(pool_rows, block, a, pool);
+}
+
 static const struct schema_row route_rows[] = {
     { .key = "to",
       .type = { TYPE_CHOICE, TYPE_REF },
@@ -12,10 +48,21 @@ static const struct schema_row route_rows[] = {
       .min = 2,
       .max = 2,
       .required = true,
+      .offset = offsetof(struct routes_conf, pool),
+      .read = read_to,
       .doc = "The pool whose servers answer.",
       .example = "to pool frontend;" },
     { .key = NULL },
 };
+
+/* The first one decides. */
+static void read_route(const struct schema_row *row, const struct node *first, struct arena *a,
+                       void *to)
+{
+    struct routes_conf *out = to;
+    out->route = arena_copy(a, node_name(first));
+    schema_fill(row->children, first, a, out);
+}
 
 const struct schema_row routes_rows[] = {
     { .key = "route",
@@ -23,20 +70,11 @@ const struct schema_row routes_rows[] = {
       .repeat = true,
       .required = true,
       .children = route_rows,
+      .read = read_route,
       .doc =
           "Where a request goes. Routes are tried in order and the first one that fits decides; a "
           "route without conditions fits every request.",
       .example = "route rest { to pool frontend; }" },
-    { .key = NULL },
-};
-
-const struct schema_row pool_rows[] = {
-    { .key = "server",
-      .type = { TYPE_SERVER },
-      .repeat = true,
-      .required = true,
-      .doc = "A plain HTTP server of the pool. New requests take the servers in turn.",
-      .example = "server 10.1.0.5:8080;" },
     { .key = NULL },
 };
 
@@ -50,25 +88,8 @@ void routes_check(const struct node *routes, struct diags *d)
     }
 }
 
-static void read_pool(const struct node *block, struct arena *a, struct pool_conf *pool)
+void routes_conf_read(const struct node *routes, struct arena *a, struct routes_conf *out)
 {
-    u32 count = 0;
-    for (const struct node *s = node_child(block, "server"); s; s = node_again(s))
-        count++;
-    pool->name = arena_copy(a, node_name(block));
-    pool->servers = arena_zalloc(a, count * sizeof *pool->servers);
-    for (const struct node *s = node_child(block, "server"); s; s = node_again(s)) {
-        struct server_conf *server = &pool->servers[pool->nservers++];
-        value_server(node_arg(s, 0)->text, &server->host, &server->port);
-        server->host = arena_copy(a, server->host);
-    }
-}
-
-void routes_conf_read(const struct node *listener, struct arena *a, struct routes_conf *out)
-{
-    const struct node *routes = schema_ref(node_child(listener, "routes"), 0);
-    const struct node *route = node_child(routes, "route");
-    *out = (struct routes_conf){ .name = arena_copy(a, node_name(routes)),
-                                 .route = arena_copy(a, node_name(route)) };
-    read_pool(schema_ref(node_child(route, "to"), 1), a, &out->pool);
+    *out = (struct routes_conf){ .name = arena_copy(a, node_name(routes)) };
+    schema_fill(routes_rows, routes, a, out);
 }

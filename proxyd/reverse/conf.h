@@ -26,7 +26,7 @@ struct routes_conf {
 
 /* Reads what `routes NAME;` of a listener's block leads to. The listener's tree must have been
  * checked and may go. */
-void routes_conf_read(const struct node *listener, struct arena *a, struct routes_conf *out);
+void routes_conf_read(const struct node *routes, struct arena *a, struct routes_conf *out);
 
 extern const struct schema_row routes_rows[]; /* what stands in routes NAME { … } */
 extern const struct schema_row pool_rows[];   /* what stands in pool NAME { … } */

@@ -28,11 +28,11 @@ struct reverse_part {
     struct pool_state *pool;
 };
 
-const void *reverse_compile(const struct node *listener, struct snapshot *s, struct registry *r)
+const void *reverse_compile(const struct node *routes, struct snapshot *s, struct registry *r)
 {
     struct arena *a = &s->arena;
     struct reverse_part *part = arena_zalloc(a, sizeof *part);
-    routes_conf_read(listener, a, &part->routes);
+    routes_conf_read(routes, a, &part->routes);
     const struct pool_conf *pool = &part->routes.pool;
     part->servers = arena_zalloc(a, pool->nservers * sizeof *part->servers);
     part->pool = registry_get(r, s, &pools, pool->name);

@@ -10,7 +10,7 @@ struct reverse_part;
 
 /* The reverse_part of a listener's block of a checked tree, in the arena of s; what lasts of a pool
  * is in the registry. */
-const void *reverse_compile(const struct node *listener, struct snapshot *s, struct registry *r);
+const void *reverse_compile(const struct node *routes, struct snapshot *s, struct registry *r);
 /* The next server of the pool. */
 enum verdict reverse_where(struct xchg *x);
 

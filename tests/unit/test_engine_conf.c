@@ -8,6 +8,7 @@
 
 static struct trial t;
 static struct arena arena;
+static struct root_conf root;
 static struct conf c;
 
 static void read_text(const char *more)
@@ -18,7 +19,8 @@ static void read_text(const char *more)
     if (!t.fine)
         fail_msg("%s", t.said);
     arena_init(&arena, 0);
-    assert_true(conf_read(&t.tree, &arena, &c));
+    root = root_read(&t.tree, &arena);
+    c = root.engine;
 }
 
 static void done(void)
@@ -50,9 +52,8 @@ static void the_defaults(void **state)
     assert_string_equal(c.dns.hosts, "/etc/hosts");
     assert_int_equal(c.dns.timeout, 2000);
     assert_int_equal(c.dns.search.n, 0);
-    struct listener_conf *l;
-    assert_int_equal(listeners_read(&t.tree, &arena, &l), 1);
-    assert_true(slice_is(l[0].mode, "forward"));
+    assert_int_equal(root.nlisteners, 1);
+    assert_true(slice_is(root.listeners[0].mode, "forward"));
     done();
 }
 

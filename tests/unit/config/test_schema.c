@@ -345,9 +345,9 @@ static void warnings(void **state)
 static void defaults_are_read(void **state)
 {
     (void)state;
-    struct conf c;
     check(LISTENER POLICY);
-    assert_true(conf_read(&t.tree, &t.tree.arena, &c));
+    struct root_conf root = root_read(&t.tree, &t.tree.arena);
+    struct conf c = root.engine;
     assert_int_equal(c.workers, 0);
     assert_int_equal(c.limits.head, 32768);
     assert_int_equal(c.limits.fields, 128);
@@ -371,13 +371,12 @@ static void defaults_are_read(void **state)
     assert_string_equal(c.dns.hosts, "/etc/hosts");
     assert_int_equal(c.dns.timeout, 2000);
     assert_int_equal(c.dns.search.n, 0);
-    assert_false(admin_conf_read(&t.tree.root).on);
+    assert_false(root.admin.on);
 }
 
 static void values_are_read(void **state)
 {
     (void)state;
-    struct conf c;
     check(POLICY
           "workers 3;\n"
           "listener a { bind 127.0.0.1:1 [::]:2; bind *:3; mode forward; policy p; }\n"
@@ -392,7 +391,8 @@ static void values_are_read(void **state)
           "      search corp.example.; }\n"
           "admin { bind *:3180; }\n");
     assert_string_equal(t.said, "");
-    assert_true(conf_read(&t.tree, &t.tree.arena, &c));
+    struct root_conf root = root_read(&t.tree, &t.tree.arena);
+    struct conf c = root.engine;
     assert_int_equal(c.workers, 3);
     assert_int_equal(c.limits.head, 1024);
     assert_true(c.limits.body == 10 << 20);
@@ -412,8 +412,8 @@ static void values_are_read(void **state)
     assert_null(c.dns.hosts);
     assert_int_equal(c.dns.timeout, 500);
     assert_true(slice_is(c.dns.search, "corp.example"));
-    struct listener_conf *l;
-    assert_int_equal(listeners_read(&t.tree, &t.tree.arena, &l), 2);
+    struct listener_conf *l = root.listeners;
+    assert_int_equal(root.nlisteners, 2);
     assert_int_equal(l[0].nbinds, 3);
     assert_int_equal(l[0].binds[0].addr.port, 1);
     assert_false(l[0].binds[0].both_families);
@@ -427,20 +427,85 @@ static void values_are_read(void **state)
     assert_int_equal(r.pool.nservers, 2);
     assert_true(slice_is(r.pool.servers[0].host, "::1") && r.pool.servers[0].port == 80);
     assert_true(slice_is(r.pool.servers[1].host, "h.x") && r.pool.servers[1].port == 81);
-    struct admin_conf a = admin_conf_read(&t.tree.root);
+    struct admin_conf a = root.admin;
     assert_true(a.on && a.both_families && a.bind.port == 3180);
 }
 
-static void number_texts(void **state)
+struct filled {
+    struct slice text, none;
+    u64 large;
+    u32 small, absent;
+    u8 choice;
+    bool on, off;
+    struct within {
+        u32 number;
+    } within, without;
+    u32 words;
+};
+
+static void count_words(const struct schema_row *row, const struct node *n, struct arena *a,
+                        void *to)
+{
+    struct schema_values v = schema_values(row, n);
+    struct slice word;
+    (void)a;
+    while (schema_values_next(&v, &word))
+        ++*(u32 *)to;
+}
+
+static const struct schema_row within_rows[] = {
+    { .key = "number", .type = { TYPE_COUNT }, .fallback = "9", INTO(struct within, number) },
+    { .key = NULL },
+};
+static const struct schema_row filled_rows[] = {
+    { .key = "text", .type = { TYPE_TEXT }, INTO(struct filled, text) },
+    { .key = "none", .type = { TYPE_TEXT }, INTO(struct filled, none) },
+    { .key = "large", .type = { TYPE_SIZE }, .also = "unlimited", INTO(struct filled, large) },
+    { .key = "small", .type = { TYPE_SIZE }, .also = "unlimited", INTO(struct filled, small) },
+    { .key = "absent", .type = { TYPE_SIZE }, .fallback = "2k", INTO(struct filled, absent) },
+    { .key = "choice", .type = { TYPE_CHOICE }, .choices = "a b c", INTO(struct filled, choice) },
+    { .key = "on", .type = { TYPE_CHOICE }, .choices = "on off", INTO(struct filled, on) },
+    { .key = "off",
+      .type = { TYPE_CHOICE },
+      .choices = "on off",
+      .fallback = "off",
+      INTO(struct filled, off) },
+    { .key = "within", .kind = ROW_BLOCK, .children = within_rows, INTO(struct filled, within) },
+    { .key = "without", .kind = ROW_BLOCK, .children = within_rows, INTO(struct filled, without) },
+    { .key = "words",
+      .type = { TYPE_TEXT },
+      .max = 9,
+      .fallback = "two words",
+      .offset = offsetof(struct filled, words),
+      .read = count_words },
+    { .key = NULL },
+};
+
+/* Every kind of place, with a statement and without one. */
+static void values_go_where_their_rows_say(void **state)
 {
     (void)state;
-    const struct node *n;
-    check(LISTENER POLICY "limits { body unlimited; }");
-    n = node_child(&t.tree.root, "limits");
-    assert_true(schema_number(limits_rows, n, "body") == UINT64_MAX);
-    assert_true(schema_number32(limits_rows, n, "body") == UINT32_MAX);
-    assert_int_equal(schema_number(limits_rows, NULL, "head"), 32768);
-    assert_true(slice_is(schema_text(log_error_rows, NULL, "level"), "info"));
+    struct arena a;
+    struct diags d;
+    struct tree tree;
+    struct filled f = { .words = 0 };
+    arena_init(&a, 0);
+    diags_init(&d);
+    const char *text = "text \"some text\"; large unlimited; small unlimited; choice c; on on;\n"
+                       "within { number 4; }\n";
+    assert_true(config_load_text("test", slice_of(text), false, &tree, &d));
+    assert_true(schema_check(&tree, filled_rows, &d));
+    schema_fill(filled_rows, &tree.root, &a, &f);
+    config_free(&tree); /* what was filled does not need it */
+    diags_free(&d);
+    assert_true(slice_is(f.text, "some text") && f.none.n == 0);
+    assert_true(f.large == UINT64_MAX && f.small == UINT32_MAX && f.absent == 2048);
+    assert_int_equal(f.choice, 2);
+    assert_true(f.on && !f.off);
+    assert_int_equal(f.within.number, 4);
+    assert_int_equal(f.without.number, 9);
+    assert_int_equal(f.words, 2);
+    arena_free(&a);
 }
 
 static void the_manual_names_every_key(void **state)
@@ -492,7 +557,7 @@ int main(void)
         cmocka_unit_test_teardown(warnings, end),
         cmocka_unit_test_teardown(defaults_are_read, end),
         cmocka_unit_test_teardown(values_are_read, end),
-        cmocka_unit_test_teardown(number_texts, end),
+        cmocka_unit_test(values_go_where_their_rows_say),
         cmocka_unit_test_teardown(the_manual_names_every_key, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,7 +38,7 @@ static inline struct policy_text policy_from(const char *text)
     p.errors = d.errors;
     p.warnings = d.warnings;
     if (d.errors == 0)
-        p.policy = policy_compile(node_child(&tree.root, "policy"), &p.arena, &d);
+        p.policy = policy_compile(node_child(&tree.root, "policy"), &p.arena);
     FILE *f = open_memstream(&p.messages, &n);
     diags_print(&d, f);
     fclose(f);
