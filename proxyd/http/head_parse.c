@@ -246,10 +246,10 @@ static enum fault parse_request_line(struct msg *m, struct slice line,
         return FAULT_bad_request_line;
     m->method = method_find(m->method_text);
     const char *target = ++p;
-    p = scan_no_uri(line.p, p, end);
+    p = scan_odd(line.p, p, end);
     m->target = slice_range(target, p);
     enum fault f = FAULT_NONE;
-    if (unlikely(p == end || *p != ' ' || p == target || slice_find(m->target, '@')))
+    if (unlikely(p == end || *p != ' ' || p == target))
         f = odd_target(m, slice_range(target, end), &p, limits);
     if (f)
         return f;

@@ -43,16 +43,17 @@ static inline __m128i scan_is_control(__m128i x)
     return _mm_or_si128(_mm_andnot_si128(scan_same(x, '\t'), low), scan_same(x, 0x7f));
 }
 
-/* Not CHAR_URI, in groups of one bit pattern each. Signed compare: bytes from 0x80 are negative, so
- * they are below '!' too. */
-static inline __m128i scan_is_no_uri(__m128i x)
+/* '@' or not CHAR_URI, in groups of one bit pattern each. Signed compare: bytes from 0x80 are
+ * negative, so they are below '!' too. */
+static inline __m128i scan_is_odd(__m128i x)
 {
     __m128i low = _mm_cmplt_epi8(x, _mm_set1_epi8('!'));
     __m128i quote = scan_same(_mm_or_si128(x, _mm_set1_epi8(1)), '#'); /* " # */
     __m128i angle = scan_same(_mm_or_si128(x, _mm_set1_epi8(2)), '>'); /* < > */
     __m128i next = _mm_add_epi8(x, _mm_set1_epi8(1));
     __m128i bracket = scan_same(_mm_or_si128(next, _mm_set1_epi8(0x23)), 0x7f); /* [\]^ {|}~ */
-    __m128i single = _mm_or_si128(scan_same(x, '`'), scan_same(x, 0x7f));
+    __m128i at = scan_same(_mm_or_si128(x, _mm_set1_epi8(0x20)), '`');          /* ` @ */
+    __m128i single = _mm_or_si128(at, scan_same(x, 0x7f));
     bracket = _mm_andnot_si128(scan_same(x, '~'), bracket);
     return _mm_or_si128(_mm_or_si128(_mm_or_si128(low, quote), _mm_or_si128(angle, single)),
                         bracket);
@@ -162,7 +163,8 @@ static inline u64 scan_controls(const char *first, const char *p, const char *en
     }
 #endif
 
-SCAN_FOR(scan_no_uri, scan_is_no_uri, !char_is(*p, CHAR_URI))
+/* What ends a target, or makes it one that has to be looked at closely: http/target.c. */
+SCAN_FOR(scan_odd, scan_is_odd, !char_is(*p, CHAR_URI) || *p == '@')
 
 /* The first colon in [p, stop), or stop. Up to `end` may be read: most names fit in 32 bytes, so
  * those are looked at without asking how long the line is. */

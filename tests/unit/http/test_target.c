@@ -121,8 +121,8 @@ static void every_byte_at_every_place(void **state)
         for (size_t at = 0; at < sizeof area; at++) {
             memset(area, 'a', sizeof area);
             area[at] = (char)c;
-            const char *found = scan_no_uri(area, area, area + sizeof area);
-            size_t want = char_is((char)c, CHAR_URI) ? sizeof area : at;
+            const char *found = scan_odd(area, area, area + sizeof area);
+            size_t want = char_is((char)c, CHAR_URI) && c != '@' ? sizeof area : at;
             assert_int_equal(found - area, want);
         }
 }
