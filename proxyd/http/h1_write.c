@@ -42,7 +42,8 @@ static inline const struct field *write_received(struct text *out, const struct 
         else
             write_anew(out, msg_name(m, f), msg_value(m, f));
     }
-    text_put(out, base + from, to - from);
+    if (likely(to > from)) /* a message of our own has no text */
+        text_put(out, base + from, to - from);
     return f;
 }
 
@@ -60,7 +61,8 @@ static inline void write_added(struct text *out, const struct msg *m, const stru
         }
         to = at + f->nlen + f->vlen + 4;
     }
-    text_put(out, m->extra + from, to - from);
+    if (likely(to > from)) /* without an added field there is no extra */
+        text_put(out, m->extra + from, to - from);
 }
 
 void h1_write_fields(struct text *out, const struct msg *m)
@@ -138,9 +140,10 @@ static enum body_kind response_body(const struct msg *m, u8 peer_minor)
 /* A status line that arrived as it is to be sent begins the first run of fields. */
 static void write_status_and_fields(struct text *out, const struct msg *m)
 {
-    const char *received = m->text, *end = m->reason.p + m->reason.n;
-    if (likely(received && m->reason.p == received + 13 && received[7] == '1' && *end == '\r')) {
-        write_added(out, m, write_received(out, m, 0, (u32)(end + 2 - received)));
+    const char *received = m->text, *reason = m->reason.p;
+    size_t n = m->reason.n;
+    if (likely(received && reason == received + 13 && received[7] == '1' && reason[n] == '\r')) {
+        write_added(out, m, write_received(out, m, 0, (u32)(13 + n + 2)));
         return;
     }
     text_lit(out, "HTTP/1.1 ");
