@@ -7,6 +7,15 @@ static bool body_replayable(const struct xchg *x)
     return x->req.body == BODY_NONE || !x->client.conn->refilled;
 }
 
+bool retry_foreseen(const struct xchg *x)
+{
+    const struct conn *c = x->client.conn;
+    if (!method_is_idempotent(x->req.method))
+        return false;
+    return x->req.body == BODY_NONE ||
+           (x->req.body == BODY_LENGTH && c->in && x->req.body_len <= buf_len(c->in));
+}
+
 bool retry_allowed(const struct xchg *x)
 {
     if (!x->via_idle || x->retried || x->upstream_seen || !body_replayable(x))

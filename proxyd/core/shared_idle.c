@@ -84,14 +84,15 @@ bool shared_idle_put(struct shared_idle *s, u64 hash, const struct target_key *k
 }
 
 /* The first one to that place, or NULL. */
-static struct entry *take_out(struct shared_idle *s, u64 hash, const struct target_key *key)
+static struct entry *take_out(struct shared_idle *s, u64 hash, const struct target_key *key,
+                              u64 oldest)
 {
     struct shard *d = &s->shard[hash % SHARDS];
     struct entry *found = NULL;
     pthread_mutex_lock(&d->lock);
     for (struct list *n = d->entries.next; n != &d->entries && !found; n = n->next) {
         struct entry *e = container_of(n, struct entry, link);
-        if (e->hash == hash && target_key_same(&e->key, key))
+        if (e->hash == hash && e->item.since_ms >= oldest && target_key_same(&e->key, key))
             found = e;
     }
     if (found)
@@ -112,13 +113,13 @@ static void put_back(struct shared_idle *s, u64 hash, struct list *judged)
 }
 
 bool shared_idle_take(struct shared_idle *s, u64 hash, const struct target_key *key,
-                      bool (*fits)(void *context, const struct addr *), void *context,
+                      bool (*fits)(void *context, const struct addr *), void *context, u64 oldest,
                       struct shared_idle_item *item)
 {
     struct list unfit; /* last judged first: they go back in the order in which they were */
     struct entry *e;
     list_init(&unfit);
-    while ((e = take_out(s, hash, key)) != NULL && !fits(context, &e->item.peer))
+    while ((e = take_out(s, hash, key, oldest)) != NULL && !fits(context, &e->item.peer))
         list_push_front(&unfit, &e->link);
     if (!list_empty(&unfit))
         put_back(s, hash, &unfit);

@@ -36,10 +36,10 @@ void shared_idle_free(struct shared_idle *s);
  * is full or memory is short: the caller closes. */
 bool shared_idle_put(struct shared_idle *s, u64 hash, const struct target_key *key,
                      const struct shared_idle_item *item);
-/* The most recent one that `fits` approves of, or false. While one is judged, nobody else sees it
- * and no lock is held. */
+/* The most recent one that rests since `oldest` at the earliest and that `fits` approves of, or
+ * false. While one is judged, nobody else sees it and no lock is held. */
 bool shared_idle_take(struct shared_idle *s, u64 hash, const struct target_key *key,
-                      bool (*fits)(void *context, const struct addr *), void *context,
+                      bool (*fits)(void *context, const struct addr *), void *context, u64 oldest,
                       struct shared_idle_item *item);
 /* Closes one that has rested long, to free a descriptor, if more than `spare` are there. The shards
  * take turns. Any thread. */

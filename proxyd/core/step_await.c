@@ -5,6 +5,7 @@
 #include "base/must.h"
 #include "core/server.h"
 #include "core/retry.h"
+#include "core/target.h"
 #include "core/xchg.h"
 #include "http/h1_write.h"
 
@@ -13,6 +14,8 @@ enum head_result { HEAD_NONE, HEAD_WAIT, HEAD_INTERIM, HEAD_FINAL, HEAD_FAULT };
 /* The connection gave up before a head was complete. */
 static enum step_result lost(struct xchg *x)
 {
+    if (x->via_idle && !x->upstream_seen)
+        idle_lost(x->worker, x->target, x->rested_ms);
     if (retry_allowed(x)) {
         retry_rewind(x);
         return xchg_go(x, STEP_dial);

@@ -1,5 +1,6 @@
 /* An upstream leg: an idle connection, or one that is dialled. */
 #include "core/dial.h"
+#include "core/retry.h"
 #include "core/target.h"
 #include "core/xchg.h"
 
@@ -73,8 +74,10 @@ enum step_result step_dial(struct xchg *x)
     if (x->dial)
         return STEP_PARK;
     struct conn *c = NULL;
-    if (x->req.method != METHOD_CONNECT && !x->no_idle)
-        c = idle_take(x->worker, x->target, fits, x);
+    if (x->req.method != METHOD_CONNECT && !x->no_idle) {
+        struct idle_want want = { .fits = fits, .asker = x, .repeatable = retry_foreseen(x) };
+        c = idle_take(x->worker, x->target, &want, &x->rested_ms);
+    }
     if (c)
         return attach(x, c, true);
     struct dial_request request = { .to = &x->to, .asker = x, .vet = ask, .done = done };

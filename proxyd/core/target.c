@@ -122,22 +122,36 @@ static void close_idle(struct conn *c)
     free_if_unused(t);
 }
 
+/* Its timer tells: it is the only one that an idle connection has. */
+static u64 idle_since(const struct conn *c)
+{
+    return c->timer.deadline - IDLE_MS;
+}
+
 /* The origin has closed it, or spoken unasked. */
 static void idle_ready(struct conn *c)
 {
-    if (!conn_is_quiet(c))
-        close_idle(c);
+    struct worker *w = c->worker;
+    struct target *t = c->owner;
+    if (conn_is_quiet(c))
+        return;
+    idle_life_note(&w->engine->idle_lives, t->hash, worker_ms(w) - idle_since(c), worker_ms(w));
+    close_idle(c);
 }
 
 static const struct conn_user idle_upstream = { "idle upstream", idle_ready, close_idle, NULL,
                                                 BUF_FOR_READING };
 
-static struct conn *take_own(struct target *t, idle_fits *fits, void *asker)
+/* One that rests since `oldest` at the earliest, as all parts of the search. */
+static struct conn *take_own(struct target *t, const struct idle_want *want, u64 oldest, u64 *since)
 {
     for (struct list *n = t->idle.next; n != &t->idle; n = n->next) {
         struct conn *c = container_of(n, struct conn, link);
-        if (!fits(asker, &c->peer))
+        if (idle_since(c) < oldest) /* so are those behind it */
+            break;
+        if (!want->fits(want->asker, &c->peer))
             continue;
+        *since = idle_since(c);
         unpool(c);
         stat_add(c->worker->stats, STAT_upstream_reused_total, 1);
         return c;
@@ -145,21 +159,24 @@ static struct conn *take_own(struct target *t, idle_fits *fits, void *asker)
     return NULL;
 }
 
-static struct conn *take_from_shared(struct worker *w, struct target *t, idle_fits *fits,
-                                     void *asker)
+static struct conn *take_from_shared(struct worker *w, struct target *t,
+                                     const struct idle_want *want, u64 oldest, u64 *since)
 {
     struct shared_idle_item item;
     if (w->engine->nworkers < 2)
         return NULL;
-    while (shared_idle_take(w->engine->shared_idle, t->hash, &t->key, fits, asker, &item)) {
+    while (shared_idle_take(w->engine->shared_idle, t->hash, &t->key, want->fits, want->asker,
+                            oldest, &item)) {
         stat_sub(w->stats, STAT_upstream_idle, 1);
         struct conn *c = conn_new(w, item.fd, &item.peer, &idle_upstream);
         if (c == NULL)
             return NULL;
         if (stream_quiet(&c->stream) != SOCK_AGAIN) { /* nobody has watched it meanwhile */
+            idle_lost(w, t, (u32)(worker_ms(w) - item.since_ms));
             conn_close(c);
             continue;
         }
+        *since = item.since_ms;
         c->stream.io.ready = IO_OUT;
         stat_add(w->stats, STAT_upstream_shared_reused_total, 1);
         return c;
@@ -167,10 +184,33 @@ static struct conn *take_from_shared(struct worker *w, struct target *t, idle_fi
     return NULL;
 }
 
-struct conn *idle_take(struct worker *w, struct target *t, idle_fits *fits, void *asker)
+/* The moment since which a connection may have rested; in the future: none will do. */
+static u64 oldest_for(struct worker *w, const struct target *t, const struct idle_want *want)
 {
-    struct conn *c = take_own(t, fits, asker);
-    return c ? c : take_from_shared(w, t, fits, asker);
+    u64 now = worker_ms(w);
+    if (likely(want->repeatable))
+        return 0;
+    u32 safe = idle_life_safe(&w->engine->idle_lives, t->hash, now);
+    return safe == 0 ? UINT64_MAX : safe > now ? 0 : now - safe;
+}
+
+struct conn *idle_take(struct worker *w, struct target *t, const struct idle_want *want,
+                       u32 *rested)
+{
+    u64 oldest = oldest_for(w, t, want), since = 0;
+    if (unlikely(oldest == UINT64_MAX))
+        return NULL;
+    struct conn *c = take_own(t, want, oldest, &since);
+    if (c == NULL)
+        c = take_from_shared(w, t, want, oldest, &since);
+    if (c)
+        *rested = (u32)(worker_ms(w) - since);
+    return c;
+}
+
+void idle_lost(struct worker *w, const struct target *t, u32 rested)
+{
+    idle_life_note(&w->engine->idle_lives, t->hash, rested, worker_ms(w));
 }
 
 static bool own_has_room(const struct worker *w, const struct target *t)

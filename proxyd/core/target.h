@@ -54,11 +54,20 @@ void target_put(struct worker *w, struct target **t);
 /* At the very end, when no exchange and no idle connection is left. */
 void target_free_all(struct worker *w);
 
-/* May the asker use a connection that leads there? */
-typedef bool idle_fits(void *asker, const struct addr *a);
-/* An idle connection to t: from the own list, else from the shared one; NULL when there is none
- * that fits. The caller hands it on (conn_hand). */
-struct conn *idle_take(struct worker *w, struct target *t, idle_fits *fits, void *asker);
+/* What an exchange wants of an idle connection. */
+struct idle_want {
+    /* May the asker use a connection that leads there? */
+    bool (*fits)(void *asker, const struct addr *a);
+    void *asker;
+    bool repeatable; /* it may be lost: what is sent on it could be sent again */
+};
+/* An idle connection to t: an own one, else a shared one; NULL when there is none that will do.
+ * *rested is set to how long it was idle, in ms. The caller hands it on (conn_hand). */
+struct conn *idle_take(struct worker *w, struct target *t, const struct idle_want *want,
+                       u32 *rested);
+/* One that had rested for so long was closed before anything came back: what its origin does with
+ * idle ones. */
+void idle_lost(struct worker *w, const struct target *t, u32 rested);
 /* c, whose exchange ended cleanly, goes to the own list or the shared one. t is what it leads to.
  * */
 void idle_give(struct target *t, struct conn *c);

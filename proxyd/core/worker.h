@@ -15,6 +15,7 @@
 #include "base/ring.h"
 #include "base/slab.h"
 #include "base/stat.h"
+#include "core/idle_life.h"
 #include "core/types.h"
 #include "io/loop.h"
 #include "io/offload.h"
@@ -113,6 +114,7 @@ struct engine {
     u32 nworkers;
     struct dns_shared *dns;
     struct shared_idle *shared_idle;
+    struct idle_lives idle_lives;
     struct client_count *client_count;
     struct log_writer *log_writer;
     struct accepting accepting;

@@ -68,6 +68,7 @@ struct xchg {
     u8 interim;         /* 1xx answers seen */
     bool upstream_seen; /* a byte of the answer has been seen */
     bool via_idle;      /* upstream.conn came from the pool */
+    u32 rested_ms;      /* via_idle: how long it was idle before */
     bool no_idle;       /* dial anew, whatever the pool holds */
     bool whole;         /* the answer has been sent to its end */
     struct leg client, upstream;

@@ -49,6 +49,35 @@ static void the_conditions(void **state)
     }
 }
 
+/* Before it is sent nobody knows whether more of a body is to come than what is there. */
+static void what_is_foreseen(void **state)
+{
+    (void)state;
+    static const struct {
+        enum method method;
+        enum body_kind body;
+        u64 length;
+        bool foreseen;
+    } rows[] = {
+        { METHOD_GET, BODY_NONE, 0, true },      { METHOD_DELETE, BODY_NONE, 0, true },
+        { METHOD_PUT, BODY_LENGTH, 4, true },    { METHOD_PUT, BODY_LENGTH, 5, false },
+        { METHOD_PUT, BODY_CHUNKED, 0, false },  { METHOD_POST, BODY_NONE, 0, false },
+        { METHOD_PATCH, BODY_LENGTH, 4, false }, { METHOD_OTHER, BODY_NONE, 0, false },
+    };
+    struct buf in = { .from = 10, .to = 14 };
+    for (unsigned i = 0; i < countof(rows); i++) {
+        struct conn near = { .in = &in };
+        struct xchg *x = calloc(1, sizeof *x);
+        x->client.conn = &near;
+        x->req.method = rows[i].method;
+        x->req.body = rows[i].body;
+        x->req.body_len = rows[i].length;
+        if (retry_foreseen(x) != rows[i].foreseen)
+            fail_msg("row %u", i);
+        free(x);
+    }
+}
+
 static int client, origin, upstream;
 
 /* One exchange has gone well; its connection rests in the pool. */
@@ -172,6 +201,7 @@ static void the_client_is_not_blamed_for_the_dial(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_foreseen),
         cmocka_unit_test(the_conditions),
         RIG_TEST(a_get_is_sent_again),
         RIG_TEST(a_put_is_sent_again_with_its_body),

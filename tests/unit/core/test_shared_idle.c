@@ -45,13 +45,13 @@ static void the_latest_first(void **state)
     struct shared_idle *s = shared_idle_new();
     struct shared_idle_item a = item_of(1, 10), b = item_of(2, 20), got;
     assert_true(shared_idle_put(s, 77, HOST, &a) && shared_idle_put(s, 77, HOST, &b));
-    assert_true(shared_idle_take(s, 77, HOST, anyone, NULL, &got));
+    assert_true(shared_idle_take(s, 77, HOST, anyone, NULL, 0, &got));
     assert_int_equal(got.fd, b.fd);
     assert_int_equal(got.peer.port, 2);
-    assert_true(shared_idle_take(s, 77, HOST, anyone, NULL, &got));
+    assert_true(shared_idle_take(s, 77, HOST, anyone, NULL, 0, &got));
     assert_int_equal(got.fd, a.fd);
     assert_int_equal(got.since_ms, 10);
-    assert_false(shared_idle_take(s, 77, HOST, anyone, NULL, &got));
+    assert_false(shared_idle_take(s, 77, HOST, anyone, NULL, 0, &got));
     close(a.fd), close(b.fd);
     shared_idle_free(s);
 }
@@ -63,10 +63,10 @@ static void compared_by_name(void **state)
     struct shared_idle *s = shared_idle_new();
     struct shared_idle_item a = item_of(1, 10), got;
     assert_true(shared_idle_put(s, 77, HOST, &a));
-    assert_false(shared_idle_take(s, 77, KEY("b.test", 80), anyone, NULL, &got));
-    assert_false(shared_idle_take(s, 77, KEY("a.tes", 80), anyone, NULL, &got));
-    assert_false(shared_idle_take(s, 77, KEY("a.test", 81), anyone, NULL, &got));
-    assert_false(shared_idle_take(s, 77 + 64, HOST, anyone, NULL, &got));
+    assert_false(shared_idle_take(s, 77, KEY("b.test", 80), anyone, NULL, 0, &got));
+    assert_false(shared_idle_take(s, 77, KEY("a.tes", 80), anyone, NULL, 0, &got));
+    assert_false(shared_idle_take(s, 77, KEY("a.test", 81), anyone, NULL, 0, &got));
+    assert_false(shared_idle_take(s, 77 + 64, HOST, anyone, NULL, 0, &got));
     assert_true(is_open(a.fd));
     shared_idle_free(s);
     assert_false(is_open(a.fd));
@@ -79,9 +79,9 @@ static void only_what_fits(void **state)
     struct shared_idle_item a = item_of(1, 10), b = item_of(2, 20), got;
     u16 wanted = 1;
     assert_true(shared_idle_put(s, 77, HOST, &a) && shared_idle_put(s, 77, HOST, &b));
-    assert_true(shared_idle_take(s, 77, HOST, port_is, &wanted, &got));
+    assert_true(shared_idle_take(s, 77, HOST, port_is, &wanted, 0, &got));
     assert_int_equal(got.fd, a.fd);
-    assert_false(shared_idle_take(s, 77, HOST, port_is, &wanted, &got));
+    assert_false(shared_idle_take(s, 77, HOST, port_is, &wanted, 0, &got));
     close(a.fd);
     shared_idle_free(s);
 }
@@ -111,16 +111,16 @@ static void judged_with_no_lock_held(void **state)
     struct shared_idle_item a = item_of(1, 10), b = item_of(2, 20), c = w.late, got;
     assert_true(shared_idle_put(w.shared_idle, 77, HOST, &a) &&
                 shared_idle_put(w.shared_idle, 77, HOST, &b));
-    assert_false(shared_idle_take(w.shared_idle, 77, HOST, slow_to_refuse, &w, &got));
+    assert_false(shared_idle_take(w.shared_idle, 77, HOST, slow_to_refuse, &w, 0, &got));
     alarm(0);
     shared_idle_sweep(w.shared_idle, 11);
     assert_false(is_open(a.fd));
     assert_true(is_open(b.fd));
     shared_idle_sweep(w.shared_idle, 21);
     assert_false(is_open(b.fd));
-    assert_true(shared_idle_take(w.shared_idle, 77, HOST, anyone, NULL, &got));
+    assert_true(shared_idle_take(w.shared_idle, 77, HOST, anyone, NULL, 0, &got));
     assert_int_equal(got.fd, c.fd);
-    assert_false(shared_idle_take(w.shared_idle, 77, HOST, anyone, NULL, &got));
+    assert_false(shared_idle_take(w.shared_idle, 77, HOST, anyone, NULL, 0, &got));
     close(c.fd);
     shared_idle_free(w.shared_idle);
 }
@@ -135,9 +135,9 @@ static void what_did_not_fit_keeps_its_place(void **state)
         struct shared_idle_item it = item_of(i, i);
         assert_true(shared_idle_put(s, 77, HOST, &it));
     }
-    assert_false(shared_idle_take(s, 77, HOST, port_is, &wanted, &got));
+    assert_false(shared_idle_take(s, 77, HOST, port_is, &wanted, 0, &got));
     for (u16 i = 3; i >= 1; i--) {
-        assert_true(shared_idle_take(s, 77, HOST, anyone, NULL, &got));
+        assert_true(shared_idle_take(s, 77, HOST, anyone, NULL, 0, &got));
         assert_int_equal(got.peer.port, i);
         close(got.fd);
     }
@@ -182,7 +182,7 @@ static void sweeping(void **state)
     assert_int_equal(shared_idle_sweep(s, 20), 1);
     assert_false(is_open(a.fd));
     assert_true(is_open(b.fd));
-    assert_true(shared_idle_take(s, 77, HOST, anyone, NULL, &got));
+    assert_true(shared_idle_take(s, 77, HOST, anyone, NULL, 0, &got));
     close(b.fd);
     shared_idle_free(s);
 }
@@ -229,7 +229,7 @@ static void *put_and_take(void *arg)
         it.fd = 1000000;
         c->put += shared_idle_put(c->shared_idle, hash, HOST, &it);
         if (i % 3)
-            c->taken += shared_idle_take(c->shared_idle, hash, HOST, anyone, NULL, &got);
+            c->taken += shared_idle_take(c->shared_idle, hash, HOST, anyone, NULL, 0, &got);
         if (i % 100 == 0)
             shared_idle_sweep(c->shared_idle, 1);
     }
@@ -253,7 +253,7 @@ static void threads(void **state)
         taken += crowd[i].taken;
     }
     for (u64 hash = 0; hash < 8; hash++)
-        while (shared_idle_take(s, hash, HOST, anyone, NULL, &got))
+        while (shared_idle_take(s, hash, HOST, anyone, NULL, 0, &got))
             taken++;
     assert_int_equal(put, taken);
     shared_idle_free(s);

@@ -46,7 +46,9 @@ static bool anyone(void *asker, const struct addr *a)
 
 static struct conn *take(struct xchg *x)
 {
-    return idle_take(x->worker, x->target, fits, x);
+    u32 rested;
+    struct idle_want want = { .fits = fits, .asker = x, .repeatable = true };
+    return idle_take(x->worker, x->target, &want, &rested);
 }
 
 /* A connection that leads to address and has just ended an exchange for t. */
@@ -120,16 +122,18 @@ static void each_part_of_the_key_counts(void **state)
     int upstream[2];
     struct conn *kept = used(rig.worker, t[0], "127.0.0.1:80", &upstream[0]),
                 *shared = used(rig.worker, t[0], "127.0.0.1:80", &upstream[1]);
+    u32 rested;
+    struct idle_want want = { .fits = anyone, .repeatable = true };
     target_rest(t[0]);
     give(t[0], kept);
     t[0]->peak = 0; /* nobody needs a second one here */
     idle_give(t[0], shared);
     for (int i = PARTS; i-- > 0;) {
-        struct conn *c = idle_take(rig.worker, t[i], anyone, NULL);
+        struct conn *c = idle_take(rig.worker, t[i], &want, &rested);
         assert_int_equal(c != NULL, i == 0);
         if (c)
             conn_close(c);
-        c = idle_take(rig.workers[1], t[i], anyone, NULL);
+        c = idle_take(rig.workers[1], t[i], &want, &rested);
         assert_int_equal(c != NULL, i == 0);
         if (c)
             conn_close(c);
@@ -245,6 +249,59 @@ static void eviction_takes_who_rested_longest(void **state)
     asker_end(x);
     asker_end(y);
     close(upstream[0]), close(upstream[1]), close(upstream[2]);
+}
+
+static struct conn *take_for_a_post(struct xchg *x)
+{
+    u32 rested;
+    struct idle_want want = { .fits = anyone, .repeatable = false };
+    return idle_take(x->worker, x->target, &want, &rested);
+}
+
+/* What may not be sent twice takes one that is clearly younger than the shortest life that was
+ * seen, in the own list as in the shared one; what may be takes any. */
+static void a_post_takes_only_a_young_one(void **state)
+{
+    (void)state;
+    for (int shared = 0; shared < 2; shared++) {
+        struct xchg *x = asker(rig.worker, shared ? "b.test" : "a.test", 80);
+        int far[2];
+        give(x->target, used(rig.worker, x->target, "127.0.0.1:80", &far[0]));
+        rig_later(4000);
+        close(far[0]); /* seen: its life was 4 s */
+        rig_turn();
+        struct conn *c = used(rig.worker, x->target, "127.0.0.1:80", &far[1]);
+        if (shared)
+            x->target->peak = x->target->last_peak = 0; /* nobody needs a second one here */
+        give(x->target, c);
+        rig_later(2900);
+        c = take_for_a_post(x);
+        assert_non_null(c);
+        if (shared)
+            x->target->peak = x->target->last_peak = 0;
+        idle_give(x->target, c);
+        rig_later(3100);
+        assert_null(take_for_a_post(x));
+        c = take(x);
+        assert_non_null(c);
+        conn_close(c);
+        asker_end(x);
+        close(far[1]);
+    }
+}
+
+/* One that was closed while it was in use again tells as much. */
+static void one_that_was_lost_tells(void **state)
+{
+    (void)state;
+    struct xchg *x = asker(rig.worker, "a.test", 80);
+    int far;
+    idle_lost(rig.worker, x->target, 3);
+    give(x->target, used(rig.worker, x->target, "127.0.0.1:80", &far));
+    assert_null(take_for_a_post(x));
+    assert_int_equal(rig_count(STAT_upstream_idle), 1);
+    asker_end(x);
+    close(far);
 }
 
 static void draining_keeps_nothing(void **state)
@@ -425,6 +482,8 @@ int main(void)
         RIG_TEST(an_origin_that_speaks_or_closes_is_dropped),
         RIG_TEST(nobody_rests_for_ever),
         RIG_TEST(eviction_takes_who_rested_longest),
+        RIG_TEST_TWO(a_post_takes_only_a_young_one),
+        RIG_TEST(one_that_was_lost_tells),
         RIG_TEST(draining_keeps_nothing),
         RIG_TEST_TWO(what_a_worker_does_not_need_is_shared),
         RIG_TEST_TWO(the_shared_list_gives_way_too),
