@@ -18,6 +18,17 @@ bool reply_date(struct xchg *x)
     return true;
 }
 
+/* A body that is still to come cannot be skipped safely: the connection ends with this answer. So
+ * does that of a refused CONNECT: what comes behind it, now or later, was meant for the other end,
+ * and somebody else may have chosen it (a page that makes its browser talk through a tunnel): it
+ * must not be taken for a request of this client (RFC 9931). */
+void reply_settle(struct xchg *x)
+{
+    x->request_done = x->request_cut = true;
+    if (x->client.in.phase != BODY_DONE || xchg_is_last(x) || x->req.method == METHOD_CONNECT)
+        x->client.keep = false;
+}
+
 /* All of it lies in the lent block, so no line fails for want of memory. */
 void reply_begin(struct xchg *x, u16 status, struct slice reason)
 {

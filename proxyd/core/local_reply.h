@@ -20,6 +20,9 @@ enum verdict reply_text(struct xchg *x, struct slice type, struct slice body);
 /* The answer to x->fault: a page in HTML, JSON or text, as Accept asks, with cause, request id and
  * Proxy-Status (RFC 9209). Without memory it has no body. */
 void reply_fault(struct xchg *x);
+/* Whatever has been asked of the upstream side is over, and the client's connection goes on only if
+ * its request is over as well. */
+void reply_settle(struct xchg *x);
 /* A Date field in x->resp, also of a forwarded answer. False: no memory. */
 bool reply_date(struct xchg *x);
 

@@ -15,7 +15,8 @@ static bool upstream_reusable(struct xchg *x)
     bool quiet =
         (c->in == NULL || buf_len(c->in) == 0) && !c->eof && !c->read_failed && !c->write_failed;
     return quiet && x->fault == FAULT_NONE && x->upstream.keep && !x->upstream.repairs &&
-           x->answered && !x->is_local && x->request_done && !x->request_cut && conn_is_quiet(c);
+           x->answered && x->upstream.in.phase == BODY_DONE && x->request_done && !x->request_cut &&
+           conn_is_quiet(c);
 }
 
 static void release_upstream(struct xchg *x)
@@ -68,6 +69,7 @@ enum step_result step_finish(struct xchg *x)
         atomic_fetch_add(&w->engine->cut, 1);
     relay_drop_tee(&x->response, x->fault);
     source_close(&x->source);
+    lookup_end(x);
     release_upstream(x);
     xchg_free(x);
     release_client(client, whole, keep, until_close, snap);

@@ -22,11 +22,9 @@ static void expect_body(struct xchg *x)
     x->source = leg_source(&x->upstream);
 }
 
-/* From the answer as it came to the answer as it goes, once. */
+/* From the answer as it came to the answer as it goes. */
 static bool edit(struct xchg *x)
 {
-    if (x->resp_edited)
-        return true;
     if (!x->req.te_trailers) /* they end here, so nobody announces them */
         msg_remove(&x->resp, TOKEN_TRAILER);
     /* RFC 9110 section 6.6.1: whoever has a clock adds a Date */
@@ -57,23 +55,32 @@ bool xchg_put_head(struct xchg *x)
     return true;
 }
 
+static void take_head(struct xchg *x)
+{
+    expect_body(x);
+    x->upstream.keep = x->resp.keep_alive;
+    if (!x->request_done ||
+        xchg_is_last(x)) /* an early answer: the rest of the body has no taker for sure */
+        x->client.keep = false;
+}
+
 enum step_result step_judge(struct xchg *x)
 {
     const struct stage *s;
+    if (x->source.ops == NULL)
+        take_head(x);
     for (; (s = x->role->response_stages[x->stage]) != NULL; x->stage++)
         switch (s->run(x)) {
         case PASS: break;
         case PARKED: return STEP_PARK;
         default: return xchg_fail(x, x->fault);
         }
-    x->upstream.keep = x->resp.keep_alive;
-    if (!x->request_done ||
-        xchg_is_last(x)) /* an early answer: the rest of the body has no taker for sure */
-        x->client.keep = false;
-    if (!edit(x))
-        return xchg_fail(x, FAULT_out_of_memory);
+    if (!x->resp_edited) {
+        lookup_begin_copy(x, &x->response.tee);
+        if (!edit(x))
+            return xchg_fail(x, FAULT_out_of_memory);
+    }
     if (!xchg_put_head(x))
         return STEP_PARK;
-    expect_body(x);
     return x->resp.status == 101 ? xchg_go(x, STEP_switched) : xchg_relay(x);
 }

@@ -22,6 +22,7 @@ static enum fault source_fault(const struct xchg *x)
 enum step_result xchg_relay(struct xchg *x)
 {
     x->response = (struct relay){ .from = x->source,
+                                  .tee = x->response.tee,
                                   .to = leg_sink(&x->client),
                                   .most = UINT64_MAX,
                                   .trailers = x->req.te_trailers };

@@ -11,5 +11,5 @@ enum step_result step_where(struct xchg *x)
     default: return xchg_fail(x, x->fault);
     }
     x->target = target_get(x->worker, &x->to);
-    return x->target ? xchg_go(x, STEP_dial) : xchg_fail(x, FAULT_out_of_memory);
+    return x->target ? xchg_go(x, STEP_lookup) : xchg_fail(x, FAULT_out_of_memory);
 }

@@ -15,6 +15,7 @@ struct msg;
 struct role;
 struct snapshot;
 struct stage;
+struct store;
 struct target;
 struct tunnel;
 struct worker;

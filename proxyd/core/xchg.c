@@ -58,6 +58,8 @@ enum step_result xchg_fail(struct xchg *x, enum fault f)
         x->fault = f;
     if (unlikely(x->snap->conf.error.level == LEVEL_DEBUG))
         log_failure(x);
+    if (lookup_rescue(x))
+        return STEP_GO;
     bool silent = x->answered || x->client.conn->read_failed || fault_info(x->fault)->status == 0;
     return xchg_go(x, silent ? STEP_finish : STEP_refuse);
 }

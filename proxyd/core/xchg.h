@@ -71,6 +71,8 @@ struct xchg {
     u32 rested_ms;      /* via_idle: how long it was idle before */
     bool no_idle;       /* dial anew, whatever the pool holds */
     bool whole;         /* the answer has been sent to its end */
+    bool looked_up;     /* the listener's store has been asked */
+    bool parked;        /* … and will be asked to go on */
     struct leg client, upstream;
     struct relay request, response;
     struct source source;     /* of the answer's body: upstream, or one of our own */
@@ -140,6 +142,7 @@ bool xchg_is_last(const struct xchg *x);
 const char *screen_doing(const struct xchg *x);
 enum step_result step_screen(struct xchg *x);
 enum step_result step_where(struct xchg *x);
+enum step_result step_lookup(struct xchg *x);
 enum step_result step_dial(struct xchg *x);
 enum step_result step_send(struct xchg *x);
 enum step_result step_await(struct xchg *x);
@@ -150,6 +153,14 @@ enum step_result step_switched(struct xchg *x);
 enum step_result step_refuse(struct xchg *x);
 enum step_result step_reply(struct xchg *x);
 enum step_result step_finish(struct xchg *x);
+
+/* The listener's store, if there is one that has been asked. It may want a copy of what upstream
+ * answers, or give a response of its own instead: then x->is_local is set. */
+void lookup_begin_copy(struct xchg *x, struct sink *tee);
+/* x->fault has happened. True: a stored response goes to `judge` instead. */
+bool lookup_rescue(struct xchg *x);
+/* It is told that the exchange ends. */
+void lookup_end(struct xchg *x);
 
 /* Moves the request body while it lasts; shared by await and relay. False: x->fault is set. */
 bool xchg_pump_request(struct xchg *x);
