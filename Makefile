@@ -124,6 +124,14 @@ $$(BUILD)/$(1)/bin/proxyd: $$(BUILD)/$(1)/proxyd/main.o $$(BUILD)/lib$(1).a
 	@mkdir -p $$(@D)
 	$$(Q)$$(CC_$(1)) $$(filter-out -fsanitize=fuzzer%,$$(LDFLAGS_$(1))) $$(LINK_HARDEN) $$(LDFLAGS) -o $$@ $$^ $$(LIBS)
 
+# proxyd with a layer on both sides that stands in for TLS.
+$$(BUILD)/$(1)/bin/xor_proxyd: $$(BUILD)/$(1)/proxyd/main.o $$(BUILD)/$(1)/tests/xor_proxyd.o $$(BUILD)/$(1)/tests/xor_stream.o \
+    $$(BUILD)/lib$(1).a
+	$$(say) LINK $$@
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC_$(1)) $$(filter-out -fsanitize=fuzzer%,$$(LDFLAGS_$(1))) $$(LINK_HARDEN) $$(LDFLAGS) \
+	    -Wl,--wrap=client_accept,--wrap=profile_intern -o $$@ $$^ $$(LIBS)
+
 $$(patsubst %.c,$$(BUILD)/$(1)/%.o,$$(UNITS)): tests/unit/group.h
 $$(foreach f,$$(UNIT_FOLDERS),$$(eval $$(call unit_program,$(1),$$(f))))
 
@@ -232,13 +240,13 @@ fuzz-short: $(fuzz_programs)
 fuzz: $(if $(TARGET),$(BUILD)/fuzz/tests/fuzz/fuzz_$(TARGET),$(fuzz_programs))
 	$(Q)BUILD=$(BUILD) tests/run.sh fuzz 0 $^
 
-e2e: $(BUILD)/proxyd
+e2e: $(BUILD)/proxyd $(BUILD)/release/bin/xor_proxyd
 	$(Q)BUILD=$(BUILD) PYTHON=$(PYTHON) tests/run.sh e2e release $(E2E)
 
-asan: $(BUILD)/asan/bin/proxyd
+asan: $(BUILD)/asan/bin/proxyd $(BUILD)/asan/bin/xor_proxyd
 	$(Q)BUILD=$(BUILD) PYTHON=$(PYTHON) tests/run.sh e2e asan $(E2E)
 
-tsan: $(BUILD)/tsan/bin/proxyd
+tsan: $(BUILD)/tsan/bin/proxyd $(BUILD)/tsan/bin/xor_proxyd
 	$(Q)BUILD=$(BUILD) PYTHON=$(PYTHON) tests/run.sh e2e tsan $(E2E)
 
 durations:
@@ -246,7 +254,7 @@ durations:
 
 # What `make test` runs, built beforehand in one parallel go.
 build-tests: $(foreach v,release asan tsan,$(call unit_programs,$(v))) $(fuzz_programs) \
-    $(BUILD)/asan/bin/proxyd $(BUILD)/tsan/bin/proxyd $(if $(wildcard tests/echo_role.c),$(BUILD)/release/bin/echo_role)
+    $(foreach v,release asan tsan,$(BUILD)/$(v)/bin/xor_proxyd) $(BUILD)/asan/bin/proxyd $(BUILD)/tsan/bin/proxyd $(if $(wildcard tests/echo_role.c),$(BUILD)/release/bin/echo_role)
 
 test: | $(MARKER)
 	$(Q)$(MAKE) --no-print-directory deps SECTIONS="build test"

@@ -9,6 +9,7 @@ import socket
 import struct
 import time
 
+from . import xor
 from .times import SOON
 from .wire import Ended, Reader, Silent, read_response
 
@@ -53,6 +54,7 @@ class Client:
         self.sock.settimeout(timeout)
         self.sock.connect((host, port))
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.sock = xor.wrap(self.sock)
         self.timeout = timeout
         self.reader = Reader(self.sock, timeout)
         self.send_error = None

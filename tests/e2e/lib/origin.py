@@ -14,6 +14,7 @@ import socket
 import threading
 import time
 
+from . import xor
 from .client import hard_reset
 from .ports import free_port, release
 from .times import SOON
@@ -338,6 +339,7 @@ class Origin:
             except OSError:
                 sock.close()
                 return
+        sock = xor.wrap(sock)
         try:
             script = self._next.get_nowait()
         except queue.Empty:
