@@ -339,6 +339,7 @@ static void dismantle(struct process *p, const sigset_t *set, bool hurry)
         _exit(EXIT_FINE); /* that thread uses what would be freed here */
     }
     offload_free(p->engine.offload);
+    p->engine.offload = NULL; /* snapshot_retire frees what is left by itself */
     for (u32 i = 0; i < p->engine.nworkers; i++)
         worker_free(p->engine.workers[i]);
     dns_shared_free(p->engine.dns);
