@@ -98,11 +98,13 @@ static void add_proxy_status(struct msg *m, const struct fault_info *f)
 }
 
 /* A refused CONNECT shows no body in any browser, so its status line carries the reason. */
-static struct slice reason_line(struct xchg *x, const struct fault_info *f, char *area, size_t n)
+static struct slice reason_line(struct xchg *x, const struct fault_info *f)
 {
-    if (x->req.method != METHOD_CONNECT)
+    enum { REASON = 256 };
+    char *area = x->req.method == METHOD_CONNECT ? arena_try(&x->arena, REASON) : NULL;
+    if (area == NULL)
         return (struct slice){ NULL, 0 };
-    struct text t = text_in(area, n);
+    struct text t = text_in(area, REASON);
     text_add(&t, status_reason(f->status));
     text_lit(&t, " (");
     text_cstr(&t, f->token);
@@ -117,12 +119,12 @@ static struct slice reason_line(struct xchg *x, const struct fault_info *f, char
 void reply_fault(struct xchg *x)
 {
     const struct fault_info *f = fault_info(x->fault);
-    char reason[256], help[PAGE_HELP], client[ADDR_TEXT], body[8192];
+    char help[PAGE_HELP], client[ADDR_TEXT], body[8192];
     char id[REQUEST_ID_TEXT];
     account_id_text(id, x->worker, x->id);
     struct text bt = text_in(body, sizeof body);
     struct text ht = text_in(help, sizeof help), ct = text_in(client, sizeof client);
-    reply_begin(x, f->status, reason_line(x, f, reason, sizeof reason));
+    reply_begin(x, f->status, reason_line(x, f));
     add_proxy_status(&x->resp, f);
     if (x->fault == FAULT_client_not_allowed) /* it may be a gateway's, which nobody expects */
         addr_text(&ct, &x->client.conn->peer);
