@@ -26,8 +26,9 @@ struct head_scan {
     u32 line;    /* where the line begins that holds byte `scanned` */
 };
 
-/* What the first bytes on a connection are, if surely no HTTP: FAULT_tls_to_plain_port for a TLS
- * record, FAULT_not_http for anything else that cannot begin a method; FAULT_NONE otherwise. */
+/* What the first bytes on a connection are, if surely no HTTP: FAULT_tls_to_plain_port for what
+ * begins as a TLS handshake record, FAULT_not_http for anything else that cannot begin a method;
+ * FAULT_NONE otherwise. The first byte decides: the others may come later. */
 enum fault first_bytes(const char *p, u32 n);
 
 /* 2 when p begins with CRLF, else 0. At most one such line is skipped before a request line

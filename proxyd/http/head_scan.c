@@ -15,8 +15,7 @@ enum fault first_bytes(const char *p, u32 n)
 {
     if (n == 0 || char_is(p[0], CHAR_TOKEN) || p[0] == '\r')
         return FAULT_NONE;
-    bool tls = (u8)p[0] == 0x16 && (n < 2 || (u8)p[1] == 3);
-    return tls ? FAULT_tls_to_plain_port : FAULT_not_http;
+    return (u8)p[0] == 0x16 ? FAULT_tls_to_plain_port : FAULT_not_http;
 }
 
 u32 head_skip_empty(const char *p, u32 n)

@@ -200,6 +200,8 @@ static void before_the_head(void **state)
     assert_int_equal(first_bytes("", 0), FAULT_NONE);
     assert_int_equal(first_bytes("\r", 1), FAULT_NONE);
     assert_int_equal(first_bytes("\x16\x03\x01", 3), FAULT_tls_to_plain_port);
+    assert_int_equal(first_bytes("\x16", 1), FAULT_tls_to_plain_port);
+    assert_int_equal(first_bytes("\x16\x16", 2), FAULT_tls_to_plain_port); /* as in pieces */
     assert_int_equal(first_bytes("\x05\x01", 2), FAULT_not_http);
     assert_int_equal(first_bytes("\x80", 1), FAULT_not_http);
 }
