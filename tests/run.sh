@@ -132,10 +132,11 @@ fuzz_one() {
     local learned=$BUILD/fuzz/corpus/$name
     [ "$1" = 0 ] && limit=
     [ -e "tests/fuzz/$name.dict" ] && dict=-dict=tests/fuzz/$name.dict
-    mkdir -p "$learned" "tests/fuzz/corpus/$name" "$BUILD/fuzz/found"
+    local seeds=$BUILD/fuzz/seeds/$name # made from the tables of other tests
+    mkdir -p "$learned" "tests/fuzz/corpus/$name" "$seeds" "$BUILD/fuzz/found"
     ASAN_OPTIONS= UBSAN_OPTIONS=print_stacktrace=1 "$2" $limit $dict -timeout=10 -rss_limit_mb=2048 \
         -print_final_stats=0 -verbosity=0 -artifact_prefix="$BUILD/fuzz/found/$name-" \
-        "$learned" "tests/fuzz/corpus/$name" >"$BUILD/fuzz/$name.log" 2>&1
+        "$learned" "tests/fuzz/corpus/$name" "$seeds" >"$BUILD/fuzz/$name.log" 2>&1
     local rc=$?
     if [ $rc != 0 ]; then
         echo "--- fuzz $name (exit $rc), input in $BUILD/fuzz/found"
@@ -146,8 +147,9 @@ fuzz_one() {
 }
 
 fuzz() {
-    local seconds=$1 program passed=0 failed=0 pids=()
+    local seconds=$1 program passed=0 failed=0
     shift
+    "$PYTHON" -B tests/fuzz/seeds.py "$BUILD/fuzz/seeds/splits" || { verdict fuzz 0 1; return; }
     if [ "$seconds" = 0 ]; then
         [ $# = 1 ] && { fuzz_one 0 "$1"; return; }
         while :; do for program; do fuzz_one 300 "$program" || return; done; done
@@ -197,7 +199,7 @@ pytests() {
         read -r p f k <"$results/.$kind-$n"
         passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + k))
     done
-    cat "$results/.times-$kind-"* >"$results/times-$kind"
+    for ((n = 1; n <= shards; n++)); do cat "$results/.times-$kind-$n"; done >"$results/times-$kind"
     slowest "$kind"
     verdict "$kind" $passed $failed $skipped
 }

@@ -183,10 +183,12 @@ static bool request_next(struct reader *r, struct messages *out)
         return false;
     out->n++;
     *m = (struct message){ .hash = 14695981039346656037ull };
+    u32 from = r->at;
     bool begun = line_next(r, &line);
     m->method = first_word(begun ? line : (struct slice){ r->p + r->at, r->n - r->at });
     if (!begun || !fields_next(r, &f))
         return false;
+    m->head = (struct slice){ r->p + from, r->at - from };
     m->upgrade = f.websocket;
     if (method_is(m->method, "CONNECT")) {
         m->complete = true;
@@ -278,9 +280,11 @@ static bool answer_next(struct reader *r, struct messages *out, enum wire_end en
         out->interim++;
         return true;
     }
-    *m = (struct message){
-        .status = status, .relayed = f.via, .closes = f.close, .hash = 14695981039346656037ull
-    };
+    *m = (struct message){ .status = status,
+                           .head = { r->p + from, r->at - from },
+                           .relayed = f.via,
+                           .closes = f.close,
+                           .hash = 14695981039346656037ull };
     if (out->n < asked->n) {
         m->method = asked->m[out->n].method;
         m->upgrade = asked->m[out->n].upgrade;

@@ -23,6 +23,7 @@ struct wire {
 
 struct message {
     struct slice method; /* requests, and the one that an answer is for */
+    struct slice head;   /* start line and fields, with the empty line */
     u16 status;          /* answers */
     bool complete;
     bool until_close;
