@@ -1,6 +1,9 @@
 """The ways to try a message that should be refused: where on its connection it stands, and in what
-pieces it comes. Two parsers that disagree do so at an edge, and these are the edges.
+pieces it comes. Two parsers that disagree do so at an edge, and these are the edges. That pieces mean
+nothing is shown for each message by tests/fuzz/fuzz_splits.c, whose seeds the tables are; here each is
+tried in one way, the ways in turn, and a few in all of them.
 """
+import pytest
 
 FIRST = b"GET http://@/first HTTP/1.1\r\nHost: @\r\n\r\n"
 SMUGGLED = b"GET http://@/smuggled HTTP/1.1\r\nHost: @\r\n\r\n"
@@ -13,6 +16,17 @@ WAYS = [("first", "whole", 0), ("first", "bytes", 0), ("first", "random", 1), ("
 
 def named(way):
     return f"{way[0]}-{way[1]}{way[2] or ''}"
+
+
+def tried(cases, edges):
+    """What to parametrize "case,way" with: `cases` is {name: case}, `edges` names some of them."""
+    assert not edges - cases.keys(), edges - cases.keys()
+    for number, (name, case) in enumerate(cases.items()):
+        turn = WAYS[number % len(WAYS)]
+        yield pytest.param(case, turn, id=f"{name}-{named(turn)}")
+        for way in WAYS if name in edges else ():
+            if way != turn:
+                yield pytest.param(case, way, id=f"{name}-{named(way)}", marks=pytest.mark.once)
 
 
 def fill(data, authority):
