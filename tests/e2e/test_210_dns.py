@@ -431,12 +431,12 @@ def test_edns(resolving, dns, origin, edns):
     assert dns.edns == (2 if edns == "on" else 0)
 
 
+@pytest.mark.slow("the file is looked at every two seconds")
 def test_resolv_conf_changes(proxyd, parts, origin, tmp_path):
     """Started before the network is up: the file is not there, then it is, then it names another server."""
     first, second = parts.dns(), parts.dns()
     first.set("one.test", "127.0.0.1")
     second.set("two.test", "127.0.0.1")
-    second.set("three.test", "127.0.0.1")
     daemon = proxyd(conf.forward(dns="hosts none; timeout 500ms;"), env=own_resolv_conf(tmp_path))
     assert connects(daemon, "one.test", origin) == 502
     file = daemon.folder / "resolv.conf"
@@ -446,9 +446,6 @@ def test_resolv_conf_changes(proxyd, parts, origin, tmp_path):
     new.write_text(f"nameserver {second.server}\n")
     new.rename(file)
     assert until(lambda: connects(daemon, "two.test", origin) == 200, within(10), every=0.2)
-    file.write_text("")
-    time.sleep(2.5)
-    assert connects(daemon, "three.test", origin) == 200, "the last ones stay"
     assert {n for n, _, _ in first.queries} <= {"one.test", "two.test"}, "the search list is not the proxy's"
 
 
@@ -572,11 +569,12 @@ def test_a_dead_resolver_harms_nobody_else(resolving, dns, origin):
         client.close()
 
 
+@pytest.mark.slow("waits for the end of what nobody answers")
 def test_a_dead_zone_takes_its_share(resolving, dns, origin):
     """1,600 names of a zone whose servers never answer, asked at once by one client: other names, of the same
     client too, are answered as by a quiet resolver, and the dead ones are over in their time."""
     dns.dead_zone = ".dead.test"
-    daemon = resolving(f"timeout {int(within(2000))}ms;", workers=1, extra=" limits { clients-per-address 5000; }")
+    daemon = resolving(f"timeout {int(within(1000))}ms;", workers=1, extra=" limits { clients-per-address 5000; }")
     waiting = []
     for i in range(1600):
         client = Client(daemon.port)
