@@ -117,7 +117,7 @@ static void write_html(struct text *t, const struct page *p)
                    : upstream ? "The destination could not be reached"
                               : "This request could not be served"),
           VALUE_OF_PEER },
-        { "text", slice_of(p->fault->text), VALUE_OF_PEER },
+        { "text", slice_of(p->fault->text), VALUE_MARKUP },
         { "help", p->help, VALUE_OF_PEER },
         { "reason", p->reason, VALUE_OF_ADMINISTRATOR },
         { "request", p->target, VALUE_OF_PEER },

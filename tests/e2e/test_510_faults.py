@@ -12,6 +12,7 @@ import re
 import socket
 import struct
 import threading
+from urllib.parse import quote
 
 import pytest
 
@@ -300,8 +301,10 @@ def test_too_late_for_a_page(world, cause, number):
     assert until(lambda: metrics.read(world.daemon)["requests_in_flight"] == 0)
 
 
-@pytest.mark.parametrize("cause,number", [(c, n) for c, n in EARLY if not SCENES[c][n].body])
-@pytest.mark.parametrize("version", ["HEAD", "1.0"])
+# The answer to HEAD has no body, so no framing of one can be bad: that is repaired (test_115).
+@pytest.mark.parametrize("cause,number,version", [
+    (c, n, v) for c, n in EARLY if not SCENES[c][n].body for v in ("HEAD", "1.0")
+    if not (v == "HEAD" and c == "response_bad_framing")])
 def test_head_and_1_0(world, cause, number, version):
     scene = SCENES[cause][number]
     url = scene.stage(world)
@@ -383,7 +386,7 @@ def test_nothing_of_the_request_is_markup(world, path, accept):
         words.feed(text)
         assert words.tags == harmless.tags and "<script" not in text
     if answer.status == 502 and len(path) < 100 and path.isascii() and accept == "application/json":
-        assert shown == dead(world) + path[1:]
+        assert shown == dead(world) + quote(path[1:], safe="%!$&'()*+,;=:@/")   # as it goes to the origin
 
 
 def test_the_query_is_not_repeated(world):
