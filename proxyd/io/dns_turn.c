@@ -4,7 +4,12 @@
 #include "base/hash.h"
 #include "base/str.h"
 
-/* What one zone or one client has of the places; lives while a turn refers to it. */
+static const u32 most[DNS_BOUNDS] = { [DNS_BOUND_CLIENT_ZONE] = DNS_TURNS_CLIENT_ZONE,
+                                      [DNS_BOUND_ZONE] = DNS_TURNS_ZONE,
+                                      [DNS_BOUND_CLIENT] = DNS_TURNS_CLIENT };
+
+/* What a zone, a client, or a client in a zone has of the places; lives while a turn refers to
+ * it. */
 struct dns_share {
     struct dns_share *next; /* in its bucket */
     u64 key;
@@ -80,53 +85,54 @@ static void let_go(struct dns_turns *t, struct dns_share *s)
     slab_give(&t->shares, s);
 }
 
-/* The last bit tells zones from clients. */
-static u64 key_of_zone(struct slice name)
+/* The last bits tell the kinds of share apart. */
+static void keys_of(struct slice name, const struct addr *client, u64 key[DNS_BOUNDS])
 {
+    const struct hash_key *k = hash_process_key();
+    size_t network = client == NULL ? 0 : client->family == AF_INET ? 4 : 8;
     struct slice zone = dns_zone(name);
-    return hash64(hash_process_key(), zone.p, zone.n) | 1;
-}
-
-static u64 key_of_client(const struct addr *a)
-{
-    return hash64(hash_process_key(), a ? a->ip : NULL,
-                  a == NULL              ? 0
-                  : a->family == AF_INET ? 4
-                                         : 8) &
-           ~1ull;
+    u64 both[2] = { hash64(k, zone.p, zone.n), hash64(k, client ? client->ip : NULL, network) };
+    key[DNS_BOUND_CLIENT_ZONE] = (hash64(k, both, sizeof both) & ~3ull) | 1;
+    key[DNS_BOUND_ZONE] = (both[0] & ~3ull) | 2;
+    key[DNS_BOUND_CLIENT] = (both[1] & ~3ull) | 3;
 }
 
 /* ---- turns ---- */
 
+static struct list *queue_for(struct dns_turns *t, struct dns_turn *turn)
+{
+    for (unsigned i = 0; i < DNS_BOUNDS; i++)
+        if (turn->share[i]->flying >= most[i])
+            return &turn->share[i]->queue;
+    return t->flying >= DNS_TURNS ? &t->queue : NULL;
+}
+
 /* Into the air, or into the queue for what is lacking. */
 static bool place(struct dns_turns *t, struct dns_turn *turn)
 {
-    struct list *queue = turn->zone->flying >= DNS_TURNS_ZONE       ? &turn->zone->queue
-                         : turn->client->flying >= DNS_TURNS_CLIENT ? &turn->client->queue
-                         : t->flying >= DNS_TURNS                   ? &t->queue
-                                                                    : NULL;
+    struct list *queue = queue_for(t, turn);
     turn->flying = queue == NULL;
     if (queue) {
         list_push_back(queue, &turn->link);
         return false;
     }
-    turn->zone->flying++;
-    turn->client->flying++;
     t->flying++;
+    for (unsigned i = 0; i < DNS_BOUNDS; i++)
+        turn->share[i]->flying++;
     return true;
 }
 
 /* From a queue as long as there are places of its kind. Who lacks another kind moves to that one's
  * queue, so this ends. */
-static void admit(struct dns_turns *t, struct list *queue, const u32 *flying, u32 most)
+static void admit(struct dns_turns *t, struct list *queue, const u32 *flying, u32 bound)
 {
     struct list *n;
-    while (*flying < most && (n = list_pop(queue)) != NULL) {
+    while (*flying < bound && (n = list_pop(queue)) != NULL) {
         struct dns_turn *turn = container_of(n, struct dns_turn, link);
         if (!place(t, turn))
             continue;
         t->waiting--;
-        turn->client->waiting--;
+        turn->share[DNS_BOUND_CLIENT]->waiting--;
         list_push_back(&t->ready, &turn->link);
     }
 }
@@ -144,23 +150,31 @@ void dns_turns_free(struct dns_turns *t)
     slab_destroy(&t->shares);
 }
 
+static void let_all_go(struct dns_turns *t, struct dns_turn *turn)
+{
+    for (unsigned i = 0; i < DNS_BOUNDS; i++)
+        let_go(t, turn->share[i]);
+}
+
 enum dns_turn_when dns_turn_take(struct dns_turns *t, struct dns_turn *turn, struct slice name,
                                  const struct addr *client)
 {
-    *turn = (struct dns_turn){ .zone = hold(t, key_of_zone(name)),
-                               .client = hold(t, key_of_client(client)) };
+    u64 key[DNS_BOUNDS];
+    bool known = true;
+    keys_of(name, client, key);
     list_init(&turn->link);
-    bool known = turn->zone && turn->client;
+    for (unsigned i = 0; i < DNS_BOUNDS; i++)
+        known &= (turn->share[i] = hold(t, key[i])) != NULL;
     if (known && place(t, turn))
         return DNS_TURN_NOW;
-    if (known && t->waiting < DNS_WAITING && turn->client->waiting < DNS_WAITING_CLIENT) {
+    struct dns_share *of_client = turn->share[DNS_BOUND_CLIENT];
+    if (known && t->waiting < DNS_WAITING && of_client->waiting < DNS_WAITING_CLIENT) {
         t->waiting++;
-        turn->client->waiting++;
+        of_client->waiting++;
         return DNS_TURN_LATER;
     }
     list_remove(&turn->link);
-    let_go(t, turn->zone);
-    let_go(t, turn->client);
+    let_all_go(t, turn);
     return DNS_TURN_NEVER;
 }
 
@@ -169,17 +183,16 @@ void dns_turn_end(struct dns_turns *t, struct dns_turn *turn)
     list_remove(&turn->link);
     if (turn->flying) {
         t->flying--;
-        turn->zone->flying--;
-        turn->client->flying--;
+        for (unsigned i = 0; i < DNS_BOUNDS; i++)
+            turn->share[i]->flying--;
     } else {
         t->waiting--;
-        turn->client->waiting--;
+        turn->share[DNS_BOUND_CLIENT]->waiting--;
     }
     admit(t, &t->queue, &t->flying, DNS_TURNS);
-    admit(t, &turn->client->queue, &turn->client->flying, DNS_TURNS_CLIENT);
-    admit(t, &turn->zone->queue, &turn->zone->flying, DNS_TURNS_ZONE);
-    let_go(t, turn->zone);
-    let_go(t, turn->client);
+    for (unsigned i = DNS_BOUNDS; i-- > 0;)
+        admit(t, &turn->share[i]->queue, &turn->share[i]->flying, most[i]);
+    let_all_go(t, turn);
 }
 
 struct dns_turn *dns_turn_next(struct dns_turns *t)

@@ -1,11 +1,11 @@
 /*
  * Whose question may be asked now. What one worker has in flight is bounded, in all, for each
- * client and for each zone, so that a zone whose servers never answer, or a client that asks for a
- * thousand names, takes a part of the places and not all; the others wait until one is free. The
- * one hard thing is finding who is next without going over all that wait: a turn that waits stands
- * in the queue of what it lacks (its zone's, its client's, or that of all), and a place that is
- * given back is offered to the three queues it belongs to, that of all first, so that one client's
- * next name does not come before another client that waits longer.
+ * client, for each zone and for each client in a zone, so that a zone whose servers never answer,
+ * or a client that asks for a thousand names, takes a part of the places and not all; the others
+ * wait until one is free. The one hard thing is finding who is next without going over all that
+ * wait: a turn that waits stands in the queue of what it lacks (that of one of its shares, or of
+ * all), and a place that is given back is offered to the queues it belongs to, that of all first,
+ * so that one client's next name does not come before another client that waits longer.
  *
  * Single-threaded, without clock and network.
  */
@@ -16,16 +16,22 @@
 #include "base/list.h"
 #include "base/slab.h"
 
-/* Names in flight on one worker; each is two questions. A zone's part is small, for a common
- * forwarder (dnsmasq) refuses everything beyond 150 questions that wait for an answer; at 30 ms an
- * answer it still is 1,000 names a second. A client's is that of several dead zones. */
+/* Names in flight on one worker; each is two questions. What one client has of one zone is small,
+ * for a common forwarder (dnsmasq) refuses everything beyond 150 questions that wait for an answer;
+ * at 30 ms an answer it still is 1,000 names a second. A zone has several times that, so that one
+ * client that asks for dead names of a zone that many share (a cloud's) does not close it to the
+ * others. A client's is that of several dead zones. */
 enum {
     DNS_TURNS = 500,
     DNS_TURNS_CLIENT = 200,
-    DNS_TURNS_ZONE = 32,
+    DNS_TURNS_ZONE = 128,
+    DNS_TURNS_CLIENT_ZONE = 32,
     DNS_WAITING = 4000, /* beyond that nobody is let in who cannot go at once */
     DNS_WAITING_CLIENT = 2000
 };
+
+/* The bounds that a turn is under, besides that of all. */
+enum dns_bound { DNS_BOUND_CLIENT_ZONE, DNS_BOUND_ZONE, DNS_BOUND_CLIENT, DNS_BOUNDS };
 
 enum { DNS_SHARE_BUCKETS = 1024 };
 
@@ -42,7 +48,7 @@ struct dns_turns {
 /* Embedded in what flies. */
 struct dns_turn {
     struct list link;
-    struct dns_share *zone, *client;
+    struct dns_share *share[DNS_BOUNDS];
     bool flying;
 };
 

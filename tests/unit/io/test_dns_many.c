@@ -168,7 +168,7 @@ static void a_dead_zone_takes_its_share(void **state)
         snprintf(dead, sizeof dead, "n%u.dead.test", i);
         assert_false(begin(&w, &a[i], dead));
     }
-    assert_int_equal(count(STAT_dns_waits_total), DEAD - DNS_TURNS_ZONE);
+    assert_int_equal(count(STAT_dns_waits_total), DEAD - DNS_TURNS_CLIENT_ZONE);
     for (unsigned i = 0; i < OTHERS; i++) {
         snprintf(name[i], sizeof name[i], "n%u.zone%u.test", i, i % 7);
         rule((struct rule){ name[i], .addresses = "192.0.2.1 2001:db8::1" });
@@ -183,6 +183,36 @@ static void a_dead_zone_takes_its_share(void **state)
         assert_string_equal(said(&a[i].wait.answer), "dns_timeout");
         assert_in_range(a[i].took_ms, 600, 6000);
     }
+}
+
+/* A client that asks for names of many dead zones takes its share, and no other client waits. */
+static void a_client_takes_its_share(void **state)
+{
+    (void)state;
+    enum { DEAD = 1000, OTHERS = 50 };
+    static struct ask a[DEAD], b;
+    static char name[OTHERS][32];
+    char dead[32];
+    const struct addr one = { .family = AF_INET, .ip = { 192, 0, 2, 1 } };
+    const struct addr two = { .family = AF_INET, .ip = { 192, 0, 2, 2 } };
+    resolver_silent_zone(resolver, "dead.test");
+    for (unsigned i = 0; i < DEAD; i++) {
+        snprintf(dead, sizeof dead, "n%u.zone%udead.test", i, i % 100);
+        a[i] = (struct ask){ .wait.done = on_done };
+        assert_false(dns_lookup(w.dns, slice_of(dead), &one, &a[i].wait));
+    }
+    assert_int_equal(count(STAT_dns_waits_total), DEAD - DNS_TURNS_CLIENT);
+    for (unsigned i = 0; i < OTHERS; i++) {
+        snprintf(name[i], sizeof name[i], "n%u.alive.test", i);
+        rule((struct rule){ name[i], .addresses = "192.0.2.1", .minimum = 5 });
+        b = (struct ask){ .wait.done = on_done };
+        assert_false(dns_lookup(w.dns, slice_of(name[i]), &two, &b.wait));
+        turn_until(&w, &b);
+        assert_string_equal(said(&b.wait.answer), "192.0.2.1");
+    }
+    assert_int_equal(count(STAT_dns_waits_total), DEAD - DNS_TURNS_CLIENT);
+    for (unsigned i = 0; i < DEAD; i++)
+        dns_cancel(w.dns, &a[i].wait);
 }
 
 /* When the zone is alive, whoever waited gets its answer, in the order of asking. */
@@ -203,7 +233,7 @@ static void who_waits_is_answered(void **state)
             turn_until(&w, &a[i]);
         assert_string_equal(said(&a[i].wait.answer), "192.0.2.1");
     }
-    assert_int_equal(count(STAT_dns_waits_total), N - DNS_TURNS_ZONE);
+    assert_int_equal(count(STAT_dns_waits_total), N - DNS_TURNS_CLIENT_ZONE);
     assert_int_equal(count(STAT_dns_queries_total), 2 * N);
 }
 
@@ -363,12 +393,19 @@ static void system_servers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(cancelled_is_never_called),      TEST(done_may_cancel_another_that_is_ready),
-        TEST(single_flight_over_all_workers), TEST(churning),
-        TEST(a_dead_zone_takes_its_share),    TEST(who_waits_is_answered),
-        TEST(names_at_once_are_capped),       TEST(out_of_descriptors),
-        TEST(room_is_made_for_a_socket),      TEST(freed_with_flights_under_way),
-        TEST(freed_with_askers_parked),       TEST(system_servers),
+        TEST(cancelled_is_never_called),
+        TEST(done_may_cancel_another_that_is_ready),
+        TEST(single_flight_over_all_workers),
+        TEST(churning),
+        TEST(a_dead_zone_takes_its_share),
+        TEST(a_client_takes_its_share),
+        TEST(who_waits_is_answered),
+        TEST(names_at_once_are_capped),
+        TEST(out_of_descriptors),
+        TEST(room_is_made_for_a_socket),
+        TEST(freed_with_flights_under_way),
+        TEST(freed_with_askers_parked),
+        TEST(system_servers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -77,24 +77,38 @@ static void zones(void **state)
         assert_true(slice_is(dns_zone(slice_of(zone[i][0])), zone[i][1]));
 }
 
-static void a_zone_has_its_share(void **state)
+static void a_client_has_its_share_of_a_zone(void **state)
 {
     (void)state;
     unsigned n = 0;
     for (; n < 1600; n++)
         assert_int_equal(take(n, "dead.test", 1),
-                         n < DNS_TURNS_ZONE ? DNS_TURN_NOW : DNS_TURN_LATER);
+                         n < DNS_TURNS_CLIENT_ZONE ? DNS_TURN_NOW : DNS_TURN_LATER);
     assert_int_equal(take(n++, "other.test", 1), DNS_TURN_NOW); /* of the same client */
     assert_int_equal(take(n++, "other.test", 2), DNS_TURN_NOW);
-    assert_int_equal(take(n++, "dead.test", 2), DNS_TURN_LATER);
+    assert_int_equal(take(n++, "dead.test", 2),
+                     DNS_TURN_NOW); /* the zone is not closed to others */
     assert_null(dns_turn_next(&turns));
     drop(5);
-    assert_ptr_equal(dns_turn_next(&turns), &turn[DNS_TURNS_ZONE]); /* who came first */
+    assert_ptr_equal(dns_turn_next(&turns), &turn[DNS_TURNS_CLIENT_ZONE]); /* who came first */
     assert_null(dns_turn_next(&turns));
-    drop(DNS_TURNS_ZONE + 1); /* one that waited leaves: no place is free */
+    drop(DNS_TURNS_CLIENT_ZONE + 1); /* one that waited leaves: no place is free */
     assert_null(dns_turn_next(&turns));
-    drop(DNS_TURNS_ZONE);
-    assert_ptr_equal(dns_turn_next(&turns), &turn[DNS_TURNS_ZONE + 2]);
+    drop(DNS_TURNS_CLIENT_ZONE);
+    assert_ptr_equal(dns_turn_next(&turns), &turn[DNS_TURNS_CLIENT_ZONE + 2]);
+}
+
+static void a_zone_has_its_share(void **state)
+{
+    (void)state;
+    enum { CLIENTS = DNS_TURNS_ZONE / DNS_TURNS_CLIENT_ZONE };
+    unsigned n = 0;
+    for (; n < DNS_TURNS_ZONE; n++)
+        assert_int_equal(take(n, "dead.test", (u8)(n % CLIENTS)), DNS_TURN_NOW);
+    assert_int_equal(take(n, "dead.test", CLIENTS), DNS_TURN_LATER);
+    assert_int_equal(take(n + 1, "other.test", CLIENTS), DNS_TURN_NOW);
+    drop(0);
+    assert_ptr_equal(dns_turn_next(&turns), &turn[n]);
 }
 
 static void a_client_has_its_share(void **state)
@@ -187,6 +201,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(zones),
+        TEST(a_client_has_its_share_of_a_zone),
         TEST(a_zone_has_its_share),
         TEST(a_client_has_its_share),
         TEST(addresses_of_one_network_are_one_client),
