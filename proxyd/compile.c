@@ -26,8 +26,10 @@ static const struct listen_addr *address(const struct bind_conf *b, struct snaps
     if (b->both_families)
         text_char(&name, '*');
     struct listen_addr *at = registry_get(r, s, &addresses, text_slice(&name));
-    at->addr = b->addr;
-    at->both_families = b->both_families;
+    if (at->addr.family == 0) { /* new: nobody else has seen it */
+        at->addr = b->addr;
+        at->both_families = b->both_families;
+    }
     return at;
 }
 

@@ -229,6 +229,7 @@ const struct schema_row log_access_rows[] = {
       .read = read_log_to,
       .fallback = "stdout",
       .check = check_log_path,
+      .restart = true,
       .doc = "Where the access log goes: one readable line for each exchange and each tunnel.",
       .example = "to /var/log/proxyd/access.log;" },
     { .key = NULL },
@@ -241,6 +242,7 @@ const struct schema_row log_error_rows[] = {
       .read = read_log_to,
       .fallback = "stderr",
       .check = check_log_path,
+      .restart = true,
       .doc = "Where messages about the proxy itself go.",
       .example = "to stderr;" },
     { .key = "level",
@@ -326,6 +328,7 @@ const struct schema_row dns_rows[] = {
       .repeat = true,
       .check = check_server,
       .read = read_dns_servers,
+      .restart = true,
       .doc = "A resolver to ask, port 53 when none is given; at most 8. Without it those of "
              "/etc/resolv.conf are asked, also when that changes; 127.0.0.1 when it has none.",
       .example = "server 192.0.2.53;" },
@@ -335,6 +338,7 @@ const struct schema_row dns_rows[] = {
       .fallback = "/etc/hosts",
       .check = check_hosts,
       .read = read_hosts,
+      .restart = true,
       .doc = "A file of addresses and names that is asked before any resolver.",
       .example = "hosts /etc/hosts;" },
     { .key = "timeout",
@@ -343,11 +347,13 @@ const struct schema_row dns_rows[] = {
       .most = 60 * SECOND,
       INTO(struct dns_conf, timeout),
       .fallback = "2s",
+      .restart = true,
       .doc = "How long one look-up may take, all tries together.",
       .example = "timeout 2s;" },
     { .key = "search",
       .type = { TYPE_DOMAIN },
       .read = read_search,
+      .restart = true,
       .doc = "A domain put behind names without a dot, before any rule sees them. Without it such "
              "names are asked as they are.",
       .example = "search corp.example;" },
@@ -356,6 +362,7 @@ const struct schema_row dns_rows[] = {
       .choices = "on off",
       .fallback = "on",
       INTO(struct dns_conf, edns),
+      .restart = true,
       .doc = "Ask for answers larger than 512 bytes (EDNS, RFC 6891). A resolver that fails when "
              "asked so is asked again without it, and for the next 15 minutes at once. `off` never "
              "asks so; large answers then come over TCP.",

@@ -60,16 +60,16 @@ static bool prove_free(const struct listener *l, const struct snapshot *old, str
 
 static void on_listen(struct io *io);
 
-static bool open_for(struct worker *w, const struct listener *l, struct listen_opened *o,
-                     struct text *error)
+/* In front of the worker's others. */
+static bool open_for(struct worker *w, const struct listener *l, void **opened, struct text *error)
 {
     struct sock_listen group = how(l->at, true);
     struct socket *k = must_zalloc(sizeof *k);
-    *k = (struct socket){ .worker = w, .at = l->at, .next = o->first };
+    *k = (struct socket){ .worker = w, .at = l->at, .next = *opened };
     k->io.on_ready = on_listen;
     k->io.fd = privileged_listen(&group, BACKLOG);
     if (k->io.fd >= 0) {
-        o->first = k;
+        *opened = k;
         return true;
     }
     port_owner_complain(&l->at->addr, l->text, errno, error);
@@ -93,7 +93,7 @@ static bool is_new(const struct listener *l, const struct snapshot *old)
 }
 
 bool listen_open(struct engine *e, const struct snapshot *s, const struct snapshot *old,
-                 struct listen_opened *opened, struct text *error)
+                 void **opened, struct text *error)
 {
     bool good = true;
     for (u32 i = 0; i < s->nlisteners && good; i++)
@@ -103,8 +103,8 @@ bool listen_open(struct engine *e, const struct snapshot *s, const struct snapsh
             if (is_new(&s->listeners[i], old))
                 good = open_for(e->workers[w], &s->listeners[i], &opened[w], error);
     for (u32 w = 0; w < e->nworkers && !good; w++) {
-        discard(opened[w].first);
-        opened[w].first = NULL;
+        discard(opened[w]);
+        opened[w] = NULL;
     }
     return good;
 }
@@ -132,11 +132,10 @@ static void start_all(struct worker *w, struct socket *k)
     }
 }
 
-void listen_prepare(struct worker *w, struct listen_opened *opened)
+void listen_prepare(struct worker *w, void *opened)
 {
     struct sockets *s = must_zalloc(sizeof *s);
-    s->first = opened->first; /* not watched yet: listen_start */
-    opened->first = NULL;
+    s->first = opened; /* not watched yet: listen_start */
     w->accept = s;
 }
 
@@ -292,26 +291,27 @@ static void end(struct socket *k)
     free(k);
 }
 
+static void give_up(struct sockets *s, const struct snapshot *next)
+{
+    for (struct socket **at = &s->first; *at;) {
+        struct socket *k = *at;
+        if (snapshot_listener(next, k->at)) {
+            at = &k->next;
+            continue;
+        }
+        *at = k->next;
+        end(k);
+    }
+}
+
 void listen_change(struct worker *w, const struct snapshot *next, void *opened)
 {
-    struct sockets *s = w->accept;
-    struct listen_opened *o = opened;
-    if (s == NULL) { /* it drains */
-        discard(o ? o->first : NULL);
-    } else {
-        for (struct socket **at = &s->first; *at;) {
-            struct socket *k = *at;
-            if (snapshot_listener(next, k->at)) {
-                at = &k->next;
-                continue;
-            }
-            *at = k->next;
-            end(k);
-        }
-        start_all(w, o ? o->first : NULL);
+    if (w->accept == NULL) { /* it drains */
+        discard(opened);
+        return;
     }
-    if (o)
-        o->first = NULL;
+    give_up(w->accept, next);
+    start_all(w, opened);
 }
 
 void listen_stop(struct worker *w)

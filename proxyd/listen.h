@@ -6,22 +6,16 @@
 #include "core/snapshot.h"
 #include "core/worker.h"
 
-struct socket;
-/* Of one worker: sockets that are open and not watched yet. */
-struct listen_opened {
-    struct socket *first;
-};
-
-/* Opens what s names and old (NULL: nothing) does not, for each worker into opened[id]. On failure
- * nothing stays open and `error` says which address and why. Control thread. */
+/* Opens what s names and old (NULL: nothing) does not, for each worker. opened[id] is what that
+ * worker has to take over (listen_prepare, listen_change), NULL before the call. On failure nothing
+ * stays open and `error` says which address and why. Control thread. */
 bool listen_open(struct engine *e, const struct snapshot *s, const struct snapshot *old,
-                 struct listen_opened *opened, struct text *error);
+                 void **opened, struct text *error);
 /* Gives a worker that does not run yet its first sockets. */
-void listen_prepare(struct worker *w, struct listen_opened *opened);
+void listen_prepare(struct worker *w, void *opened);
 /* Registers worker w's sockets with its loop. */
 void listen_start(struct worker *w);
-/* accepting.change: `opened` is the worker's struct listen_opened, or NULL. What waits at an
- * address that is given up is accepted first. */
+/* accepting.change. What waits at an address that is given up is accepted first. */
 void listen_change(struct worker *w, const struct snapshot *next, void *opened);
 /* Accepts what is in the queues once more and closes them. */
 void listen_stop(struct worker *w);

@@ -14,12 +14,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "admin/admin.h"
 #include "admin/conf.h"
 #include "base/must.h"
+#include "client_limit.h"
 #include "command.h"
 #include "compile.h"
 #include "config/load.h"
@@ -35,18 +35,19 @@
 #include "io/offload.h"
 #include "engine_conf.h"
 #include "privileged.h"
+#include "reload.h"
 #include "listen.h"
 #include "modes.h"
 
 enum { OFFLOAD_THREADS = 2, OFFLOAD_MOST = 4096 };
 enum { CONTROL_MS = 2000, TICK_MS = 20, PATIENCE_MS = 2000, HURRY_MS = 100 };
-enum { DESCRIPTORS_KEPT = 256 };
 
 struct process {
     struct engine engine;
     struct arena arena; /* of what is read once, at the start */
     struct admin_conf admin_conf;
     struct admin *admin;
+    struct reload *reload;
     int access_fd, error_fd;
     char pseudonym[32];
 };
@@ -74,32 +75,6 @@ static u32 cpus(void)
         return 1;
     u32 n = (u32)CPU_COUNT(&set);
     return n < 1 ? 1 : n > MOST_WORKERS ? MOST_WORKERS : n;
-}
-
-/* A number that the administrator gave is bounded by the descriptors there are; the default
- * leaves every client one for its origin. Too many wanted is no reason not to start. */
-static u32 clamp_clients(const struct limits_conf *limits)
-{
-    struct rlimit l;
-    u32 wanted = limits->clients;
-    if (getrlimit(RLIMIT_NOFILE, &l) < 0)
-        return wanted;
-    l.rlim_cur = l.rlim_max;
-    (void)setrlimit(RLIMIT_NOFILE, &l);
-    u64 room =
-        l.rlim_cur > 2 * DESCRIPTORS_KEPT ? l.rlim_cur - DESCRIPTORS_KEPT : l.rlim_cur / 2 + 1;
-    u64 most = limits->clients_given ? room : room / 2;
-    if (wanted <= most)
-        return wanted;
-    if (limits->clients_given)
-        say("warning: limits clients %u is more than the limit of %llu open files allows: "
-            "%llu it is",
-            wanted, (unsigned long long)l.rlim_cur, (unsigned long long)most);
-    else
-        say("note: the limit of %llu open files leaves room for %llu clients at one time, not for "
-            "%u; a higher hard limit ('ulimit -Hn') gives more",
-            (unsigned long long)l.rlim_cur, (unsigned long long)most, wanted);
-    return (u32)most;
 }
 
 static int open_log(const struct log_conf *c)
@@ -160,7 +135,10 @@ static bool make_engine(struct process *p)
 {
     struct engine *e = &p->engine;
     const struct conf *c = &newest(p)->conf;
-    e->max_clients = clamp_clients(&c->limits);
+    char note[256];
+    e->max_clients = client_limit(&c->limits, note, sizeof note);
+    if (note[0])
+        say("%s", note);
     name_ourselves(p);
     if (!addrclass_refresh_local()) { /* unknown, they would pass as public ones */
         say("error: cannot learn this machine's own addresses: %s", strerror(errno));
@@ -229,10 +207,11 @@ static void block_signals(sigset_t *set)
 {
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a log at the limit of file sizes is one that cannot be written */
-    signal(SIGHUP, SIG_IGN);
+    signal(SIGHUP, SIG_DFL);  /* blocked, but it would be lost were it ignored */
     signal(SIGUSR1, SIG_IGN);
     signal(SIGUSR2, SIG_IGN);
     sigemptyset(set);
+    sigaddset(set, SIGHUP);
     sigaddset(set, SIGTERM);
     sigaddset(set, SIGINT);
     sigaddset(set, SIGQUIT);
@@ -265,15 +244,23 @@ static u64 now_ms(void)
     return clock_us(CLOCK_MONOTONIC) / 1000;
 }
 
+/* One that asks for the end; HUP comes too late then. */
+static bool is_asked_to_end(const sigset_t *set, u32 ms)
+{
+    int s = wait_signal(set, ms);
+    return s > 0 && s != SIGHUP;
+}
+
 /* After the first signal: until all is finished, time is up, or a second one comes. True: a signal
  * has asked for the end at once. */
 static bool finish(struct process *p, const sigset_t *set, int signal_number)
 {
     u64 limit = newest(p)->conf.timeouts.drain, start = now_ms();
     bool hurry = signal_number == SIGINT, now = hurry;
+    reload_end(p->reload);
     drain(p, now ? DRAIN_NOW : DRAIN_GRACEFUL);
     while (!all_done(p)) {
-        hurry |= wait_signal(set, TICK_MS) > 0;
+        hurry |= is_asked_to_end(set, TICK_MS);
         bool late = limit != UINT32_MAX && now_ms() - start >= limit;
         if ((hurry || late) && !now) {
             now = true;
@@ -283,13 +270,18 @@ static bool finish(struct process *p, const sigset_t *set, int signal_number)
     return hurry;
 }
 
-/* Does the pool come to its end, in some time and before one more signal? */
-static bool offload_finish(struct offload *o, const sigset_t *set, bool hurry)
+static bool threads_ended(const struct process *p)
+{
+    return offload_ended(p->engine.offload) && reload_ended(p->reload);
+}
+
+/* Do the threads that read files come to their end, in some time and before one more signal? */
+static bool finish_threads(const struct process *p, const sigset_t *set, bool hurry)
 {
     u64 end = now_ms() + (hurry ? HURRY_MS : PATIENCE_MS);
-    while (!offload_ended(o))
-        if (wait_signal(set, TICK_MS) > 0 || now_ms() >= end)
-            return offload_ended(o);
+    while (!threads_ended(p))
+        if (is_asked_to_end(set, TICK_MS) || now_ms() >= end)
+            return threads_ended(p);
     return true;
 }
 
@@ -317,9 +309,12 @@ static bool control(struct process *p, const sigset_t *set)
     static struct refresh_environment look = { .job.run = refresh_environment };
     int s;
     look.dns = p->engine.dns;
-    while ((s = wait_signal(set, CONTROL_MS)) < 0)
+    while ((s = wait_signal(set, CONTROL_MS)) < 0 || s == SIGHUP) {
+        if (s == SIGHUP)
+            reload_ask(p->reload);
         if (!atomic_exchange(&look.busy, true) && !offload_post(p->engine.offload, &look.job))
             atomic_store(&look.busy, false);
+    }
     return finish(p, set, s);
 }
 
@@ -334,12 +329,13 @@ static void dismantle(struct process *p, const sigset_t *set, bool hurry)
     u64 cut = atomic_load(&p->engine.cut);
     if (cut)
         say("%llu requests and tunnels were cut off", (unsigned long long)cut);
-    if (!offload_finish(p->engine.offload, set, hurry)) {
+    if (!finish_threads(p, set, hurry)) {
         say("warning: a thread hangs on a file, as on a disk that has gone away: left behind");
         _exit(EXIT_FINE); /* that thread uses what would be freed here */
     }
     offload_free(p->engine.offload);
     p->engine.offload = NULL; /* snapshot_retire frees what is left by itself */
+    reload_free(p->reload);
     for (u32 i = 0; i < p->engine.nworkers; i++)
         worker_free(p->engine.workers[i]);
     dns_shared_free(p->engine.dns);
@@ -380,12 +376,12 @@ static bool open_listeners(struct process *p)
     struct engine *e = &p->engine;
     char area[512];
     struct text error = text_in(area, sizeof area);
-    struct listen_opened *opened = must_zalloc(e->nworkers * sizeof *opened);
+    void **opened = must_zalloc(e->nworkers * sizeof *opened);
     bool good = listen_open(e, newest(p), NULL, opened, &error);
     if (!good)
         say("error: %.*s", SLICE_FMT(text_slice(&error)));
     for (u32 i = 0; i < e->nworkers && good; i++)
-        listen_prepare(e->workers[i], &opened[i]);
+        listen_prepare(e->workers[i], opened[i]);
     free(opened);
     return good;
 }
@@ -407,6 +403,7 @@ static int run(const char *path)
         worker_start(p.engine.workers[i]);
     announce(&p);
     p.admin_conf.text = SLICE("");
+    p.reload = reload_new(&p.engine, &tree, path, &p.admin_conf);
     config_free(&tree);
     bool hurry = control(&p, &set);
     dismantle(&p, &set, hurry);

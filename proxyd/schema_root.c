@@ -106,6 +106,7 @@ const struct schema_row root_rows[] = {
       .most = MOST_WORKERS,
       .fallback = "auto",
       INTO(struct root_conf, engine.workers),
+      .restart = true,
       .doc = "Threads that do the work. `auto` is one for each CPU the process may use.",
       .example = "workers 4;" },
     { .key = "include",

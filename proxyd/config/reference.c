@@ -134,6 +134,8 @@ static void put_statement(FILE *to, const struct schema_row *row)
         fputs(" May stand several times, each must hold; `not` may stand before it.", to);
     else if (row->repeat)
         fputs(" May stand several times.", to);
+    if (row->restart)
+        fputs(" A change takes a restart.", to);
     fprintf(to, " | `");
     put_cell(to, row->example);
     fputs("` |\n", to);

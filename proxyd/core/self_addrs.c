@@ -6,8 +6,8 @@
 #include "core/conf.h"
 #include "io/sock.h"
 
-/* Every `bind` and the admin listener, twice where it takes both families. */
-enum { MOST = 2 * (CONF_BINDS + 1) };
+/* Every `bind`, the admin listener as it is and as it will be, twice what takes both families. */
+enum { MOST = 2 * (CONF_BINDS + 2) };
 
 struct self_addrs {
     struct addr listening[MOST];

@@ -35,7 +35,7 @@ def test_exit_codes():
     assert codes == re.findall(r"^\| (\d+) \|", TEXT, re.M)
 
 
-@pytest.mark.parametrize("handled,rows", [("sigaddset\\(set, SIG(\\w+)\\)", "drain|closed at once"),
+@pytest.mark.parametrize("handled,rows", [("sigaddset\\(set, SIG(\\w+)\\)", "drain|closed at once|read again"),
                                           ("signal\\(SIG(\\w+), SIG_IGN\\)", "ignored")])
 def test_signals(handled, rows):
     names = set(re.findall(handled, source("proxyd/main.c"))) - {"PIPE"}

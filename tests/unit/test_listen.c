@@ -30,13 +30,13 @@ static void open_listener(void)
     rig.engine.accepting.resume = listen_resume;
     for (u32 i = 0; i < rig.engine.nworkers; i++)
         rig.workers[i]->loop.wheel.on_expire[TIMER_ACCEPT] = listen_resume;
-    struct listen_opened opened[RIG_WORKERS] = { 0 };
+    void *opened[RIG_WORKERS] = { NULL };
     if (!listen_open(&rig.engine, rig.snapshot, NULL, opened, &t)) {
         error[t.n] = 0;
         fail_msg("%s", error);
     }
     for (u32 i = 0; i < rig.engine.nworkers; i++) {
-        listen_prepare(rig.workers[i], &opened[i]);
+        listen_prepare(rig.workers[i], opened[i]);
         listen_start(rig.workers[i]);
     }
 }
@@ -92,7 +92,7 @@ static void a_port_that_is_held(void **state)
     assert_int_equal(getsockname(fd, (struct sockaddr *)&ss, &n), 0);
     addr_from_sockaddr(&rig.at.addr, (struct sockaddr *)&ss);
     rig.listener->text = SLICE("127.0.0.1:PORT");
-    struct listen_opened opened[RIG_WORKERS] = { 0 };
+    void *opened[RIG_WORKERS] = { NULL };
     assert_false(listen_open(&rig.engine, rig.snapshot, NULL, opened, &t));
     error[t.n] = 0;
     assert_begins(error, "cannot listen on 127.0.0.1:PORT: Address already in use");

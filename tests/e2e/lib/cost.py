@@ -53,7 +53,7 @@ class Tools:
     def load(self, mode, port, *options, seconds=0.3):
         """One load to its end: what it printed, nothing of it wrong."""
         done = subprocess.run([self.folder / "load", mode, *map(str, options), "-d", str(seconds), str(port)],
-                              capture_output=True, text=True, timeout=60 * SLOW, check=True)
+                              capture_output=True, text=True, timeout=60 * SLOW + seconds, check=True)
         found = json.loads(done.stdout)
         assert found["errors"] == found["bad_status"] == 0 and (found["done"] or mode == "bulk"), found
         return found

@@ -15,6 +15,7 @@ import socket
 import subprocess
 import time
 
+from . import metrics
 from .faults import ROOT
 from .ports import free_port, release
 from .times import SLOW, SOON, until
@@ -138,6 +139,22 @@ class Proxyd:
             if waiting and time.monotonic() > end:
                 raise AssertionError(f"not listening on {waiting}\n{self.stdout()}{self.stderr()}")
             time.sleep(0.005)
+
+    def write(self, config, values=None):
+        """Another configuration in the file, whole at once; nobody is told."""
+        new = self.config.with_name("new.conf")
+        new.write_bytes(self.fill(config, values).encode())
+        new.replace(self.config)
+
+    def reload(self, config=None, values=None, refused=False):
+        """HUP, with another configuration in the file unless it is None, until all of that is done."""
+        result = f"reloads_total {'refused' if refused else 'done'}"
+        before = metrics.read(self)
+        if config is not None:
+            self.write(config, values)
+        self.send_signal(signal.SIGHUP)
+        if not until(lambda: result in metrics.grown(self, before)):
+            raise AssertionError(f"no {result} more\n{self.stderr()[-4000:]}")
 
     # what it wrote
 
