@@ -260,11 +260,15 @@ test: | $(MARKER)
 	$(Q)$(MAKE) --no-print-directory deps SECTIONS="build test"
 	$(Q)BUILD=$(BUILD) PYTHON=$(PYTHON) JOBS=$(JOBS) MAKE="$(MAKE)" tests/run.sh all
 
+# The builds that the tests need anyway, when they are made by these compilers.
+GCC_BUILD := $(if $(filter gcc,$(notdir $(CC_release))),release,gcc)
+CLANG_BUILD := $(if $(filter clang,$(notdir $(CC_asan))),asan,clang)
 compilers:
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) objects-gcc objects-clang
 	@echo 'compilers: gcc and clang, no warning'
-objects-gcc: $(BUILD)/gcc/bin/proxyd $(patsubst %.c,$(BUILD)/gcc/%.o,$(UNITS) $(UNIT_HELP) $(wildcard tests/*.c))
-objects-clang: $(BUILD)/clang/bin/proxyd $(patsubst %.c,$(BUILD)/clang/%.o,$(UNITS) $(UNIT_HELP) $(FUZZERS) $(FUZZ_HELP) $(wildcard tests/*.c))
+objects-gcc: $(BUILD)/$(GCC_BUILD)/bin/proxyd $(patsubst %.c,$(BUILD)/$(GCC_BUILD)/%.o,$(UNITS) $(UNIT_HELP) $(wildcard tests/*.c))
+objects-clang: $(BUILD)/$(CLANG_BUILD)/bin/proxyd $(patsubst %.c,$(BUILD)/$(CLANG_BUILD)/%.o,$(UNITS) $(UNIT_HELP) $(wildcard tests/*.c)) \
+    $(patsubst %.c,$(BUILD)/fuzz/%.o,$(FUZZERS) $(FUZZ_HELP))
 
 bench: $(BUILD)/proxyd
 	$(Q)PROXYD=$(abspath $(BUILD)/proxyd) bench/table $(BENCH)

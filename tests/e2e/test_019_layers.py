@@ -5,7 +5,7 @@ import pytest
 
 from lib.faults import ROOT
 
-pytestmark = pytest.mark.no_sanitizer   # they build nothing
+pytestmark = pytest.mark.inputs("tests/layers.txt", "tests/*.awk")
 
 FILES = {"proxyd/base/text.h": "", "proxyd/core/conn.h": '#include "base/text.h"\n', "proxyd/core/conn.c": "",
          "proxyd/core/server.c": "", "proxyd/core/xchg.h": '#include "core/conn.h"\n', "proxyd/core/xchg.c": "",
