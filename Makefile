@@ -86,7 +86,7 @@ H_FILES := $(wildcard tests/*.h proxyd/*.h proxyd/*/*.h filters/*.h policy/*.h p
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all help debug documents objects units check smoke durations layers style fuzz fuzz-short test e2e bench asan tsan compilers \
+.PHONY: all help debug documents objects units check smoke mutants durations layers style fuzz fuzz-short test e2e bench asan tsan compilers \
         deps build-tests units-asan units-tsan format format-check lint reference install uninstall clean run objects-gcc objects-clang
 
 all: $(BUILD)/proxyd
@@ -155,7 +155,7 @@ endef
 # Phony, for a file that does not exist is not remade where all files are .SECONDARY.
 .PHONY: FORCE
 # Only the variants that a goal can need: reading the rules of all seven takes 0.2 s.
-small_goals := deps help clean format format-check style run test check smoke durations e2e documents install
+small_goals := deps help clean format format-check style run test check smoke mutants durations e2e documents install
 ifeq ($(filter-out $(small_goals),$(or $(MAKECMDGOALS),all)),)
 VARIANTS_READ := release
 else
@@ -186,6 +186,7 @@ help:
 ## make fuzz           fuzz without end (TARGET=name for one); fuzz-short: 15 s each
 ## make bench          the table against the installed peers and the floors
 ## make asan, tsan     build with sanitizers and run the end-to-end tests on it
+## make mutants        does a test die with each lie put into the code? (tests/mutants/README.md)
 ## make durations      note what the last runs took; the shards are cut by it
 ## make debug          build/debug/bin/proxyd, with assertions
 ## make compilers      warnings are errors, gcc and clang
@@ -248,6 +249,9 @@ asan: $(BUILD)/asan/bin/proxyd $(BUILD)/asan/bin/xor_proxyd
 
 tsan: $(BUILD)/tsan/bin/proxyd $(BUILD)/tsan/bin/xor_proxyd
 	$(Q)BUILD=$(BUILD) PYTHON=$(PYTHON) tests/run.sh e2e tsan $(E2E)
+
+mutants:
+	$(Q)BUILD=$(BUILD) $(PYTHON) -B tests/mutants/run.py $(MUTANTS)
 
 durations:
 	$(Q)$(PYTHON) -B tests/durations.py $(BUILD)/results

@@ -1,0 +1,148 @@
+#!/usr/bin/env python3
+"""Does a test die with each mutant? `make mutants [MUTANTS=http.txt]` in a copy of the tree below
+$BUILD/mutants: changes one place, builds, runs the unit programs concerned, and when they all pass
+the end-to-end tests concerned. A mutant that lives is a hole in the tests; one that does not apply
+any more has to be written anew. See README.md.
+"""
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+HERE = ROOT / "tests/mutants"
+BUILD = pathlib.Path(os.environ.get("BUILD", "build")).resolve() / "mutants"
+TREE = BUILD / "tree"
+FOLDERS = ("proxyd", "policy", "filters", "pac", "admin")
+KEYS = {"why", "in", "file", "from", "to", "units", "e2e"}
+
+
+def mutants(path):
+    """The blocks of a file, as dictionaries."""
+    for block in re.split(r"\n\s*\n", path.read_text(encoding="utf-8")):
+        lines = [line for line in block.splitlines() if line and not line.startswith("#")]
+        if not lines:
+            continue
+        mutant = {key: value for key, _, value in ((*line.partition(" "),) for line in lines)}
+        mutant = {key: value.strip().replace("⏎", "\n") for key, value in mutant.items()}
+        assert mutant.keys() <= KEYS and {"why", "in", "from", "to", "units"} <= mutant.keys(), block
+        yield mutant
+
+
+def function(text, name):
+    """(begin, end) of the definition of a function, or None. It ends at the first brace in column 0."""
+    for match in re.finditer(rf"^[a-z_][^\n;{{}}]*\b{re.escape(name)}\(", text, re.M):
+        body = re.match(r"[^;{]*\{", text[match.end():])
+        end = text.find("\n}", match.end())
+        if body and end > 0:
+            return match.start(), end
+    return None
+
+
+def place(mutant):
+    """(file, offset of the text to change) in the tree as it is: wherever the function now is."""
+    found = []
+    for file in sorted(f for folder in FOLDERS for f in (ROOT / folder).rglob("*.c")):
+        if mutant.get("file", file.name) != file.name:
+            continue
+        text = file.read_text(encoding="utf-8")
+        where = function(text, mutant["in"])
+        if where and text.count(mutant["from"], *where) == 1:
+            found.append((file.relative_to(ROOT), text.index(mutant["from"], *where)))
+    if len(found) != 1:
+        raise LookupError(f"{mutant['in']} with this text stands in {len(found)} files: {mutant['from']!r}")
+    return found[0]
+
+
+def make(*goals):
+    return subprocess.run(["make", "-s", "-j", str(os.cpu_count()), f"BUILD={BUILD}", *goals], cwd=TREE, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+
+
+def unit_killer(program):
+    """The name of the test that dies, or None."""
+    try:
+        done = subprocess.run([program], cwd=TREE, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60,
+                              errors="replace", env={**os.environ, "CMOCKA_MESSAGE_OUTPUT": "TAP"}, check=False)
+    except subprocess.TimeoutExpired:
+        return f"{program.name} (time)"
+    dead = re.findall(r"^not ok \d+ - (\w+)", done.stdout, re.M)
+    return f"{program.name} {dead[0] if dead else '(crash)'}" if done.returncode else None
+
+
+def killer(mutant):
+    """The same, of all tests concerned."""
+    programs = [BUILD / "release/units" / folder for folder in mutant["units"].split()]
+    built = make(*map(str, programs))
+    if built.returncode:
+        raise SyntaxError(built.stdout[-2000:])
+    for program in programs:
+        dead = unit_killer(program)
+        if dead:
+            return dead
+    if "e2e" not in mutant:
+        return None
+    words = [f"tests/e2e/{word}" if word.endswith(".py") else word for word in mutant["e2e"].split()]
+    done = make("e2e", f"E2E={' '.join(words)} -x")
+    dead = re.findall(r"^(?:FAILED|ERROR) \S*/(\S+)", done.stdout, re.M)
+    return (dead[0] if dead else "e2e") if done.returncode else None
+
+
+def judge(mutant):
+    """(what became of it, more)"""
+    try:
+        file, at = place(mutant)
+    except LookupError as error:
+        return "DOES NOT APPLY", error
+    text = (ROOT / file).read_text(encoding="utf-8")
+    changed = text[:at] + mutant["to"] + text[at + len(mutant["from"]):]
+    try:
+        (TREE / file).write_text(changed, encoding="utf-8")
+        dead = killer(mutant)
+    except SyntaxError as error:
+        return "DOES NOT COMPILE", error
+    finally:
+        (TREE / file).write_text(text, encoding="utf-8")
+    return ("killed", f"by {dead}") if dead else ("LIVES", f"{file}: {mutant['in']}")
+
+
+def copy_tree():
+    """Only what is known to git: the copy has no build of its own."""
+    names = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, text=True, stdout=subprocess.PIPE, check=True).stdout.split("\0")
+    known = {TREE / name for name in names if name}
+    for old in (f for f in TREE.rglob("*") if f.is_file() and f not in known):
+        old.unlink()
+    for name in filter(None, names):
+        source, target = ROOT / name, TREE / name
+        if not source.is_file():
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not target.exists() or target.read_bytes() != source.read_bytes():
+            shutil.copy(source, target)
+
+
+def main(files):
+    started, bad, count = time.monotonic(), 0, 0
+    copy_tree()
+    everything = [mutant for name in files for mutant in mutants(HERE / name)]
+    folders = {folder for mutant in everything for folder in mutant["units"].split()}
+    built = make("all", *(str(BUILD / "release/units" / folder) for folder in folders))
+    if built.returncode:
+        sys.exit(built.stdout)
+    for folder in sorted(folders):
+        dead = unit_killer(BUILD / "release/units" / folder)
+        if dead:
+            sys.exit(f"mutants: {dead} fails without any")
+    for mutant in everything:
+        what, more = judge(mutant)
+        print(f"{what}: {mutant['why']} ({more})", flush=True)
+        count += 1
+        bad += what != "killed"
+    print(f"mutants: {count - bad} killed, {bad} not, {time.monotonic() - started:.0f} s")
+    sys.exit(bad > 0)
+
+
+main(sys.argv[1:] or sorted(path.name for path in HERE.glob("*.txt")))
