@@ -21,6 +21,7 @@
 #include "core/shared_idle.h"
 #include "core/target.h"
 #include "core/tunnel.h"
+#include "core/via.h"
 #include "core/xchg.h"
 #include "io/dns.h"
 
@@ -170,6 +171,7 @@ struct worker *worker_new(struct engine *e, u32 id)
     if (!loop_init(&w->loop, w))
         return NULL;
     w->loop.end_of_turn = end_of_turn;
+    via_init(w);
     adopt_first(w);
     init_wheel(w);
     init_memory(w);

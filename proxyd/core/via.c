@@ -1,5 +1,6 @@
 #include "core/via.h"
 
+#include "base/must.h"
 #include "core/listener.h"
 #include "core/worker.h"
 #include "core/xchg.h"
@@ -13,10 +14,23 @@ static struct slice of_process(const struct xchg *x)
     return slice_of(x->worker->engine->pseudonym);
 }
 
+void via_init(struct worker *w)
+{
+    for (unsigned minor = 0; minor < countof(w->via); minor++) {
+        struct text t = text_in(w->via[minor].text, sizeof w->via[minor].text);
+        via_write(&t, (u8)minor, slice_of(w->engine->pseudonym));
+        must(!t.full);
+        w->via[minor].n = (u32)t.n;
+    }
+}
+
 bool via_sign(const struct xchg *x, struct msg *m)
 {
     const struct listener *l = x->listen;
-    return l->via_off || via_add(m, l->via.n ? l->via : of_process(x));
+    const struct via_line *line = &x->worker->via[m->minor];
+    if (unlikely(l->via_off || l->via.n))
+        return l->via_off || via_add(m, l->via);
+    return msg_add_line(m, TOKEN_VIA, (struct slice){ line->text, line->n });
 }
 
 bool via_is_loop(const struct xchg *x)

@@ -10,6 +10,9 @@
 
 struct msg;
 
+/* Composes the worker's lines: at its start, for the pseudonym stays. */
+void via_init(struct worker *w);
+
 /* Adds our entry to m unless the listener has `via off`. False: no memory. */
 bool via_sign(const struct xchg *x, struct msg *m);
 

@@ -82,6 +82,10 @@ struct worker {
     bool accept_paused;
     u8 draining; /* enum drain_state */
     u64 exchange_serial;
+    struct via_line {
+        char text[64];
+        u32 n;
+    } via[2]; /* our Via field of a message that came with HTTP/1.0, 1.1 */
     u64 limited_ms[LIMITED_KINDS];
     void *accept;                          /* the listening sockets: proxyd/listen.c */
     void *slot[8];                         /* per-thread state of upper modules */

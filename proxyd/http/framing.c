@@ -18,9 +18,9 @@ static bool is_twice(const u64 twice[2], enum token t)
 }
 
 /* Whoever reads a length next sees one spelling of it. */
-static void cut_leading_zeros(const struct msg *m, struct field *f)
+static void cut_leading_zeros(struct msg *m, struct field *f)
 {
-    while (f->vlen > 1 && *msg_at(m, f->voff) == '0')
+    for (; f->vlen > 1 && *msg_at(m, f->voff) == '0'; m->uneven = true)
         f->voff++, f->vlen--;
 }
 
@@ -145,6 +145,7 @@ static bool without_userinfo(struct msg *m)
     size_t n = target_userinfo(m->method, raw, msg_value(m, f));
     f->voff += (u32)n;
     f->vlen -= (u32)n;
+    m->uneven = true;
     return n > 0;
 }
 
@@ -213,6 +214,7 @@ static enum fault equal_lengths(struct msg *m)
         return FAULT_bad_content_length;
     first->voff = (u32)(one.p - m->text);
     first->vlen = (u32)one.n;
+    m->uneven = true;
     cut_leading_zeros(m, first);
     m->body = BODY_LENGTH;
     repaired(m, REPAIR_equal_lengths);

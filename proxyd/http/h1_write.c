@@ -8,42 +8,50 @@
 #include "http/uri.h"
 
 /* Is "Name: value" CRLF what stands there? */
-static inline bool as_it_stands(const char *base, const struct field *f)
+static bool as_it_stands(const char *base, const struct field *f)
 {
     return f->voff == f->noff + f->nlen + 2 && memcmp(base + f->voff - 2, ": ", 2) == 0 &&
            base[f->voff + f->vlen] == '\r';
 }
 
-static void write_anew(struct text *out, struct slice name, struct slice value)
+/* Where some lines have to be written anew: one after the other. */
+__attribute__((cold, noinline)) static const struct field *write_uneven(struct text *out,
+                                                                        const struct msg *m)
 {
-    text_add(out, name);
-    text_lit(out, ": ");
-    text_add(out, value);
-    text_lit(out, "\r\n");
-}
-
-/* What was received comes first among the fields. The bytes of m->text in [from, to) go out before
- * it. */
-static inline const struct field *write_received(struct text *out, const struct msg *m, u32 from,
-                                                 u32 to)
-{
-    const char *base = m->text;
     const struct field *f = m->fields, *stop = f + m->nfields;
     for (; f < stop && !(f->noff & FIELD_EXTRA); f++) {
         if (f->id == FIELD_DELETED)
             continue;
-        bool stands = as_it_stands(base, f);
-        if (unlikely(!stands || f->noff != to)) {
-            text_put(out, base + from, to - from);
-            from = to = f->noff;
+        if (as_it_stands(m->text, f)) {
+            text_put(out, m->text + f->noff, f->nlen + f->vlen + 4);
+            continue;
         }
-        if (likely(stands))
-            to = f->voff + f->vlen + 2;
-        else
-            write_anew(out, msg_name(m, f), msg_value(m, f));
+        text_add(out, msg_name(m, f));
+        text_lit(out, ": ");
+        text_add(out, msg_value(m, f));
+        text_lit(out, "\r\n");
     }
-    if (likely(to > from)) /* a message of our own has no text */
-        text_put(out, base + from, to - from);
+    return f;
+}
+
+/* What was received comes first among the fields, in lines that follow each other up to the empty
+ * one: what stays of them is one copy for each piece between deleted ones. */
+static inline const struct field *write_received(struct text *out, const struct msg *m, u32 from)
+{
+    const struct field *f = m->fields, *stop = f + m->nfields;
+    if (unlikely(f == stop || (f->noff & FIELD_EXTRA)))
+        return f;
+    if (unlikely(m->uneven)) {
+        text_put(out, m->text + from, f->noff - from);
+        return write_uneven(out, m);
+    }
+    for (; f < stop && !(f->noff & FIELD_EXTRA); f++)
+        if (f->id == FIELD_DELETED) {
+            if (f->noff != from)
+                text_put(out, m->text + from, f->noff - from);
+            from = f->voff + f->vlen + 2;
+        }
+    text_put(out, m->text + from, m->text_len - 2 - from);
     return f;
 }
 
@@ -67,7 +75,7 @@ static inline void write_added(struct text *out, const struct msg *m, const stru
 
 void h1_write_fields(struct text *out, const struct msg *m)
 {
-    write_added(out, m, write_received(out, m, 0, 0));
+    write_added(out, m, write_received(out, m, m->nfields ? m->fields->noff : 0));
 }
 
 void h1_write_request_line(struct text *out, struct slice method, struct slice target)
@@ -137,13 +145,16 @@ static enum body_kind response_body(const struct msg *m, u8 peer_minor)
     return peer_minor > 0 ? BODY_CHUNKED : BODY_UNTIL_CLOSE;
 }
 
-/* A status line that arrived as it is to be sent begins the first run of fields. */
+/* A status line that arrived as it is to be sent goes with the first fields. */
 static void write_status_and_fields(struct text *out, const struct msg *m)
 {
     const char *received = m->text, *reason = m->reason.p;
     size_t n = m->reason.n;
     if (likely(received && reason == received + 13 && received[7] == '1' && reason[n] == '\r')) {
-        write_added(out, m, write_received(out, m, 0, (u32)(13 + n + 2)));
+        const struct field *added = write_received(out, m, 0);
+        if (unlikely(added == m->fields)) /* no field was received */
+            text_put(out, received, 13 + n + 2);
+        write_added(out, m, added);
         return;
     }
     text_lit(out, "HTTP/1.1 ");

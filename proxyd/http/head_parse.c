@@ -89,9 +89,10 @@ static enum fault name_fault(const char *p, const char *colon, const char *end)
 }
 
 /* The line [p, stop) as *f; its only bytes up to 0x20 are blanks and tabs. TOKEN_OTHER comes back
- * for a bad name as well, and then with *fault. */
+ * for a bad name as well, and then with *fault. *uneven: it is not "Name: value" CRLF. */
 static inline enum token parse_field(struct field *f, const char *base, const char *p,
-                                     const char *stop, const char *end, enum fault *fault)
+                                     const char *stop, const char *end, enum fault *fault,
+                                     bool *uneven)
 {
     const char *colon = scan_colon(p, stop, end);
     struct slice name = slice_range(p, colon);
@@ -107,8 +108,9 @@ static inline enum token parse_field(struct field *f, const char *base, const ch
         while (value < stop && is_blank(*value))
             value++;
     if (unlikely((u8)stop[-1] <= ' '))
-        while (stop > value && is_blank(stop[-1]))
+        for (; stop > value && is_blank(stop[-1]); *uneven = true)
             stop--;
+    *uneven |= value != colon + 2;
     f->id = (u16)t;
     f->nlen = (u16)name.n;
     f->noff = (u32)(p - base);
@@ -132,6 +134,7 @@ static enum fault parse_fields(struct msg *m, struct walk w, const char *p,
     u32 most = limits->fields < UINT16_MAX ? limits->fields : UINT16_MAX, longest = limits->line;
     struct field *f = m->fields, *full = fields_end(m, most);
     enum fault fault = FAULT_NONE;
+    bool uneven = false;
     for (;; p = stop + 2, f++) {
         stop = walk_to(&w, p);
         if (unlikely(!is_crlf(stop))) {
@@ -153,7 +156,7 @@ static enum fault parse_fields(struct msg *m, struct walk w, const char *p,
             f = m->fields + m->nfields;
             full = fields_end(m, most);
         }
-        enum token t = parse_field(f, base, p, stop, w.end, &fault);
+        enum token t = parse_field(f, base, p, stop, w.end, &fault, &uneven);
         if (unlikely(fault))
             return fault;
         u64 bit = 1ull << (t & 63), *present = &m->present[t >> 6];
@@ -161,6 +164,7 @@ static enum fault parse_fields(struct msg *m, struct walk w, const char *p,
         *present |= bit;
     }
     m->nfields = (u16)(f - m->fields);
+    m->uneven = uneven;
     return w.end - p == 2 ? FAULT_NONE : FAULT_bad_line_end;
 }
 

@@ -74,14 +74,19 @@ void hop_strip(struct msg *m)
         unmark(m->present, TOKEN_OTHER);
 }
 
+void via_write(struct text *out, u8 minor, struct slice pseudonym)
+{
+    text_add(out, minor ? SLICE("Via: 1.1 ") : SLICE("Via: 1.0 "));
+    text_add(out, pseudonym);
+    text_lit(out, "\r\n");
+}
+
 bool via_add(struct msg *m, struct slice pseudonym)
 {
     struct text t;
     if (!msg_compose(m, pseudonym.n + sizeof "Via: 1.1 \r\n", &t))
         return false;
-    text_add(&t, m->minor ? SLICE("Via: 1.1 ") : SLICE("Via: 1.0 "));
-    text_add(&t, pseudonym);
-    text_lit(&t, "\r\n");
+    via_write(&t, m->minor, pseudonym);
     msg_keep_line(m, TOKEN_VIA, &t);
     return true;
 }

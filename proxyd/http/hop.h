@@ -11,6 +11,8 @@
  * of this its codec writes from the values of m: Connection, Upgrade, lengths, TE. */
 void hop_strip(struct msg *m);
 
+/* The line "Via: 1.x pseudonym" CRLF. */
+void via_write(struct text *out, u8 minor, struct slice pseudonym);
 /* Adds our Via entry, for the version that m came with (RFC 9110 section 7.6.3). False: no memory.
  */
 bool via_add(struct msg *m, struct slice pseudonym);

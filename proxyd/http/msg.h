@@ -54,6 +54,7 @@ struct msg {
     u32 extra_len, extra_cap;
     struct field *fields;
     u16 nfields, cap;
+    bool uneven; /* some line that was received is not "Name: value" CRLF with the field's value */
     u64 present[2]; /* bit per enum token; bit 0: some field with an unknown name */
     struct arena *arena;
     struct authority
