@@ -10,7 +10,8 @@ static u16 clip(size_t n, size_t most)
     return (u16)(n < most ? n : most);
 }
 
-static size_t describe(const struct xchg *x, struct slice s[LOG_STRINGS], struct log_head *h)
+static size_t describe(const struct xchg *x, struct slice protocol, struct slice s[LOG_STRINGS],
+                       struct log_head *h)
 {
     static const size_t most[LOG_STRINGS] = {
         [STRING_METHOD] = 64,   [STRING_TARGET] = 2048,  [STRING_HOST] = 256,
@@ -25,7 +26,7 @@ static size_t describe(const struct xchg *x, struct slice s[LOG_STRINGS], struct
     s[STRING_RULE] = x->rule;
     s[STRING_LISTENER] = x->listen->name;
     s[STRING_REASON] = x->reason;
-    s[STRING_PROTOCOL] = x->step == STEP_switched ? SLICE("websocket") : SLICE("");
+    s[STRING_PROTOCOL] = protocol;
     size_t total = 0;
     for (unsigned i = 0; i < LOG_STRINGS; i++) {
         h->length[i] = clip(s[i].n, most[i]);
@@ -50,7 +51,7 @@ static u64 received(const struct xchg *x)
     return x->req.text_len + x->client.in.total;
 }
 
-static void fill(const struct xchg *x, struct access_record *r, const struct slice s[LOG_STRINGS])
+static void fill(const struct xchg *x, struct access_record *r)
 {
     const struct clock *now = &x->worker->loop.now;
     r->head.kind = LOG_ACCESS;
@@ -67,6 +68,10 @@ static void fill(const struct xchg *x, struct access_record *r, const struct sli
     r->fault = (u16)x->fault;
     r->tunnel = false;
     r->reused = x->via_idle;
+}
+
+static void copy_strings(struct access_record *r, const struct slice s[LOG_STRINGS])
+{
     char *to = (char *)(r + 1);
     for (unsigned i = 0; i < LOG_STRINGS; i++) {
         if (r->head.length[i])
@@ -115,28 +120,34 @@ void account_exchange(struct xchg *x)
         return;
     struct slice s[LOG_STRINGS];
     struct log_head h;
-    size_t n = sizeof(struct access_record) + describe(x, s, &h);
+    size_t n = sizeof(struct access_record) + describe(x, SLICE(""), s, &h);
     struct access_record *r = log_reserve(w, (u32)n);
     if (r == NULL)
         return;
     r->head = h;
-    fill(x, r, s);
+    fill(x, r);
+    copy_strings(r, s);
     log_publish(w, (u32)n);
 }
 
-struct access_record *account_detach(struct xchg *x)
+struct access_record *account_reserve(const struct xchg *x, struct slice protocol)
 {
     struct slice s[LOG_STRINGS];
     struct log_head h;
-    struct access_record *r = malloc(sizeof *r + describe(x, s, &h));
+    struct access_record *r = malloc(sizeof *r + describe(x, protocol, s, &h));
     if (r == NULL)
         return NULL;
-    count(x);
     r->head = h;
-    fill(x, r, s);
+    copy_strings(r, s);
+    return r;
+}
+
+void account_detach(struct xchg *x, struct access_record *r)
+{
+    count(x);
+    fill(x, r);
     r->tunnel = true;
     r->bytes_in = r->bytes_out = 0; /* the tunnel's own bytes, without the heads that opened it */
-    return r;
 }
 
 void account_tunnel(struct worker *w, struct access_record *r)

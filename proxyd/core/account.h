@@ -7,9 +7,12 @@
 
 /* Counts and logs x. */
 void account_exchange(struct xchg *x);
-/* Counts x; a copy of its record on the heap, for the tunnel that it becomes to complete and pass
- * to account_tunnel. NULL: no memory, and nothing is counted. */
-struct access_record *account_detach(struct xchg *x);
+/* A record on the heap for the tunnel that x may become: its texts are copied, the rest comes from
+ * account_detach. `protocol` is what the tunnel carries, where that is known. NULL: no memory. */
+struct access_record *account_reserve(const struct xchg *x, struct slice protocol);
+/* Counts x, and completes the record as far as the exchange knows it; the tunnel does the rest, and
+ * passes it to account_tunnel. */
+void account_detach(struct xchg *x, struct access_record *r);
 /* Logs with what is in r now; frees it. */
 void account_tunnel(struct worker *w, struct access_record *r);
 /* The request id that log, page and Proxy-Status share: 16 hex digits. */

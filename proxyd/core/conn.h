@@ -12,7 +12,7 @@
  *                                         lingering, conn_close or conn_release (to the shared
  *                                         idle list)
  *   idle upstream   idle_give             exchange, or conn_close
- *   tunnel          tunnel_start          conn_close
+ *   tunnel          tunnel_begin          conn_close
  *   lingering       h1_linger             conn_close
  * conn_close closes at once; the memory stays until the end of the loop's turn.
  */

@@ -7,6 +7,7 @@
 #include "core/internal.h"
 #include "core/server.h"
 #include "core/target.h"
+#include "core/tunnel.h"
 #include "core/xchg.h"
 
 static bool upstream_reusable(struct xchg *x)
@@ -62,6 +63,7 @@ enum step_result step_finish(struct xchg *x)
     bool whole = x->whole, until_close = x->client.out.kind == BODY_UNTIL_CLOSE;
     bool keep = x->client.keep && x->client.in.phase == BODY_DONE;
     xchg_drop_dial(x);
+    tunnel_release(&x->tunnel);
     if (x->role->outcome)
         x->role->outcome(x, x->fault);
     account_exchange(x);

@@ -80,6 +80,8 @@ enum step_result step_judge(struct xchg *x)
         if (!edit(x))
             return xchg_fail(x, FAULT_out_of_memory);
     }
+    if (x->resp.status == 101 && !xchg_reserve_tunnel(x, SLICE("websocket")))
+        return xchg_fail(x, FAULT_out_of_memory);
     if (!xchg_put_head(x))
         return STEP_PARK;
     return x->resp.status == 101 ? xchg_go(x, STEP_switched) : xchg_relay(x);

@@ -1,27 +1,35 @@
 /* Where an exchange ends and a tunnel begins: CONNECT answered with 200, or the origin's 101. */
+#include "core/account.h"
+#include "core/conn_end.h"
 #include "core/target.h"
 #include "core/tunnel.h"
+#include "core/xchg.h"
 #include "http/h1_write.h"
 
 static enum step_result become_tunnel(struct xchg *x)
 {
-    struct worker *w = x->worker;
-    if (!tunnel_start(x)) {
-        x->client.keep = false;
-        x->client.out.kind = BODY_UNTIL_CLOSE;
-        stream_reset(&x->upstream.conn->stream);
-        x->fault = FAULT_out_of_memory; /* what has been promised cannot be kept: both are reset */
-        return xchg_go(x, STEP_finish);
-    }
+    struct conn *client = x->client.conn, *upstream = x->upstream.conn;
+    account_detach(x, tunnel_record(x->tunnel));
+    x->client.conn = x->upstream.conn = NULL;
+    tunnel_begin(&x->tunnel, client_end(client), upstream_end(upstream));
     target_rest(x->target);
-    target_put(w, &x->target);
+    target_put(x->worker, &x->target);
     xchg_free(x);
     return STEP_OVER;
+}
+
+bool xchg_reserve_tunnel(struct xchg *x, struct slice protocol)
+{
+    if (x->tunnel == NULL)
+        x->tunnel = tunnel_reserve(x->worker, account_reserve(x, protocol));
+    return x->tunnel != NULL;
 }
 
 enum step_result step_established(struct xchg *x)
 {
     struct text t;
+    if (!xchg_reserve_tunnel(x, SLICE("")))
+        return xchg_fail(x, FAULT_out_of_memory);
     x->resp.response = true;
     x->resp.method = METHOD_CONNECT;
     x->resp.status = 200;

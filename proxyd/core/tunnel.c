@@ -1,24 +1,24 @@
 /*
- * Each direction reads from one connection and writes to the other, and knows when
- * its source has ended, so that a half-close travels through. It copies through the source's
- * own buffer (16 kB, promoted to 256 kB while it fills) and, when the flow has proved long, moves
- * to a 1 MB pipe.
+ * Each direction reads from one end and writes to the other, and knows when its source has ended,
+ * so that a half-close travels through. It copies what its source holds and, when the flow has
+ * proved long, moves to a 1 MB pipe.
  *
- * Lifetime: made when an exchange becomes a tunnel, gone when both directions have ended, one side
- * broke, or time is up. An idle tunnel holds no buffer: two connections and this struct, about 700
- * bytes, and its log record.
+ * Lifetime: reserved by an exchange, gone when both directions have ended, one end broke, or time
+ * is up. An idle tunnel holds no buffer: its two ends and this struct, about 700 bytes, and its
+ * log record, which points to nothing of a configuration.
  */
 #include "core/tunnel.h"
 
-#include <unistd.h>
+#include <stdlib.h>
 
 #include "core/account.h"
 #include "core/snapshot.h"
-#include "core/server.h"
+#include "io/loop.h"
 #include "io/pipe.h"
 
 enum {
     LONG_FLOW = 1 << 20,
+    LARGE_RUN = 1 << 16, /* a read of more is worth a pipe: less is copied for less */
     SHARE_BYTES = 2 << 20,
     SHARE_READS = 8,
     PIPE_REST_MS = 2000,
@@ -35,7 +35,7 @@ struct direction {
 
 struct tunnel {
     struct worker *worker;
-    struct conn *end[2];           /* client, upstream */
+    struct tunnel_end end[2];      /* client, upstream */
     struct direction direction[2]; /* direction[i] goes from end[i] to the other */
     struct access_record *record;
     struct timer timer;
@@ -91,8 +91,8 @@ static void end(struct tunnel *t, enum fault f)
     close_pipe(t, &t->direction[1]);
     timer_clear(&w->loop.wheel, &t->timer);
     account_tunnel(w, r);
-    client_close(t->end[0]);
-    conn_close(t->end[1]);
+    for (unsigned i = 0; i < 2; i++)
+        t->end[i].ops->close(t->end[i].self);
     slab_give(&w->tunnels, t);
 }
 
@@ -101,18 +101,25 @@ static void end(struct tunnel *t, enum fault f)
 static void end_broken(struct tunnel *t)
 {
     for (unsigned i = 0; i < 2; i++)
-        stream_reset(&t->end[i]->stream);
+        t->end[i].ops->out.drop(t->end[i].self, FAULT_NONE);
     end(t, FAULT_NONE);
 }
 
+static enum flow flush(const struct tunnel_end *e)
+{
+    return e->ops->out.flush(e->self);
+}
+
 /* Something of this direction is on its way, or its sink waits for nothing but the end. */
-static bool is_under_way(const struct tunnel *t, unsigned i)
+static bool is_under_way(struct tunnel *t, unsigned i)
 {
     const struct direction *h = &t->direction[i];
-    const struct buf *in = t->end[i]->in;
+    const struct tunnel_end *from = &t->end[i];
+    struct slice run;
     if (h->ended)
         return false;
-    if (h->pipe.held || t->end[1 - i]->out || (in && buf_len(in)) || t->direction[1 - i].ended)
+    if (h->pipe.held || t->direction[1 - i].ended || flush(&t->end[1 - i]) != FLOW_OK ||
+        from->ops->in.peek(from->self, &run) == FLOW_OK)
         return true;
     return worker_ms(t->worker) < t->active_ms + STILL_MS;
 }
@@ -122,7 +129,7 @@ static void end_early(struct tunnel *t, enum fault f)
 {
     for (unsigned i = 0; i < 2; i++)
         if (is_under_way(t, i))
-            stream_reset(&t->end[1 - i]->stream);
+            t->end[1 - i].ops->out.drop(t->end[1 - i].self, f);
     end(t, f);
 }
 
@@ -134,12 +141,13 @@ static void note_moved(struct tunnel *t, struct direction *h, size_t n)
              from_client ? STAT_tunnel_bytes_from_client : STAT_tunnel_bytes_to_client, n);
 }
 
-static void promote(struct tunnel *t, unsigned i)
+/* To a pipe, if the flow is worth one that is to be had. */
+static void promote(struct tunnel *t, unsigned i, size_t run)
 {
     struct direction *h = &t->direction[i];
-    struct conn *from = t->end[i], *to = t->end[1 - i];
-    bool worth_it = h->moved >= LONG_FLOW && from->in_class == BUF_256K && !h->no_pipe;
-    if (!worth_it || h->spliced || !stream_whole(&from->stream) || !stream_whole(&to->stream))
+    const struct tunnel_end *from = &t->end[i], *to = &t->end[1 - i];
+    bool worth_it = h->moved >= LONG_FLOW && run > LARGE_RUN && !h->no_pipe;
+    if (!worth_it || !from->ops->whole(from->self) || !to->ops->whole(to->self))
         return;
     if (atomic_fetch_add(&t->worker->engine->pipes, 1) >= PIPE_MOST || !pipe_open(&h->pipe)) {
         atomic_fetch_sub(&t->worker->engine->pipes, 1);
@@ -148,23 +156,29 @@ static void promote(struct tunnel *t, unsigned i)
     }
     h->spliced = true;
     stat_add(t->worker->stats, STAT_tunnel_spliced_total, 1);
-    conn_drop_in(from);
-}
-
-/* The source has ended and all of it has been written. When the other direction has ended too,
- * closing says so; what a layer cannot say yet is tried again when its sink takes more. */
-static void pass_end(struct tunnel *t, unsigned i)
-{
-    bool last = t->direction[1 - i].ended;
-    if (last || stream_shutdown(&t->end[1 - i]->stream) != SOCK_AGAIN)
-        t->direction[i].ended = true;
 }
 
 enum direction_result { DIRECTION_WAIT, DIRECTION_YIELD, DIRECTION_BROKEN };
 
+static enum direction_result waits_or_broken(enum flow f)
+{
+    return f == FLOW_FAULT ? DIRECTION_BROKEN : DIRECTION_WAIT;
+}
+
+/* The source has ended and all of it has been taken. When the other direction has ended too,
+ * closing says so; what cannot be said yet is tried again when the sink takes more. */
+static enum direction_result pass_end(struct tunnel *t, unsigned i)
+{
+    const struct tunnel_end *to = &t->end[1 - i];
+    enum flow f = t->direction[1 - i].ended ? flush(to) : to->ops->out.finish(to->self, NULL);
+    if (f == FLOW_OK)
+        t->direction[i].ended = true;
+    return waits_or_broken(f);
+}
+
 static enum direction_result copy_direction(struct tunnel *t, unsigned i);
 
-/* The pipe is empty, so nothing is lost by going back to copying, and recv tells whether this is
+/* The pipe is empty, so nothing is lost by going back to copying, and a read tells whether this is
  * the end or splice could not go on. */
 static enum direction_result leave_pipe(struct tunnel *t, unsigned i)
 {
@@ -176,24 +190,25 @@ static enum direction_result leave_pipe(struct tunnel *t, unsigned i)
 static enum direction_result splice_direction(struct tunnel *t, unsigned i)
 {
     struct direction *h = &t->direction[i];
-    struct conn *from = t->end[i], *to = t->end[1 - i];
+    const struct tunnel_end *from = &t->end[i], *to = &t->end[1 - i];
+    struct io *source = from->ops->whole(from->self), *sink = to->ops->whole(to->self);
     size_t n, share = 0;
     while (share < SHARE_BYTES) {
         if (h->pipe.held) {
-            if (!(to->stream.io.ready & IO_OUT))
+            if (!(sink->ready & IO_OUT))
                 return DIRECTION_WAIT;
-            enum sock_result r = pipe_drain(&h->pipe, stream_whole(&to->stream), &n);
+            enum sock_result r = pipe_drain(&h->pipe, sink, &n);
             if (r != SOCK_OK)
                 return r == SOCK_AGAIN ? DIRECTION_WAIT : DIRECTION_BROKEN;
-            to->bytes_out += n;
+            to->ops->spliced(to->self, 0, n);
             share += n;
             note_moved(t, h, n);
             continue;
         }
-        if (!conn_readable(from))
+        if (!(source->ready & IO_IN))
             return DIRECTION_WAIT;
-        switch (pipe_fill(&h->pipe, stream_whole(&from->stream), &n)) {
-        case SOCK_OK: from->bytes_in += n; break;
+        switch (pipe_fill(&h->pipe, source, &n)) {
+        case SOCK_OK: from->ops->spliced(from->self, n, 0); break;
         case SOCK_AGAIN: return DIRECTION_WAIT;
         case SOCK_END: return leave_pipe(t, i);
         case SOCK_ERROR: return DIRECTION_BROKEN;
@@ -202,38 +217,44 @@ static enum direction_result splice_direction(struct tunnel *t, unsigned i)
     return DIRECTION_YIELD;
 }
 
+static enum flow pass_run(struct tunnel *t, unsigned i, struct slice run)
+{
+    const struct tunnel_end *from = &t->end[i], *to = &t->end[1 - i];
+    size_t taken;
+    enum flow f = to->ops->out.put(to->self, run, &taken);
+    if (taken) {
+        from->ops->in.took(from->self, taken);
+        note_moved(t, &t->direction[i], taken);
+    }
+    return f;
+}
+
 static enum direction_result copy_direction(struct tunnel *t, unsigned i)
 {
-    struct direction *h = &t->direction[i];
-    struct conn *from = t->end[i], *to = t->end[1 - i];
-    for (unsigned reads = 0; reads < SHARE_READS;) {
-        struct slice live = from->in ? buf_live(from->in) : (struct slice){ NULL, 0 };
-        if (live.n || to->out) {
-            size_t taken;
-            enum sock_result r = conn_send(to, live, &taken);
-            if (taken && from->in) {
-                from->in->from += (u32)taken;
-                note_moved(t, h, taken);
-            }
-            if (r != SOCK_OK)
-                return r == SOCK_AGAIN ? DIRECTION_WAIT : DIRECTION_BROKEN;
-            promote(t, i);
-            if (h->spliced)
+    const struct tunnel_end *from = &t->end[i];
+    enum flow f;
+    struct slice run;
+    for (unsigned reads = 0; reads < SHARE_READS;)
+        switch (from->ops->in.peek(from->self, &run)) {
+        case FLOW_OK:
+            f = pass_run(t, i, run);
+            if (f != FLOW_OK)
+                return waits_or_broken(f);
+            promote(t, i, run.n);
+            if (t->direction[i].spliced)
                 return splice_direction(t, i);
+            break;
+        case FLOW_WAIT:
+            reads++;
+            f = from->ops->in.fill(from->self);
+            if (f == FLOW_FAULT)
+                return DIRECTION_BROKEN;
+            if (f == FLOW_WAIT) /* what is ready is never held back */
+                return waits_or_broken(flush(&t->end[1 - i]));
+            break;
+        case FLOW_END: return pass_end(t, i);
+        case FLOW_FAULT: return DIRECTION_BROKEN;
         }
-        if (from->eof) {
-            pass_end(t, i);
-            return DIRECTION_WAIT;
-        }
-        if (!conn_readable(from))
-            return DIRECTION_WAIT;
-        reads++;
-        switch (conn_fill(from)) {
-        case SOCK_AGAIN: return DIRECTION_WAIT;
-        case SOCK_ERROR: return DIRECTION_BROKEN;
-        default: break;
-        }
-    }
     return DIRECTION_YIELD;
 }
 
@@ -248,25 +269,19 @@ static bool turn_direction(struct tunnel *t, unsigned i)
         end_broken(t);
         return false;
     }
-    conn_drop_in(t->end[i]);
     if (r == DIRECTION_YIELD)
-        loop_again(&t->worker->loop, &t->end[i]->stream.io);
+        t->end[i].ops->again(t->end[i].self);
     return true;
 }
 
-/* A side whose end has been passed on is read no more, so a reset of it shows only here. One that
- * is still read tells it behind its last byte; EPOLLHUP alone says no more than that both
- * directions have ended. */
+/* An end whose own end has been passed on is read no more, so a reset of it shows only here. One
+ * that is still read tells it behind its last byte. */
 static bool died_after_its_end(struct tunnel *t, unsigned i)
 {
-    struct io *io = &t->end[i]->stream.io;
-    if (!t->direction[i].ended || !(io->ready & IO_ERROR))
-        return false;
-    io->ready &= (u8)~IO_ERROR;
-    return conn_error(t->end[i]) != 0;
+    return t->direction[i].ended && t->end[i].ops->gone(t->end[i].self);
 }
 
-static void turn(struct tunnel *t)
+void tunnel_ready(struct tunnel *t)
 {
     u64 before = t->direction[0].moved + t->direction[1].moved;
     for (unsigned i = 0; i < 2; i++)
@@ -290,8 +305,7 @@ static void rest_pipe(struct tunnel *t, unsigned i)
     if (!t->direction[i].spliced || t->direction[i].pipe.held)
         return;
     close_pipe(t, &t->direction[i]);
-    t->end[i]->in_class = BUF_16K;
-    t->end[i]->full_reads = 0;
+    t->end[i].ops->rest(t->end[i].self);
 }
 
 void tunnel_expired(struct timer *timer)
@@ -312,54 +326,53 @@ void tunnel_expired(struct timer *timer)
     arm(t);
 }
 
-static void ready(struct conn *c)
+void tunnel_cut(struct tunnel *t)
 {
-    turn(c->owner);
-}
-
-static void drain(struct conn *c, enum drain_state how)
-{
-    struct tunnel *t = c->owner;
-    if (how != DRAIN_NOW)
-        return;
     atomic_fetch_add(&t->worker->engine->cut, 1);
     end_early(t, FAULT_draining);
 }
 
-static const struct conn_user tunnel_user = { "tunnel", ready, NULL, drain, BUF_FOR_READING };
-
-static void adopt(struct tunnel *t, unsigned i, struct conn *c)
+struct tunnel *tunnel_reserve(struct worker *w, struct access_record *record)
 {
-    t->end[i] = c;
-    conn_hand(c, &tunnel_user, t);
-    c->full_reads = 0;
-    c->in_class = BUF_16K;
-    conn_wait_nothing(c);
-    conn_unpin(c);
-    conn_drop_in(c);
-}
-
-bool tunnel_start(struct xchg *x)
-{
-    struct worker *w = x->worker;
-    struct tunnel *t = slab_take(&w->tunnels);
-    if (t == NULL)
-        return false;
+    struct tunnel *t = record ? slab_take(&w->tunnels) : NULL;
+    if (t == NULL) {
+        free(record);
+        return NULL;
+    }
     memset(t, 0, sizeof *t);
     t->worker = w;
-    t->record = account_detach(x);
-    if (t->record == NULL) {
-        slab_give(&w->tunnels, t);
-        return false;
-    }
-    t->born_ms = worker_ms(w);
+    t->record = record;
     timer_init(&t->timer, TIMER_TUNNEL);
-    adopt(t, 0, x->client.conn);
-    adopt(t, 1, x->upstream.conn);
-    x->client.conn = x->upstream.conn = NULL;
+    return t;
+}
+
+struct access_record *tunnel_record(const struct tunnel *t)
+{
+    return t->record;
+}
+
+void tunnel_release(struct tunnel **slot)
+{
+    struct tunnel *t = *slot;
+    if (t == NULL)
+        return;
+    *slot = NULL;
+    free(t->record);
+    slab_give(&t->worker->tunnels, t);
+}
+
+void tunnel_begin(struct tunnel **slot, struct tunnel_end client, struct tunnel_end upstream)
+{
+    struct tunnel *t = *slot;
+    struct worker *w = t->worker;
+    *slot = NULL;
+    t->born_ms = worker_ms(w);
+    t->end[0] = client;
+    t->end[1] = upstream;
+    for (unsigned i = 0; i < 2; i++)
+        t->end[i].ops->join(t->end[i].self, t);
     stat_add(w->stats, STAT_tunnels_total, 1);
     stat_add(w->stats, STAT_tunnels_open, 1);
     touch(t);
-    loop_again(&w->loop, &t->end[0]->stream.io);
-    return true;
+    client.ops->again(client.self);
 }

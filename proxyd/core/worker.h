@@ -55,6 +55,9 @@ struct intake {
     void (*open)(struct conn *c, u32 len);
     /* Opens one that only refuses: no readable head. */
     void (*open_fault)(struct conn *c, enum fault f);
+    /* Something happened at an end of a tunnel; the drain wants it gone. */
+    void (*tunnel_ready)(struct tunnel *t);
+    void (*tunnel_cut)(struct tunnel *t);
 };
 
 struct worker {

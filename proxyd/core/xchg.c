@@ -8,6 +8,7 @@
 #include "core/log.h"
 #include "core/server.h"
 #include "core/target.h"
+#include "core/tunnel.h"
 
 struct step_row {
     const char *name;
@@ -239,4 +240,4 @@ static void open_fault(struct conn *c, enum fault f)
     xchg_run(x);
 }
 
-const struct intake xchg_intake = { open_head, open_fault };
+const struct intake xchg_intake = { open_head, open_fault, tunnel_ready, tunnel_cut };

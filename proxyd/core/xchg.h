@@ -89,7 +89,8 @@ struct xchg {
     bool resp_edited;               /* … the head that is in resp */
     struct destination to;
     struct target *target;
-    struct dial *dial; /* while connecting */
+    struct dial *dial;     /* while connecting */
+    struct tunnel *tunnel; /* reserved; NULL: none is promised */
     enum fault fault;
     u16 status;          /* of the final head written to the client side; 0: none */
     struct slice rule;   /* name of what decided, for the log; lives in the configuration */
@@ -128,6 +129,8 @@ bool xchg_put_head(struct xchg *x);
 enum step_result xchg_relay(struct xchg *x);
 /* x->resp anew, for a head that is to come. */
 void xchg_new_response(struct xchg *x);
+/* Takes what the tunnel will need that is about to be promised, once. False: no memory. */
+bool xchg_reserve_tunnel(struct xchg *x, struct slice protocol);
 /* Gives up the dial, if there is one; what it came to is noted for the log. */
 void xchg_drop_dial(struct xchg *x);
 /* What the current step or stage attempts, for the error log. */

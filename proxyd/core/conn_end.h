@@ -1,0 +1,13 @@
+/* A connection as the end of a tunnel. */
+#ifndef CORE_CONN_END_H
+#define CORE_CONN_END_H
+
+#include "core/conn.h"
+#include "core/tunnel_end.h"
+
+/* The end owns the connection. What was received and not taken comes first, what is unsent goes
+ * first. */
+struct tunnel_end client_end(struct conn *c);
+struct tunnel_end upstream_end(struct conn *c);
+
+#endif
