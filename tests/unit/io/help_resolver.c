@@ -305,6 +305,9 @@ static void on_udp(struct resolver *r)
     size_t size = resolver_answer(&rule, q, (size_t)n, answer, sizeof answer);
     if (rule.kind == ANSWER_CUT) {
         size -= 5;
+    } else if (rule.kind == ANSWER_HEADER) {
+        memcpy(answer + 2, "\x81\x81\0\0\0\0\0\0\0\0", 10);
+        size = 12;
     } else if (rule.kind == ANSWER_TC) {
         rule = (struct rule){ .rcode = 0 };
         size = resolver_answer(&rule, q, (size_t)n, answer, sizeof answer);

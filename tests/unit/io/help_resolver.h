@@ -15,7 +15,8 @@ enum answer_kind {
     ANSWER_TC,     /* truncated over UDP, whole over TCP */
     ANSWER_NOISE,  /* garbage, a wrong id and a wrong question before the right answer */
     ANSWER_BROKEN, /* the right header and question, then bytes that are no records */
-    ANSWER_CUT     /* only the first half of the last record, without saying so */
+    ANSWER_CUT,    /* only the first half of the last record, without saying so */
+    ANSWER_HEADER  /* FORMERR in a header with nothing behind it, not even the question */
 };
 
 enum { RCODE_FORMERR = 1, RCODE_SERVFAIL, RCODE_NXDOMAIN, RCODE_NOTIMP, RCODE_REFUSED };

@@ -38,6 +38,7 @@ static const struct rule without_edns[] = {
     { .edns_rcode = RCODE_SERVFAIL },    { .edns_rcode = RCODE_REFUSED },
     { .edns_rcode = 11 /* nobody's */ }, { .edns_kind = ANSWER_CUT },
     { .edns_kind = ANSWER_BROKEN },      { .edns_kind = ANSWER_DROP },
+    { .edns_kind = ANSWER_HEADER },
 };
 
 /* The first name costs a second question, the next ones are asked without EDNS at once, and after a
