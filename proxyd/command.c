@@ -10,15 +10,19 @@
 #include "config/load.h"
 #include "config/reference_tables.h"
 #include "config/shown.h"
+#include "ctl.h"
 
 #ifndef PROXYD_VERSION
 #define PROXYD_VERSION "0"
 #endif
 
+enum { MOST_OPERANDS = 2 };
+
 /* What the options of one command line said. */
 struct options {
-    const char *config;
+    const char *config, *socket;
     bool help, strict, show_default, keys;
+    const char *operand[MOST_OPERANDS]; /* words that are no options; NULL: not given */
 };
 
 enum option_for {
@@ -26,6 +30,7 @@ enum option_for {
     FOR_CHECK = 2,
     FOR_CONFIG = 4,
     FOR_REFERENCE = 8,
+    FOR_RELOAD = 16,
     FOR_ALL = 255,
     FOR_CONFIG_FILE = FOR_RUN | FOR_CHECK
 };
@@ -33,14 +38,16 @@ enum option_for {
 static const struct option_row {
     const char *name, *brief; /* --name, -b */
     unsigned commands;        /* enum option_for */
-    size_t flag;              /* offset of a bool in struct options */
-    bool value;               /* takes one: .config */
+    size_t to;                /* offset in struct options: of a bool, or of the value's text */
+    const char *value;        /* what it takes, for complaints; NULL: nothing */
 } options_table[] = {
-    { "--help", "-h", FOR_ALL, offsetof(struct options, help), false },
-    { "--config", "-c", FOR_CONFIG_FILE, 0, true },
-    { "--strict", NULL, FOR_CHECK, offsetof(struct options, strict), false },
-    { "--default", NULL, FOR_CONFIG, offsetof(struct options, show_default), false },
-    { "--keys", NULL, FOR_REFERENCE, offsetof(struct options, keys), false },
+    { "--help", "-h", FOR_ALL, offsetof(struct options, help), NULL },
+    { "--config", "-c", FOR_CONFIG_FILE, offsetof(struct options, config), "the name of a file" },
+    { "--socket", "-s", FOR_RELOAD, offsetof(struct options, socket),
+      "the path of a control socket" },
+    { "--strict", NULL, FOR_CHECK, offsetof(struct options, strict), NULL },
+    { "--default", NULL, FOR_CONFIG, offsetof(struct options, show_default), NULL },
+    { "--keys", NULL, FOR_REFERENCE, offsetof(struct options, keys), NULL },
 };
 
 static struct command leave(int code)
@@ -100,6 +107,17 @@ static struct command do_reference(struct options o)
     return leave(EXIT_FINE);
 }
 
+static void tell_guess(const struct guess *g)
+{
+    if (g->best.n)
+        fprintf(stderr, "did you mean \"%.*s\"?\n", SLICE_FMT(g->best));
+}
+
+static struct command do_reload(struct options o)
+{
+    return leave(ctl_ask("reload", o.socket, "POST", "/reload", SLICE("")));
+}
+
 static struct command do_version(struct options o)
 {
     (void)o;
@@ -111,12 +129,13 @@ static struct command do_help(struct options o);
 
 static const struct command_row {
     const char *name;
-    unsigned bit; /* enum option_for */
+    unsigned bit;      /* enum option_for */
+    unsigned operands; /* most words that are no options */
     struct command (*act)(struct options o);
     const char *line; /* in the list of commands */
     const char *help;
 } commands[] = {
-    { "run", FOR_RUN, do_run, "run the proxy in the foreground",
+    { "run", FOR_RUN, 0, do_run, "run the proxy in the foreground",
       "Runs the proxy in the foreground until it gets a signal. Without -c it uses the built-in\n"
       "configuration: a forward proxy on 127.0.0.1:3128 for the programs of this machine.\n"
       "\n"
@@ -137,7 +156,7 @@ static const struct command_row {
       "\n"
       "exit codes: 0 ended by a signal, 1 could not start or failed, 2 wrong usage, 78 wrong\n"
       "configuration (starting it again does not help)\n" },
-    { "check", FOR_CHECK, do_check, "tell what is wrong with a configuration",
+    { "check", FOR_CHECK, 0, do_check, "tell what is wrong with a configuration",
       "Reads a configuration as \"run\" would and tells everything that is wrong with it: unknown\n"
       "keys, wrong values, names that lead nowhere, addresses used twice, and as warnings what is\n"
       "allowed but hardly meant. It needs no root, no network, no free port, and changes nothing.\n"
@@ -160,7 +179,27 @@ static const struct command_row {
       "exit codes: 0 no errors, 1 errors (with --strict also warnings) or could not write, 2 "
       "wrong\n"
       "usage\n" },
-    { "config", FOR_CONFIG, do_config, "print the built-in configuration",
+    { "reload", FOR_RELOAD, 0, do_reload, "let the running proxy take up its changed configuration",
+      "Lets the proxyd that runs read its configuration anew, and prints what has changed. "
+      "Requests\n"
+      "and tunnels go on. A configuration that is wrong changes nothing and is explained here and "
+      "in\n"
+      "the error log. The signal HUP does the same without an answer.\n"
+      "\n"
+      "usage: proxyd reload [-s PATH]\n"
+      "\n"
+      "  -s, --socket PATH   the control socket, as in the key \"control\"; without it the "
+      "default:\n"
+      "                      $RUNTIME_DIRECTORY/control.sock, for root /run/proxyd/control.sock,\n"
+      "                      else $XDG_RUNTIME_DIR/proxyd.sock\n"
+      "  -h, --help          this text\n"
+      "\n"
+      "example:\n"
+      "  $ proxyd reload\n"
+      "  policy staff rules deny uploads: added\n"
+      "\n"
+      "exit codes: 0 reloaded, 1 not reloaded or no proxyd there, 2 wrong usage\n" },
+    { "config", FOR_CONFIG, 0, do_config, "print the built-in configuration",
       "Prints the configuration that \"run\" uses when it is given none. It is commented and\n"
       "meant as the start of your own.\n"
       "\n"
@@ -174,7 +213,7 @@ static const struct command_row {
       "  proxyd run -c proxyd.conf\n"
       "\n"
       "exit codes: 0 printed, 1 could not write, 2 wrong usage\n" },
-    { "reference", FOR_REFERENCE, do_reference, "print the manual of the configuration",
+    { "reference", FOR_REFERENCE, 0, do_reference, "print the manual of the configuration",
       "Prints the manual of the configuration language in Markdown: every block and key with its\n"
       "values, its default, its meaning and an example.\n"
       "\n"
@@ -187,7 +226,7 @@ static const struct command_row {
       "  proxyd reference | less\n"
       "\n"
       "exit codes: 0 printed, 1 could not write, 2 wrong usage\n" },
-    { "version", 0, do_version, "print the version",
+    { "version", 0, 0, do_version, "print the version",
       "Prints the name and the version of the program in one line.\n"
       "\n"
       "usage: proxyd version\n"
@@ -199,7 +238,7 @@ static const struct command_row {
       "  proxyd " PROXYD_VERSION "\n"
       "\n"
       "exit codes: 0 printed, 1 could not write, 2 wrong usage\n" },
-    { "help", 0, do_help, "this list; \"help COMMAND\" explains one command",
+    { "help", 0, 0, do_help, "this list; \"help COMMAND\" explains one command",
       "Lists the commands, or explains one of them.\n"
       "\n"
       "usage: proxyd help [COMMAND]\n"
@@ -237,12 +276,6 @@ static struct command do_help(struct options o)
 
 /* ---- understanding ---- */
 
-static void tell_guess(const struct guess *g)
-{
-    if (g->best.n)
-        fprintf(stderr, "did you mean \"%.*s\"?\n", SLICE_FMT(g->best));
-}
-
 static const struct command_row *find_command(const char *name)
 {
     for (size_t i = 0; i < countof(commands); i++)
@@ -277,10 +310,10 @@ static struct command wrong_option(const struct command_row *c, const char *arg)
 }
 
 static struct command wrong_value(const struct command_row *c, const struct option_row *o,
-                                  const char *what)
+                                  const char *what, const char *value)
 {
-    fprintf(stderr, "proxyd %s: %s %s\n\"proxyd %s --help\" explains it\n", c->name, o->name, what,
-            c->name);
+    fprintf(stderr, "proxyd %s: %s %s%s\n\"proxyd %s --help\" explains it\n", c->name, o->name,
+            what, value, c->name);
     return leave(EXIT_USAGE);
 }
 
@@ -317,30 +350,40 @@ static const struct option_row *find_option(const struct command_row *c, const c
     return NULL;
 }
 
+/* False: complained about. */
+static bool take_value(const struct command_row *c, const struct option_row *row, char ***argv,
+                       const char **to, struct command *end)
+{
+    char *value = option_value(row, argv);
+    if (value == NULL || *value == 0)
+        *end = wrong_value(c, row, "needs ", row->value);
+    else if (*to)
+        *end = wrong_value(c, row, "stands there twice", "");
+    else
+        *to = value;
+    return *to == value && value;
+}
+
 /* The arguments behind the command; false: complained about, *end says how to leave. */
 static bool parse_options(const struct command_row *c, char **argv, struct options *o,
                           struct command *end)
 {
+    unsigned operands = 0;
     for (; *argv; argv++) {
         const struct option_row *row = find_option(c, *argv);
+        if (row == NULL && (*argv)[0] != '-' && operands < c->operands) {
+            o->operand[operands++] = *argv;
+            continue;
+        }
         if (row == NULL) {
             *end = wrong_option(c, *argv);
             return false;
         }
-        if (!row->value) {
-            *(bool *)((char *)o + row->flag) = true;
-            continue;
-        }
-        char *value = option_value(row, &argv);
-        if (value == NULL || *value == 0) {
-            *end = wrong_value(c, row, "needs the name of a file");
+        void *to = (char *)o + row->to;
+        if (!row->value)
+            *(bool *)to = true;
+        else if (!take_value(c, row, &argv, to, end))
             return false;
-        }
-        if (o->config) {
-            *end = wrong_value(c, row, "stands there twice");
-            return false;
-        }
-        o->config = value;
     }
     return true;
 }

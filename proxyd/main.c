@@ -38,6 +38,7 @@
 #include "reload.h"
 #include "listen.h"
 #include "modes.h"
+#include "served.h"
 
 enum { OFFLOAD_THREADS = 2, OFFLOAD_MOST = 4096 };
 enum { CONTROL_MS = 2000, TICK_MS = 20, PATIENCE_MS = 2000, HURRY_MS = 100 };
@@ -46,7 +47,9 @@ struct process {
     struct engine engine;
     struct arena arena; /* of what is read once, at the start */
     struct admin_conf admin_conf;
+    const char *control_path; /* as configured; see served_open */
     struct admin *admin;
+    struct served *served;
     struct reload *reload;
     int access_fd, error_fd;
     char pseudonym[32];
@@ -199,6 +202,8 @@ static void announce(const struct process *p)
     }
     if (p->admin_conf.on)
         say("admin on %.*s: /healthz /readyz /metrics", SLICE_FMT(p->admin_conf.text));
+    if (p->served)
+        say("control at %.*s: proxyd reload", SLICE_FMT(served_at(p->served)));
     if (s->nlisteners)
         suggest(&s->listeners[0], p->engine.nworkers);
 }
@@ -323,6 +328,7 @@ static void dismantle(struct process *p, const sigset_t *set, bool hurry)
 {
     offload_end(p->engine.offload);
     admin_stop(p->admin);
+    served_stop(p->served);
     for (u32 i = 0; i < p->engine.nworkers; i++)
         worker_join(p->engine.workers[i]);
     log_writer_stop(p->engine.log_writer);
@@ -369,6 +375,7 @@ static void compile(struct process *p, const struct tree *t)
     s->generation = 1;
     atomic_store(&e->newest, s);
     p->admin_conf = c.admin;
+    p->control_path = c.control;
 }
 
 static bool open_listeners(struct process *p)
@@ -386,6 +393,27 @@ static bool open_listeners(struct process *p)
     return good;
 }
 
+/* A default path that is not to be had is a note; the proxy works without. */
+static bool claim_control(struct process *p)
+{
+    char area[256];
+    struct text note = text_in(area, sizeof area);
+    bool good = served_open(p->control_path, &p->served, &note);
+    if (note.n)
+        say("%s: %.*s", good ? "note" : "error", SLICE_FMT(text_slice(&note)));
+    return good;
+}
+
+static void serve_control(struct process *p)
+{
+    char area[256];
+    struct text note = text_in(area, sizeof area);
+    if (served_start(p->served, &p->engine, p->reload, &note))
+        return;
+    say("warning: %.*s", SLICE_FMT(text_slice(&note)));
+    p->served = NULL;
+}
+
 static int run(const char *path)
 {
     static struct process p;
@@ -395,7 +423,8 @@ static int run(const char *path)
         return EXIT_CONFIG;
     compile(&p, &tree);
     block_signals(&set);
-    if (!open_logs(&p) || !make_engine(&p) || !open_listeners(&p) || !start_admin(&p))
+    if (!open_logs(&p) || !make_engine(&p) || !open_listeners(&p) || !start_admin(&p) ||
+        !claim_control(&p))
         return EXIT_FAILED;
     log_writer_start(p.engine.log_writer);
     p.engine.offload = offload_new(OFFLOAD_THREADS, OFFLOAD_MOST);
@@ -405,6 +434,7 @@ static int run(const char *path)
     p.admin_conf.text = SLICE("");
     p.reload = reload_new(&p.engine, &tree, path, &p.admin_conf);
     config_free(&tree);
+    serve_control(&p);
     bool hurry = control(&p, &set);
     dismantle(&p, &set, hurry);
     return EXIT_FINE;

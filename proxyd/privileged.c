@@ -1,6 +1,12 @@
 #include "privileged.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 int privileged_open_log(const char *path)
 {
@@ -15,4 +21,22 @@ int privileged_listen(const struct sock_listen *how, int backlog)
 bool privileged_may_listen(const struct sock_listen *how)
 {
     return sock_may_listen(how);
+}
+
+#define RUN_FOLDER "/run/proxyd"
+
+/* fchmod on the socket before bind: the file is made with that mode, at no moment with another. */
+int privileged_listen_local(const struct sockaddr_un *at)
+{
+    if (strncmp(at->sun_path, RUN_FOLDER "/", sizeof RUN_FOLDER) == 0)
+        (void)mkdir(RUN_FOLDER, 0755);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd >= 0 && fchmod(fd, 0600) == 0 &&
+        bind(fd, (const struct sockaddr *)at, sizeof *at) == 0 && listen(fd, 16) == 0)
+        return fd;
+    int why = errno;
+    if (fd >= 0)
+        close(fd);
+    errno = why;
+    return -1;
 }

@@ -14,5 +14,9 @@ int privileged_open_log(const char *path);
 /* As sock_listen and sock_may_listen. */
 int privileged_listen(const struct sock_listen *how, int backlog);
 bool privileged_may_listen(const struct sock_listen *how);
+/* A unix socket that only this user may open (mode 0600, from the first moment); a folder
+ * /run/proxyd that is missing is made. -1 with errno. */
+struct sockaddr_un;
+int privileged_listen_local(const struct sockaddr_un *at);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "base/stat.h"
 #include "config/load.h"
+#include "control_socket.h"
 #include "modes.h"
 #include "policy/conf.h"
 #include "reverse/conf.h"
@@ -96,6 +97,28 @@ static void read_listeners(const struct schema_row *row, const struct node *firs
         l->name = arena_copy(a, node_name(n));
         schema_fill(row->children, n, a, l);
     }
+}
+
+static void read_control(const struct schema_row *row, const struct node *n, struct arena *a,
+                         void *to)
+{
+    struct root_conf *out = to;
+    (void)row;
+    if (n)
+        out->control = slice_is(node_arg(n, 0)->text, "none") ? "" : schema_path(a, node_arg(n, 0));
+}
+
+static void check_control(const struct node *n, struct diags *d)
+{
+    const struct word *w = node_arg(n, 0);
+    struct arena a;
+    if (w->reported || slice_is(w->text, "none"))
+        return;
+    arena_init(&a, 0);
+    if (strlen(schema_path(&a, w)) >= CONTROL_PATH)
+        diag_error(d, w, "%s is too long for a socket: %d bytes are the limit, its folder included",
+                   word_shown(w), CONTROL_PATH - 1);
+    arena_free(&a);
 }
 
 const struct schema_row root_rows[] = {
@@ -195,6 +218,18 @@ const struct schema_row root_rows[] = {
       .doc =
           "A listener of its own for health checks and metrics: `/healthz`, `/readyz`, `/metrics`.",
       .example = "admin { bind 127.0.0.1:3180; }" },
+    { .key = "control",
+      .type = { TYPE_PATH },
+      .restart = true,
+      .also = "none",
+      .check = check_control,
+      .read = read_control,
+      .doc = "The unix socket by which `proxyd reload` reaches the running proxy; "
+             "only its own user may open it. Without this key it is "
+             "`$RUNTIME_DIRECTORY/control.sock` (systemd sets that), for root "
+             "`/run/proxyd/control.sock`, else `$XDG_RUNTIME_DIR/proxyd.sock`; when another proxyd "
+             "is there already, this one has none and says so.",
+      .example = "control /run/proxyd/control.sock;" },
     { .key = NULL },
 };
 

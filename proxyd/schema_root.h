@@ -18,6 +18,7 @@ struct root_conf {
     struct listener_conf *listeners;
     u32 nlisteners; /* at least 1 */
     struct admin_conf admin;
+    const char *control; /* path of the control socket; "": none wanted; NULL: the default */
 };
 /* The tree must have been checked without errors. */
 struct root_conf root_read(const struct tree *t, struct arena *a);

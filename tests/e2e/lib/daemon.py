@@ -111,7 +111,8 @@ class Proxyd:
         err = open(self.folder / "stderr", "ab", buffering=0)
         command = [*shlex.split(prefix or ""), str(BINARY), "run", "-c", str(self.config)]
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
-                                        env=environment(env), cwd=self.folder, preexec_fn=limits)
+                                        env=environment({"RUNTIME_DIRECTORY": str(self.folder), **(env or {})}),
+                                        cwd=self.folder, preexec_fn=limits)
         out.close()
         err.close()
         self.excused = False

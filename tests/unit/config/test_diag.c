@@ -51,7 +51,7 @@ static void a_key_of_another_block(void **state)
                         "    fields 100;\n"
                         "    ^~~~~~\n"
                         "    expected one of: workers, include, listener, policy, routes, pool, "
-                        "log access, log error, dns, limits, timeouts, admin\n"
+                        "log access, log error, dns, limits, timeouts, admin, control\n"
                         "    it is known in the block \"limits\"\n");
 }
 

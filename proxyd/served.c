@@ -1,0 +1,103 @@
+#include "served.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "admin/control.h"
+#include "base/must.h"
+#include "control_socket.h"
+
+struct served {
+    int fd; /* the listening socket; control's, once that runs */
+    struct control *control;
+    struct engine *engine;
+    struct reload *reload;
+    char path[CONTROL_PATH];
+};
+
+static void do_reload(void *self, struct slice argument, struct control_answer *answer)
+{
+    struct served *s = self;
+    struct reload_result result;
+    (void)argument;
+    reload_run(s->reload, &result);
+    static const unsigned status[] = {
+        [RELOAD_DONE] = 200, [RELOAD_WRONG] = 422, [RELOAD_FAILED] = 500, [RELOAD_ENDING] = 503
+    };
+    answer->status = status[result.outcome];
+    answer->text = result.text; /* taken over */
+    if (result.outcome == RELOAD_ENDING) {
+        free(answer->text);
+        answer->text = strdup("not reloaded: the proxy ends\n");
+    }
+}
+
+static const struct control_command commands[] = {
+    { "POST", "/reload", do_reload },
+    { NULL, NULL, NULL },
+};
+
+static bool choose_path(char path[CONTROL_PATH], const char *chosen)
+{
+    if (chosen == NULL)
+        return control_default(path);
+    size_t n = strlen(chosen);
+    must(n < CONTROL_PATH); /* the schema's check */
+    memcpy(path, chosen, n + 1);
+    return n > 0;
+}
+
+static const char *why_not(int error)
+{
+    switch (error) {
+    case EADDRINUSE: return "another proxyd listens there";
+    case EEXIST: return "there is a file that is no socket";
+    default: return strerror(error);
+    }
+}
+
+bool served_open(const char *path, struct served **out, struct text *note)
+{
+    struct served *s = must_zalloc(sizeof *s);
+    *out = NULL;
+    s->fd = choose_path(s->path, path) ? control_listen(s->path) : -1;
+    if (s->fd >= 0) {
+        *out = s;
+        return true;
+    }
+    if (s->path[0])
+        text_fmt(note, "no control socket at %s: %s", s->path, why_not(errno));
+    free(s);
+    return path == NULL || path[0] == 0;
+}
+
+bool served_start(struct served *s, struct engine *e, struct reload *r, struct text *note)
+{
+    char error[256];
+    if (s == NULL)
+        return true;
+    s->engine = e;
+    s->reload = r;
+    s->control = control_start(s->fd, commands, s, error, sizeof error);
+    if (s->control)
+        return true;
+    text_fmt(note, "no control socket: %s", error);
+    control_unlink(s->path);
+    free(s);
+    return false;
+}
+
+void served_stop(struct served *s)
+{
+    if (s == NULL)
+        return;
+    control_unlink(s->path);
+    control_stop(s->control);
+    free(s);
+}
+
+struct slice served_at(const struct served *s)
+{
+    return slice_of(s ? s->path : NULL);
+}
