@@ -10,7 +10,7 @@ static inline u64 span(unsigned level)
 
 void wheel_init(struct wheel *w, u64 now_ms)
 {
-    *w = (struct wheel){ .tick = now_ms / WHEEL_TICK_MS };
+    *w = (struct wheel){ .tick = now_ms / WHEEL_TICK_MS, .next = UINT64_MAX };
     for (unsigned l = 0; l < WHEEL_LEVELS; l++)
         for (unsigned s = 0; s < WHEEL_SLOTS; s++)
             list_init(&w->slot[l][s]);
@@ -26,16 +26,24 @@ static void unfile(struct wheel *w, struct timer *t)
         w->used[level] &= ~(1ull << slot);
 }
 
+static void push(struct wheel *w, struct timer *t, u64 at, unsigned level)
+{
+    unsigned slot = (at >> (6 * level)) % WHEEL_SLOTS;
+    t->filed = at;
+    t->slot = (u16)(level * WHEEL_SLOTS + slot);
+    list_push_back(&w->slot[level][slot], &t->link);
+    w->used[level] |= 1ull << slot;
+    u64 comes_up = at >> (6 * level) << (6 * level);
+    if (comes_up < w->next)
+        w->next = comes_up;
+}
+
 /* A deadline is never filed at or before the tick that is being handled, so that a callback which
  * re-arms itself for "now" runs on the next turn and not for ever in this one. Rounded up: a timer
  * may be late by a tick, never early. */
-void timer_file(struct wheel *w, struct timer *t, u64 deadline)
+static void file_in_place(struct wheel *w, struct timer *t)
 {
-    unfile(w, t);
-    t->deadline = deadline;
-    if (deadline == TIMER_NEVER)
-        return;
-    u64 at = deadline / WHEEL_TICK_MS + (deadline % WHEEL_TICK_MS != 0);
+    u64 at = t->deadline / WHEEL_TICK_MS + (t->deadline % WHEEL_TICK_MS != 0);
     if (at <= w->tick)
         at = w->tick + 1;
     u64 farthest = w->tick + span(WHEEL_LEVELS) - span(WHEEL_LEVELS - 1);
@@ -45,11 +53,21 @@ void timer_file(struct wheel *w, struct timer *t, u64 deadline)
     while (level < WHEEL_LEVELS - 1 &&
            (at >> (6 * level)) - (w->tick >> (6 * level)) >= WHEEL_SLOTS)
         level++;
-    unsigned slot = (at >> (6 * level)) % WHEEL_SLOTS;
-    t->filed = at;
-    t->slot = (u16)(level * WHEEL_SLOTS + slot);
-    list_push_back(&w->slot[level][slot], &t->link);
-    w->used[level] |= 1ull << slot;
+    push(w, t, at, level);
+}
+
+/* What is far away waits in the slot of level 1 that comes up next, and is filed in its place only
+ * then: most timers are cleared or moved within the quarter of a second until that. */
+void timer_file(struct wheel *w, struct timer *t, u64 deadline)
+{
+    unfile(w, t);
+    t->deadline = deadline;
+    if (deadline == TIMER_NEVER)
+        return;
+    if (likely(deadline / WHEEL_TICK_MS > w->tick + 2 * WHEEL_SLOTS))
+        push(w, t, (w->tick / WHEEL_SLOTS + 1) * WHEEL_SLOTS, 1);
+    else
+        file_in_place(w, t);
 }
 
 void timer_clear(struct wheel *w, struct timer *t)
@@ -78,7 +96,7 @@ static void run_slot(struct wheel *w, unsigned level, unsigned slot, u64 now_ms)
         if (t->deadline == TIMER_NEVER)
             continue;
         if (t->deadline > now_ms) {
-            timer_file(w, t, t->deadline);
+            file_in_place(w, t);
             continue;
         }
         t->deadline = TIMER_NEVER;
@@ -110,28 +128,30 @@ static u64 next_tick(const struct wheel *w)
     return next;
 }
 
-void wheel_run(struct wheel *w, u64 now_ms)
+static void run_until(struct wheel *w, u64 now, u64 now_ms)
 {
-    u64 now = now_ms / WHEEL_TICK_MS;
-    for (;;) {
-        u64 next = next_tick(w);
-        if (next > now)
-            break;
-        w->tick = next;
+    while ((w->next = next_tick(w)) <= now) {
+        u64 next = w->tick = w->next;
         for (unsigned l = WHEEL_LEVELS; l-- > 0;)
             if (next % span(l) == 0)
                 run_slot(w, l, (unsigned)((next >> (6 * l)) % WHEEL_SLOTS), now_ms);
     }
+}
+
+void wheel_run(struct wheel *w, u64 now_ms)
+{
+    u64 now = now_ms / WHEEL_TICK_MS;
+    if (unlikely(w->next <= now))
+        run_until(w, now, now_ms);
     if (now > w->tick)
         w->tick = now;
 }
 
 u32 wheel_wait(const struct wheel *w, u64 now_ms, u32 most)
 {
-    u64 next = next_tick(w);
-    if (next == UINT64_MAX)
+    if (w->next == UINT64_MAX)
         return most;
-    u64 at = next * WHEEL_TICK_MS;
+    u64 at = w->next * WHEEL_TICK_MS;
     if (at <= now_ms)
         return 0;
     return at - now_ms < most ? (u32)(at - now_ms) : most;

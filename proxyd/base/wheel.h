@@ -5,7 +5,8 @@
  * The hard thing is cost per exchange. A node keeps the tick it is filed under and, apart from it,
  * the deadline that counts. Moving a deadline further away is one store (timer_set on an armed
  * node); when the node fires early it re-files itself. Only a nearer deadline moves the node.
- * Deadlines beyond 18 h are filed at the far end and re-filed on firing in the same way.
+ * Deadlines beyond 18 h are filed at the far end and re-filed on firing in the same way. So is what
+ * is new and far away: it waits in the next slot of a quarter second, where most never see the end.
  *
  * One wheel belongs to one thread. A node is its owner's memory and must be cleared before that
  * dies. A callback may set, clear or free its own node and any other.
@@ -28,6 +29,8 @@ struct timer {
 
 struct wheel {
     u64 tick; /* ticks handled so far */
+    u64 next; /* no slot comes up before this tick; UINT64_MAX: none at all. It is found anew only
+               * when it has come, so one wake-up may be for a timer that was cleared meanwhile. */
     u64 used[WHEEL_LEVELS];
     struct list slot[WHEEL_LEVELS][WHEEL_SLOTS];
     void (*on_expire[8])(struct timer *); /* by timer.kind */

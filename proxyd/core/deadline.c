@@ -97,15 +97,17 @@ static u64 limit_of(const struct xchg *x, u8 waits)
 }
 
 /* When this one ends. */
-static u64 follow(const struct xchg *x, struct deadline *d, u8 waits)
+static inline u64 follow(const struct xchg *x, struct deadline *d, u8 waits)
 {
-    if (waits == WAITS_NOTHING) {
-        d->waits = WAITS_NOTHING;
+    u8 before = d->waits;
+    d->waits = waits;
+    if (waits == WAITS_NOTHING)
         return TIMER_NEVER;
-    }
     u64 n = moved(x, waits);
-    if (d->waits != waits || d->moved != n)
-        *d = (struct deadline){ .moved = n, .at = limit_of(x, waits), .waits = waits };
+    if (before != waits || d->moved != n) {
+        d->moved = n;
+        d->at = limit_of(x, waits);
+    }
     return d->at;
 }
 
