@@ -27,6 +27,12 @@ echo "$@" >> "$FOLDER/apt"
 }
 
 
+def as_from_a_terminal():
+    """A run in the background ignores these, and so would what it starts."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 class Deps:
     """tools/deps.sh among its stand-ins."""
 
@@ -43,7 +49,7 @@ class Deps:
         env = {**os.environ, "PATH": f"{self.folder}/bin:{os.environ['PATH']}", "FOLDER": str(self.folder),
                "DEPS_POLICY": str(self.policy), **more}
         return subprocess.Popen([ROOT / "tools/deps.sh", *sections], env=env, text=True, start_new_session=True,
-                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                                preexec_fn=as_from_a_terminal, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
     def run(self, *sections, **more):
         """(exit code, stdout, stderr)"""

@@ -179,11 +179,10 @@ static void long_line(void **state)
     assert_true(t.nsaid < 10000);
 }
 
-/* slow: twice ten megabytes, written and read */
 static void many_words(void **state)
 {
     (void)state;
-    size_t n = 10 << 20;
+    size_t n = 3 << 20;
     char *text = malloc(n);
     for (size_t i = 0; i < n; i += 2)
         memcpy(text + i, "x ", 2);

@@ -224,9 +224,9 @@ static void large_packets_are_cheap(void **state)
     answer(TYPE_A, (struct rule){ "a.test", .many = 4000 });
     for (unsigned type = 0; type < 2; type++)
         for (unsigned i = 0; i < 10; i++) {
-            u64 t0 = clock_us(CLOCK_MONOTONIC);
+            u64 t0 = clock_us(CLOCK_THREAD_CPUTIME_ID);
             dns_reply_read(type ? AF_INET6 : AF_INET, packet, size, &reply);
-            u64 took = clock_us(CLOCK_MONOTONIC) - t0;
+            u64 took = clock_us(CLOCK_THREAD_CPUTIME_ID) - t0;
             worst = took > worst ? took : worst;
         }
     print_message("%zu bytes in %llu us\n", size, (unsigned long long)worst);
