@@ -45,7 +45,7 @@ def function(text, name):
 def place(mutant):
     """(file, offset of the text to change) in the tree as it is: wherever the function now is."""
     found = []
-    for file in sorted(f for folder in FOLDERS for f in (ROOT / folder).rglob("*.c")):
+    for file in sorted(f for folder in FOLDERS for f in (ROOT / folder).rglob("*.[ch]")):
         if mutant.get("file", file.name) != file.name:
             continue
         text = file.read_text(encoding="utf-8")
