@@ -167,6 +167,11 @@ bool policy_class_allowed(u8 reach, const struct addr *a, enum fault *why)
     return class == CLASS_PUBLIC || (reach & CLASS_BIT(class));
 }
 
+u32 policy_grace(const struct policy *p)
+{
+    return p->grace;
+}
+
 struct slice policy_name(const struct policy *p)
 {
     return p->name;

@@ -57,6 +57,8 @@ void policy_decide(const struct policy *p, const struct policy_question *q,
 bool policy_class_allowed(u8 reach, const struct addr *a, enum fault *why);
 
 struct slice policy_name(const struct policy *p);
+/* `grace`, in ms. */
+u32 policy_grace(const struct policy *p);
 /* Rules in order, 0 … policy_rules(p) - 1, for counters and listings. */
 unsigned policy_rules(const struct policy *p);
 const struct policy_rule *policy_rule_at(const struct policy *p, unsigned i);

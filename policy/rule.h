@@ -25,6 +25,7 @@ struct policy {
     struct slice name;
     struct cidrset clients;
     struct portset connect_ports, http_ports;
+    u32 grace; /* ms */
     bool default_allow;
     struct slice default_text;
     u32 rules;

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/must.h"
@@ -17,7 +18,7 @@
 #include "listen.h"
 #include "schema_root.h"
 
-enum { ADOPT_MS = 10000 };
+enum { ADOPT_MS = 10000, NICE = 10 };
 
 struct reload {
     pthread_t thread;
@@ -210,6 +211,7 @@ static void *serve(void *arg)
 {
     struct reload *r = arg;
     pthread_setname_np(pthread_self(), "reload");
+    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICE); /* requests first */
     pthread_mutex_lock(&r->lock);
     while (!r->ending) {
         u64 ticket = r->asked;

@@ -10,14 +10,14 @@ static u16 clip(size_t n, size_t most)
     return (u16)(n < most ? n : most);
 }
 
+static const size_t string_most[LOG_STRINGS] = {
+    [STRING_METHOD] = 64,    [STRING_TARGET] = 2048, [STRING_HOST] = 256,    [STRING_RULE] = 128,
+    [STRING_LISTENER] = 128, [STRING_REASON] = 512,  [STRING_PROTOCOL] = 16,
+};
+
 static size_t describe(const struct xchg *x, struct slice protocol, struct slice s[LOG_STRINGS],
                        struct log_head *h)
 {
-    static const size_t most[LOG_STRINGS] = {
-        [STRING_METHOD] = 64,   [STRING_TARGET] = 2048,  [STRING_HOST] = 256,
-        [STRING_RULE] = 128,    [STRING_LISTENER] = 128, [STRING_REASON] = 512,
-        [STRING_PROTOCOL] = 16,
-    };
     s[STRING_METHOD] = x->req.method_text;
     s[STRING_TARGET] = x->req.target;
     s[STRING_HOST] = x->uri.form == TARGET_ORIGIN
@@ -29,7 +29,7 @@ static size_t describe(const struct xchg *x, struct slice protocol, struct slice
     s[STRING_PROTOCOL] = protocol;
     size_t total = 0;
     for (unsigned i = 0; i < LOG_STRINGS; i++) {
-        h->length[i] = clip(s[i].n, most[i]);
+        h->length[i] = clip(s[i].n, string_most[i]);
         total += h->length[i];
     }
     return total;
@@ -147,14 +147,42 @@ void account_detach(struct xchg *x, struct access_record *r)
     count(x);
     fill(x, r);
     r->tunnel = true;
+    r->decided = x->role->recheck != NULL;
+    r->at = x->client.conn->at;
     r->bytes_in = r->bytes_out = 0; /* the tunnel's own bytes, without the heads that opened it */
+}
+
+static size_t strings_size(const struct log_head *h)
+{
+    size_t n = 0;
+    for (unsigned i = 0; i < LOG_STRINGS; i++)
+        n += h->length[i];
+    return n;
+}
+
+void account_rule(struct access_record **record, const struct ruling *ruling)
+{
+    struct access_record *old = *record;
+    struct slice s[LOG_STRINGS];
+    for (unsigned i = 0; i < LOG_STRINGS; i++)
+        s[i] = access_record_string(old, (enum log_string)i);
+    s[STRING_RULE] = ruling->rule;
+    s[STRING_REASON] = ruling->reason;
+    struct access_record r = *old;
+    for (unsigned i = 0; i < LOG_STRINGS; i++)
+        r.head.length[i] = clip(s[i].n, string_most[i]);
+    struct access_record *made = malloc(sizeof r + strings_size(&r.head));
+    if (made == NULL)
+        return;
+    *made = r;
+    copy_strings(made, s);
+    free(old);
+    *record = made;
 }
 
 void account_tunnel(struct worker *w, struct access_record *r)
 {
-    size_t n = sizeof *r;
-    for (unsigned i = 0; i < LOG_STRINGS; i++)
-        n += r->head.length[i];
+    size_t n = sizeof *r + strings_size(&r->head);
     if (r->fault)
         stat_fault(w->stats, (enum fault)r->fault);
     r->head.wall_us = w->loop.now.wall_us;

@@ -13,6 +13,9 @@ struct access_record *account_reserve(const struct xchg *x, struct slice protoco
 /* Counts x, and completes the record as far as the exchange knows it; the tunnel does the rest, and
  * passes it to account_tunnel. */
 void account_detach(struct xchg *x, struct access_record *r);
+/* What decides about a tunnel now stands in its record, which moves for it. Without memory the
+ * record stays as it is. */
+void account_rule(struct access_record **record, const struct ruling *ruling);
 /* Logs with what is in r now; frees it. */
 void account_tunnel(struct worker *w, struct access_record *r);
 /* The request id that log, page and Proxy-Status share: 16 hex digits. */

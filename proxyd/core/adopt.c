@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/must.h"
+#include "core/conn_end.h"
 #include "core/server.h"
 #include "core/thread.h"
 
@@ -10,6 +11,7 @@
 static void (*const adopters[])(struct worker *w, struct snapshot *old) = {
     thread_adopt_memory,
     client_adopt,
+    conn_end_adopt,
 };
 
 struct adoption {

@@ -106,6 +106,8 @@ static void dismantle(struct conn *c)
 {
     struct worker *w = c->worker;
     timer_clear(&w->loop.wheel, &c->timer);
+    if (unlikely(w->recheck_at == &c->link))
+        w->recheck_at = c->link.next;
     list_remove(&c->link);
     list_remove(&c->idle_link);
     stream_close(&c->stream);

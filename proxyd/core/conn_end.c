@@ -80,6 +80,38 @@ static void drain(struct conn *c, enum drain_state how)
 
 static const struct conn_user tunnel_user = { "tunnel", ready, NULL, drain, BUF_FOR_READING };
 
+/* In a turn: client connections looked at, and tunnels among them decided again, 1 us each. */
+enum { RECHECK_LINKS = 1024, RECHECK_TUNNELS = 64 };
+
+static void recheck_some(struct io *io)
+{
+    struct worker *w = container_of(io, struct worker, recheck);
+    for (unsigned links = 0, n = 0; links < RECHECK_LINKS && n < RECHECK_TUNNELS; links++) {
+        if (w->recheck_at == &w->client_conns) {
+            w->recheck_at = NULL;
+            return;
+        }
+        struct conn *c = container_of(w->recheck_at, struct conn, link);
+        w->recheck_at = c->link.next;
+        if (c->user != &tunnel_user)
+            continue;
+        w->intake->tunnel_recheck(c->owner);
+        n++;
+    }
+    loop_again(&w->loop, io);
+}
+
+void conn_end_adopt(struct worker *w, struct snapshot *old)
+{
+    (void)old;
+    if (w->tunnels.live == 0)
+        return;
+    w->recheck.fd = -1;
+    w->recheck.on_ready = recheck_some;
+    w->recheck_at = w->client_conns.next;
+    loop_again(&w->loop, &w->recheck);
+}
+
 static void end_rest(void *self)
 {
     struct conn *c = self;

@@ -9,5 +9,8 @@
  * first. */
 struct tunnel_end client_end(struct conn *c);
 struct tunnel_end upstream_end(struct conn *c);
+/* Another configuration is in force: every tunnel of the worker's clients is decided again
+ * (worker->intake->tunnel_recheck), some in each turn of the loop. */
+void conn_end_adopt(struct worker *w, struct snapshot *old);
 
 #endif

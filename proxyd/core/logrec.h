@@ -42,7 +42,19 @@ struct access_record {
     struct addr client, server;
     u16 status, fault;
     bool tunnel, reused;
+    /* Of a tunnel, to be decided again: by a role that can, at this address. */
+    bool decided;
+    const struct listen_addr *at;
 };
+
+/* One of its strings. */
+static inline struct slice access_record_string(const struct access_record *r, enum log_string s)
+{
+    const char *p = (const char *)(r + 1);
+    for (unsigned i = 0; i < (unsigned)s; i++)
+        p += r->head.length[i];
+    return (struct slice){ p, r->head.length[s] };
+}
 
 /* LOG_ERROR */
 struct error_record {

@@ -31,6 +31,11 @@ struct role {
      * answer have been no in any case? It changes nothing: whoever asks notes what came of it.
      * NULL: addresses are configured, hence trusted. */
     struct ruling (*vet)(const struct xchg *x, const struct addr *a);
+    /* Another configuration is in force: would a tunnel that this role let through be let through
+     * by the listener that is now at its address, of the same role? The texts are the listener's.
+     * *grace_ms: how long it may go on when not. NULL: tunnels are not decided again. */
+    struct ruling (*recheck)(struct worker *w, const struct listener *l,
+                             const struct access_record *r, u32 *grace_ms);
     /* Edits x->req for the upstream side: what belongs to this hop goes, what the proxy adds
      * comes. Once in an exchange, however often the request is sent. False, here and below: no
      * memory. */

@@ -9,9 +9,12 @@
 static enum step_result become_tunnel(struct xchg *x)
 {
     struct conn *client = x->client.conn, *upstream = x->upstream.conn;
-    account_detach(x, tunnel_record(x->tunnel));
+    struct tunnel *t = x->tunnel;
+    account_detach(x, tunnel_record(t));
     x->client.conn = x->upstream.conn = NULL;
     tunnel_begin(&x->tunnel, client_end(client), upstream_end(upstream));
+    if (unlikely(x->snap != x->worker->snapshot))
+        tunnel_recheck(t);
     target_rest(x->target);
     target_put(x->worker, &x->target);
     xchg_free(x);

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "core/account.h"
+#include "core/role.h"
 #include "core/snapshot.h"
 #include "io/loop.h"
 #include "io/pipe.h"
@@ -40,6 +41,7 @@ struct tunnel {
     struct access_record *record;
     struct timer timer;
     u64 born_ms, active_ms; /* active: last byte moved */
+    u64 denied_ms;          /* when it ends, for it is not allowed any more; 0: it is */
 };
 
 /* The nearest of: idle too long, lived too long, time to look whether a pipe is still worth its
@@ -52,6 +54,8 @@ static void arm(struct tunnel *t)
         at = t->active_ms + limit->tunnel_idle;
     if (limit->tunnel_lifetime != UINT32_MAX && t->born_ms + limit->tunnel_lifetime < at)
         at = t->born_ms + limit->tunnel_lifetime;
+    if (t->denied_ms && t->denied_ms < at)
+        at = t->denied_ms;
     if ((t->direction[0].spliced || t->direction[1].spliced) && now + PIPE_REST_MS < at)
         at = now + PIPE_REST_MS;
     timer_set(&t->worker->loop.wheel, &t->timer, at);
@@ -308,6 +312,42 @@ static void rest_pipe(struct tunnel *t, unsigned i)
     t->end[i].ops->rest(t->end[i].self);
 }
 
+/* ---- decided again ---- */
+
+/* By the listener that is at its address now. One that has gone, or has become another role's,
+ * has no say: what runs there ends by itself. */
+static struct ruling decide(const struct tunnel *t, u32 *grace_ms)
+{
+    struct worker *w = t->worker;
+    const struct listener *l = snapshot_listener(w->snapshot, t->record->at);
+    *grace_ms = 0;
+    if (l == NULL || !t->record->decided || l->role->recheck == NULL)
+        return (struct ruling){ FAULT_NONE, SLICE(""), SLICE("") };
+    return l->role->recheck(w, l, t->record, grace_ms);
+}
+
+void tunnel_recheck(struct tunnel *t)
+{
+    u32 grace_ms;
+    if (decide(t, &grace_ms).fault == FAULT_NONE)
+        t->denied_ms = 0;
+    else if (t->denied_ms == 0)
+        t->denied_ms = worker_ms(t->worker) + grace_ms;
+    else
+        return; /* the grace that it was given goes on */
+    arm(t);
+}
+
+static void end_denied(struct tunnel *t)
+{
+    u32 grace_ms;
+    struct ruling r = decide(t, &grace_ms);
+    account_rule(&t->record, &r);
+    end_early(t, r.fault);
+}
+
+/* ---- time ---- */
+
 void tunnel_expired(struct timer *timer)
 {
     struct tunnel *t = container_of(timer, struct tunnel, timer);
@@ -319,6 +359,10 @@ void tunnel_expired(struct timer *timer)
     }
     if (limit->tunnel_idle != UINT32_MAX && now >= t->active_ms + limit->tunnel_idle) {
         end_early(t, FAULT_tunnel_idle_timeout);
+        return;
+    }
+    if (t->denied_ms && now >= t->denied_ms) {
+        end_denied(t);
         return;
     }
     for (unsigned i = 0; i < 2; i++)

@@ -22,6 +22,9 @@ void tunnel_release(struct tunnel **slot);
 /* Begins, with both ends its own, and clears the slot. The first move comes from the loop. */
 void tunnel_begin(struct tunnel **slot, struct tunnel_end client, struct tunnel_end upstream);
 
+/* Another configuration is in force: decided again, by what its record says. If it is not allowed
+ * any more it ends after the grace that its listener gives. */
+void tunnel_recheck(struct tunnel *t);
 /* Bytes of a struct tunnel, for the worker's slab. */
 u32 tunnel_size(void);
 /* Something happened at one of its ends. */

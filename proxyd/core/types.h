@@ -4,6 +4,7 @@
 
 #include "base/types.h"
 
+struct access_record;
 struct conf;
 struct conn;
 struct dial;

@@ -58,6 +58,7 @@ struct intake {
     /* Something happened at an end of a tunnel; the drain wants it gone. */
     void (*tunnel_ready)(struct tunnel *t);
     void (*tunnel_cut)(struct tunnel *t);
+    void (*tunnel_recheck)(struct tunnel *t);
 };
 
 struct worker {
@@ -88,7 +89,9 @@ struct worker {
     struct via_line {
         char text[64];
         u32 n;
-    } via[2]; /* our Via field of a message that came with HTTP/1.0, 1.1 */
+    } via[2];                /* our Via field of a message that came with HTTP/1.0, 1.1 */
+    struct io recheck;       /* its turn to have more tunnels decided again: conn_end.c */
+    struct list *recheck_at; /* in client_conns: the next one to look at; NULL: none */
     u64 limited_ms[LIMITED_KINDS];
     void *accept;                          /* the listening sockets: proxyd/listen.c */
     void *slot[8];                         /* per-thread state of upper modules */

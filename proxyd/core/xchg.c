@@ -240,4 +240,5 @@ static void open_fault(struct conn *c, enum fault f)
     xchg_run(x);
 }
 
-const struct intake xchg_intake = { open_head, open_fault, tunnel_ready, tunnel_cut };
+const struct intake xchg_intake = { open_head, open_fault, tunnel_ready, tunnel_cut,
+                                    tunnel_recheck };

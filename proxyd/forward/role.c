@@ -21,6 +21,7 @@ const struct role forward_role = {
     .response_stages = response_stages,
     .where = forward_where,
     .vet = forward_vet,
+    .recheck = forward_recheck,
     .edit_request = forward_edit_request,
     .address_request = forward_address_request,
     .edit_response = forward_edit_response,

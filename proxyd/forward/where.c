@@ -6,6 +6,7 @@
 #include "forward/where.h"
 
 #include "core/local_reply.h"
+#include "core/logrec.h"
 #include "core/trace.h"
 #include "forward/conf.h"
 #include "io/dns.h"
@@ -59,14 +60,13 @@ enum verdict forward_local(struct xchg *x)
 }
 
 /* `dns { search D; }`: a name without a dot is another name before any rule sees it. */
-static void apply_search(struct xchg *x)
+static void apply_search(const struct worker *w, struct host *h)
 {
-    struct host *h = &x->uri.host;
     char area[sizeof h->name];
     struct text t = text_in(area, sizeof area - 1);
     if (h->literal || memchr(h->name, '.', h->len) != NULL)
         return;
-    if (!dns_search(x->worker->engine->dns, (struct slice){ h->name, h->len }, &t) || t.full)
+    if (!dns_search(w->engine->dns, (struct slice){ h->name, h->len }, &t) || t.full)
         return;
     memcpy(h->name, t.p, t.n);
     h->name[t.n] = 0;
@@ -90,7 +90,7 @@ static struct policy_question question(const struct xchg *x, const struct addr *
 enum verdict forward_rules(struct xchg *x)
 {
     struct policy_decision *d = &xchg_role_area(x, struct notes)->decision;
-    apply_search(x);
+    apply_search(x->worker, &x->uri.host);
     struct policy_question q = question(x, NULL);
     policy_decide(forward_part_of(x->listen)->policy, &q, d);
     x->rule = d->rule_name;
@@ -120,5 +120,32 @@ struct ruling forward_vet(const struct xchg *x, const struct addr *a)
     struct policy_question q = question(x, a);
     q.address_unknown = a == NULL;
     policy_decide(forward_part_of(x->listen)->policy, &q, &d);
+    return (struct ruling){ d.action == POLICY_DENY ? d.fault : FAULT_NONE, d.rule_name, d.reason };
+}
+
+/* From what its record says was asked for; the address is the one that it leads to. */
+struct ruling forward_recheck(struct worker *w, const struct listener *l,
+                              const struct access_record *r, u32 *grace_ms)
+{
+    const struct policy *policy = forward_part_of(l)->policy;
+    struct slice method = access_record_string(r, STRING_METHOD);
+    struct target_uri uri;
+    struct policy_decision d;
+    *grace_ms = policy_grace(policy);
+    if (!policy_client_allowed(policy, &r->client))
+        return (struct ruling){ FAULT_client_not_allowed, SLICE(""), SLICE("") };
+    struct policy_question q = { .client = r->client,
+                                 .method = method_find(method),
+                                 .method_text = method,
+                                 .destination = &r->server };
+    enum fault f = target_parse(q.method, access_record_string(r, STRING_TARGET), NULL, &uri);
+    if (f != FAULT_NONE) /* not whole in the record: nobody can say that it may go on */
+        return (struct ruling){ f, SLICE(""), SLICE("") };
+    apply_search(w, &uri.host);
+    q.connect = q.method == METHOD_CONNECT;
+    q.host = &uri.host;
+    q.port = uri.port;
+    q.path = q.connect ? (struct slice){ NULL, 0 } : uri.path;
+    policy_decide(policy, &q, &d);
     return (struct ruling){ d.action == POLICY_DENY ? d.fault : FAULT_NONE, d.rule_name, d.reason };
 }

@@ -21,4 +21,8 @@ enum verdict forward_where(struct xchg *x);
  * is used; NULL: on a name that led to none. */
 struct ruling forward_vet(const struct xchg *x, const struct addr *a);
 
+/* The policy's word on a tunnel that runs, by its record. */
+struct ruling forward_recheck(struct worker *w, const struct listener *l,
+                              const struct access_record *r, u32 *grace_ms);
+
 #endif

@@ -15,15 +15,16 @@ from lib import conf, metrics
 from lib.client import Client, fetch, request
 from lib.cost import Tools
 from lib.dead_disk import DeadDisk
-from lib.origin import Origin, ok, read_body, send, wait
+from lib.origin import Origin, ok, pause, read_body, send, wait
 from lib.times import SLOW, until, within
 
 PLAIN = conf.forward(extra=metrics.ADMIN)
 SIDE = "listener side { bind 127.0.0.1:{side_port}; mode forward; policy open; }"
 
 
-def forward(*extra, **more):
-    return conf.forward(extra=" ".join((metrics.ADMIN, *extra)), **more)
+def forward(*extra, rules=conf.OPEN_RULES, policy_extra="", policy_clients="127.0.0.0/8 ::1", **more):
+    policy = conf.policy(rules, extra=policy_extra, clients=policy_clients)
+    return conf.forward(extra=" ".join((metrics.ADMIN, *extra)), policy_text=policy, **more)
 
 
 def readyz(daemon):
@@ -236,6 +237,61 @@ def test_clients_of_a_listener_that_vanishes(proxyd, origin):
     assert daemon.wait_log("/held").get("rule") == "all"
 
 
+# -- tunnels --------------------------------------------------------------------------------------
+
+DENY = "deny here { to origin.test; } "
+
+
+def alive(tunnel):
+    tunnel.send(b"GET /through HTTP/1.1\r\nHost: x\r\n\r\n")
+    return tunnel.response().status == 200
+
+
+def test_tunnels_are_decided_again(proxyd, origin):
+    # covers: policy grace
+    """Those that the rules deny now end when the grace is over, with the rule's name in the log."""
+    with Origin() as other:
+        daemon = proxyd(PLAIN)
+        denied, allowed = connect(daemon, origin), connect(daemon, other)
+        daemon.reload(forward(rules=DENY + conf.OPEN_RULES, policy_extra="grace 400ms;"))
+        assert alive(denied)
+        assert denied.expect_closed(within(2))
+        line = daemon.wait_log(origin.authority)
+        assert line.get("cause") == "rule_denied" and line.get("rule") == "here" and " 200 " in line
+        assert alive(allowed)
+        daemon.reload(forward(policy_extra="grace 0s;", policy_clients="192.0.2.1"))
+        assert allowed.expect_closed(within(2))
+        assert daemon.wait_log(other.authority).get("cause") == "client_not_allowed"
+
+
+def test_the_grace_is_long_and_may_be_enough(proxyd, origin):
+    daemon = proxyd(PLAIN)
+    tunnel = connect(daemon, origin)
+    daemon.reload(forward(rules=DENY + conf.OPEN_RULES, policy_extra="grace 500ms;"))
+    daemon.reload(PLAIN)    # allowed again
+    time.sleep(0.7)
+    assert alive(tunnel)
+    daemon.reload(forward(rules=DENY + conf.OPEN_RULES))    # thirty seconds by default
+    time.sleep(0.7)
+    assert alive(tunnel)
+
+
+def test_an_upgrade_is_decided_by_its_path(proxyd, origin):
+    """What is known of it is what its log line says: method, host, port, path."""
+    origin.at("/chat?room=1", read_body(), send(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
+                                         b"Upgrade: websocket\r\n\r\n"), pause(20))
+    daemon = proxyd(PLAIN)
+    client = Client(daemon.port)
+    client.send(request(origin.url("/chat?room=1"), "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",
+                        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="))
+    assert client.response().status == 101
+    daemon.reload(forward(rules="deny p { path /other; } " + conf.OPEN_RULES, policy_extra="grace 0s;"))
+    client.expect_open(0.2)
+    daemon.reload(forward(rules="deny p { path /chat; } " + conf.OPEN_RULES, policy_extra="grace 0s;"))
+    assert client.expect_closed(within(2))
+    assert daemon.wait_log("/chat").get("rule") == "p"
+
+
 # -- under load -----------------------------------------------------------------------------------
 
 @pytest.fixture(scope="module")
@@ -252,6 +308,7 @@ def steps(tools):
         side = f"listener side{i % 3} {{ bind 127.0.0.1:{{side{i % 3}_port}}; mode forward; policy open; }}" if i % 4 else ""
         more = "".join(f"pool p{k} {{ server 127.0.0.{k + 1}:1; }}\n" for k in range(i % 5))
         return conf.forward(rules=rules + conf.OPEN_RULES, extra=f"""{metrics.ADMIN} {side} {more}
+            log error {{ level warning; }}
             timeouts {{ idle {30 + i}s; }}
             listener edge {{ bind 127.0.0.1:{{edge_port}}; mode reverse; routes web; }}
             routes web {{ route all {{ to pool back; }} }}

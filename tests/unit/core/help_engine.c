@@ -101,12 +101,22 @@ static bool edit_response(struct xchg *x)
 }
 
 static const struct stage *const none[] = { NULL };
+static struct ruling recheck(struct worker *w, const struct listener *l,
+                             const struct access_record *r, u32 *grace_ms)
+{
+    (void)w;
+    (void)l;
+    *grace_ms = 5000;
+    return rig.recheck ? rig.recheck(r) : (struct ruling){ .fault = FAULT_NONE };
+}
+
 static const struct role test_role = { .name = "test",
                                        .detect = detect,
                                        .request_stages = none,
                                        .response_stages = none,
                                        .where = where,
                                        .vet = vet,
+                                       .recheck = recheck,
                                        .edit_request = edit_request,
                                        .address_request = address_request,
                                        .edit_response = edit_response };

@@ -37,6 +37,8 @@ extern struct rig {
     struct ruling (*vet)(const struct xchg *x, const struct addr *a);
     /* May change where the test role sends an exchange; NULL: nothing is changed. */
     void (*destination)(struct destination *to);
+    /* Asked by it about a tunnel, after rig_publish; NULL: all may go on. */
+    struct ruling (*recheck)(const struct access_record *r);
 } rig;
 
 /* Fixtures: one worker, two workers; rig_tear_down fails when a connection, buffer or exchange is

@@ -11,10 +11,13 @@
 #include <unistd.h>
 
 #include "base/must.h"
+#include "core/logrec.h"
 #include "core/registry.h"
 #include "core/server.h"
 #include "core/thread.h"
+#include "core/tunnel.h"
 #include "io/offload.h"
+#include "io/sock.h"
 #include "tests/unit/core/help_engine.h"
 
 #define GET(path) "GET http://one.test" path " HTTP/1.1\r\nHost: one.test\r\n\r\n"
@@ -230,6 +233,115 @@ static void a_tunnel_keeps_none(void **state)
     rig_turn();
 }
 
+/* ---- tunnels are decided again ---- */
+
+#define CONNECT(host) "CONNECT " host ":443 HTTP/1.1\r\nHost: " host ":443\r\n\r\n"
+
+static unsigned asked;
+
+static struct ruling deny_two(const struct access_record *r)
+{
+    asked++;
+    if (slice_is(access_record_string(r, STRING_TARGET), "two.test:443"))
+        return (struct ruling){ FAULT_rule_denied, SLICE("no-more"), SLICE("") };
+    return (struct ruling){ .fault = FAULT_NONE };
+}
+
+static int tunnel_to(int origin, const char *connect, int *upstream)
+{
+    int client = rig_client();
+    rig_say(client, connect);
+    *upstream = rig_accept(origin);
+    assert_has(rig_hears(client), "200 ");
+    return client;
+}
+
+static void who_is_denied_now_gets_the_grace(void **state)
+{
+    (void)state;
+    int origin = rig_origin(), up[2];
+    int one = tunnel_to(origin, CONNECT("one.test"), &up[0]);
+    int second = rig_listen("127.0.0.2", rig.port, 8);
+    int two = tunnel_to(second, CONNECT("two.test"), &up[1]);
+    rig.recheck = deny_two;
+    publish(rig_snapshot());
+    rig_later(4000);
+    rig_say(two, "still");
+    assert_string_equal(rig_hears(up[1]), "still");
+    publish(rig_snapshot()); /* no new grace */
+    rig_later(1500);
+    assert_true(rig_ended(two) || rig_reset(two));
+    assert_int_equal(rig_faults(FAULT_rule_denied), 1);
+    rig_say(one, "on");
+    assert_string_equal(rig_hears(up[0]), "on");
+}
+
+static void allowed_again_within_it(void **state)
+{
+    (void)state;
+    int origin = rig_listen("127.0.0.2", 0, 8), up;
+    struct addr at;
+    assert_true(sock_local(origin, &at));
+    rig.port = at.port;
+    int two = tunnel_to(origin, CONNECT("two.test"), &up);
+    rig.recheck = deny_two;
+    publish(rig_snapshot());
+    rig_later(1000);
+    rig.recheck = NULL;
+    publish(rig_snapshot());
+    rig_later(10000);
+    rig_say(two, "on");
+    assert_string_equal(rig_hears(up), "on");
+}
+
+/* The exchange began before, and is a tunnel after: it is decided again all the same. */
+static void what_becomes_a_tunnel_later(void **state)
+{
+    (void)state;
+    int origin = rig_listen("127.0.0.2", 0, 8), client = rig_client();
+    struct addr at;
+    assert_true(sock_local(origin, &at));
+    rig.port = at.port;
+    rig.recheck = deny_two;
+    must(send(client, CONNECT("two.test"), strlen(CONNECT("two.test")), 0) > 0);
+    while (rig.worker->dials.live == 0)
+        loop_turn(&rig.worker->loop, 0);
+    adopt_publish(&rig.engine, rig.snapshot = rig_snapshot(), NULL);
+    assert_has(rig_hears(client), "200 ");
+    rig_later(6000);
+    assert_true(rig_ended(client) || rig_reset(client));
+    assert_int_equal(rig_faults(FAULT_rule_denied), 1);
+}
+
+/* More than a turn's share, and some end while the rest are looked at. */
+static void in_shares_of_a_turn(void **state)
+{
+    (void)state;
+    enum { TUNNELS = 90 };
+    static int client[TUNNELS], up[TUNNELS];
+    int origin = rig_origin();
+    for (unsigned i = 0; i < TUNNELS; i++)
+        client[i] = tunnel_to(origin, CONNECT("one.test"), &up[i]);
+    asked = 0;
+    rig.recheck = deny_two;
+    adopt_publish(&rig.engine, rig.snapshot = rig_snapshot(), NULL);
+    loop_turn(&rig.worker->loop, 0);
+    assert_true(asked > 0 && asked < TUNNELS);
+    for (unsigned i = 0; i < TUNNELS; i += 2) {
+        rig_close(client[i]);
+        rig_close(up[i]);
+    }
+    rig_turn();
+    assert_true(asked >= TUNNELS / 2);
+    assert_null(rig.worker->recheck_at);
+    for (unsigned i = 1; i < TUNNELS; i += 2) {
+        rig_close(client[i]);
+        rig_close(up[i]);
+    }
+    rig_turn();
+    assert_int_equal(rig_count(STAT_tunnels_open), 0);
+}
+
 /* ---- threads ---- */
 
 enum { ADOPTS = 1000 };
@@ -361,6 +473,10 @@ int main(void)
         ADOPT_TEST(what_runs_there_ends_by_itself),
         ADOPT_TEST(behind_a_body),
         ADOPT_TEST(a_tunnel_keeps_none),
+        ADOPT_TEST(who_is_denied_now_gets_the_grace),
+        ADOPT_TEST(allowed_again_within_it),
+        ADOPT_TEST(what_becomes_a_tunnel_later),
+        ADOPT_TEST(in_shares_of_a_turn),
         ADOPT_TEST_TWO(under_running_exchanges),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
