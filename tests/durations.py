@@ -29,7 +29,7 @@ def main(results):
             seconds, _, test = line.partition(" ")
             taken[test.partition("::")[0]] += float(seconds)
         table[build] = {name: f"{seconds:.1f}" for name, seconds in taken.items()}
-    names = sorted(set().union(*table.values()))
+    names = sorted(name for name in set().union(*table.values()) if (FILE.parent / name).exists())
     rows = [("file", *BUILDS)] + [(name, *(table.get(b, {}).get(name, "-") for b in BUILDS)) for name in names]
     FILE.write_text(HEAD + "".join(f"{r[0]:34}{r[1]:>9}{r[2]:>9}{r[3]:>9}\n" for r in rows), encoding="utf-8")
 

@@ -202,6 +202,7 @@ def test_wget_sees_a_refusal(wget, web):
 
 # -- git ------------------------------------------------------------------------------------------
 
+@pytest.mark.slow("a server starts, git clones and pushes")
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_git(proxy, parts, module_parts, secure, tmp_path, scheme):
     """Clone, push and fetch: large packs, chunked and compressed requests."""
@@ -412,6 +413,7 @@ def test_chromium_shows_the_refusal(chromium, proxyd, web, tmp_path):
         shutil.copy(picture, pathlib.Path(folder) / "refusal.png")
 
 
+@pytest.mark.slow("a browser starts")
 def test_chromium_shows_what_failed(chromium, proxy, tmp_path):
     """An origin that is not there: the page says so, not the browser."""
     dom = chromium("http://nowhere.test/", f"--proxy-server=http://127.0.0.1:{proxy.port}")

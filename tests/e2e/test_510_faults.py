@@ -250,6 +250,7 @@ FORMS = {"text/html": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*
          "text/plain": "text/plain"}
 
 
+@pytest.mark.slow("some are time-outs, and waited for")
 @pytest.mark.parametrize("cause,number", EARLY)
 def test_told_everywhere_alike(world, cause, number):
     scene = SCENES[cause][number]
