@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/stat.h"
+#include "io/offload.h"
 
 #ifndef PROXYD_VERSION
 #define PROXYD_VERSION "0"
@@ -67,6 +68,47 @@ static void repairs(struct text *out)
     family(out, name, "counter", "Answers of origins that were repaired, by kind");
     for (enum repair r = 0; r < REPAIR_COUNT; r++)
         labelled(out, name, "kind", repair_info(r)->token, repair_sum(r));
+}
+
+static void jobs_of(struct text *out, const char *name, const char *type, const char *help,
+                    u64 (*value)(const struct offload_account *))
+{
+    family(out, name, type, help);
+    for (enum job_kind k = 0; k < JOB_KINDS; k++) {
+        struct offload_account a = offload_account(k);
+        labelled(out, name, "kind", job_info(k)->token, value(&a));
+    }
+}
+
+static u64 queued(const struct offload_account *a)
+{
+    return a->queued;
+}
+static u64 running(const struct offload_account *a)
+{
+    return a->running;
+}
+static u64 done(const struct offload_account *a)
+{
+    return a->done;
+}
+static u64 cancelled(const struct offload_account *a)
+{
+    return a->cancelled;
+}
+
+static void jobs(struct text *out)
+{
+    const char *seconds = "proxyd_offload_seconds_total";
+    jobs_of(out, "proxyd_offload_queued", "gauge", "Jobs that wait for an offload thread", queued);
+    jobs_of(out, "proxyd_offload_running", "gauge", "Jobs that offload threads work on", running);
+    jobs_of(out, "proxyd_offload_done_total", "counter", "Jobs done by offload threads", done);
+    jobs_of(out, "proxyd_offload_cancelled_total", "counter",
+            "Jobs that were called off, before they began or while they ran", cancelled);
+    family(out, seconds, "counter", "Time that offload threads spent on jobs that have ended");
+    for (enum job_kind k = 0; k < JOB_KINDS; k++)
+        text_fmt(out, "%s{kind=\"%s\"} %.6f\n", seconds, job_info(k)->token,
+                 (double)offload_account(k).us / 1e6);
 }
 
 /* The first line of a /proc file that begins with `prefix`, without it; false: there is none. */
@@ -146,5 +188,6 @@ void metrics_write(struct text *out, bool ready)
     counters(out);
     faults(out);
     repairs(out);
+    jobs(out);
     process(out);
 }

@@ -40,7 +40,7 @@
 #include "modes.h"
 #include "served.h"
 
-enum { OFFLOAD_THREADS = 2, OFFLOAD_MOST = 4096 };
+enum { OFFLOAD_MOST = 4096 };
 enum { CONTROL_MS = 2000, TICK_MS = 20, PATIENCE_MS = 2000, HURRY_MS = 100 };
 
 struct process {
@@ -290,35 +290,59 @@ static bool finish_threads(const struct process *p, const sigset_t *set, bool hu
     return true;
 }
 
-/* Looks at what changes outside: this machine's addresses, resolv.conf, the hosts file. On a thread
- * of the pool, because a file may stand on a disk that has gone away, and signals must be heard all
- * the same. */
-struct refresh_environment {
+/* What changes outside is looked at by offload threads: a file may stand on a disk that has gone
+ * away, and signals must be heard all the same. */
+struct refresh {
     struct offload_job job;
-    struct dns_shared *dns;
     _Atomic bool busy;
+    struct dns_shared *dns;
 };
 
-static void refresh_environment(struct offload_job *job)
+static void refresh_addresses(struct offload_job *job)
 {
-    struct refresh_environment *l = container_of(job, struct refresh_environment, job);
-    addrclass_refresh_local(); /* first: a file may hang */
-    dns_shared_refresh_servers(l->dns);
-    dns_shared_refresh_hosts(l->dns);
-    atomic_store(&l->busy, false);
+    (void)job;
+    addrclass_refresh_local();
+}
+
+static void refresh_servers(struct offload_job *job)
+{
+    dns_shared_refresh_servers(container_of(job, struct refresh, job)->dns);
+}
+
+static void refresh_hosts(struct offload_job *job)
+{
+    dns_shared_refresh_hosts(container_of(job, struct refresh, job)->dns);
+}
+
+static void refreshed(struct offload_job *job)
+{
+    atomic_store(&container_of(job, struct refresh, job)->busy, false);
+}
+
+static void refresh_environment(struct process *p)
+{
+    static struct refresh all[] = {
+        { .job = { .kind = JOB_machine_addresses, .run = refresh_addresses, .done = refreshed } },
+        { .job = { .kind = JOB_resolv_conf, .run = refresh_servers, .done = refreshed } },
+        { .job = { .kind = JOB_hosts_file, .run = refresh_hosts, .done = refreshed } },
+    };
+    for (unsigned i = 0; i < sizeof all / sizeof all[0]; i++) {
+        if (atomic_exchange(&all[i].busy, true))
+            continue;
+        all[i].dns = p->engine.dns;
+        if (!offload_post(p->engine.offload, &all[i].job))
+            atomic_store(&all[i].busy, false);
+    }
 }
 
 /* Until the first signal, and what it asks for; true: the end at once. */
 static bool control(struct process *p, const sigset_t *set)
 {
-    static struct refresh_environment look = { .job.run = refresh_environment };
     int s;
-    look.dns = p->engine.dns;
     while ((s = wait_signal(set, CONTROL_MS)) < 0 || s == SIGHUP) {
         if (s == SIGHUP)
             reload_ask(p->reload);
-        if (!atomic_exchange(&look.busy, true) && !offload_post(p->engine.offload, &look.job))
-            atomic_store(&look.busy, false);
+        refresh_environment(p);
     }
     return finish(p, set, s);
 }
@@ -427,7 +451,7 @@ static int run(const char *path)
         !claim_control(&p))
         return EXIT_FAILED;
     log_writer_start(p.engine.log_writer);
-    p.engine.offload = offload_new(OFFLOAD_THREADS, OFFLOAD_MOST);
+    p.engine.offload = offload_new(newest(&p)->conf.offload_threads, OFFLOAD_MOST);
     for (u32 i = 0; i < p.engine.nworkers; i++)
         worker_start(p.engine.workers[i]);
     announce(&p);

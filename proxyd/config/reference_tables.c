@@ -1,5 +1,6 @@
 #include "config/reference_tables.h"
 
+#include "base/job.h"
 #include "base/stat.h"
 
 static const char before_causes[] =
@@ -29,6 +30,18 @@ static const char before_repairs[] =
     "\n"
     "| kind | what the origin sent, and what becomes of it |\n"
     "|---|---|\n";
+
+static const char before_jobs[] =
+    "\n"
+    "## Jobs\n"
+    "\n"
+    "What may block is done by threads of their own (`offload-threads`), never by a worker. Short "
+    "jobs\n"
+    "come first, and one thread is always left for them. The kind is the label of the metrics\n"
+    "`proxyd_offload_…`.\n"
+    "\n"
+    "| kind | priority | what it does |\n"
+    "|---|---|---|\n";
 
 static const char before_metrics[] =
     "\n"
@@ -61,6 +74,15 @@ static void put_repairs(FILE *to)
     for (unsigned r = 0; r < REPAIR_COUNT; r++) {
         const struct repair_info *i = repair_info((enum repair)r);
         fprintf(to, "| `%s` | %s |\n", i->token, i->text);
+    }
+}
+
+static void put_jobs(FILE *to)
+{
+    for (unsigned k = 0; k < JOB_KINDS; k++) {
+        const struct job_info *i = job_info((enum job_kind)k);
+        fprintf(to, "| `%s` | %s | %s |\n", i->token, i->priority == JOB_SHORT ? "short" : "long",
+                i->text);
     }
 }
 
@@ -99,6 +121,8 @@ void reference_tables(FILE *to)
     put_causes(to);
     fputs(before_repairs, to);
     put_repairs(to);
+    fputs(before_jobs, to);
+    put_jobs(to);
     fputs(before_metrics, to);
     put_metrics(to);
 }

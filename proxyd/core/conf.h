@@ -44,6 +44,7 @@ struct dns_conf {
 
 struct conf {
     u32 workers; /* 0: one per CPU of the affinity mask */
+    u32 offload_threads;
     struct log_conf access, error;
     struct dns_conf dns;
     struct limits_conf limits;

@@ -53,12 +53,32 @@ static void free_dead(struct engine *e)
 
 static void run(struct offload_job *job)
 {
+    free_dead(container_of(job, struct engine, free_snapshots));
+}
+
+static void have_freed(struct engine *e);
+
+/* What died while the job ended posted nothing. */
+static void done(struct offload_job *job)
+{
     struct engine *e = container_of(job, struct engine, free_snapshots);
-    atomic_store(&e->freeing, false); /* first: what dies from now on posts anew */
-    free_dead(e);
+    atomic_store(&e->freeing, false);
+    if (atomic_load(&e->dead))
+        have_freed(e);
 }
 
 /* Without offload threads, or when their queue is full, it waits for the next one or the end. */
+static void have_freed(struct engine *e)
+{
+    if (e->offload == NULL || atomic_exchange(&e->freeing, true))
+        return;
+    e->free_snapshots.kind = JOB_configuration_free;
+    e->free_snapshots.run = run;
+    e->free_snapshots.done = done;
+    if (!offload_post(e->offload, &e->free_snapshots))
+        atomic_store(&e->freeing, false);
+}
+
 void snapshot_let_go(struct engine *e, struct snapshot *s)
 {
     if (atomic_fetch_sub(&s->holders, 1) > 1)
@@ -66,11 +86,7 @@ void snapshot_let_go(struct engine *e, struct snapshot *s)
     s->next_dead = atomic_load(&e->dead);
     while (!atomic_compare_exchange_weak(&e->dead, &s->next_dead, s))
         ;
-    if (e->offload == NULL || atomic_exchange(&e->freeing, true))
-        return;
-    e->free_snapshots.run = run;
-    if (!offload_post(e->offload, &e->free_snapshots))
-        atomic_store(&e->freeing, false);
+    have_freed(e);
 }
 
 void snapshot_retire(struct engine *e)

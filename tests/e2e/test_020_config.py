@@ -180,8 +180,8 @@ ERRORS = {
 main.conf:1:1: error: "wrokers" is not known at the top level
     wrokers 4;
     ^~~~~~~
-    expected one of: workers, include, listener, policy, routes, pool, log access, log error, dns, limits, \
-timeouts, admin, control
+    expected one of: workers, offload-threads, include, listener, policy, routes, pool, log access, log error, \
+dns, limits, timeouts, admin, control
     did you mean "workers"?
 main.conf: 1 error, 0 warnings
 """),

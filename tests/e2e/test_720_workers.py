@@ -60,6 +60,14 @@ def test_number_of_workers(proxyd, n):
     assert until(lambda: f"proxyd: {n} worker{'' if n == 1 else 's'}; try: " in daemon.stderr())
 
 
+@pytest.mark.parametrize("n", [None, 2, 7])
+def test_threads_for_what_may_block(proxyd, n):
+    # covers: offload-threads
+    daemon = proxyd(conf.forward(extra=(f"offload-threads {n}; " if n else "") + metrics.ADMIN))
+    assert until(lambda: threads_of(daemon).count("offload") == (n or 4))
+    assert "\nproxyd_offload_seconds_total{kind=\"hosts_file\"} 0." in metrics.text(daemon)
+
+
 def test_more_than_there_may_be(tmp_path):
     """A mistake in the configuration, not an assertion at the start."""
     (tmp_path / "conf").write_text(conf.forward(workers=MOST + 1).replace("{port}", "3128"))

@@ -18,12 +18,15 @@ ADMIN = "admin { bind 127.0.0.1:{admin_port}; }"
 _SAMPLE = re.compile(r'^proxyd_(\w+)(?:\{\w+="([^"]+)"\})? (\S+)$', re.M)
 
 
-def read(daemon):
+def text(daemon):
     url = f"http://127.0.0.1:{daemon.ports['admin_port']}/metrics"
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with opener.open(url, timeout=10) as answer:
-        text = answer.read().decode()
-    return {_named(name, label): int(float(value)) for name, label, value in _SAMPLE.findall(text)}
+        return answer.read().decode()
+
+
+def read(daemon):
+    return {_named(name, label): int(float(value)) for name, label, value in _SAMPLE.findall(text(daemon))}
 
 
 def _named(name, label):

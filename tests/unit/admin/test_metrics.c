@@ -8,6 +8,7 @@
 
 #include "admin/metrics.h"
 #include "base/stat.h"
+#include "io/offload.h"
 #include "base/str.h"
 
 static char area[METRICS_MAX];
@@ -78,6 +79,36 @@ static void every_repair_is_there(void **state)
         stat_repair(&mine, r);
         stat_repair(&other, r);
         assert_int_equal(value_of(name), 2);
+    }
+}
+
+static void do_nothing(struct offload_job *j)
+{
+    (void)j;
+}
+
+static void every_kind_of_job_is_there(void **state)
+{
+    (void)state;
+    struct offload *o = offload_new(1, JOB_KINDS);
+    struct offload_job job[JOB_KINDS];
+    memset(job, 0, sizeof job);
+    for (enum job_kind k = 0; k < JOB_KINDS; k++) {
+        job[k] = (struct offload_job){ .kind = k, .run = do_nothing };
+        assert_true(offload_post(o, &job[k]));
+    }
+    offload_end(o);
+    offload_free(o);
+    for (enum job_kind k = 0; k < JOB_KINDS; k++) {
+        static const char *const families[] = { "queued", "running", "cancelled_total",
+                                                "done_total" };
+        for (unsigned i = 0; i < 4; i++) {
+            char name[128];
+            struct text t = text_in(name, sizeof name - 1);
+            text_fmt(&t, "proxyd_offload_%s{kind=\"%s\"}", families[i], job_info(k)->token);
+            name[t.n] = 0;
+            assert_int_equal(value_of(name), i == 3);
+        }
     }
 }
 
@@ -156,11 +187,9 @@ static void process_figures_are_real(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_counter_is_there),
-        cmocka_unit_test(every_fault_is_there),
-        cmocka_unit_test(every_repair_is_there),
-        cmocka_unit_test(families_are_well_formed),
-        cmocka_unit_test(labels),
+        cmocka_unit_test(every_counter_is_there),   cmocka_unit_test(every_fault_is_there),
+        cmocka_unit_test(every_repair_is_there),    cmocka_unit_test(every_kind_of_job_is_there),
+        cmocka_unit_test(families_are_well_formed), cmocka_unit_test(labels),
         cmocka_unit_test(process_figures_are_real),
     };
     stats_register(&mine);

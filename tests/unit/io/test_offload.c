@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -99,12 +100,223 @@ static void test_tells_whether_it_has_ended(void **state)
     offload_free(o);
 }
 
+/* ---- order ---- */
+
+struct noted {
+    struct offload_job job;
+    char name;
+};
+
+static pthread_mutex_t order_lock = PTHREAD_MUTEX_INITIALIZER;
+static char order[64];
+
+static void note(struct offload_job *j)
+{
+    pthread_mutex_lock(&order_lock);
+    order[strlen(order)] = container_of(j, struct noted, job)->name;
+    pthread_mutex_unlock(&order_lock);
+}
+
+static bool noted_within(const char *what, unsigned ms)
+{
+    bool there = false;
+    for (unsigned i = 0; i <= ms && !there; i++) {
+        pthread_mutex_lock(&order_lock);
+        there = strcmp(order, what) == 0;
+        pthread_mutex_unlock(&order_lock);
+        usleep(1000);
+    }
+    return there;
+}
+
+static enum job_kind any_of(enum job_priority p)
+{
+    enum job_kind k = 0;
+    while (job_info(k)->priority != p)
+        k++;
+    return k;
+}
+
+/* While one blocks the only thread, a long one is queued first and short ones after it. */
+static void test_short_before_long_but_not_for_ever(void **state)
+{
+    (void)state;
+    enum { SHORTS = OFFLOAD_PASSED + 4 };
+    struct offload *o = offload_new(1, 100);
+    struct offload_job first = { .kind = any_of(JOB_SHORT), .run = run_gated };
+    struct noted last = { { .kind = any_of(JOB_LONG), .run = note }, 'L' }, one[SHORTS];
+    char wanted[64] = "";
+    memset(order, 0, sizeof order);
+    memset(one, 0, sizeof one);
+    pthread_mutex_lock(&gate);
+    assert_true(offload_post(o, &first));
+    while (offload_account(first.kind).running == 0)
+        usleep(1000);
+    assert_true(offload_post(o, &last.job));
+    for (unsigned i = 0; i < SHORTS; i++) {
+        one[i] = (struct noted){ { .kind = any_of(JOB_SHORT), .run = note }, 's' };
+        assert_true(offload_post(o, &one[i].job));
+        if (i == OFFLOAD_PASSED)
+            strcat(wanted, "L");
+        strcat(wanted, "s");
+    }
+    pthread_mutex_unlock(&gate);
+    offload_end(o);
+    offload_free(o);
+    assert_string_equal(order, wanted);
+}
+
+/* Long ones hang on all threads that they may have; a short one runs, a long one waits. */
+static void test_one_thread_is_kept_for_short_ones(void **state)
+{
+    (void)state;
+    struct offload *o = offload_new(3, 100);
+    struct offload_job hung[3];
+    struct noted quick = { { .kind = any_of(JOB_SHORT), .run = note }, 's' };
+    memset(order, 0, sizeof order);
+    memset(hung, 0, sizeof hung);
+    pthread_mutex_lock(&gate);
+    for (unsigned i = 0; i < 3; i++) {
+        hung[i] = (struct offload_job){ .kind = any_of(JOB_LONG), .run = run_gated };
+        assert_true(offload_post(o, &hung[i]));
+    }
+    assert_true(offload_post(o, &quick.job));
+    assert_true(noted_within("s", 5000));
+    assert_int_equal(offload_account(any_of(JOB_LONG)).running, 2);
+    assert_int_equal(offload_account(any_of(JOB_LONG)).queued, 1);
+    pthread_mutex_unlock(&gate);
+    offload_end(o);
+    offload_free(o);
+    assert_int_equal(offload_account(any_of(JOB_LONG)).running, 0);
+}
+
+/* ---- cancellation ---- */
+
+static _Atomic int finished, dropped;
+
+static void count_done(struct offload_job *j)
+{
+    (void)j;
+    atomic_fetch_add(&finished, 1);
+}
+
+static void free_it(struct offload_job *j)
+{
+    atomic_fetch_add(&dropped, 1);
+    free(j);
+}
+
+static void run_until_cancelled(struct offload_job *j)
+{
+    atomic_fetch_add(&ran, 1);
+    while (!offload_cancelled(j))
+        usleep(1000);
+}
+
+static struct offload_job *asked_by(struct loop *loop)
+{
+    struct offload_job *j = calloc(1, sizeof *j);
+    *j = (struct offload_job){ .kind = any_of(JOB_LONG),
+                               .run = run_until_cancelled,
+                               .done = count_done,
+                               .drop = free_it,
+                               .loop = loop };
+    return j;
+}
+
+/* One that waits is given back; one that runs sees the flag and is dropped where it ran, for its
+ * loop is gone by then. Both are counted. */
+static void test_cancelled_before_and_while_it_runs(void **state)
+{
+    (void)state;
+    struct loop loop;
+    struct offload *o = offload_new(1, 100);
+    struct offload_account before = offload_account(any_of(JOB_LONG));
+    assert_true(loop_init(&loop, NULL));
+    struct offload_job *runs = asked_by(&loop), *waits = asked_by(&loop);
+    ran = 0;
+    assert_true(offload_post(o, runs));
+    while (atomic_load(&ran) == 0)
+        usleep(1000);
+    assert_true(offload_post(o, waits));
+    assert_true(offload_cancel(o, waits));
+    free(waits);
+    assert_false(offload_cancel(o, runs));
+    loop_free(&loop);
+    offload_end(o);
+    offload_free(o);
+    struct offload_account after = offload_account(any_of(JOB_LONG));
+    assert_int_equal(atomic_load(&ran), 1);
+    assert_int_equal(atomic_load(&dropped), 1);
+    assert_int_equal(atomic_load(&finished), 0);
+    assert_int_equal(after.cancelled - before.cancelled, 2);
+    assert_int_equal(after.done, before.done);
+    assert_int_equal(after.queued, 0);
+    assert_true(after.us > before.us);
+}
+
+static void run_at_once(struct offload_job *j)
+{
+    (void)j;
+}
+
+/* Its result lies in the loop's queue already. */
+static void test_cancelled_on_its_way_back(void **state)
+{
+    (void)state;
+    struct loop loop;
+    struct offload *o = offload_new(1, 100);
+    assert_true(loop_init(&loop, NULL));
+    struct offload_job *j = asked_by(&loop);
+    j->run = run_at_once;
+    dropped = 0;
+    assert_true(offload_post(o, j));
+    offload_end(o);
+    offload_free(o);
+    o = offload_new(1, 1);
+    assert_false(offload_cancel(o, j));
+    loop_turn(&loop, 0);
+    assert_int_equal(atomic_load(&dropped), 1);
+    assert_int_equal(atomic_load(&finished), 0);
+    offload_end(o);
+    offload_free(o);
+    loop_free(&loop);
+}
+
+/* Without a loop `done` is the last touch: the job may be posted again there. */
+static _Atomic int rounds;
+static struct offload *round_pool;
+
+static void once_more(struct offload_job *j)
+{
+    if (atomic_fetch_add(&rounds, 1) < 99)
+        assert_true(offload_post(round_pool, j));
+}
+
+static void test_posted_again_at_its_end(void **state)
+{
+    (void)state;
+    struct offload_job j = { .run = run_at_once, .done = once_more };
+    round_pool = offload_new(2, 2);
+    assert_true(offload_post(round_pool, &j));
+    for (int i = 0; i < 5000 && atomic_load(&rounds) < 100; i++)
+        usleep(1000);
+    assert_int_equal(atomic_load(&rounds), 100);
+    offload_end(round_pool);
+    offload_free(round_pool);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_runs_elsewhere_and_comes_back),
         cmocka_unit_test(test_refuses_beyond_its_queue),
         cmocka_unit_test(test_tells_whether_it_has_ended),
+        cmocka_unit_test(test_short_before_long_but_not_for_ever),
+        cmocka_unit_test(test_one_thread_is_kept_for_short_ones),
+        cmocka_unit_test(test_cancelled_before_and_while_it_runs),
+        cmocka_unit_test(test_cancelled_on_its_way_back),
+        cmocka_unit_test(test_posted_again_at_its_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
