@@ -42,15 +42,6 @@ static u64 whole_id(const struct worker *w, u64 serial)
     return (u64)w->id << 56 | (serial & 0x00ffffffffffffffull);
 }
 
-/* A head that never became whole was never consumed: what there is of it waits in the buffer. */
-static u64 received(const struct xchg *x)
-{
-    const struct buf *in = x->client.conn->in;
-    if (x->req.text_len == 0)
-        return in ? buf_len(in) : 0;
-    return x->req.text_len + x->client.in.total;
-}
-
 static void fill(const struct xchg *x, struct access_record *r)
 {
     const struct clock *now = &x->worker->loop.now;
@@ -58,11 +49,11 @@ static void fill(const struct xchg *x, struct access_record *r)
     r->head.level = LEVEL_INFO;
     r->head.wall_us = now->wall_us;
     r->id = whole_id(x->worker, x->id);
-    r->bytes_in = received(x);
-    r->bytes_out = x->client.conn->bytes_out - x->client_base;
+    r->bytes_in = x->client.taken;
+    r->bytes_out = x->client.bytes_out;
     r->total_us = now->mono_us - x->start_us;
     r->first_us = x->first_us ? x->first_us - x->start_us : 0;
-    r->client = x->client.conn->peer;
+    r->client = x->peer;
     r->server = x->server;
     r->status = x->status;
     r->fault = (u16)x->fault;
@@ -148,7 +139,7 @@ void account_detach(struct xchg *x, struct access_record *r)
     fill(x, r);
     r->tunnel = true;
     r->decided = x->role->recheck != NULL;
-    r->at = x->client.conn->at;
+    r->at = x->listen->at;
     r->bytes_in = r->bytes_out = 0; /* the tunnel's own bytes, without the heads that opened it */
 }
 

@@ -77,25 +77,6 @@ struct conn *conn_new(struct worker *w, int fd, const struct addr *peer,
     return c;
 }
 
-struct conn *conn_new_memory(struct worker *w, const struct stream_ops *ops, struct layer *layer,
-                             const struct conn_user *user, struct slice request)
-{
-    struct conn *c = make(w, -1, user);
-    if (c == NULL)
-        return NULL;
-    stream_push(&c->stream, ops, layer);
-    c->stream.io.ready = IO_OUT;
-    c->in = buf_take(&w->bufs, request.n > 4000 ? BUF_64K : BUF_4K);
-    if (c->in == NULL || buf_room(c->in) < request.n) {
-        buf_give(&w->bufs, &c->in);
-        slab_give(&w->conns, c);
-        return NULL;
-    }
-    memcpy(c->in->data, request.p, request.n);
-    c->in->to = (u32)request.n;
-    return c;
-}
-
 static void free_conn(struct deferred *g, void *context)
 {
     struct worker *w = context;

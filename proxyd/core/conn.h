@@ -81,10 +81,6 @@ bool conn_affordable(struct worker *w);
 /* Takes over fd and registers it; on failure closes fd and returns NULL. */
 struct conn *conn_new(struct worker *w, int fd, const struct addr *peer,
                       const struct conn_user *user);
-/* One that ends in memory: `request` is received already, `layer` takes what is sent.
- * NULL when memory is short or the request is longer than a buffer. */
-struct conn *conn_new_memory(struct worker *w, const struct stream_ops *ops, struct layer *layer,
-                             const struct conn_user *user, struct slice request);
 /* Events and the timer go to `user` from now on. */
 static inline void conn_hand(struct conn *c, const struct conn_user *user, void *owner)
 {

@@ -1,5 +1,6 @@
 #include "core/conn_end.h"
 
+#include "core/leg.h"
 #include "core/server.h"
 
 static enum flow flow_of(enum sock_result r)

@@ -37,23 +37,23 @@ static u8 of_relay(const struct relay *r, const struct leg *from, u8 read, const
     case RELAY_WAIT_SOURCE:
         if (from == NULL) /* a body of our own, with a clock of its own */
             return WAITS_NOTHING;
-        return from->conn->awaits_memory ? WAITS_MEMORY : read;
-    case RELAY_WAIT_SINK: return to->conn->awaits_memory ? WAITS_MEMORY : write;
+        return from->memory ? WAITS_MEMORY : read;
+    case RELAY_WAIT_SINK: return to->memory ? WAITS_MEMORY : write;
     default: return WAITS_NOTHING;
     }
 }
 
 /* A head that found no room: for want of memory, or because what is unsent has to go first. */
-static u8 of_room(const struct conn *c, u8 write)
+static u8 of_room(const struct leg *l, u8 write)
 {
-    return c->awaits_memory ? WAITS_MEMORY : c->out ? write : WAITS_NOTHING;
+    return l->memory ? WAITS_MEMORY : l->unsent ? write : WAITS_NOTHING;
 }
 
 static u8 of_await(const struct xchg *x)
 {
-    if (x->client.conn->out)
+    if (x->client.unsent)
         return WAITS_CLIENT_WRITE;
-    if (x->resp.status || x->upstream.conn->awaits_memory) /* an interim head that finds no room */
+    if (x->resp.status || x->upstream.memory) /* an interim head that finds no room */
         return WAITS_MEMORY;
     return x->request_done ? WAITS_HEAD : WAITS_NOTHING;
 }
@@ -66,25 +66,23 @@ void deadline_rows(const struct xchg *x, u8 rows[DEADLINES])
                                           WAITS_UPSTREAM_WRITE);
     switch ((enum step)x->step) {
     case STEP_dial: break;
-    case STEP_send:
-        rows[DEADLINE_RESPONSE] = of_room(x->upstream.conn, WAITS_UPSTREAM_WRITE);
-        break;
+    case STEP_send: rows[DEADLINE_RESPONSE] = of_room(&x->upstream, WAITS_UPSTREAM_WRITE); break;
     case STEP_await: rows[DEADLINE_RESPONSE] = of_await(x); break;
     case STEP_relay:
         rows[DEADLINE_RESPONSE] = of_relay(&x->response, x->is_local ? NULL : &x->upstream,
                                            WAITS_UPSTREAM_READ, &x->client, WAITS_CLIENT_WRITE);
         break;
-    default: rows[DEADLINE_RESPONSE] = of_room(x->client.conn, WAITS_CLIENT_WRITE);
+    default: rows[DEADLINE_RESPONSE] = of_room(&x->client, WAITS_CLIENT_WRITE);
     }
 }
 
 static u64 moved(const struct xchg *x, u8 waits)
 {
     switch ((enum moves)table[waits].moves) {
-    case MOVES_CLIENT_IN: return x->client.conn->bytes_in;
-    case MOVES_CLIENT_OUT: return x->client.conn->bytes_out;
-    case MOVES_UPSTREAM_IN: return x->upstream.conn->bytes_in;
-    case MOVES_UPSTREAM_OUT: return x->upstream.conn->bytes_out;
+    case MOVES_CLIENT_IN: return x->client.bytes_in;
+    case MOVES_CLIENT_OUT: return x->client.bytes_out;
+    case MOVES_UPSTREAM_IN: return x->upstream.bytes_in;
+    case MOVES_UPSTREAM_OUT: return x->upstream.bytes_out;
     default: return 0;
     }
 }

@@ -25,8 +25,7 @@ bool reply_date(struct xchg *x)
 void reply_settle(struct xchg *x)
 {
     x->request_done = x->request_cut = true;
-    if (x->client.in.phase != BODY_DONE || xchg_is_last(x) || x->req.method == METHOD_CONNECT)
-        x->client.keep = false;
+    x->client.last |= !x->client.in_done || xchg_is_last(x) || x->req.method == METHOD_CONNECT;
 }
 
 /* All of it lies in the lent block, so no line fails for want of memory. */
@@ -127,7 +126,7 @@ void reply_fault(struct xchg *x)
     reply_begin(x, f->status, reason_line(x, f));
     add_proxy_status(&x->resp, f);
     if (x->fault == FAULT_client_not_allowed) /* it may be a gateway's, which nobody expects */
-        addr_text(&ct, &x->client.conn->peer);
+        addr_text(&ct, &x->peer);
     if (x->role->refuse)
         x->role->refuse(x, &x->resp, &ht);
     enum page_form form = x->req.method == METHOD_CONNECT ? PAGE_TEXT : page_form(&x->req);

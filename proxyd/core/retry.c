@@ -2,39 +2,26 @@
 
 #include "core/target.h"
 
-static bool body_replayable(const struct xchg *x)
-{
-    return x->req.body == BODY_NONE || !x->client.conn->refilled;
-}
-
 bool retry_foreseen(const struct xchg *x)
 {
-    const struct conn *c = x->client.conn;
-    if (!method_is_idempotent(x->req.method))
-        return false;
-    return x->req.body == BODY_NONE ||
-           (x->req.body == BODY_LENGTH && c->in && x->req.body_len <= buf_len(c->in));
+    return method_is_idempotent(x->req.method) && x->client.in_here;
 }
 
-bool retry_allowed(const struct xchg *x)
+static bool allowed(const struct xchg *x)
 {
-    if (!x->via_idle || x->retried || x->upstream_seen || !body_replayable(x))
+    if (!x->via_idle || x->retried || x->upstream.bytes_in)
         return false;
-    return method_is_idempotent(x->req.method) || x->upstream.conn->bytes_out == x->upstream_base;
+    return method_is_idempotent(x->req.method) || x->upstream.ops->untouched(&x->upstream);
 }
 
-void retry_rewind(struct xchg *x)
+bool retry_rewind(struct xchg *x)
 {
-    struct conn *client = x->client.conn;
-    conn_close(x->upstream.conn);
-    x->upstream.conn = NULL;
+    if (!allowed(x) || !x->client.ops->rewind(&x->client))
+        return false;
+    x->upstream.ops->close(&x->upstream, LEG_ABORT);
+    xchg_new_upstream(x);
     target_rest(x->target);
-    if (x->req.body != BODY_NONE) {
-        client->in = client->pin;
-        client->in->from = x->replay_from;
-        x->client.in = x->replay_in;
-    }
-    x->client.keep = x->replay_keep;
     x->retried = x->no_idle = true;
     stat_add(x->worker->stats, STAT_upstream_retries_total, 1);
+    return true;
 }

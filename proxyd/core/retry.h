@@ -11,8 +11,8 @@
 /* Before it is sent: will a retry be allowed should an idle connection turn out stale? No also
  * where nobody can tell yet, as for a body whose end has not come. */
 bool retry_foreseen(const struct xchg *x);
-bool retry_allowed(const struct xchg *x);
-/* Closes the stale upstream connection and rewinds the body; the caller goes to dial. */
-void retry_rewind(struct xchg *x);
+/* Closes the stale upstream connection and rewinds the body; the caller goes to dial. False: it may
+ * not be sent once more, and nothing has changed. */
+bool retry_rewind(struct xchg *x);
 
 #endif

@@ -12,6 +12,8 @@
 #include "core/listener.h"
 #include "core/log.h"
 #include "core/client_count.h"
+#include "core/codec.h"
+#include "core/h1.h"
 #include "core/role.h"
 #include "core/snapshot.h"
 #include "http/h1_write.h"
@@ -20,15 +22,11 @@
  * few. */
 enum { LINGER_MS = 1000, LINGER_BYTES = 1 << 20, EMPTY_LINES = 8 };
 
+static const struct conn_user new_client, idle_client, handshake;
+
 static const struct conf *conf(const struct conn *c)
 {
     return &c->worker->snapshot->conf;
-}
-
-struct head_limits h1_head_limits(const struct conn *c)
-{
-    const struct limits_conf *l = &conf(c)->limits;
-    return (struct head_limits){ .head = l->head, .line = l->line, .fields = l->fields };
 }
 
 static struct conn *admit(struct worker *w, const struct listen_addr *at, int fd,
@@ -46,8 +44,6 @@ static struct conn *admit(struct worker *w, const struct listen_addr *at, int fd
     return c;
 }
 
-static const struct conn_user idle_client, handshake;
-
 static bool awaits_head(const struct conn *c)
 {
     return c->user == &new_client || c->user == &idle_client || c->user == &handshake;
@@ -60,7 +56,8 @@ static const struct listener *listener_of(const struct conn *c)
     return snapshot_listener(c->owner ? c->owner : c->worker->snapshot, c->at);
 }
 
-struct snapshot *client_snapshot(struct conn *c)
+/* The configuration that its request will have; the pin is the caller's. */
+static struct snapshot *snapshot_for(struct conn *c)
 {
     struct snapshot *pinned = c->owner;
     c->owner = NULL;
@@ -93,23 +90,21 @@ static void log_crowd(struct worker *w, const struct addr *peer)
               SLICE_FMT(text_slice(&t)));
 }
 
-/* What the two ends have agreed on names the codec; there is one so far. */
-static bool speaks_h1(const struct conn *c)
-{
-    const struct peer_identity *peer = stream_identity(&c->stream);
-    return peer == NULL || peer->alpn.n == 0 || slice_is(peer->alpn, "http/1.1");
-}
-
 /* The listener's layer comes first; the time that a head may take runs already. */
 static void handshake_ready(struct conn *c)
 {
     enum sock_result r = stream_handshake(&c->stream);
     if (r == SOCK_AGAIN)
         return;
-    if (r != SOCK_OK || !speaks_h1(c)) {
+    const struct codec *codec = r == SOCK_OK ? codec_of(c) : NULL;
+    if (codec)
+        codec->serve(c);
+    else
         client_close(c);
-        return;
-    }
+}
+
+void h1_serve(struct conn *c)
+{
     conn_hand(c, &new_client, c->owner);
     c->user->ready(c);
 }
@@ -199,11 +194,54 @@ void client_reject(struct worker *w, int fd, enum fault f)
     close(fd);
 }
 
+/* The head of len bytes at the front of c->in. */
+static enum fault read_request(struct leg *l, struct conn *c, struct msg *req, u32 len)
+{
+    struct head_limits limits = h1_head_limits(l->snap);
+    const char *head = c->in->data + c->in->from;
+    c->pin = c->in;
+    c->refilled = false;
+    c->in->from += len;
+    l->h1.head_len = len;
+    l->h1.body_at = c->in->from;
+    l->taken = len;
+    enum fault f = request_parse(req, head, len, &limits);
+    l->minor = req->minor;
+    l->h1.keep = req->keep_alive && f == FAULT_NONE;
+    if (f == FAULT_NONE) {
+        h1_expect_body(l, req->body, req->body_len);
+        l->in_here = l->in_done || (req->body == BODY_LENGTH && req->body_len <= buf_len(c->in));
+    }
+    return f;
+}
+
+/* An exchange for a whole head, or for none (len 0) and the fault that it has earned: then what
+ * there is of it waits in the buffer. Without memory there is nobody to answer either. */
+static void open_request(struct conn *c, u32 len, enum fault f)
+{
+    struct worker *w = c->worker;
+    struct arrival a = { .at = c->at, .peer = c->peer, .snap = snapshot_for(c) };
+    struct leg *l;
+    struct msg *req;
+    struct xchg *x = w->intake->begin(w, &a, &l, &req);
+    if (unlikely(x == NULL)) {
+        snapshot_unpin(w, &a.snap);
+        client_close(c);
+        return;
+    }
+    h1_client_leg(l, c);
+    if (f == FAULT_NONE)
+        f = read_request(l, c, req, len);
+    else
+        l->taken = c->in ? buf_len(c->in) : 0;
+    w->intake->run(x, f);
+}
+
 /* Opens the exchange if the head is whole or hopeless. */
 static bool try_head(struct conn *c)
 {
     struct buf *b = c->in;
-    struct head_limits limits = h1_head_limits(c);
+    struct head_limits limits = h1_head_limits(c->worker->snapshot);
     enum fault f = FAULT_NONE;
     if (c->head_scan.scanned == 0) {
         u32 n;
@@ -222,10 +260,7 @@ static bool try_head(struct conn *c)
     if (f == FAULT_NONE && len == 0)
         return false;
     memset(&c->head_scan, 0, sizeof c->head_scan);
-    if (f == FAULT_NONE)
-        c->worker->intake->open(c, len);
-    else
-        c->worker->intake->open_fault(c, f);
+    open_request(c, f == FAULT_NONE ? len : 0, f);
     return true;
 }
 
@@ -240,7 +275,7 @@ static bool has_begun(const struct conn *c)
 static void ended(struct conn *c)
 {
     if (has_begun(c))
-        c->worker->intake->open_fault(c, FAULT_client_closed);
+        open_request(c, 0, FAULT_client_closed);
     else
         client_close(c);
 }
@@ -286,7 +321,7 @@ static void head_expired(struct conn *c)
     }
     memset(&c->head_scan, 0, sizeof c->head_scan);
     enum fault f = c->awaits_memory ? FAULT_out_of_memory : FAULT_request_head_timeout;
-    c->worker->intake->open_fault(c, f);
+    open_request(c, 0, f);
 }
 
 /* Has something of a request arrived, read or not yet? */
@@ -307,8 +342,8 @@ static void linger_drain(struct conn *c, enum drain_state how)
         client_close(c);
 }
 
-const struct conn_user new_client = { "new client", read_head, head_expired, head_drain,
-                                      BUF_FOR_NEWCOMER };
+static const struct conn_user new_client = { "new client", read_head, head_expired, head_drain,
+                                             BUF_FOR_NEWCOMER };
 static const struct conn_user idle_client = { "idle client", read_head, head_expired, head_drain,
                                               BUF_FOR_CLIENT };
 static const struct conn_user lingering = { "lingering", read_linger, client_close, linger_drain,

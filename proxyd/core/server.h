@@ -3,15 +3,15 @@
 #define CORE_SERVER_H
 
 #include "core/conn.h"
-#include "http/head.h"
 
 /* A client has connected: takes over fd. */
 void client_accept(struct worker *w, const struct listen_addr *at, int fd, const struct addr *peer);
 /* The client cannot be served now: a short answer with the fault's status, if one is due, and a
  * close. */
 void client_reject(struct worker *w, int fd, enum fault f);
-/* Waits for the head of its first request. */
-extern const struct conn_user new_client;
+extern const struct codec codec_h1;
+/* Takes over a connection that is accepted and through with its handshake. */
+void h1_serve(struct conn *c);
 /* An exchange is over, for which `served` is still pinned: on to the next request on this
  * connection. */
 void h1_next(struct conn *c, struct snapshot *served);
@@ -27,9 +27,4 @@ void client_drain(struct worker *w);
 /* The worker has adopted another configuration: the clients of an address that it gives up are
  * closed, unless a request has begun, which is served first as if nothing had changed. */
 void client_adopt(struct worker *w, struct snapshot *old);
-/* What c's next request is served by, pinned; clears what c holds. */
-struct snapshot *client_snapshot(struct conn *c);
-
-struct head_limits h1_head_limits(const struct conn *c);
-
 #endif

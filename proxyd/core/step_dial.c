@@ -1,5 +1,5 @@
 /* An upstream leg: an idle connection, or one that is dialled. */
-#include "core/dial.h"
+#include "core/codec.h"
 #include "core/retry.h"
 #include "core/target.h"
 #include "core/xchg.h"
@@ -27,15 +27,10 @@ static bool fits(void *asker, const struct addr *a)
     return true;
 }
 
-static enum step_result attach(struct xchg *x, struct conn *c, bool pooled)
+static enum step_result attached(struct xchg *x, bool idle)
 {
-    x->upstream.conn = c;
-    x->upstream.reused = x->via_idle = pooled;
-    x->upstream_base = c->bytes_out;
-    x->server = c->peer;
+    x->via_idle = idle;
     x->req_addressed = false;
-    conn_hand(c, &xchg_user, x);
-    conn_wait_nothing(c);
     target_busy(x->worker, x->target);
     return xchg_go(x, x->req.method == METHOD_CONNECT ? STEP_established : STEP_send);
 }
@@ -51,7 +46,11 @@ static void note_result(struct xchg *x, const struct dial_result *r)
 static enum step_result dial_over(struct xchg *x, const struct dial_result *r)
 {
     note_result(x, r);
-    return r->conn ? attach(x, r->conn, false) : xchg_fail(x, r->fault);
+    if (r->fault != FAULT_NONE)
+        return xchg_fail(x, r->fault);
+    if (!codec_attach(r, x->target, &x->upstream))
+        return xchg_fail(x, FAULT_connect_failed);
+    return attached(x, false);
 }
 
 void xchg_drop_dial(struct xchg *x)
@@ -69,20 +68,23 @@ static void done(void *asker, const struct dial_result *r)
     xchg_wake(asker);
 }
 
+static bool take_idle(struct xchg *x)
+{
+    struct idle_want want = { .fits = fits, .asker = x, .repeatable = retry_foreseen(x) };
+    if (x->req.method == METHOD_CONNECT || x->no_idle)
+        return false;
+    return codec_attach_idle(x->worker, x->target, &want, &x->rested_ms, &x->server, &x->upstream);
+}
+
 enum step_result step_dial(struct xchg *x)
 {
     if (x->dial)
         return STEP_PARK;
-    struct conn *c = NULL;
-    if (x->req.method != METHOD_CONNECT && !x->no_idle) {
-        struct idle_want want = { .fits = fits, .asker = x, .repeatable = retry_foreseen(x) };
-        c = idle_take(x->worker, x->target, &want, &x->rested_ms);
-    }
-    if (c)
-        return attach(x, c, true);
-    struct dial_request request = { .to = &x->to, .asker = x, .vet = ask, .done = done };
-    if (x->client.conn)
-        request.client = x->client.conn->peer;
+    if (take_idle(x))
+        return attached(x, true);
+    struct dial_request request = {
+        .to = &x->to, .client = x->peer, .asker = x, .vet = ask, .done = done
+    };
     struct dial_result over;
     if (dial_start(x->worker, &request, &x->dial, &over) != FAULT_NONE)
         return dial_over(x, &over);

@@ -1,26 +1,9 @@
 /* The answer's head is known: may it pass, how is it framed on the client side, who may stay
  * connected. */
-#include "base/must.h"
 #include "core/local_reply.h"
-#include "core/server.h"
+#include "core/store.h"
+#include "core/tunnel.h"
 #include "core/xchg.h"
-#include "http/h1_write.h"
-
-/* The body that the upstream connection goes on with. */
-static void expect_body(struct xchg *x)
-{
-    struct msg *trailers = NULL;
-    x->upstream.conn->in->from += x->resp.wire_len;
-    leg_expect_body(&x->upstream, x->resp.body, x->resp.body_len);
-    if (x->resp.body == BODY_CHUNKED) {
-        trailers = arena_alloc(&x->arena, sizeof *trailers);
-        msg_init(trailers, &x->arena);
-    }
-    x->upstream.rules = (struct body_rules){ .limits = h1_head_limits(x->client.conn),
-                                             .trailers = trailers,
-                                             .response = true };
-    x->source = leg_source(&x->upstream);
-}
 
 /* From the answer as it came to the answer as it goes. */
 static bool edit(struct xchg *x)
@@ -34,34 +17,27 @@ static bool edit(struct xchg *x)
     return true;
 }
 
-bool xchg_put_head(struct xchg *x)
+enum flow xchg_put_head(struct xchg *x)
 {
-    struct text t;
-    if (!conn_room(x->client.conn, h1_head_room(&x->resp), &t))
-        return false;
-    enum body_kind kind = h1_write_head(&t, &x->resp, x->req.minor, !x->client.keep);
-    must(!t.full);
-    conn_wrote(x->client.conn, &t);
-    if (kind == BODY_UNTIL_CLOSE)
-        x->client.keep = false;
-    if (kind == BODY_NONE && x->is_local) { /* HEAD */
+    enum flow f = x->client.ops->put_head(&x->client, &x->resp);
+    if (f != FLOW_OK)
+        return f;
+    if (x->client.out_done && x->is_local) { /* HEAD */
         x->reply_rest.n = 0;
         source_close(&x->source);
         x->source = text_source(&x->reply_rest);
     }
-    leg_announce_body(&x->client, kind, x->resp.body_len);
     x->status = x->resp.status;
     x->answered = true;
-    return true;
+    return FLOW_OK;
 }
 
+/* The body that the upstream side goes on with. After an early answer the rest of the request's has
+ * no taker for sure. */
 static void take_head(struct xchg *x)
 {
-    expect_body(x);
-    x->upstream.keep = x->resp.keep_alive;
-    if (!x->request_done ||
-        xchg_is_last(x)) /* an early answer: the rest of the body has no taker for sure */
-        x->client.keep = false;
+    x->source = leg_source(&x->upstream);
+    x->client.last |= !x->client.in_done || xchg_is_last(x);
 }
 
 enum step_result step_judge(struct xchg *x)
@@ -80,9 +56,13 @@ enum step_result step_judge(struct xchg *x)
         if (!edit(x))
             return xchg_fail(x, FAULT_out_of_memory);
     }
-    if (x->resp.status == 101 && !xchg_reserve_tunnel(x, SLICE("websocket")))
+    bool switches = x->resp.status == 101;
+    if (switches && !xchg_reserve_tunnel(x, SLICE("websocket")))
         return xchg_fail(x, FAULT_out_of_memory);
-    if (!xchg_put_head(x))
-        return STEP_PARK;
-    return x->resp.status == 101 ? xchg_go(x, STEP_switched) : xchg_relay(x);
+    enum flow f = xchg_put_head(x);
+    if (f != FLOW_OK)
+        return f == FLOW_WAIT ? STEP_PARK : xchg_fail(x, FAULT_client_reset);
+    if (x->upstream.ops)
+        x->upstream.ops->head_done(&x->upstream);
+    return switches ? xchg_go(x, STEP_switched) : xchg_relay(x);
 }

@@ -36,7 +36,7 @@ enum step_result step_relay(struct xchg *x)
     case RELAY_DONE: x->whole = true; return xchg_go(x, STEP_finish);
     case RELAY_WAIT_SOURCE:
     case RELAY_WAIT_SINK: return STEP_PARK;
-    case RELAY_YIELD: loop_again(&x->worker->loop, &x->client.conn->stream.io); return STEP_PARK;
+    case RELAY_YIELD: xchg_again(x); return STEP_PARK;
     case RELAY_SOURCE_FAULT: return xchg_fail(x, source_fault(x));
     default: return xchg_fail(x, FAULT_client_reset);
     }

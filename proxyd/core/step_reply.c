@@ -12,5 +12,9 @@ enum step_result step_reply(struct xchg *x)
 {
     x->is_local = true;
     reply_settle(x);
-    return xchg_put_head(x) ? xchg_relay(x) : STEP_PARK;
+    switch (xchg_put_head(x)) {
+    case FLOW_OK: return xchg_relay(x);
+    case FLOW_WAIT: return STEP_PARK;
+    default: return xchg_fail(x, FAULT_client_reset);
+    }
 }

@@ -1,9 +1,6 @@
 /* The request head goes to the upstream side, written anew; its body follows as it comes. */
-#include "base/must.h"
 #include "core/conf.h"
-#include "core/server.h"
 #include "core/xchg.h"
-#include "http/h1_write.h"
 
 static bool add_max_forwards(struct xchg *x)
 {
@@ -41,17 +38,6 @@ static bool edit(struct xchg *x)
 
 static void start_body(struct xchg *x)
 {
-    leg_announce_body(&x->upstream, x->req.body, x->req.body_len);
-    x->replay_in = x->client.in;
-    x->replay_keep = x->client.keep;
-    x->replay_from = x->client.conn->pin->from;
-    struct msg *trailers = NULL;
-    if (x->req.body == BODY_CHUNKED) {
-        trailers = arena_alloc(&x->arena, sizeof *trailers);
-        msg_init(trailers, &x->arena);
-    }
-    x->client.rules =
-        (struct body_rules){ .limits = h1_head_limits(x->client.conn), .trailers = trailers };
     x->request = (struct relay){ .from = leg_source(&x->client),
                                  .to = leg_sink(&x->upstream),
                                  .most = x->snap->conf.limits.body,
@@ -61,14 +47,10 @@ static void start_body(struct xchg *x)
 
 enum step_result step_send(struct xchg *x)
 {
-    struct text t;
     if (!edit(x))
         return xchg_fail(x, FAULT_out_of_memory);
-    if (!conn_room(x->upstream.conn, h1_head_room(&x->req), &t))
+    if (x->upstream.ops->put_head(&x->upstream, &x->req) == FLOW_WAIT)
         return STEP_PARK;
-    h1_write_head(&t, &x->req, 1, false);
-    must(!t.full);
-    conn_wrote(x->upstream.conn, &t);
     start_body(x);
     return xchg_go(x, STEP_await);
 }
@@ -79,19 +61,16 @@ bool xchg_pump_request(struct xchg *x)
         return true;
     switch (relay_turn(&x->request)) {
     case RELAY_DONE: x->request_done = true; return true;
-    case RELAY_YIELD: loop_again(&x->worker->loop, &x->client.conn->stream.io); return true;
+    case RELAY_YIELD: xchg_again(x); return true;
     case RELAY_SINK_BROKEN: /* it may have answered before it closed: await looks */
         x->request_done = x->request_cut = true;
-        x->client.keep = false;
         return true;
     case RELAY_SOURCE_FAULT:
-        x->fault = x->client.fault               ? (enum fault)x->client.fault
-                   : x->client.conn->read_failed ? FAULT_client_reset
-                                                 : FAULT_client_closed;
-        break;
-    case RELAY_TOO_LARGE: x->fault = FAULT_body_too_large; break;
+        x->fault = x->client.fault  ? (enum fault)x->client.fault
+                   : x->client.gone ? FAULT_client_reset
+                                    : FAULT_client_closed;
+        return false;
+    case RELAY_TOO_LARGE: x->fault = FAULT_body_too_large; return false;
     default: return true;
     }
-    x->client.keep = false;
-    return false;
 }

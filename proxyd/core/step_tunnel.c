@@ -1,18 +1,16 @@
 /* Where an exchange ends and a tunnel begins: CONNECT answered with 200, or the origin's 101. */
 #include "core/account.h"
-#include "core/conn_end.h"
 #include "core/target.h"
 #include "core/tunnel.h"
 #include "core/xchg.h"
-#include "http/h1_write.h"
 
 static enum step_result become_tunnel(struct xchg *x)
 {
-    struct conn *client = x->client.conn, *upstream = x->upstream.conn;
     struct tunnel *t = x->tunnel;
     account_detach(x, tunnel_record(t));
-    x->client.conn = x->upstream.conn = NULL;
-    tunnel_begin(&x->tunnel, client_end(client), upstream_end(upstream));
+    struct tunnel_end client = x->client.ops->detach(&x->client),
+                      upstream = x->upstream.ops->detach(&x->upstream);
+    tunnel_begin(&x->tunnel, client, upstream);
     if (unlikely(x->snap != x->worker->snapshot))
         tunnel_recheck(t);
     target_rest(x->target);
@@ -30,17 +28,17 @@ bool xchg_reserve_tunnel(struct xchg *x, struct slice protocol)
 
 enum step_result step_established(struct xchg *x)
 {
-    struct text t;
     if (!xchg_reserve_tunnel(x, SLICE("")))
         return xchg_fail(x, FAULT_out_of_memory);
     x->resp.response = true;
     x->resp.method = METHOD_CONNECT;
     x->resp.status = 200;
     x->resp.reason = SLICE("Connection established");
-    if (!conn_room(x->client.conn, h1_head_room(&x->resp), &t))
-        return STEP_PARK;
-    h1_write_head(&t, &x->resp, x->req.minor, false);
-    conn_wrote(x->client.conn, &t);
+    switch (x->client.ops->put_head(&x->client, &x->resp)) {
+    case FLOW_OK: break;
+    case FLOW_WAIT: return STEP_PARK;
+    default: return xchg_fail(x, FAULT_client_reset);
+    }
     x->status = 200;
     x->answered = true;
     x->first_us = x->worker->loop.now.mono_us;

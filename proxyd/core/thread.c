@@ -14,6 +14,8 @@
 #include "core/adopt.h"
 #include "core/conf.h"
 #include "core/dial.h"
+#include "core/internal.h"
+#include "core/leg.h"
 #include "core/log.h"
 #include "core/log_writer.h"
 #include "core/memory_wait.h"
@@ -70,7 +72,7 @@ static void end_of_turn(struct loop *l)
         w->log_pending = w->log_urgent = false;
     }
     count_buffers(thread_of(w));
-    if (w->draining && list_empty(&w->client_conns) &&
+    if (w->draining && list_empty(&w->client_conns) && list_empty(&w->requesters) &&
         atomic_load(&w->engine->closed) == w->engine->nworkers)
         l->stop = true;
 }
@@ -98,6 +100,7 @@ static void run_drain_call(struct call *l, void *receiver)
     w->engine->accepting.stop(w);
     idle_drain(w);
     client_drain(w);
+    internal_drain(w);
     if (first)
         close_door(w);
 }
@@ -150,6 +153,7 @@ static void init_memory(struct worker *w)
         list_init(&w->targets[i]);
     list_init(&w->idle_conns);
     list_init(&w->client_conns);
+    list_init(&w->requesters);
     for (unsigned i = 0; i < MEMORY_QUEUES; i++)
         list_init(&w->memory_waiters[i]);
     w->stats = aligned_alloc(CACHE_LINE, sizeof *w->stats);
@@ -157,6 +161,8 @@ static void init_memory(struct worker *w)
     memset(w->stats, 0, sizeof *w->stats);
     stats_register(w->stats);
 }
+
+static const struct codec *const codecs[] = { &codec_h1, NULL };
 
 struct worker *worker_new(struct engine *e, u32 id)
 {
@@ -168,6 +174,7 @@ struct worker *worker_new(struct engine *e, u32 id)
     w->id = id;
     w->engine = e;
     w->intake = &xchg_intake;
+    w->codecs = codecs;
     if (!loop_init(&w->loop, w))
         return NULL;
     w->loop.end_of_turn = end_of_turn;

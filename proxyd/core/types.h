@@ -5,10 +5,12 @@
 #include "base/types.h"
 
 struct access_record;
+struct codec;
 struct conf;
 struct conn;
 struct dial;
 struct engine;
+struct intake;
 struct leg;
 struct listen_addr;
 struct listener;

@@ -48,24 +48,12 @@ enum limited {
  * before anything begins. */
 enum memory_queue { MEMORY_BEGUN, MEMORY_HEADS, MEMORY_QUEUES };
 
-/* What takes a client's request: the engine installs it, and codecs call the exchange through
- * nothing else. */
-struct intake {
-    /* Opens an exchange for the head of `len` bytes at the front of c->in and runs it. */
-    void (*open)(struct conn *c, u32 len);
-    /* Opens one that only refuses: no readable head. */
-    void (*open_fault)(struct conn *c, enum fault f);
-    /* Something happened at an end of a tunnel; the drain wants it gone. */
-    void (*tunnel_ready)(struct tunnel *t);
-    void (*tunnel_cut)(struct tunnel *t);
-    void (*tunnel_recheck)(struct tunnel *t);
-};
-
 struct worker {
     struct loop loop;
     u32 id;
     struct engine *engine;
-    const struct intake *intake;
+    const struct intake *intake;       /* how codecs open exchanges */
+    const struct codec *const *codecs; /* ended by NULL, the first is the default */
     struct snapshot *snapshot; /* the newest it has adopted: what waits and what begins use it */
     u64 memory; /* bytes: this worker's part of limits memory, for connections and buffers */
     struct buf_allocator bufs;
@@ -76,8 +64,8 @@ struct worker {
     bool log_urgent;  /* the ring is half full: wake it in any case */
     struct dns *dns;
     struct list targets[TARGET_BUCKETS];
-    struct list idle_conns;   /* idle connections of all targets, oldest first */
-    struct list client_conns; /* of clients and internal ones, for drain */
+    struct list idle_conns;               /* idle connections of all targets, oldest first */
+    struct list client_conns, requesters; /* clients, and those of internal.h: for drain */
     struct list
         memory_waiters[MEMORY_QUEUES]; /* connections that wait for a buffer, first come first */
     struct timer memory_timer;

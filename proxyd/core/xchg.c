@@ -4,9 +4,7 @@
 #include "core/account.h"
 #include "core/conf.h"
 #include "core/dial.h"
-#include "core/internal.h"
 #include "core/log.h"
-#include "core/server.h"
 #include "core/target.h"
 #include "core/tunnel.h"
 
@@ -41,7 +39,7 @@ bool xchg_is_last(const struct xchg *x)
 {
     const struct worker *w = x->worker;
     return w->draining || (unlikely(x->snap != w->snapshot) &&
-                           snapshot_listener(w->snapshot, x->client.conn->at) == NULL);
+                           snapshot_listener(w->snapshot, x->listen->at) == NULL);
 }
 
 /* The access log says what came of a request; this says where it stood. */
@@ -61,7 +59,7 @@ enum step_result xchg_fail(struct xchg *x, enum fault f)
         log_failure(x);
     if (lookup_rescue(x))
         return STEP_GO;
-    bool silent = x->answered || x->client.conn->read_failed || fault_info(x->fault)->status == 0;
+    bool silent = x->answered || x->client.gone || fault_info(x->fault)->status == 0;
     return xchg_go(x, silent ? STEP_finish : STEP_refuse);
 }
 
@@ -78,23 +76,26 @@ static void xchg_run(struct xchg *x)
     }
 }
 
-/* A reset of the client ends everything: nobody is left to serve. An orderly end of its stream does
- * not: it may only have finished sending. */
-static bool client_gone(struct xchg *x)
+void xchg_again(struct xchg *x)
 {
-    struct conn *c = x->client.conn;
-    return c->read_failed || (c->stream.io.ready & IO_ERROR);
+    loop_again(&x->worker->loop, &x->task);
 }
 
+/* When the client is gone nobody is left to serve. */
 void xchg_wake(struct xchg *x)
 {
-    if (x->running)
+    if (unlikely(x->running)) {
+        xchg_again(x);
         return;
-    if (unlikely(client_gone(x)) && x->step != STEP_finish) {
-        x->client.conn->read_failed = true;
-        xchg_fail(x, FAULT_client_reset);
     }
+    if (unlikely(x->client.gone) && x->step != STEP_finish)
+        xchg_fail(x, FAULT_client_reset);
     xchg_run(x);
+}
+
+static void on_task(struct io *task)
+{
+    xchg_wake(container_of(task, struct xchg, task));
 }
 
 /* A client that sees an answer may stop sending, an origin that gives one may stop reading. */
@@ -117,27 +118,17 @@ void xchg_expired(struct timer *t)
         if (refusing)
             xchg_go(x, STEP_finish);
         if (waits == WAITS_CLIENT_WRITE) /* whatever the fault was: it takes no more */
-            x->client.conn->write_failed = true;
+            x->client.gone = true;
     }
     xchg_run(x);
 }
 
-static void ready(struct conn *c)
+static void cut(struct xchg *x)
 {
-    xchg_wake(c->owner);
-}
-
-static void drain(struct conn *c, enum drain_state how)
-{
-    struct xchg *x = c->owner;
-    if (how != DRAIN_NOW)
-        return;
-    c->read_failed = true;
+    x->client.gone = true;
     xchg_fail(x, FAULT_draining);
     xchg_run(x);
 }
-
-const struct conn_user xchg_user = { "exchange", ready, NULL, drain, BUF_FOR_READING };
 
 void xchg_new_response(struct xchg *x)
 {
@@ -146,9 +137,22 @@ void xchg_new_response(struct xchg *x)
     x->resp_edited = false;
 }
 
-static struct xchg *begin(struct conn *c)
+static void init_leg(struct xchg *x, struct leg *l)
 {
-    struct worker *w = c->worker;
+    l->xchg = x;
+    l->snap = x->snap;
+    l->arena = &x->arena;
+}
+
+void xchg_new_upstream(struct xchg *x)
+{
+    memset(&x->upstream, 0, sizeof x->upstream);
+    init_leg(x, &x->upstream);
+}
+
+static struct xchg *begin(struct worker *w, const struct arrival *a, struct leg **client,
+                          struct msg **req)
+{
     struct xchg *x = slab_take(&w->xchgs);
     if (unlikely(x == NULL))
         return NULL;
@@ -158,12 +162,13 @@ static struct xchg *begin(struct conn *c)
     x->uri.port = 0;
     x->uri.form = TARGET_ORIGIN;
     x->worker = w;
-    x->snap = client_snapshot(c);
-    x->listen = snapshot_listener(x->snap, c->at);
+    x->task = (struct io){ .fd = -1, .on_ready = on_task };
+    x->snap = a->snap;
+    x->listen = snapshot_listener(x->snap, a->at);
     x->role = x->listen->role;
-    x->client.conn = c;
-    x->client_base = c->bytes_out;
-    x->client.in.phase = x->upstream.in.phase = BODY_DONE;
+    x->peer = a->peer;
+    init_leg(x, &x->client);
+    init_leg(x, &x->upstream);
     x->id = ++w->exchange_serial;
     x->start_us = w->loop.now.mono_us;
     arena_init(&x->arena, 0);
@@ -173,9 +178,9 @@ static struct xchg *begin(struct conn *c)
     msg_lend(&x->req, x->req_extra, sizeof x->req_extra);
     x->req.host_field = &x->host_field;
     xchg_new_response(x);
-    conn_hand(c, &xchg_user, x);
-    conn_wait_nothing(c);
     stat_add(w->stats, STAT_requests_in_flight, 1);
+    *client = &x->client;
+    *req = &x->req;
     return x;
 }
 
@@ -183,62 +188,45 @@ void xchg_free(struct xchg *x)
 {
     struct worker *w = x->worker;
     timer_clear(&w->loop.wheel, &x->timer);
+    loop_close(&w->loop, &x->task);
     arena_free(&x->arena);
     snapshot_unpin(w, &x->snap);
     slab_give(&w->xchgs, x);
 }
 
-/* There is no memory for an exchange, so nobody to answer either. */
-static void turn_away(struct conn *c)
+/* A client says a wrong target in Host as well. */
+static enum fault parse_target(struct xchg *x, enum fault f)
 {
-    if (conn_is_internal(c))
-        internal_end(c, false);
-    else
-        client_close(c);
+    bool said = f == FAULT_NONE && x->host_field.host.len;
+    enum fault of_target =
+        target_parse(x->req.method, x->req.target, said ? &x->host_field : NULL, &x->uri);
+    return of_target ? of_target : f;
 }
 
-static void open_head(struct conn *c, u32 len)
+static void set_off(struct xchg *x, enum fault f)
 {
-    struct xchg *x = begin(c);
-    if (unlikely(x == NULL)) {
-        turn_away(c);
-        return;
-    }
-    c->pin = c->in;
-    c->refilled = false;
-    const char *head = c->in->data + c->in->from;
-    c->in->from += len;
-    struct head_limits limits = h1_head_limits(c);
-    enum fault f = request_parse(&x->req, head, len, &limits);
-    if (f == FAULT_NONE || f == FAULT_bad_host) { /* a client says a wrong target in Host as well */
-        bool said = f == FAULT_NONE && x->host_field.host.len;
-        enum fault of_target =
-            target_parse(x->req.method, x->req.target, said ? &x->host_field : NULL, &x->uri);
-        f = of_target ? of_target : f;
-    }
+    if (f == FAULT_NONE || f == FAULT_bad_host)
+        f = parse_target(x, f);
     x->step = STEP_screen;
-    x->client.keep = x->req.keep_alive && f == FAULT_NONE;
-    if (f == FAULT_NONE) {
-        leg_expect_body(&x->client, x->req.body, x->req.body_len);
-    } else {
-        x->req.target = target_shown(x->req.target);
-        x->fault = f;
-        x->step = STEP_refuse;
-    }
-    xchg_run(x);
-}
-
-static void open_fault(struct conn *c, enum fault f)
-{
-    struct xchg *x = begin(c);
-    if (unlikely(x == NULL)) {
-        turn_away(c);
+    if (likely(f == FAULT_NONE))
         return;
-    }
+    x->req.target = target_shown(x->req.target);
+    x->client.last = true;
     x->fault = f;
     x->step = fault_info(f)->status ? STEP_refuse : STEP_finish;
+}
+
+static void run(struct xchg *x, enum fault f)
+{
+    set_off(x, f);
     xchg_run(x);
 }
 
-const struct intake xchg_intake = { open_head, open_fault, tunnel_ready, tunnel_cut,
-                                    tunnel_recheck };
+static void queue(struct xchg *x, enum fault f)
+{
+    set_off(x, f);
+    xchg_again(x);
+}
+
+const struct intake xchg_intake = { begin, run,          queue,      xchg_wake,
+                                    cut,   tunnel_ready, tunnel_cut, tunnel_recheck };

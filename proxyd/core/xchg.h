@@ -5,15 +5,14 @@
  * clock runs meanwhile is decided at every park (deadline.h).
  *
  * Lifetime
- *   intake      a whole request head is in client->in, or a fault instead of one
- *   screen …    client.conn->pin keeps the buffer that req's slices point into
- *   dial … await  upstream.conn is set; resp is filled by await
- *   judge       writes the client head; after it resp's slices are gone (upstream->in is read on)
- *   finish      gives the upstream connection back, logs, and the client goes on to its next
- *               request
- *   tunnels     take both connections at established or switched; the exchange ends there
- * An exchange belongs to one worker. It owns its arena, its dial and the upstream connection; the
- * client connection owns it.
+ *   intake      a codec has filled the client leg and req, or has a fault instead of a request
+ *   screen …    req's slices live as long as the client leg
+ *   dial … await  the upstream leg is attached; resp is filled by await
+ *   judge       writes the client head; after it resp's slices are gone (head_done)
+ *   finish      closes both legs and logs
+ *   tunnels     take what is under both legs at established or switched; the exchange ends there
+ * An exchange belongs to one worker. It owns its arena, its dial and its legs, and knows nothing of
+ * what they ride on.
  */
 #ifndef CORE_XCHG_H
 #define CORE_XCHG_H
@@ -53,37 +52,31 @@ enum {
 struct xchg {
     struct timer timer; /* the nearer one of the deadlines */
     struct deadline deadline[DEADLINES];
+    struct io task; /* fd -1: its place in the loop's run queue */
     struct worker *worker;
     struct snapshot *snap; /* pinned: the configuration it began with, to its end */
     const struct listener *listen;
     const struct role *role;
     u8 step;
-    u8 stage;           /* index of the next stage to run */
-    bool running;       /* inside xchg_run: a wake-up from a callback must not nest */
-    bool answered;      /* a final head has been written to the client side */
-    bool request_done;  /* the request body needs no more attention */
-    bool request_cut;   /* … because the upstream side stopped taking it */
-    bool retried;       /* the one free retry has been used */
-    bool is_local;      /* the answer is our own, not the upstream side's */
-    u8 interim;         /* 1xx answers seen */
-    bool upstream_seen; /* a byte of the answer has been seen */
-    bool via_idle;      /* upstream.conn came from the pool */
-    u32 rested_ms;      /* via_idle: how long it was idle before */
-    bool no_idle;       /* dial anew, whatever the pool holds */
-    bool whole;         /* the answer has been sent to its end */
-    bool looked_up;     /* the listener's store has been asked */
-    bool parked;        /* … and will be asked to go on */
+    u8 stage;          /* index of the next stage to run */
+    bool running;      /* inside xchg_run: a wake-up from a callback must not nest */
+    bool answered;     /* a final head has been written to the client side */
+    bool request_done; /* the request body needs no more attention */
+    bool request_cut;  /* … because the upstream side stopped taking it */
+    bool retried;      /* the one free retry has been used */
+    bool is_local;     /* the answer is our own, not the upstream side's */
+    u8 interim;        /* 1xx answers seen */
+    bool via_idle;     /* the upstream connection had rested idle */
+    u32 rested_ms;     /* via_idle: how long it was idle before */
+    bool no_idle;      /* dial anew, whatever the pool holds */
+    bool whole;        /* the answer has been sent to its end */
+    bool looked_up;    /* the listener's store has been asked */
+    bool parked;       /* … and will be asked to go on */
     struct leg client, upstream;
     struct relay request, response;
-    struct source source;     /* of the answer's body: upstream, or one of our own */
-    struct slice reply_rest;  /* of an own body that lies in memory */
-    struct head_scan scan;    /* of the answer's head */
-    struct body_in replay_in; /* request body as it stood before the first byte of it was taken */
-    u32 replay_from;
-    bool replay_keep;  /* client.keep at that moment */
-    u64 upstream_base; /* upstream.conn->bytes_out when this exchange got it */
-    u64 client_base;   /* client.conn->bytes_out when it began, for the log */
-    u32 max_forwards;  /* to be sent on; valid with has_max_forwards */
+    struct source source;    /* of the answer's body: upstream, or one of our own */
+    struct slice reply_rest; /* of an own body that lies in memory */
+    u32 max_forwards;        /* to be sent on; valid with has_max_forwards */
     bool has_max_forwards;
     bool req_edited, req_addressed; /* by the role: once, and for this upstream connection */
     bool resp_edited;               /* … the head that is in resp */
@@ -97,6 +90,7 @@ struct xchg {
     struct slice reason; /* words of the administrator for a refusal; lives there too */
     u64 id;
     u64 start_us, first_us; /* monotonic: request head complete; answer head complete */
+    struct addr peer;       /* the client; family 0: the proxy itself */
     struct addr server;     /* upstream address in use or tried last; family 0: none */
     struct arena arena;
     struct authority host_field; /* Host as the client said it; host.len 0: nothing */
@@ -109,22 +103,20 @@ struct xchg {
 
 /* How codecs open one; worker_new installs it. */
 extern const struct intake xchg_intake;
-/* Its two connections; the owner is the exchange. */
-extern const struct conn_user xchg_user;
-/* Something happened on one of its connections, or its dial has ended. */
+/* Something happened on one of its legs, or its dial has ended. */
 void xchg_wake(struct xchg *x);
 /* TIMER_XCHG: one of its deadlines is over. */
 void xchg_expired(struct timer *t);
 
 /* For steps. To `step`, checked against steps.tbl in debug builds. */
 enum step_result xchg_go(struct xchg *x, enum step step);
-/* Gives its memory back: its connections and what else it holds have gone elsewhere. */
+/* Gives its memory back: its legs and what else it holds have gone elsewhere. */
 void xchg_free(struct xchg *x);
 /* To refuse, or to finish when the client side has seen a final head. */
 enum step_result xchg_fail(struct xchg *x, enum fault f);
-/* Writes x->resp to the client; the body of x->source is to follow. False: no room, so park and
- * call again. */
-bool xchg_put_head(struct xchg *x);
+/* Writes x->resp to the client; the body of x->source is to follow. WAIT: park and call again;
+ * FAULT: the client takes nothing. */
+enum flow xchg_put_head(struct xchg *x);
 /* To the step relay, which sends x->source behind the head. */
 enum step_result xchg_relay(struct xchg *x);
 /* x->resp anew, for a head that is to come. */
@@ -135,6 +127,10 @@ bool xchg_reserve_tunnel(struct xchg *x, struct slice protocol);
 void xchg_drop_dial(struct xchg *x);
 /* What the current step or stage attempts, for the error log. */
 const char *xchg_doing(const struct xchg *x);
+/* Goes on in the loop's next turn, without waiting for an event. */
+void xchg_again(struct xchg *x);
+/* An empty upstream leg, for the next connection. */
+void xchg_new_upstream(struct xchg *x);
 /* Does the client's connection end with this exchange: the worker drains, or nobody listens at its
  * address any more? */
 bool xchg_is_last(const struct xchg *x);

@@ -6,9 +6,9 @@
 
 enum verdict forward_identity(struct xchg *x)
 {
-    if (policy_client_allowed(forward_part_of(x->listen)->policy, &x->client.conn->peer))
+    if (policy_client_allowed(forward_part_of(x->listen)->policy, &x->peer))
         return PASS;
-    x->client.keep = false;
+    x->client.last = true;
     x->fault = FAULT_client_not_allowed;
     return REFUSED;
 }

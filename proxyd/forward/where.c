@@ -24,7 +24,7 @@ void forward_local_authority(const struct xchg *x, struct text *t)
         host_write(t, &x->host_field.host, own.port);
         return;
     }
-    if (addr_is_wildcard(&own) && conn_local(x->client.conn, &dialled)) {
+    if (addr_is_wildcard(&own) && x->client.ops->local(&x->client, &dialled)) {
         dialled.port = own.port;
         own = dialled;
     }
@@ -45,7 +45,7 @@ static enum verdict answer_pac(struct xchg *x)
 enum verdict forward_local(struct xchg *x)
 {
     if (x->req.minor == 0) /* RFC 9112 section 9.3: a proxy keeps no connection to a 1.0 client */
-        x->client.keep = false;
+        x->client.last = true;
     if (x->uri.form == TARGET_ABSOLUTE || x->uri.form == TARGET_AUTHORITY)
         return PASS;
     if (x->uri.form == TARGET_ASTERISK)
@@ -76,7 +76,7 @@ static void apply_search(const struct worker *w, struct host *h)
 static struct policy_question question(const struct xchg *x, const struct addr *destination)
 {
     return (struct policy_question){
-        .client = x->client.conn->peer,
+        .client = x->peer,
         .connect = x->req.method == METHOD_CONNECT,
         .method = x->req.method,
         .method_text = x->req.method_text,

@@ -41,5 +41,5 @@ enum verdict reverse_identity(struct xchg *x)
 
 void reverse_client(const struct xchg *x, struct text *out)
 {
-    addr_text(out, &x->client.conn->peer);
+    addr_text(out, &x->peer);
 }

@@ -16,6 +16,7 @@
 #include "core/memory_wait.h"
 #include "core/server.h"
 #include "core/client_count.h"
+#include "core/h1.h"
 #include "core/shared_idle.h"
 #include "core/target.h"
 #include "core/thread.h"
@@ -207,6 +208,7 @@ void rig_publish(struct snapshot *s)
 static int set_up(u32 nworkers)
 {
     memset(&rig, 0, sizeof rig);
+    arena_init(&rig.arena, 0);
     nends = 0;
     rig.engine.workers = rig.workers;
     rig.engine.nworkers = nworkers;
@@ -293,6 +295,7 @@ static void free_workers(void)
 
 int rig_tear_down(void **state)
 {
+    arena_free(&rig.arena);
     (void)state;
     while (nends)
         close(ends[--nends]);
@@ -400,7 +403,7 @@ struct conn *rig_client_conn(void)
 struct xchg *rig_exchange(void)
 {
     struct conn *c = rig_client_conn();
-    return c->user == &xchg_user ? c->owner : NULL;
+    return strcmp(c->user->name, "exchange") == 0 ? ((struct leg *)c->owner)->xchg : NULL;
 }
 
 int rig_listen(const char *address, u16 port, int backlog)
@@ -562,16 +565,35 @@ static const struct stream_ops stream_test = { .name = "test",
                                                .recv = memory_recv,
                                                .sendv = memory_sendv };
 
+/* The descriptor below is a pipe of which no event ever comes. */
 struct conn *memory_open(struct memory_end *m, const struct conn_user *user)
 {
+    struct addr nobody = { .family = 0 };
+    int fd[2];
     memset(m, 0, offsetof(struct memory_end, out));
     m->piece = m->quota = SIZE_MAX;
     m->nout = m->reads = m->sends = 0;
-    m->conn = conn_new_memory(rig.worker, &stream_test, &m->layer, user, SLICE(""));
+    must(pipe2(fd, O_NONBLOCK | O_CLOEXEC) == 0);
+    keep_end(fd[1]);
+    m->conn = conn_new(rig.worker, fd[0], &nobody, user);
     assert_non_null(m->conn);
-    conn_drop_in(m->conn);
+    stream_push(&m->conn->stream, &stream_test, &m->layer);
+    m->conn->stream.io.ready = IO_OUT;
     m->conn->at = rig.listener->at;
     return m->conn;
+}
+
+void memory_leg(struct leg *l, struct memory_end *m)
+{
+    *l = (struct leg){ .snap = rig.worker->snapshot, .arena = &rig.arena };
+    h1_client_leg(l, memory_open(m, &rig_begun));
+    conn_hand(m->conn, &rig_begun, NULL);
+}
+
+void memory_leg_done(struct leg *l)
+{
+    conn_close(conn_of(l));
+    rig_turn();
 }
 
 void memory_feed(struct memory_end *m, struct slice more)

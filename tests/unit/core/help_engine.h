@@ -27,6 +27,7 @@ enum { RIG_WORKERS = 2, RIG_LINE = 1 << 16 };
 
 extern struct rig {
     struct engine engine;
+    struct arena arena;        /* of legs that ride on memory_open */
     struct snapshot *snapshot; /* what the workers use: the test role's, or rig_configure's */
     struct worker *worker;     /* the first one */
     struct worker *workers[RIG_WORKERS];
@@ -122,6 +123,9 @@ struct memory_end {
 
 /* A connection on m, which takes everything; nothing is to be read yet. */
 struct conn *memory_open(struct memory_end *m, const struct conn_user *user);
+/* A leg on it, as a client's, whose events nobody hears; and its end. */
+void memory_leg(struct leg *l, struct memory_end *m);
+void memory_leg_done(struct leg *l);
 void memory_feed(struct memory_end *m, struct slice more);
 void memory_feed_end(struct memory_end *m);
 void memory_allow(struct memory_end *m, size_t quota);

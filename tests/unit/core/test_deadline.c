@@ -5,13 +5,13 @@
 
 #define NONE WAITS_NOTHING
 
-/* What is said of an exchange: where it stands, what its two relays wait for, and which connection
- * has unsent bytes or found no memory. */
+/* What is said of an exchange: where it stands, what its two relays wait for, and which leg has
+ * unsent bytes or found no memory. */
 struct state {
     enum step step;
     enum relay_result up, down;
     bool request_done, is_local, head_waits;
-    bool near_out, near_starved, far_out, far_starved;
+    bool client_unsent, client_memory, upstream_unsent, upstream_memory;
     enum waits rows[DEADLINES];
 };
 
@@ -20,23 +20,23 @@ static const struct state states[] = {
     { .step = STEP_screen, .rows = { NONE, NONE } },
     { .step = STEP_where, .rows = { NONE, NONE } },
     { .step = STEP_dial, .rows = { NONE, NONE } },
-    { .step = STEP_dial, .near_starved = true, .rows = { NONE, NONE } },
+    { .step = STEP_dial, .client_memory = true, .rows = { NONE, NONE } },
     { .step = STEP_judge, .request_done = true, .rows = { NONE, NONE } },
     /* A head, or an answer of our own, has no room. */
-    { .step = STEP_screen, .near_starved = true, .rows = { NONE, WAITS_MEMORY } },
-    { .step = STEP_send, .far_starved = true, .rows = { NONE, WAITS_MEMORY } },
-    { .step = STEP_judge, .near_starved = true, .rows = { NONE, WAITS_MEMORY } },
-    { .step = STEP_judge, .near_out = true, .rows = { NONE, WAITS_CLIENT_WRITE } },
-    { .step = STEP_established, .near_starved = true, .rows = { NONE, WAITS_MEMORY } },
-    { .step = STEP_reply, .near_starved = true, .rows = { NONE, WAITS_MEMORY } },
+    { .step = STEP_screen, .client_memory = true, .rows = { NONE, WAITS_MEMORY } },
+    { .step = STEP_send, .upstream_memory = true, .rows = { NONE, WAITS_MEMORY } },
+    { .step = STEP_judge, .client_memory = true, .rows = { NONE, WAITS_MEMORY } },
+    { .step = STEP_judge, .client_unsent = true, .rows = { NONE, WAITS_CLIENT_WRITE } },
+    { .step = STEP_established, .client_memory = true, .rows = { NONE, WAITS_MEMORY } },
+    { .step = STEP_reply, .client_memory = true, .rows = { NONE, WAITS_MEMORY } },
     /* Nor does a body that nobody reads any more cut a refusal short. */
     { .step = STEP_reply,
       .up = RELAY_WAIT_SOURCE,
-      .near_out = true,
+      .client_unsent = true,
       .rows = { NONE, WAITS_CLIENT_WRITE } },
     { .step = STEP_reply,
       .up = RELAY_WAIT_SINK,
-      .near_out = true,
+      .client_unsent = true,
       .rows = { NONE, WAITS_CLIENT_WRITE } },
     /* A body of our own has a clock of its own. */
     { .step = STEP_relay,
@@ -53,16 +53,16 @@ static const struct state states[] = {
     { .step = STEP_await, .up = RELAY_WAIT_SOURCE, .rows = { WAITS_CLIENT_READ, NONE } },
     { .step = STEP_await,
       .up = RELAY_WAIT_SINK,
-      .far_out = true,
+      .upstream_unsent = true,
       .rows = { WAITS_UPSTREAM_WRITE, NONE } },
     { .step = STEP_await, .up = RELAY_YIELD, .rows = { NONE, NONE } },
     { .step = STEP_await,
       .up = RELAY_WAIT_SOURCE,
-      .near_starved = true,
+      .client_memory = true,
       .rows = { WAITS_MEMORY, NONE } },
     { .step = STEP_await,
       .up = RELAY_WAIT_SINK,
-      .far_starved = true,
+      .upstream_memory = true,
       .rows = { WAITS_MEMORY, WAITS_MEMORY } },
     /* It has gone out: the origin owes its answer. */
     { .step = STEP_await, .up = RELAY_DONE, .request_done = true, .rows = { NONE, WAITS_HEAD } },
@@ -72,21 +72,21 @@ static const struct state states[] = {
       .rows = { NONE, WAITS_HEAD } },
     { .step = STEP_await,
       .request_done = true,
-      .far_starved = true,
+      .upstream_memory = true,
       .rows = { NONE, WAITS_MEMORY } },
     /* Interim answers: one that the client does not take, one that finds no room. */
     { .step = STEP_await,
       .request_done = true,
-      .near_out = true,
+      .client_unsent = true,
       .rows = { NONE, WAITS_CLIENT_WRITE } },
     { .step = STEP_await,
       .up = RELAY_WAIT_SOURCE,
-      .near_out = true,
+      .client_unsent = true,
       .rows = { WAITS_CLIENT_READ, WAITS_CLIENT_WRITE } },
     { .step = STEP_await,
       .request_done = true,
       .head_waits = true,
-      .near_starved = true,
+      .client_memory = true,
       .rows = { NONE, WAITS_MEMORY } },
     /* The answer comes, with or without the request still going. */
     { .step = STEP_relay,
@@ -109,12 +109,12 @@ static const struct state states[] = {
     { .step = STEP_relay,
       .request_done = true,
       .down = RELAY_WAIT_SOURCE,
-      .far_starved = true,
+      .upstream_memory = true,
       .rows = { NONE, WAITS_MEMORY } },
     { .step = STEP_relay,
       .request_done = true,
       .down = RELAY_WAIT_SINK,
-      .near_starved = true,
+      .client_memory = true,
       .rows = { NONE, WAITS_MEMORY } },
 };
 
@@ -123,16 +123,13 @@ static void every_state(void **state)
     (void)state;
     for (unsigned i = 0; i < countof(states); i++) {
         const struct state *s = &states[i];
-        struct buf unsent;
-        struct conn client = { .out = s->near_out ? &unsent : NULL,
-                               .awaits_memory = s->near_starved };
-        struct conn upstream = { .out = s->far_out ? &unsent : NULL,
-                                 .awaits_memory = s->far_starved };
         struct xchg *x = calloc(1, sizeof *x);
         u8 rows[DEADLINES];
         assert_non_null(x);
-        x->client.conn = &client;
-        x->upstream.conn = &upstream;
+        x->client.unsent = s->client_unsent;
+        x->client.memory = s->client_memory;
+        x->upstream.unsent = s->upstream_unsent;
+        x->upstream.memory = s->upstream_memory;
         x->step = (u8)s->step;
         x->request_done = s->request_done;
         x->is_local = s->is_local;

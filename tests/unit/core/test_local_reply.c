@@ -17,11 +17,11 @@ static struct xchg *exchange(const char *request)
     x->worker = rig.worker;
     x->role = rig.listener->role;
     x->listen = rig.listener;
-    x->client.conn = memory_open(&end, &rig_begun);
-    x->client.in.phase = BODY_DONE;
-    x->client.keep = true;
+    memory_leg(&x->client, &end);
+    x->client.h1.keep = true;
     x->id = 1;
     (void)request_parse(&x->req, request, (u32)strlen(request), &limits);
+    x->client.minor = x->req.minor;
     return x;
 }
 
@@ -46,10 +46,9 @@ static const char *sent(struct xchg *x)
     char *date = strstr(area, "Date: ");
     assert_non_null(date);
     memmove(date, date + 37, strlen(date + 37) + 1);
-    conn_close(x->client.conn);
+    memory_leg_done(&x->client);
     arena_free(&x->arena);
     free(x);
-    rig_turn();
     return area;
 }
 
@@ -93,14 +92,14 @@ static void who_stays_connected(void **state)
 {
     (void)state;
     struct xchg *x = exchange(GET);
-    x->client.keep = false;
+    x->client.last = true;
     assert_true(answer_nothing(x, 200, ""));
     assert_has(sent(x), "\r\nConnection: close\r\n");
     x = exchange("GET /x HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
     assert_true(answer_nothing(x, 200, ""));
     assert_has(sent(x), "\r\nConnection: keep-alive\r\n");
     x = exchange(GET);
-    x->client.in.phase = BODY_DATA; /* a body that nobody will read */
+    x->client.in_done = false; /* a body that nobody will read */
     assert_true(answer_nothing(x, 200, ""));
     assert_has(sent(x), "\r\nConnection: close\r\n");
     x = exchange(GET);
@@ -158,7 +157,7 @@ static void a_head_that_cannot_be_read(void **state)
     (void)state;
     struct xchg *x = exchange("\x16\x03\x01");
     x->fault = FAULT_tls_to_plain_port;
-    x->client.keep = false;
+    x->client.last = true;
     reply_fault(x);
     const char *said = sent(x);
     assert_begins(said, "HTTP/1.1 400 ");

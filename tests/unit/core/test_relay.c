@@ -1,26 +1,20 @@
 /* Bodies from leg to leg: every split on both sides, back-pressure, trailers, limits, ends. */
 #include "core/relay.h"
 
-#include "core/leg.h"
+#include "core/h1.h"
 
 #include "help_engine.h"
 
 static struct memory_end from_end, to_end;
 static struct leg from, to;
 static struct relay relay;
-static struct arena arena;
-static struct msg trailers;
-static const struct head_limits limits = { .head = 1000, .line = 500, .fields = 10 };
 
 static void start(enum body_kind in, u64 length, enum body_kind out)
 {
-    arena_init(&arena, 0);
-    msg_init(&trailers, &arena);
-    from = (struct leg){ .conn = memory_open(&from_end, &rig_begun) };
-    to = (struct leg){ .conn = memory_open(&to_end, &rig_begun) };
-    leg_expect_body(&from, in, length);
-    leg_announce_body(&to, out, length);
-    from.rules = (struct body_rules){ .limits = limits, .trailers = &trailers };
+    memory_leg(&from, &from_end);
+    memory_leg(&to, &to_end);
+    h1_expect_body(&from, in, length);
+    h1_announce_body(&to, out, length);
     relay = (struct relay){
         .from = leg_source(&from), .to = leg_sink(&to), .most = UINT64_MAX, .trailers = true
     };
@@ -28,10 +22,8 @@ static void start(enum body_kind in, u64 length, enum body_kind out)
 
 static void stop(void)
 {
-    conn_close(from.conn);
-    conn_close(to.conn);
-    arena_free(&arena);
-    rig_turn();
+    memory_leg_done(&from);
+    memory_leg_done(&to);
 }
 
 static enum relay_result turn(void)
@@ -85,25 +77,24 @@ static void chunks_are_made_anew(void **state)
             from_end.piece = piece;
             memory_feed(&from_end, SLICE(CHUNKED_BODY));
             assert_int_equal(run(quota), RELAY_DONE);
-            struct leg back = { .conn = memory_open(&back_end, &rig_begun) };
-            leg_expect_body(&back, BODY_CHUNKED, 0);
+            struct leg back;
+            memory_leg(&back, &back_end);
+            h1_expect_body(&back, BODY_CHUNKED, 0);
             memory_feed(&back_end, memory_out(&to_end));
-            assert_int_equal(conn_fill(back.conn), SOCK_OK);
+            assert_int_equal(conn_fill(conn_of(&back)), SOCK_OK);
             char area[64];
             struct text t = text_in(area, sizeof area);
             struct slice run_of;
-            struct msg said;
-            msg_init(&said, &arena);
-            back.rules = (struct body_rules){ .limits = limits, .trailers = &said };
-            while (leg_source_ops.peek(&back, &run_of) == FLOW_OK) {
+            while (h1_peek(&back, &run_of) == FLOW_OK) {
                 text_add(&t, run_of);
-                leg_source_ops.took(&back, run_of.n);
+                h1_took(&back, run_of.n);
             }
-            assert_int_equal(back.in.phase, BODY_DONE);
+            assert_true(back.in_done);
             assert_slice(text_slice(&t), "hello, chunked world");
-            assert_int_equal(said.nfields, 1);
-            assert_true(back.conn->in == NULL || buf_len(back.conn->in) == 0);
-            conn_close(back.conn);
+            assert_int_equal(back.trailers->nfields, 1);
+            const struct buf *in = conn_of(&back)->in;
+            assert_true(in == NULL || buf_len(in) == 0);
+            memory_leg_done(&back);
             stop();
         }
 }
@@ -194,11 +185,11 @@ static void the_end_of_one_that_takes_no_more(void **state)
 {
     (void)state;
     start(BODY_UNTIL_CLOSE, 0, BODY_CHUNKED);
-    from.conn->write_failed = true;
+    conn_of(&from)->write_failed = true;
     memory_feed(&from_end, SLICE("hello"));
     memory_feed_end(&from_end);
     assert_int_equal(run(SIZE_MAX), RELAY_SOURCE_FAULT);
-    assert_false(to.out.done);
+    assert_false(to.out_done);
     stop();
 }
 

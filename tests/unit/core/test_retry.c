@@ -5,13 +5,32 @@
 #include "core/target.h"
 #include "help_engine.h"
 
+static bool fake_rewind(struct leg *l)
+{
+    return !l->in_done;
+}
+
+static bool fake_untouched(const struct leg *l)
+{
+    return l->bytes_out == 0;
+}
+
+static void fake_close(struct leg *l, enum leg_end end)
+{
+    assert_int_equal(end, LEG_ABORT);
+    l->ops = NULL;
+}
+
+static const struct leg_ops fake = {
+    .name = "fake", .rewind = fake_rewind, .untouched = fake_untouched, .close = fake_close
+};
+
 static void the_conditions(void **state)
 {
     (void)state;
     static const struct {
         bool via_idle, retried, upstream_seen, refilled, sent, allowed;
         enum method method;
-        enum body_kind body;
     } rows[] = {
         { .via_idle = true, .sent = true, .method = METHOD_GET, .allowed = true },
         { .via_idle = false, .sent = true, .method = METHOD_GET },
@@ -21,30 +40,29 @@ static void the_conditions(void **state)
         { .via_idle = true, .sent = false, .method = METHOD_POST, .allowed = true },
         { .via_idle = true, .sent = true, .method = METHOD_PATCH },
         { .via_idle = true, .sent = true, .method = METHOD_OTHER },
-        { .via_idle = true,
-          .sent = true,
-          .method = METHOD_PUT,
-          .body = BODY_LENGTH,
-          .allowed = true },
+        { .via_idle = true, .sent = true, .method = METHOD_PUT, .allowed = true },
         { .via_idle = true, .sent = true, .method = METHOD_DELETE, .allowed = true },
         /* A body that has been read on is gone. */
-        { .via_idle = true, .refilled = true, .method = METHOD_PUT, .body = BODY_LENGTH },
-        { .via_idle = true, .refilled = true, .method = METHOD_PUT, .body = BODY_CHUNKED },
-        { .via_idle = true, .refilled = true, .sent = true, .method = METHOD_GET, .allowed = true },
+        { .via_idle = true, .refilled = true, .method = METHOD_PUT },
     };
     for (unsigned i = 0; i < countof(rows); i++) {
-        struct conn client = { .refilled = rows[i].refilled }, upstream = { .bytes_out = 700 };
+        struct target t = { .busy = 1 };
         struct xchg *x = calloc(1, sizeof *x);
-        x->client.conn = &client;
-        x->upstream.conn = &upstream;
-        x->upstream_base = rows[i].sent ? 600 : 700;
+        x->worker = rig.worker;
+        x->target = &t;
+        x->client.ops = &fake;
+        x->upstream.ops = &fake;
+        x->client.in_done = rows[i].refilled; /* what the fake goes by */
+        x->upstream.bytes_out = rows[i].sent ? 100 : 0;
         x->via_idle = rows[i].via_idle;
         x->retried = rows[i].retried;
-        x->upstream_seen = rows[i].upstream_seen;
+        x->upstream.bytes_in = rows[i].upstream_seen ? 1 : 0;
         x->req.method = rows[i].method;
-        x->req.body = rows[i].body;
-        if (retry_allowed(x) != rows[i].allowed)
+        if (retry_rewind(x) != rows[i].allowed)
             fail_msg("row %u", i);
+        assert_int_equal(t.busy, !rows[i].allowed);
+        assert_true(rows[i].allowed ? x->retried && x->upstream.ops == NULL
+                                    : x->upstream.ops == &fake);
         free(x);
     }
 }
@@ -54,27 +72,28 @@ static void what_is_foreseen(void **state)
 {
     (void)state;
     static const struct {
-        enum method method;
-        enum body_kind body;
-        u64 length;
+        const char *method, *rest;
         bool foreseen;
     } rows[] = {
-        { METHOD_GET, BODY_NONE, 0, true },      { METHOD_DELETE, BODY_NONE, 0, true },
-        { METHOD_PUT, BODY_LENGTH, 4, true },    { METHOD_PUT, BODY_LENGTH, 5, false },
-        { METHOD_PUT, BODY_CHUNKED, 0, false },  { METHOD_POST, BODY_NONE, 0, false },
-        { METHOD_PATCH, BODY_LENGTH, 4, false }, { METHOD_OTHER, BODY_NONE, 0, false },
+        { "GET", "\r\n", true },
+        { "DELETE", "\r\n", true },
+        { "PUT", "Content-Length: 4\r\n\r\nhere", true },
+        { "PUT", "Content-Length: 4\r\n\r\nhereGET /next", true },
+        { "PUT", "Content-Length: 5\r\n\r\nhere", false },
+        { "PUT", "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", false },
+        { "POST", "\r\n", false },
+        { "PATCH", "Content-Length: 4\r\n\r\nhere", false },
+        { "PROPPATCH", "\r\n", false },
     };
-    struct buf in = { .from = 10, .to = 14 };
+    rig_origin();
     for (unsigned i = 0; i < countof(rows); i++) {
-        struct conn near = { .in = &in };
-        struct xchg *x = calloc(1, sizeof *x);
-        x->client.conn = &near;
-        x->req.method = rows[i].method;
-        x->req.body = rows[i].body;
-        x->req.body_len = rows[i].length;
-        if (retry_foreseen(x) != rows[i].foreseen)
+        char request[200];
+        snprintf(request, sizeof request, "%s http://one.test/ HTTP/1.1\r\nHost: one.test\r\n%s",
+                 rows[i].method, rows[i].rest);
+        rig_say(rig_client(), request);
+        assert_non_null(rig_exchange());
+        if (retry_foreseen(rig_exchange()) != rows[i].foreseen)
             fail_msg("row %u", i);
-        free(x);
     }
 }
 
@@ -201,8 +220,8 @@ static void the_client_is_not_blamed_for_the_dial(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_foreseen),
-        cmocka_unit_test(the_conditions),
+        RIG_TEST(what_is_foreseen),
+        RIG_TEST(the_conditions),
         RIG_TEST(a_get_is_sent_again),
         RIG_TEST(a_put_is_sent_again_with_its_body),
         RIG_TEST(a_post_is_not),

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "core/h1.h"
 #include "help_engine.h"
 #include "tests/unit/help_clock.h"
 
@@ -350,7 +351,7 @@ static void a_flow_that_never_pauses(void **state)
     struct stream_ops slow = stream_plain;
     slow.recv = recv_little;
     slow.sendv = send_nothing;
-    x->upstream.conn->stream.ops = &slow;
+    conn_of(&x->upstream)->stream.ops = &slow;
     many_bytes(upstream);
     for (int i = 0; i < 10; i++) {
         clock_forward(10000);
@@ -374,10 +375,10 @@ static void a_body_that_never_pauses(void **state)
     ask(ASK("POST", "/", "Content-Length: 8005\r\n"));
     rig_say(client, "hello"); /* the client's time runs */
     struct xchg *x = rig_exchange();
-    const struct stream_ops *plain = x->client.conn->stream.ops;
+    const struct stream_ops *plain = conn_of(&x->client)->stream.ops;
     struct stream_ops slow = *plain;
     slow.recv = recv_little;
-    x->client.conn->stream.ops = &slow;
+    conn_of(&x->client)->stream.ops = &slow;
     many_bytes(client);
     for (int i = 0; i < 10; i++) {
         clock_forward(10000);
@@ -385,7 +386,7 @@ static void a_body_that_never_pauses(void **state)
     }
     assert_int_equal(rig_faults(FAULT_request_body_timeout), 0);
     rig_turn();
-    x->client.conn->stream.ops = plain;
+    conn_of(&x->client)->stream.ops = plain;
     assert_begins(answered("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), "HTTP/1.1 200 ");
 }
 
@@ -396,14 +397,14 @@ static void a_failed_body_leaves_no_time(void **state)
     (void)state;
     ask(ASK("POST", "/", "Transfer-Encoding: chunked\r\n"));
     struct xchg *x = rig_exchange();
-    const struct stream_ops *plain = x->upstream.conn->stream.ops;
+    const struct stream_ops *plain = conn_of(&x->upstream)->stream.ops;
     struct stream_ops full = *plain;
     full.sendv = send_nothing;
-    x->upstream.conn->stream.ops = &full;
+    conn_of(&x->upstream)->stream.ops = &full;
     rig_say(client, "5\r\nhello\r\n");
     assert_has(answered("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n1"), "\r\n1");
-    x->upstream.conn->stream.ops = plain;
-    x->upstream.conn->stream.io.ready |= IO_OUT;
+    conn_of(&x->upstream)->stream.ops = plain;
+    conn_of(&x->upstream)->stream.io.ready |= IO_OUT;
     rig_say(client, "no chunk\r\n");
     rig_hears(upstream);
     for (int i = 2; i < 8; i++) {
@@ -421,9 +422,9 @@ static void an_answer_instead_of_reading(void **state)
     (void)state;
     ask(ASK("POST", "/", "Transfer-Encoding: chunked\r\n"));
     struct xchg *x = rig_exchange();
-    struct stream_ops full = *x->upstream.conn->stream.ops;
+    struct stream_ops full = *conn_of(&x->upstream)->stream.ops;
     full.sendv = send_nothing;
-    x->upstream.conn->stream.ops = &full;
+    conn_of(&x->upstream)->stream.ops = &full;
     rig_say(client, "5\r\nhello\r\n");
     assert_has(answered("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n1"), "\r\n1");
     for (int i = 2; i < 9; i++) {

@@ -32,12 +32,10 @@ static void what_the_servers_are_told(void **state)
     static const char *const peers[] = { "192.0.2.1", "2001:db8::1" };
     for (unsigned i = 0; i < countof(peers); i++) {
         struct xchg *x = calloc(1, sizeof *x);
-        struct conn c = { .worker = NULL };
         char area[ADDR_TEXT];
         struct text t = text_in(area, sizeof area);
-        assert_true(addr_parse(slice_of(peers[i]), &c.peer));
-        c.peer.port = 5000;
-        x->client.conn = &c;
+        assert_true(addr_parse(slice_of(peers[i]), &x->peer));
+        x->peer.port = 5000;
         reverse_client(x, &t);
         assert_slice(text_slice(&t), peers[i]);
         free(x);

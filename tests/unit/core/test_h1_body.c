@@ -1,51 +1,47 @@
 /* One side of an exchange: framing undone on reading, made anew on writing, byte for byte. */
-#include "core/leg.h"
+#include "core/h1.h"
 
 #include "help_engine.h"
 
 static struct memory_end end;
-static struct arena arena;
-static struct msg trailers;
-static const struct head_limits limits = { .head = 1000, .line = 500, .fields = 10 };
 
 static struct leg leg_on(const char *received)
 {
-    struct leg l = { .conn = memory_open(&end, &rig_begun),
-                     .rules = { .limits = limits, .trailers = &trailers } };
-    arena_init(&arena, 0);
-    msg_init(&trailers, &arena);
+    struct leg l;
+    rig.worker->snapshot->conf.limits.head = 1000;
+    rig.worker->snapshot->conf.limits.line = 500;
+    rig.worker->snapshot->conf.limits.fields = 10;
+    memory_leg(&l, &end);
     memory_feed(&end, slice_of(received));
     return l;
 }
 
 static void done(struct leg *l)
 {
-    conn_close(l->conn);
-    arena_free(&arena);
-    rig_turn();
+    memory_leg_done(l);
 }
 
 static enum flow next_run(struct leg *l, struct slice *run, enum fault *fault)
 {
-    enum flow f = leg_source_ops.peek(l, run);
+    enum flow f = h1_peek(l, run);
     *fault = (enum fault)l->fault;
     return f;
 }
 
 static void took(struct leg *l, size_t n)
 {
-    leg_source_ops.took(l, n);
+    h1_took(l, n);
 }
 
 /* What the end of the stream means for the body. */
 static enum flow ended(struct leg *l)
 {
     struct slice run;
-    l->conn->eof = true;
-    enum flow f = leg_source_ops.peek(l, &run);
+    conn_of(l)->eof = true;
+    enum flow f = h1_peek(l, &run);
     if (f == FLOW_WAIT)
-        f = leg_source_ops.fill(l);
-    return f == FLOW_OK ? leg_source_ops.peek(l, &run) : f;
+        f = h1_fill(l);
+    return f == FLOW_OK ? h1_peek(l, &run) : f;
 }
 
 /* The body, `piece` bytes read at a time and `bite` of each run taken; *last says how it ended. */
@@ -57,7 +53,7 @@ static struct slice read_body(struct leg *l, size_t piece, size_t bite, enum flo
     struct slice run;
     end.piece = piece;
     while ((*last = next_run(l, &run, fault)) == FLOW_OK || *last == FLOW_WAIT) {
-        if (*last == FLOW_WAIT && conn_fill(l->conn) != SOCK_OK)
+        if (*last == FLOW_WAIT && conn_fill(conn_of(l)) != SOCK_OK)
             break;
         if (*last == FLOW_OK) {
             run.n = run.n < bite ? run.n : bite;
@@ -74,9 +70,9 @@ static void a_length_ends_where_it_says(void **state)
     struct leg l = leg_on("hello, next message");
     struct slice run;
     enum fault f;
-    leg_expect_body(&l, BODY_LENGTH, 5);
+    h1_expect_body(&l, BODY_LENGTH, 5);
     assert_int_equal(next_run(&l, &run, &f), FLOW_WAIT);
-    assert_int_equal(conn_fill(l.conn), SOCK_OK);
+    assert_int_equal(conn_fill(conn_of(&l)), SOCK_OK);
     assert_int_equal(next_run(&l, &run, &f), FLOW_OK);
     assert_slice(run, "hello");
     took(&l, 2);
@@ -84,8 +80,8 @@ static void a_length_ends_where_it_says(void **state)
     assert_slice(run, "llo");
     took(&l, 3);
     assert_int_equal(next_run(&l, &run, &f), FLOW_END);
-    assert_int_equal(l.in.total, 5);
-    assert_slice(buf_live(l.conn->in), ", next message");
+    assert_int_equal(l.taken, 5);
+    assert_slice(buf_live(conn_of(&l)->in), ", next message");
     done(&l);
 }
 
@@ -97,22 +93,22 @@ static void lengths_beyond_32_bits(void **state)
     struct slice run;
     size_t taken;
     enum fault f;
-    leg_expect_body(&l, BODY_LENGTH, 1ull << 32);
-    assert_int_equal(conn_fill(l.conn), SOCK_OK);
+    h1_expect_body(&l, BODY_LENGTH, 1ull << 32);
+    assert_int_equal(conn_fill(conn_of(&l)), SOCK_OK);
     assert_int_equal(next_run(&l, &run, &f), FLOW_OK);
     assert_slice(run, "hello");
-    leg_expect_body(&l, BODY_LENGTH, (1ull << 32) + 2);
+    h1_expect_body(&l, BODY_LENGTH, (1ull << 32) + 2);
     took(&l, 2);
     assert_int_equal(next_run(&l, &run, &f), FLOW_OK);
     assert_slice(run, "llo");
     took(&l, 3);
     assert_int_equal(next_run(&l, &run, &f), FLOW_WAIT);
     assert_int_equal(ended(&l), FLOW_FAULT);
-    leg_announce_body(&l, BODY_LENGTH, 1ull << 32);
-    assert_int_equal(leg_sink_ops.put(&l, SLICE("all of it"), &taken), FLOW_OK);
+    h1_announce_body(&l, BODY_LENGTH, 1ull << 32);
+    assert_int_equal(h1_put(&l, SLICE("all of it"), &taken), FLOW_OK);
     assert_int_equal(taken, 9);
-    leg_announce_body(&l, BODY_LENGTH, (1ull << 32) + 3);
-    assert_int_equal(leg_sink_ops.put(&l, SLICE("all of it"), &taken), FLOW_OK);
+    h1_announce_body(&l, BODY_LENGTH, (1ull << 32) + 3);
+    assert_int_equal(h1_put(&l, SLICE("all of it"), &taken), FLOW_OK);
     assert_int_equal(taken, 9);
     done(&l);
 }
@@ -123,11 +119,11 @@ static void no_body_is_over_at_once(void **state)
     struct leg l = leg_on("");
     struct slice run;
     enum fault f;
-    leg_expect_body(&l, BODY_NONE, 0);
+    h1_expect_body(&l, BODY_NONE, 0);
     assert_int_equal(next_run(&l, &run, &f), FLOW_END);
-    leg_expect_body(&l, BODY_LENGTH, 0);
+    h1_expect_body(&l, BODY_LENGTH, 0);
     assert_int_equal(next_run(&l, &run, &f), FLOW_END);
-    leg_expect_body(&l, BODY_CHUNKED, 0);
+    h1_expect_body(&l, BODY_CHUNKED, 0);
     assert_int_equal(next_run(&l, &run, &f), FLOW_WAIT);
     done(&l);
 }
@@ -141,16 +137,16 @@ static void chunks_in_every_split(void **state)
                                   "0\r\nX-Sum: 7\r\nX-More: a b\r\n\r\nGET next");
             enum flow last;
             enum fault f;
-            leg_expect_body(&l, BODY_CHUNKED, 0);
+            h1_expect_body(&l, BODY_CHUNKED, 0);
             struct slice body = read_body(&l, piece, bite, &last, &f);
             assert_int_equal(last, FLOW_END);
             assert_slice(body, "hello, chunked world");
-            assert_int_equal(l.in.total, body.n);
-            assert_int_equal(trailers.nfields, 2);
-            assert_slice(msg_value(&trailers, &trailers.fields[1]), "a b");
-            while (conn_fill(l.conn) == SOCK_OK)
+            assert_int_equal(l.taken, body.n);
+            assert_int_equal(l.trailers->nfields, 2);
+            assert_slice(msg_value(l.trailers, &l.trailers->fields[1]), "a b");
+            while (conn_fill(conn_of(&l)) == SOCK_OK)
                 ;
-            assert_slice(buf_live(l.conn->in), "GET next");
+            assert_slice(buf_live(conn_of(&l)->in), "GET next");
             done(&l);
         }
 }
@@ -178,7 +174,7 @@ static void bad_chunks_and_trailers(void **state)
             struct leg l = leg_on(rows[i].text);
             enum flow last;
             enum fault f;
-            leg_expect_body(&l, BODY_CHUNKED, 0);
+            h1_expect_body(&l, BODY_CHUNKED, 0);
             (void)read_body(&l, piece, SIZE_MAX, &last, &f);
             if (last != FLOW_FAULT || f != rows[i].fault)
                 fail_msg("row %u: %s", i, fault_info(f)->token);
@@ -194,7 +190,7 @@ static void a_trailer_section_has_limits(void **state)
     struct leg l = leg_on(text);
     enum flow last;
     enum fault f;
-    leg_expect_body(&l, BODY_CHUNKED, 0);
+    h1_expect_body(&l, BODY_CHUNKED, 0);
     (void)read_body(&l, SIZE_MAX, SIZE_MAX, &last, &f);
     assert_int_equal(last, FLOW_FAULT);
     assert_int_equal(f, FAULT_bad_trailer);
@@ -205,14 +201,14 @@ static void only_one_kind_ends_with_the_stream(void **state)
 {
     (void)state;
     struct leg l = leg_on("");
-    leg_expect_body(&l, BODY_UNTIL_CLOSE, 0);
+    h1_expect_body(&l, BODY_UNTIL_CLOSE, 0);
     assert_int_equal(ended(&l), FLOW_END);
     assert_int_equal(ended(&l), FLOW_END);
-    leg_expect_body(&l, BODY_LENGTH, 1);
+    h1_expect_body(&l, BODY_LENGTH, 1);
     assert_int_equal(ended(&l), FLOW_FAULT);
-    leg_expect_body(&l, BODY_CHUNKED, 0);
+    h1_expect_body(&l, BODY_CHUNKED, 0);
     assert_int_equal(ended(&l), FLOW_FAULT);
-    leg_expect_body(&l, BODY_NONE, 0);
+    h1_expect_body(&l, BODY_NONE, 0);
     assert_int_equal(ended(&l), FLOW_END);
     done(&l);
 }
@@ -223,19 +219,20 @@ static void small_runs_ride_with_what_waits(void **state)
     struct leg l = leg_on("");
     struct text t;
     size_t taken;
-    assert_true(conn_room(l.conn, 10, &t));
+    assert_true(conn_room(conn_of(&l), 10, &t));
     text_lit(&t, "head\r\n\r\n");
-    conn_wrote(l.conn, &t);
-    leg_announce_body(&l, BODY_CHUNKED, 0);
-    assert_int_equal(leg_sink_ops.put(&l, SLICE("hello"), &taken), FLOW_OK);
+    conn_wrote(conn_of(&l), &t);
+    h1_announce_body(&l, BODY_CHUNKED, 0);
+    assert_int_equal(h1_put(&l, SLICE("hello"), &taken), FLOW_OK);
     assert_int_equal(taken, 5);
-    assert_int_equal(leg_sink_ops.put(&l, SLICE("you"), &taken), FLOW_OK);
+    assert_int_equal(h1_put(&l, SLICE("you"), &taken), FLOW_OK);
     assert_int_equal(end.sends, 0);
-    assert_int_equal(leg_sink_ops.finish(&l, NULL), FLOW_OK);
+    assert_int_equal(h1_finish(&l, NULL), FLOW_OK);
     assert_int_equal(end.sends, 1);
     assert_slice(memory_out(&end), "head\r\n\r\n5\r\nhello\r\n3\r\nyou\r\n0\r\n\r\n");
-    assert_int_equal(l.out.total, 8);
-    assert_int_equal(leg_sink_ops.finish(&l, NULL), FLOW_OK); /* said once */
+    assert_true(l.out_done);
+    assert_int_equal(l.bytes_out, 31);
+    assert_int_equal(h1_finish(&l, NULL), FLOW_OK); /* said once */
     assert_int_equal(memory_out(&end).n, 31);
     done(&l);
 }
@@ -247,10 +244,10 @@ static void large_runs_go_from_where_they_are(void **state)
     memset(run, 'r', sizeof run);
     struct leg l = leg_on("");
     size_t taken;
-    leg_announce_body(&l, BODY_LENGTH, sizeof run);
-    assert_int_equal(leg_sink_ops.put(&l, (struct slice){ run, sizeof run }, &taken), FLOW_OK);
+    h1_announce_body(&l, BODY_LENGTH, sizeof run);
+    assert_int_equal(h1_put(&l, (struct slice){ run, sizeof run }, &taken), FLOW_OK);
     assert_int_equal(taken, sizeof run);
-    assert_null(l.conn->out);
+    assert_null(conn_of(&l)->out);
     assert_int_equal(end.sends, 1);
     done(&l);
 }
@@ -267,22 +264,22 @@ static void a_chunk_over_partial_writes(void **state)
         struct slice rest = { run, sizeof run };
         size_t taken;
         enum flow r;
-        leg_announce_body(&l, BODY_CHUNKED, 0);
+        h1_announce_body(&l, BODY_CHUNKED, 0);
         memory_allow(&end, quota);
-        while ((r = leg_sink_ops.put(&l, rest, &taken)) == FLOW_WAIT || rest.n > taken) {
+        while ((r = h1_put(&l, rest, &taken)) == FLOW_WAIT || rest.n > taken) {
             assert_int_not_equal(r, FLOW_FAULT);
             rest = slice_skip(rest, taken);
             memory_allow(&end, quota);
         }
         assert_int_equal(r, FLOW_OK);
-        while (leg_sink_ops.finish(&l, NULL) == FLOW_WAIT)
+        while (h1_finish(&l, NULL) == FLOW_WAIT)
             memory_allow(&end, quota);
         struct slice out = memory_out(&end);
         assert_int_equal(out.n, 6 + sizeof run + 2 + 5);
         assert_memory_equal(out.p, "2328\r\n", 6);
         assert_memory_equal(out.p + 6, run, sizeof run);
         assert_memory_equal(out.p + 6 + sizeof run, "\r\n0\r\n\r\n", 7);
-        assert_int_equal(l.out.total, sizeof run);
+        assert_int_equal(l.bytes_out, out.n);
         done(&l);
     }
 }
@@ -292,10 +289,10 @@ static void not_a_byte_beyond_the_length(void **state)
     (void)state;
     struct leg l = leg_on("");
     size_t taken;
-    leg_announce_body(&l, BODY_LENGTH, 4);
-    assert_int_equal(leg_sink_ops.put(&l, SLICE("seven..."), &taken), FLOW_OK);
+    h1_announce_body(&l, BODY_LENGTH, 4);
+    assert_int_equal(h1_put(&l, SLICE("seven..."), &taken), FLOW_OK);
     assert_int_equal(taken, 4);
-    assert_int_equal(leg_sink_ops.finish(&l, NULL), FLOW_OK);
+    assert_int_equal(h1_finish(&l, NULL), FLOW_OK);
     assert_slice(memory_out(&end), "seve");
     done(&l);
 }
@@ -304,17 +301,19 @@ static void trailers_behind_the_last_chunk(void **state)
 {
     (void)state;
     struct leg l = leg_on("");
+    struct msg trailers;
     size_t taken;
+    msg_init(&trailers, l.arena);
     msg_add(&trailers, SLICE("X-Sum"), SLICE("7"));
-    leg_announce_body(&l, BODY_CHUNKED, 0);
-    assert_int_equal(leg_sink_ops.put(&l, SLICE("x"), &taken), FLOW_OK);
-    assert_int_equal(leg_sink_ops.finish(&l, &trailers), FLOW_OK);
+    h1_announce_body(&l, BODY_CHUNKED, 0);
+    assert_int_equal(h1_put(&l, SLICE("x"), &taken), FLOW_OK);
+    assert_int_equal(h1_finish(&l, &trailers), FLOW_OK);
     assert_slice(memory_out(&end), "1\r\nx\r\n0\r\nX-Sum: 7\r\n\r\n");
     done(&l);
     l = leg_on("");
-    leg_announce_body(&l, BODY_UNTIL_CLOSE, 0);
-    assert_int_equal(leg_sink_ops.put(&l, SLICE("raw"), &taken), FLOW_OK);
-    assert_int_equal(leg_sink_ops.finish(&l, NULL), FLOW_OK);
+    h1_announce_body(&l, BODY_UNTIL_CLOSE, 0);
+    assert_int_equal(h1_put(&l, SLICE("raw"), &taken), FLOW_OK);
+    assert_int_equal(h1_finish(&l, NULL), FLOW_OK);
     assert_slice(memory_out(&end), "raw");
     done(&l);
 }
@@ -325,14 +324,14 @@ static void without_memory_it_waits(void **state)
     struct leg l = leg_on("");
     size_t taken;
     rig_exhaust();
-    leg_announce_body(&l, BODY_CHUNKED, 0);
-    assert_int_equal(leg_sink_ops.put(&l, SLICE("x"), &taken), FLOW_WAIT);
+    h1_announce_body(&l, BODY_CHUNKED, 0);
+    assert_int_equal(h1_put(&l, SLICE("x"), &taken), FLOW_WAIT);
     assert_int_equal(taken, 0);
-    assert_true(l.conn->awaits_memory);
-    assert_int_equal(leg_sink_ops.finish(&l, NULL), FLOW_WAIT);
+    assert_true(conn_of(&l)->awaits_memory);
+    assert_int_equal(h1_finish(&l, NULL), FLOW_WAIT);
     rig_relieve();
-    assert_int_equal(leg_sink_ops.put(&l, SLICE("x"), &taken), FLOW_OK);
-    assert_int_equal(leg_sink_ops.finish(&l, NULL), FLOW_OK);
+    assert_int_equal(h1_put(&l, SLICE("x"), &taken), FLOW_OK);
+    assert_int_equal(h1_finish(&l, NULL), FLOW_OK);
     assert_slice(memory_out(&end), "1\r\nx\r\n0\r\n\r\n");
     done(&l);
 }
@@ -346,18 +345,18 @@ static void the_end_of_a_chunk_is_owed(void **state)
     struct leg l = leg_on("");
     struct slice rest = { run, sizeof run };
     size_t taken;
-    leg_announce_body(&l, BODY_CHUNKED, 0);
+    h1_announce_body(&l, BODY_CHUNKED, 0);
     memory_allow(&end, 100);
-    assert_int_equal(leg_sink_ops.put(&l, rest, &taken), FLOW_WAIT);
+    assert_int_equal(h1_put(&l, rest, &taken), FLOW_WAIT);
     rest = slice_skip(rest, taken);
-    assert_int_equal(conn_flush(l.conn), SOCK_OK); /* gives the empty buffer back */
+    assert_int_equal(conn_flush(conn_of(&l)), SOCK_OK); /* gives the empty buffer back */
     rig_exhaust();
     memory_allow(&end, 20000);
-    assert_int_equal(leg_sink_ops.put(&l, rest, &taken), FLOW_WAIT);
+    assert_int_equal(h1_put(&l, rest, &taken), FLOW_WAIT);
     assert_int_equal(taken, rest.n);
     rig_relieve();
-    assert_int_equal(leg_sink_ops.put(&l, SLICE("y"), &taken), FLOW_OK);
-    assert_int_equal(leg_sink_ops.finish(&l, NULL), FLOW_OK);
+    assert_int_equal(h1_put(&l, SLICE("y"), &taken), FLOW_OK);
+    assert_int_equal(h1_finish(&l, NULL), FLOW_OK);
     struct slice out = memory_out(&end);
     assert_int_equal(out.n, 6 + sizeof run + 2 + 6 + 5);
     assert_memory_equal(out.p + 6 + sizeof run, "\r\n1\r\ny\r\n0\r\n\r\n", 13);
@@ -370,10 +369,10 @@ static void a_broken_sink(void **state)
     static char run[9000];
     struct leg l = leg_on("");
     size_t taken;
-    leg_announce_body(&l, BODY_UNTIL_CLOSE, 0);
+    h1_announce_body(&l, BODY_UNTIL_CLOSE, 0);
     end.out_breaks = true;
-    assert_int_equal(leg_sink_ops.put(&l, (struct slice){ run, sizeof run }, &taken), FLOW_FAULT);
-    assert_true(l.conn->write_failed);
+    assert_int_equal(h1_put(&l, (struct slice){ run, sizeof run }, &taken), FLOW_FAULT);
+    assert_true(conn_of(&l)->write_failed);
     done(&l);
 }
 
