@@ -352,7 +352,8 @@ static const struct conn_user lingering = { "lingering", read_linger, client_clo
 void h1_next(struct conn *c, struct snapshot *served)
 {
     struct worker *w = c->worker;
-    bool given_up = snapshot_listener(w->snapshot, c->at) == NULL;
+    bool given_up =
+        unlikely(served != w->snapshot) && snapshot_listener(w->snapshot, c->at) == NULL;
     conn_unpin(c);
     conn_drop_in(c);
     conn_hand(c, &idle_client, NULL);
