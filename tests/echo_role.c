@@ -27,10 +27,10 @@ static enum verdict where(struct xchg *x)
     reply_begin(x, 200, SLICE(""));
     return reply_kept(x, SLICE("text/plain"), x->req.target);
 }
-
 static const struct stage *const no[] = { NULL };
+static const struct stage echoing = { .name = "echoing", .run = where };
 static const struct role echo_role = {
-    .name = "echo", .detect = detect, .request_stages = no, .response_stages = no, .where = where
+    .name = "echo", .detect = detect, .request_stages = no, .response_stages = no, .where = &echoing
 };
 static struct listen_addr at;
 static int end[2]; /* the client's, the proxy's */

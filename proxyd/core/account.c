@@ -121,22 +121,43 @@ void account_exchange(struct xchg *x)
     log_publish(w, (u32)n);
 }
 
+/* Its leases lie before it, its strings behind it. */
+static struct access_record *new_record(u8 leases, size_t strings)
+{
+    struct lease *l = malloc(leases * sizeof *l + sizeof(struct access_record) + strings);
+    return l ? (struct access_record *)(void *)(l + leases) : NULL;
+}
+
+static struct lease *leases_of(struct access_record *r)
+{
+    return (struct lease *)(void *)r - r->leases;
+}
+
 struct access_record *account_reserve(const struct xchg *x, struct slice protocol)
 {
     struct slice s[LOG_STRINGS];
     struct log_head h;
-    struct access_record *r = malloc(sizeof *r + describe(x, protocol, s, &h));
+    u8 leases = lease_count(x);
+    struct access_record *r = new_record(leases, describe(x, protocol, s, &h));
     if (r == NULL)
         return NULL;
     r->head = h;
+    r->leases = leases;
     copy_strings(r, s);
     return r;
+}
+
+void account_drop(struct access_record *r)
+{
+    if (r)
+        free(leases_of(r));
 }
 
 void account_detach(struct xchg *x, struct access_record *r)
 {
     count(x);
     fill(x, r);
+    lease_move(x, leases_of(r), r->leases);
     r->tunnel = true;
     r->decided = x->role->recheck != NULL;
     r->at = x->listen->at;
@@ -162,13 +183,23 @@ void account_rule(struct access_record **record, const struct ruling *ruling)
     struct access_record r = *old;
     for (unsigned i = 0; i < LOG_STRINGS; i++)
         r.head.length[i] = clip(s[i].n, string_most[i]);
-    struct access_record *made = malloc(sizeof r + strings_size(&r.head));
+    struct access_record *made = new_record(r.leases, strings_size(&r.head));
     if (made == NULL)
         return;
     *made = r;
     copy_strings(made, s);
-    free(old);
+    memcpy(leases_of(made), leases_of(old), r.leases * sizeof(struct lease));
+    account_drop(old);
     *record = made;
+}
+
+static void end_leases(const struct worker *w, struct access_record *r)
+{
+    struct outcome how = {
+        .fault = (enum fault)r->fault, .status = r->status, .tunnel = true, .now_ms = worker_ms(w)
+    };
+    for (unsigned i = 0; i < r->leases; i++)
+        lease_end(&leases_of(r)[i], &how);
 }
 
 void account_tunnel(struct worker *w, struct access_record *r)
@@ -182,7 +213,8 @@ void account_tunnel(struct worker *w, struct access_record *r)
         memcpy(p, r, n);
         log_publish(w, (u32)n);
     }
-    free(r);
+    end_leases(w, r);
+    account_drop(r);
 }
 
 void account_id_text(char out[REQUEST_ID_TEXT], const struct worker *w, u64 id)

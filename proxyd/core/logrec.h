@@ -42,6 +42,7 @@ struct access_record {
     struct addr client, server;
     u16 status, fault;
     bool tunnel, reused;
+    u8 leases; /* of a tunnel: so many leases lie before this record on the heap */
     /* Of a tunnel, to be decided again: by a role that can, at this address. */
     bool decided;
     const struct listen_addr *at;

@@ -2,9 +2,39 @@
 
 #include "core/target.h"
 
+/* A pool of dead servers is not tried to its end: each may cost a connect time-out. */
+enum { MOST_ATTEMPTS = 5 };
+
 bool retry_foreseen(const struct xchg *x)
 {
     return method_is_idempotent(x->req.method) && x->client.in_here;
+}
+
+bool retry_is_unconnected(enum fault f)
+{
+    switch ((unsigned)f) {
+    case FAULT_dns_nxdomain:
+    case FAULT_dns_no_address:
+    case FAULT_dns_failure:
+    case FAULT_dns_timeout:
+    case FAULT_connect_refused:
+    case FAULT_connect_timeout:
+    case FAULT_connect_unreachable:
+    case FAULT_connect_failed: return true;
+    default: return false;
+    }
+}
+
+bool retry_elsewhere(struct xchg *x, enum fault why)
+{
+    if (x->role->next == NULL || !retry_is_unconnected(why) || x->attempts + 1 >= MOST_ATTEMPTS ||
+        !x->role->next(x, why))
+        return false;
+    x->attempts++;
+    lease_end_server(x, why);
+    target_put(x->worker, &x->target);
+    stat_add(x->worker->stats, STAT_upstream_retries_total, 1);
+    return true;
 }
 
 static bool allowed(const struct xchg *x)

@@ -24,8 +24,11 @@ struct role {
     const struct stage *const *request_stages;
     /* Asked in order once the response head is known; end with NULL. */
     const struct stage *const *response_stages;
-    /* Where does it go? Fills x->to (PASS), or answers itself, or refuses. */
-    enum verdict (*where)(struct xchg *x);
+    /* Where does it go? Fills x->to (PASS), or answers itself, or refuses. Asked again, and no
+     * other stage is, when an attempt has failed and `next` said yes: then it says where else. */
+    const struct stage *where;
+    /* No connection came about, for that fault: is there another server? NULL: never. */
+    bool (*next)(struct xchg *x, enum fault why);
     /* May this exchange use this address? Called for every address before it is dialled and for
      * every idle connection before it is used; with NULL when the name led to none: would the
      * answer have been no in any case? It changes nothing: whoever asks notes what came of it.
@@ -45,8 +48,6 @@ struct role {
     bool (*address_request)(struct xchg *x);
     /* Edits x->resp for the client side: once for each head, interim ones too. */
     bool (*edit_response)(struct xchg *x);
-    /* How the upstream side behaved: for balance and health. NULL: nobody wants to know. */
-    void (*outcome)(struct xchg *x, enum fault fault);
     /* Adds fields to a refusal (Allow, Retry-After …), and what its page says that helps. NULL:
      * neither. */
     void (*refuse)(struct xchg *x, struct msg *resp, struct text *help);

@@ -7,13 +7,19 @@
 enum verdict {
     PASS,     /* nothing against it: next stage */
     ANSWERED, /* by ourselves: x->resp and x->source are filled (local_reply.h) */
-    PARKED,   /* the stage will call xchg_wake; it is run again then */
+    PARKED,   /* xchg_wake will come; then the stage is resumed, never run again */
     REFUSED,  /* x->fault says why */
 };
 
 struct stage {
     const char *name; /* what was being attempted, for error lines */
     enum verdict (*run)(struct xchg *x);
+    /* After PARKED, whatever has woken the exchange: PARKED again if it is not time yet. NULL: run
+     * never says so. */
+    enum verdict (*resume)(struct xchg *x);
 };
+
+/* Runs it, or resumes it if it has parked. */
+enum verdict stage_run(struct xchg *x, const struct stage *s);
 
 #endif

@@ -46,6 +46,8 @@ static void note_result(struct xchg *x, const struct dial_result *r)
 static enum step_result dial_over(struct xchg *x, const struct dial_result *r)
 {
     note_result(x, r);
+    if (r->fault != FAULT_NONE && retry_elsewhere(x, r->fault))
+        return xchg_go(x, STEP_where);
     if (r->fault != FAULT_NONE)
         return xchg_fail(x, r->fault);
     if (!codec_attach(r, x->target, &x->upstream))

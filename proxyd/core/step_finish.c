@@ -23,8 +23,7 @@ enum step_result step_finish(struct xchg *x)
 {
     xchg_drop_dial(x);
     tunnel_release(&x->tunnel);
-    if (x->role->outcome)
-        x->role->outcome(x, x->fault);
+    lease_end_all(x);
     account_exchange(x);
     if (x->fault == FAULT_draining)
         atomic_fetch_add(&x->worker->engine->cut, 1);

@@ -46,7 +46,7 @@ enum step_result step_judge(struct xchg *x)
     if (x->source.ops == NULL)
         take_head(x);
     for (; (s = x->role->response_stages[x->stage]) != NULL; x->stage++)
-        switch (s->run(x)) {
+        switch (stage_run(x, s)) {
         case PASS: break;
         case PARKED: return STEP_PARK;
         default: return xchg_fail(x, x->fault);

@@ -21,7 +21,8 @@ static enum lookup ask(struct xchg *x, const struct store *s)
 enum step_result step_lookup(struct xchg *x)
 {
     const struct store *s = x->listen->store;
-    if (likely(s == NULL || x->req.method == METHOD_CONNECT))
+    bool once = x->looked_up && !x->parked; /* and another server is asked now */
+    if (likely(s == NULL || x->req.method == METHOD_CONNECT || once))
         return xchg_go(x, STEP_dial);
     enum lookup found = ask(x, s);
     x->parked = found == LOOKUP_PARKED;

@@ -26,12 +26,19 @@ static enum verdict anybody(struct xchg *x)
     return PASS;
 }
 
-static const struct stage open_to_all = { "asking nobody's name", anybody };
+static const struct stage open_to_all = { .name = "asking nobody's name", .run = anybody };
 static const struct stage always[] = {
-    { "checking for a loop", check_loop },
-    { "checking Max-Forwards", check_max_forwards },
-    { "checking the size of the body", check_body_limit },
+    { .name = "checking for a loop", .run = check_loop },
+    { .name = "checking Max-Forwards", .run = check_max_forwards },
+    { .name = "checking the size of the body", .run = check_body_limit },
 };
+
+enum verdict stage_run(struct xchg *x, const struct stage *s)
+{
+    enum verdict v = unlikely(x->parked) ? s->resume(x) : s->run(x);
+    x->parked = v == PARKED;
+    return v;
+}
 
 static const struct stage *stage_at(const struct xchg *x, u8 i)
 {
@@ -50,7 +57,7 @@ enum step_result step_screen(struct xchg *x)
 {
     const struct stage *s;
     for (; (s = stage_at(x, x->stage)) != NULL; x->stage++)
-        switch (s->run(x)) {
+        switch (stage_run(x, s)) {
         case PASS: break;
         case ANSWERED: return xchg_go(x, STEP_reply);
         case PARKED: return STEP_PARK;

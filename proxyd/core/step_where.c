@@ -4,7 +4,7 @@
 
 enum step_result step_where(struct xchg *x)
 {
-    switch (x->role->where(x)) {
+    switch (stage_run(x, x->role->where)) {
     case PASS: break;
     case ANSWERED: return xchg_go(x, STEP_reply);
     case PARKED: return STEP_PARK;

@@ -380,7 +380,7 @@ struct tunnel *tunnel_reserve(struct worker *w, struct access_record *record)
 {
     struct tunnel *t = record ? slab_take(&w->tunnels) : NULL;
     if (t == NULL) {
-        free(record);
+        account_drop(record);
         return NULL;
     }
     memset(t, 0, sizeof *t);
@@ -401,7 +401,7 @@ void tunnel_release(struct tunnel **slot)
     if (t == NULL)
         return;
     *slot = NULL;
-    free(t->record);
+    account_drop(t->record);
     slab_give(&t->worker->tunnels, t);
 }
 

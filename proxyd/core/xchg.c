@@ -57,6 +57,7 @@ enum step_result xchg_fail(struct xchg *x, enum fault f)
         x->fault = f;
     if (unlikely(x->snap->conf.error.level == LEVEL_DEBUG))
         log_failure(x);
+    x->parked = false;
     if (lookup_rescue(x))
         return STEP_GO;
     bool silent = x->answered || x->client.gone || fault_info(x->fault)->status == 0;
@@ -187,6 +188,7 @@ static struct xchg *begin(struct worker *w, const struct arrival *a, struct leg 
 void xchg_free(struct xchg *x)
 {
     struct worker *w = x->worker;
+    expect(lease_count(x) == 0);
     timer_clear(&w->loop.wheel, &x->timer);
     loop_close(&w->loop, &x->task);
     arena_free(&x->arena);

@@ -19,6 +19,7 @@
 
 #include "base/fault.h"
 #include "core/deadline.h"
+#include "core/lease.h"
 #include "core/leg.h"
 #include "core/listener.h"
 #include "core/relay.h"
@@ -71,7 +72,8 @@ struct xchg {
     bool no_idle;      /* dial anew, whatever the pool holds */
     bool whole;        /* the answer has been sent to its end */
     bool looked_up;    /* the listener's store has been asked */
-    bool parked;       /* … and will be asked to go on */
+    bool parked;       /* a stage, or the store, will be asked to go on */
+    u8 attempts;       /* connections that were tried in vain */
     struct leg client, upstream;
     struct relay request, response;
     struct source source;    /* of the answer's body: upstream, or one of our own */
@@ -80,6 +82,7 @@ struct xchg {
     bool has_max_forwards;
     bool req_edited, req_addressed; /* by the role: once, and for this upstream connection */
     bool resp_edited;               /* … the head that is in resp */
+    struct lease lease[LEASES];
     struct destination to;
     struct target *target;
     struct dial *dial;     /* while connecting */

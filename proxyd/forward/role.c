@@ -6,9 +6,11 @@
 #include "forward/where.h"
 #include "forward/identity.h"
 
-static const struct stage who = { "checking the client's address", forward_identity };
-static const struct stage own = { "answering for the proxy itself", forward_local };
-static const struct stage rules = { "asking the policy's rules", forward_rules };
+static const struct stage who = { .name = "checking the client's address",
+                                  .run = forward_identity };
+static const struct stage own = { .name = "answering for the proxy itself", .run = forward_local };
+static const struct stage rules = { .name = "asking the policy's rules", .run = forward_rules };
+static const struct stage where = { .name = "finding the destination", .run = forward_where };
 
 static const struct stage *const request_stages[] = { &own, &rules, NULL };
 static const struct stage *const response_stages[] = { NULL };
@@ -19,12 +21,12 @@ const struct role forward_role = {
     .who = &who,
     .request_stages = request_stages,
     .response_stages = response_stages,
-    .where = forward_where,
+    .where = &where,
+    .next = NULL, /* the client chose the destination */
     .vet = forward_vet,
     .recheck = forward_recheck,
     .edit_request = forward_edit_request,
     .address_request = forward_address_request,
     .edit_response = forward_edit_response,
-    .outcome = NULL, /* the client chose the destination: its health is the client's business */
     .refuse = forward_refuse,
 };

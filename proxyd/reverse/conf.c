@@ -26,7 +26,10 @@ const struct schema_row pool_rows[] = {
       .repeat = true,
       .required = true,
       .read = read_servers,
-      .doc = "A plain HTTP server of the pool. New requests take the servers in turn.",
+      .doc =
+          "A plain HTTP server of the pool. New requests take the servers in turn. One that "
+          "refuses a connection, or does not accept it in time, is passed over for a second, and "
+          "the request goes on to the next, up to five in all.",
       .example = "server 10.1.0.5:8080;" },
     { .key = NULL },
 };

@@ -1,12 +1,14 @@
 /* Which functions and stages make a reverse listener, in order. Read it beside forward/role.c. */
 #include "reverse/role.h"
 
+#include "reverse/balance.h"
 #include "reverse/headers.h"
 #include "reverse/detect.h"
 #include "reverse/where.h"
 #include "reverse/identity.h"
 
-static const struct stage who = { "noting who the client is", reverse_identity };
+static const struct stage who = { .name = "noting who the client is", .run = reverse_identity };
+static const struct stage where = { .name = "choosing a server", .run = reverse_where };
 
 static const struct stage *const request_stages[] = { NULL };
 static const struct stage *const response_stages[] = { NULL };
@@ -17,11 +19,11 @@ const struct role reverse_role = {
     .who = &who,
     .request_stages = request_stages,
     .response_stages = response_stages,
-    .where = reverse_where,
+    .where = &where,
+    .next = balance_next,
     .vet = NULL, /* servers are configured, hence trusted */
     .edit_request = reverse_edit_request,
     .address_request = reverse_address_request,
     .edit_response = reverse_edit_response,
-    .outcome = NULL,
     .refuse = reverse_refuse,
 };

@@ -4,8 +4,10 @@ The administrator names the destination; the client's words (Host, target, X-For
 server is told, never where a connection goes. Framing, limits and faults are the engine's and tested
 with the forward listener; here stands what differs, and a sample that shows the engine is the same.
 """
+import contextlib
+import socket
 import threading
-from collections import Counter
+import time
 
 import pytest
 
@@ -16,7 +18,7 @@ from lib.faults import assert_refused
 from lib.netns import network
 from lib.origin import Origin, call, close, ok, read_body, read_eof, read_head, reset, send
 from lib.ports import free_port, release
-from lib.times import until
+from lib.times import until, within
 from lib.wire import Ended
 
 pytestmark = [pytest.mark.threads, pytest.mark.smoke]
@@ -219,18 +221,38 @@ def test_round_robin(proxyd, workers, same_connection):
         assert [p for p in a.paths()] == [f"/{i}" for i in range(0, 30, 3)]
 
 
-def test_one_server_down(proxyd, back):
-    """The others are not harmed; who meets the dead one is told so."""
+def ask_in_turn(daemon, n):
+    """GETs and POSTs with a body, each on a connection of its own."""
+    for i in range(n):
+        raw = f"GET /{i} HTTP/1.1\r\nHost: x\r\n\r\n" if i % 2 else \
+            f"POST /{i} HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbody"
+        yield ask(daemon, raw)
+
+
+def test_a_dead_server_beside_living_ones(proxyd, back):
+    """Nobody notices: where no connection came about nothing was sent, so another one is asked."""
     dead = free_port()
-    daemon = proxyd(conf.reverse(**pool(back, f"127.0.0.1:{dead}", back.authority)))
-    seen = Counter()
-    for i in range(12):
-        answer = get(daemon, f"/{i}")
-        if answer.status != 200:
-            assert_refused(answer, "connect_refused")
-        seen[answer.status] += 1
-    assert seen[200] >= 8
+    daemon = proxyd(conf.reverse(**pool(f"127.0.0.1:{dead}", back, back.authority), extra=metrics.ADMIN))
+    assert [a.status for a in ask_in_turn(daemon, 30)] == [200] * 30
+    assert sorted(back.paths()) == sorted(f"/{i}" for i in range(30)), "each once"
+    assert metrics.read(daemon)["upstream_retries_total"] >= 1
     release(dead)
+
+
+def test_a_server_that_does_not_accept(proxyd, back):
+    """Its time-out is waited for about once a second, not by every request in its turn."""
+    with socket.socket() as full, contextlib.ExitStack() as fillers:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(3):
+            s = fillers.enter_context(socket.socket())
+            s.setblocking(False)
+            s.connect_ex(full.getsockname())
+        stuck = f"127.0.0.1:{full.getsockname()[1]}"
+        daemon = proxyd(conf.reverse(**pool(stuck, back), extra="timeouts { connect 500ms; }"))
+        start = time.monotonic()
+        assert [a.status for a in ask_in_turn(daemon, 20)] == [200] * 20
+        assert time.monotonic() - start < within(4), "not ten times half a second"
 
 
 def test_the_only_server_is_down_and_comes_back(proxyd):

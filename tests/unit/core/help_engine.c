@@ -111,11 +111,12 @@ static struct ruling recheck(struct worker *w, const struct listener *l,
     return rig.recheck ? rig.recheck(r) : (struct ruling){ .fault = FAULT_NONE };
 }
 
+static const struct stage finding = { .name = "finding the destination", .run = where };
 static const struct role test_role = { .name = "test",
                                        .detect = detect,
                                        .request_stages = none,
                                        .response_stages = none,
-                                       .where = where,
+                                       .where = &finding,
                                        .vet = vet,
                                        .recheck = recheck,
                                        .edit_request = edit_request,
