@@ -14,6 +14,7 @@
 #include "base/hash.h"
 #include "base/must.h"
 #include "base/str.h"
+#include "filters/print.h"
 
 enum {
     SLOTS = 5,
@@ -21,7 +22,6 @@ enum {
     CACHED_BUCKETS = 4096, /* 256 kB: below that prefetching gains nothing */
     HOST_BYTES = 255,
 };
-#define BELOW_SALT 0x9e3779b97f4a7c15u
 
 struct hostset_bucket {
     u64 print[SLOTS]; /* filled from the front; 0: free */
@@ -31,46 +31,6 @@ struct hostset_bucket {
 _Static_assert(sizeof(struct hostset_bucket) == CACHE_LINE, "a probe reads one cache line");
 
 /* ---- fingerprints ---- */
-
-static inline u64 fold(u64 a, u64 b)
-{
-    unsigned __int128 r = (unsigned __int128)a * b;
-    return (u64)r ^ (u64)(r >> 64);
-}
-
-static inline u64 load8(const char *p)
-{
-    u64 v;
-    memcpy(&v, p, 8);
-    return v;
-}
-
-static inline u64 load4(const char *p)
-{
-    u32 v;
-    memcpy(&v, p, 4);
-    return v;
-}
-
-/* One link of the chain. Overlapping loads are unambiguous because the length is mixed in. */
-static inline u64 link_label(u64 h, u64 key, const char *p, size_t n)
-{
-    u64 a = 0, b = 0;
-    size_t left = n;
-    for (; left > 16; p += 16, left -= 16)
-        h = fold(load8(p) ^ key, load8(p + 8) ^ h);
-    if (left >= 8) {
-        a = load8(p);
-        b = load8(p + left - 8);
-    } else if (left >= 4) {
-        a = load4(p);
-        b = load4(p + left - 4);
-    } else if (left > 0) {
-        a = (u64)(u8)p[0] << 16 | (u64)(u8)p[left >> 1] << 8 | (u8)p[left - 1];
-    }
-    h = fold(a ^ key, b ^ h);
-    return fold(h ^ key, (n + 1) * BELOW_SALT ^ h);
-}
 
 /* Bit i: byte i of the word is a dot. */
 static inline u64 dots_in(u64 word)
@@ -87,7 +47,7 @@ static void find_dots(u64 dots[4], struct slice s)
     size_t i = 0;
     dots[0] = dots[1] = dots[2] = dots[3] = 0;
     for (; i + 8 <= s.n; i += 8)
-        dots[i / 64] |= dots_in(le64toh(load8(s.p + i))) << (i % 64);
+        dots[i / 64] |= dots_in(le64toh(print_load8(s.p + i))) << (i % 64);
     for (; i < s.n; i++)
         dots[i / 64] |= (u64)(s.p[i] == '.') << (i % 64);
 }
@@ -110,17 +70,17 @@ void host_prints(struct host_prints *out, struct slice host)
                 out->n = 0;
                 return;
             }
-            h = link_label(h, key->k[1], host.p + at + 1, end - at - 1);
+            h = print_link(h, key->k[1], host.p + at + 1, end - at - 1);
             out->of[out->n++] = h;
             end = at;
         }
     }
-    out->of[out->n++] = link_label(h, key->k[1], host.p, end);
+    out->of[out->n++] = print_link(h, key->k[1], host.p, end);
 }
 
 static inline u64 print_of(u64 h, enum host_kind kind)
 {
-    h ^= kind == HOST_BELOW ? BELOW_SALT : 0;
+    h ^= kind == HOST_BELOW ? PRINT_SALT : 0;
     return h ? h : 1;
 }
 
