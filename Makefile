@@ -64,12 +64,12 @@ LDFLAGS_tsan := -fsanitize=thread
 LDFLAGS_fuzz := -fsanitize=fuzzer,address,undefined
 
 # ---------------------------------------------------------------- sources
-SOURCES := $(sort $(wildcard proxyd/*.c proxyd/*/*.c filters/*.c policy/*.c pac/*.c admin/*.c))
+SOURCES := $(sort $(wildcard proxyd/*.c proxyd/*/*.c proxyd/*/*/*.c filters/*.c policy/*.c pac/*.c admin/*.c))
 MAIN := proxyd/main.c
-TEMPLATES := $(sort $(wildcard proxyd/*/*.html proxyd/*/*.css))
-UNITS := $(sort $(wildcard tests/unit/test_*.c tests/unit/*/test_*.c))
-# Their folders, each of which is one program: BUILD/VARIANT/units/core. What lies in tests/unit itself,
-# as the proxyd/*.c that it tests lie above the folders, is units/top.
+TEMPLATES := $(sort $(wildcard proxyd/*/*/*.html proxyd/*/*/*.css))
+UNITS := $(sort $(wildcard tests/unit/test_*.c tests/unit/*/test_*.c tests/unit/*/*/test_*.c))
+# Their folders, each of which is one program: BUILD/VARIANT/units/http, units/core-conn. What lies in
+# tests/unit itself, as the proxyd/*.c that it tests lie above the folders, is units/top.
 UNIT_FOLDERS := $(sort $(patsubst %/,%,$(patsubst tests/unit/%,%,$(dir $(filter-out tests/unit/test_%,$(UNITS))))) top)
 unit_files = $(wildcard tests/unit/$(if $(filter top,$(1)),,$(1)/)test_*.c)
 UNIT_MAIN := tests/unit/main.c
@@ -113,8 +113,8 @@ $$(BUILD)/$(1)/%.o: %.c $$(BUILD)/$(1)/flags
 	@mkdir -p $$(@D)
 	$$(Q)$$(CC_$(1)) $$(flags_$(1)) $$(if $$(filter $$<,$$(UNITS)),$$(UNIT_FLAGS)) -MMD -MP -c -o $$@ $$<
 
-# Embedded pages (core/template.h): the assembler reads them, so the compiler's -MMD does not see them.
-$$(BUILD)/$(1)/proxyd/core/page.o: $$(TEMPLATES)
+# Embedded pages (core/report/template.h): the assembler reads them, so the compiler's -MMD does not see them.
+$$(BUILD)/$(1)/proxyd/core/report/page.o: $$(TEMPLATES)
 
 $$(BUILD)/lib$(1).a: $$(LIB_OBJ_$(1))
 	$$(say) AR $$@
@@ -141,15 +141,15 @@ endef
 
 # $(1): variant, $(2): folder. Its main is told the files, so it is made anew when there is another one.
 define unit_program
-$$(BUILD)/$(1)/units/$(2).files: FORCE | $$(MARKER)
+$$(BUILD)/$(1)/units/$(subst /,-,$(2)).files: FORCE | $$(MARKER)
 	@mkdir -p $$(@D)
 	@echo '$$(notdir $$(call unit_files,$(2)))' | cmp -s - $$@ || echo '$$(notdir $$(call unit_files,$(2)))' > $$@
 
-$$(BUILD)/$(1)/units/$(2).o: $$(UNIT_MAIN) $$(BUILD)/$(1)/units/$(2).files $$(BUILD)/$(1)/flags
+$$(BUILD)/$(1)/units/$(subst /,-,$(2)).o: $$(UNIT_MAIN) $$(BUILD)/$(1)/units/$(subst /,-,$(2)).files $$(BUILD)/$(1)/flags
 	$$(Q)$$(CC_$(1)) $$(flags_$(1)) -DUNIT_FILES='$$(patsubst %.c,FILE(%),$$(notdir $$(call unit_files,$(2))))' -c -o $$@ $$<
 
-$$(BUILD)/$(1)/units/$(2): $$(patsubst %.c,$$(BUILD)/$(1)/%.o,$$(call unit_files,$(2)) $$(UNIT_HELP)) \
-    $$(BUILD)/$(1)/units/$(2).o $$(BUILD)/lib$(1).a
+$$(BUILD)/$(1)/units/$(subst /,-,$(2)): $$(patsubst %.c,$$(BUILD)/$(1)/%.o,$$(call unit_files,$(2)) $$(UNIT_HELP)) \
+    $$(BUILD)/$(1)/units/$(subst /,-,$(2)).o $$(BUILD)/lib$(1).a
 	$$(say) LINK $$@
 	$$(Q)$$(CC_$(1)) $$(LDFLAGS_$(1)) $$(LINK_HARDEN) $$(UNIT_WRAP) $$(LDFLAGS) -o $$@ $$^ $$(TEST_LIBS) $$(LIBS)
 endef
@@ -164,7 +164,7 @@ VARIANTS_READ := $(VARIANTS)
 endif
 $(foreach v,$(VARIANTS_READ),$(eval $(call variant,$(v))))
 
-unit_programs = $(patsubst %,$(BUILD)/$(1)/units/%,$(UNIT_FOLDERS))
+unit_programs = $(patsubst %,$(BUILD)/$(1)/units/%,$(subst /,-,$(UNIT_FOLDERS)))
 fuzz_programs := $(patsubst %.c,$(BUILD)/fuzz/%,$(FUZZERS))
 
 $(BUILD)/proxyd: $(BUILD)/release/bin/proxyd
@@ -223,7 +223,7 @@ run:
 	$(Q)exec $(BUILD)/proxyd run $(if $(CONFIG),-c $(CONFIG))
 
 # Only base, io, http and core: the engine has to link and work without any direction.
-CORE_OBJ := $(patsubst %.c,$(BUILD)/release/%.o,$(wildcard proxyd/base/*.c proxyd/io/*.c proxyd/http/*.c proxyd/core/*.c))
+CORE_OBJ := $(patsubst %.c,$(BUILD)/release/%.o,$(wildcard proxyd/base/*.c proxyd/io/*.c proxyd/http/*.c proxyd/core/*.c proxyd/core/*/*.c))
 $(BUILD)/release/bin/echo_role: $(BUILD)/release/tests/echo_role.o $(CORE_OBJ)
 	$(say) LINK $@
 	@mkdir -p $(@D)

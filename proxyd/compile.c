@@ -1,7 +1,7 @@
 #include "compile.h"
 
 #include "base/must.h"
-#include "core/self_addrs.h"
+#include "core/common/self_addrs.h"
 #include "modes.h"
 #include "schema_root.h"
 

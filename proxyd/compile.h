@@ -6,8 +6,8 @@
 #define PROXYD_COMPILE_H
 
 #include "config/tree.h"
-#include "core/registry.h"
-#include "core/snapshot.h"
+#include "core/common/registry.h"
+#include "core/common/snapshot.h"
 
 /* The tree must have been checked without errors. May take long for large lists; any thread that
  * may block. */

@@ -13,9 +13,9 @@
 
 #include "base/must.h"
 #include "core/adopt.h"
-#include "core/log.h"
-#include "core/server.h"
-#include "core/target.h"
+#include "core/report/log.h"
+#include "core/codec/server.h"
+#include "core/conn/target.h"
 #include "port_owner.h"
 #include "privileged.h"
 

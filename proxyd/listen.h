@@ -3,7 +3,7 @@
 #define PROXYD_LISTEN_H
 
 #include "base/text.h"
-#include "core/snapshot.h"
+#include "core/common/snapshot.h"
 #include "core/worker.h"
 
 /* Opens what s names and old (NULL: nothing) does not, for each worker. opened[id] is what that

@@ -4,9 +4,9 @@
 #define PROXYD_MODES_H
 
 #include "config/tree.h"
-#include "core/registry.h"
-#include "core/role.h"
-#include "core/snapshot.h"
+#include "core/common/registry.h"
+#include "core/exchange/role.h"
+#include "core/common/snapshot.h"
 
 struct mode {
     const char *name;

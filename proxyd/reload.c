@@ -13,8 +13,8 @@
 #include "compile.h"
 #include "config/load.h"
 #include "core/adopt.h"
-#include "core/log.h"
-#include "core/self_addrs.h"
+#include "core/report/log.h"
+#include "core/common/self_addrs.h"
 #include "listen.h"
 #include "schema_root.h"
 

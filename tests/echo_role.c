@@ -6,12 +6,12 @@
 #include <unistd.h>
 
 #include "base/must.h"
-#include "core/local_reply.h"
-#include "core/log_writer.h"
-#include "core/server.h"
-#include "core/client_count.h"
-#include "core/shared_idle.h"
-#include "core/snapshot.h"
+#include "core/exchange/local_reply.h"
+#include "core/report/log_writer.h"
+#include "core/codec/server.h"
+#include "core/conn/client_count.h"
+#include "core/conn/shared_idle.h"
+#include "core/common/snapshot.h"
 #include "core/thread.h"
 #include "io/dns.h"
 

@@ -47,7 +47,7 @@ told() {
 # tests/e2e/lib/slow.py sanitizers stretch the two seconds, and on a busy machine it is only told.
 # How many do not say.
 unmarked_slow() {
-    local limit=2 busy seconds name file count=0
+    local limit=$((2 * ${SLOW:-1})) busy seconds name file count=0
     [ "$1" = release ] || limit=5
     busy=$(awk -v cores="$(nproc)" '$1 > 2 * cores { print ", on a busy machine" }' /proc/loadavg)
     while read -r seconds name; do

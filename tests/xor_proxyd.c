@@ -6,12 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/conn.h"
-#include "core/dial.h"
+#include "core/conn/conn.h"
+#include "core/conn/dial.h"
 #include "core/listener.h"
-#include "core/profile.h"
-#include "core/server.h"
-#include "core/snapshot.h"
+#include "core/conn/profile.h"
+#include "core/codec/server.h"
+#include "core/common/snapshot.h"
 #include "tests/xor_stream.h"
 
 static size_t next_split(void)

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 
 #include "base/must.h"
-#include "core/conn_end.h"
-#include "core/server.h"
+#include "core/codec/conn_end.h"
+#include "core/codec/server.h"
 #include "core/thread.h"
 
 /* On the worker's thread, when w->snapshot is the new one already; `old` is still there. */

@@ -6,7 +6,7 @@
 #ifndef CORE_ADOPT_H
 #define CORE_ADOPT_H
 
-#include "core/snapshot.h"
+#include "core/common/snapshot.h"
 
 /* In place of the one before: every worker that runs will adopt it. The caller's hold goes to the
  * engine, which lets go of the one before. `opened` is NULL or has, for each worker, what its

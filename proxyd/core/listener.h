@@ -23,7 +23,7 @@ struct listener {
     struct slice text; /* the address as written */
     const struct role *role;
     struct slice via;          /* received-by of our Via entries; empty: the engine's pseudonym */
-    bool via_off;              /* no entry is added: core/via.h */
+    bool via_off;              /* no entry is added: core/exchange/via.h */
     const void *part;          /* the role's own compiled configuration */
     const struct store *store; /* that is asked before anybody is; NULL: none */
     /* Lays a layer (TLS) on what is accepted here; false: no memory. NULL: plain. */

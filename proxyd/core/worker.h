@@ -15,7 +15,7 @@
 #include "base/ring.h"
 #include "base/slab.h"
 #include "base/stat.h"
-#include "core/idle_life.h"
+#include "core/conn/idle_life.h"
 #include "core/types.h"
 #include "io/loop.h"
 #include "io/offload.h"
@@ -117,7 +117,7 @@ struct engine {
     struct log_writer *log_writer;
     struct accepting accepting;
     struct offload *offload; /* threads for what may block */
-    const char *pseudonym;   /* received-by of Via, unique per process; see core/via.h */
+    const char *pseudonym;   /* received-by of Via, unique per process; see core/exchange/via.h */
     _Atomic u32 max_clients; /* limits clients, clamped by the descriptor limit */
     _Alignas(CACHE_LINE) _Atomic u32 clients; /* open client connections of all workers */
     _Atomic u32 pipes;                        /* 1 MB splice pipes in use */

@@ -4,9 +4,9 @@
 #define FORWARD_CONF_H
 
 #include "config/tree.h"
-#include "core/profile.h"
-#include "core/registry.h"
-#include "core/snapshot.h"
+#include "core/conn/profile.h"
+#include "core/common/registry.h"
+#include "core/common/snapshot.h"
 #include "policy/policy.h"
 
 struct forward_part {

@@ -2,7 +2,7 @@
 #ifndef FORWARD_DETECT_H
 #define FORWARD_DETECT_H
 
-#include "core/role.h"
+#include "core/exchange/role.h"
 
 enum fault forward_detect(const struct listener *l, struct slice first);
 

@@ -5,8 +5,8 @@
  */
 #include "forward/headers.h"
 
-#include "core/via.h"
-#include "core/xchg.h"
+#include "core/exchange/via.h"
+#include "core/exchange/xchg.h"
 #include "forward/where.h"
 #include "http/hop.h"
 

@@ -1,7 +1,7 @@
 /* The client's network decides whether it may ask at all: the policy's `clients`. */
 #include "forward/identity.h"
 
-#include "core/xchg.h"
+#include "core/exchange/xchg.h"
 #include "forward/conf.h"
 
 enum verdict forward_identity(struct xchg *x)

@@ -2,7 +2,7 @@
 #ifndef FORWARD_IDENTITY_H
 #define FORWARD_IDENTITY_H
 
-#include "core/stage.h"
+#include "core/exchange/stage.h"
 
 enum verdict forward_identity(struct xchg *x);
 

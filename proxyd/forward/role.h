@@ -2,7 +2,7 @@
 #ifndef FORWARD_ROLE_H
 #define FORWARD_ROLE_H
 
-#include "core/role.h"
+#include "core/exchange/role.h"
 
 extern const struct role forward_role;
 

@@ -5,9 +5,9 @@
  */
 #include "forward/where.h"
 
-#include "core/local_reply.h"
-#include "core/logrec.h"
-#include "core/trace.h"
+#include "core/exchange/local_reply.h"
+#include "core/report/logrec.h"
+#include "core/exchange/trace.h"
 #include "forward/conf.h"
 #include "io/dns.h"
 #include "io/sock.h"

@@ -5,7 +5,7 @@
 #include "base/addr.h"
 #include "base/fault.h"
 #include "base/text.h"
-#include "core/role.h"
+#include "core/exchange/role.h"
 
 /* Stage: requests for the proxy itself (origin-form, asterisk-form): the PAC file, OPTIONS, a
  * helpful 404. */

@@ -3,9 +3,9 @@
 #include <stdatomic.h>
 
 #include "base/must.h"
-#include "core/registry.h"
-#include "core/retry.h"
-#include "core/xchg.h"
+#include "core/common/registry.h"
+#include "core/exchange/retry.h"
+#include "core/exchange/xchg.h"
 
 /* One that cannot be connected to is passed over for so long, while another one can: so of many
  * requests few wait for a time-out, and it is back a second after it has come up. */

@@ -5,7 +5,7 @@
 #ifndef REVERSE_BALANCE_H
 #define REVERSE_BALANCE_H
 
-#include "core/snapshot.h"
+#include "core/common/snapshot.h"
 #include "core/types.h"
 #include "http/uri.h"
 #include "reverse/conf.h"

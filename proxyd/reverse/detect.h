@@ -2,7 +2,7 @@
 #ifndef REVERSE_DETECT_H
 #define REVERSE_DETECT_H
 
-#include "core/role.h"
+#include "core/exchange/role.h"
 
 enum fault reverse_detect(const struct listener *l, struct slice first);
 

@@ -4,8 +4,8 @@
  */
 #include "reverse/headers.h"
 
-#include "core/via.h"
-#include "core/xchg.h"
+#include "core/exchange/via.h"
+#include "core/exchange/xchg.h"
 #include "http/hop.h"
 #include "reverse/identity.h"
 

@@ -8,7 +8,7 @@
 #include "reverse/identity.h"
 
 #include "base/str.h"
-#include "core/xchg.h"
+#include "core/exchange/xchg.h"
 
 static const enum token claims[] = { TOKEN_FORWARDED,          TOKEN_X_FORWARDED_FOR,
                                      TOKEN_X_FORWARDED_HOST,   TOKEN_X_FORWARDED_PROTO,

@@ -3,7 +3,7 @@
 #define REVERSE_IDENTITY_H
 
 #include "base/text.h"
-#include "core/stage.h"
+#include "core/exchange/stage.h"
 
 enum verdict reverse_identity(struct xchg *x);
 /* The client as the servers are told it: its address. */

@@ -2,7 +2,7 @@
 #ifndef REVERSE_ROLE_H
 #define REVERSE_ROLE_H
 
-#include "core/role.h"
+#include "core/exchange/role.h"
 
 extern const struct role reverse_role;
 

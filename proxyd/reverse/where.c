@@ -4,7 +4,7 @@
  */
 #include "reverse/where.h"
 
-#include "core/xchg.h"
+#include "core/exchange/xchg.h"
 #include "reverse/balance.h"
 #include "reverse/conf.h"
 

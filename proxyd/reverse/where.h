@@ -3,8 +3,8 @@
 #define REVERSE_WHERE_H
 
 #include "config/tree.h"
-#include "core/registry.h"
-#include "core/stage.h"
+#include "core/common/registry.h"
+#include "core/exchange/stage.h"
 
 struct reverse_part;
 

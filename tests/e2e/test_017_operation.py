@@ -19,7 +19,7 @@ def source(name):
 
 
 def test_fields_of_the_access_log():
-    fields = set(re.findall(r'" (\w+)=', source("proxyd/core/log_format.c")))
+    fields = set(re.findall(r'" (\w+)=', source("proxyd/core/report/log_format.c")))
     assert len(fields) > 6
     assert fields == set(re.findall(r"^\| `(\w+)=` \|", TEXT, re.M))
 

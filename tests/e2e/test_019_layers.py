@@ -7,9 +7,9 @@ from lib.faults import ROOT
 
 pytestmark = pytest.mark.inputs("tests/layers.txt", "tests/*.awk")
 
-FILES = {"proxyd/base/text.h": "", "proxyd/core/conn.h": '#include "base/text.h"\n', "proxyd/core/conn.c": "",
-         "proxyd/core/server.c": "", "proxyd/core/xchg.h": '#include "core/conn.h"\n', "proxyd/core/xchg.c": "",
-         "proxyd/core/role.h": "", "proxyd/core/worker.h": "", "proxyd/core/thread.c": ""}
+FILES = {"proxyd/base/text.h": "", "proxyd/core/conn/conn.h": '#include "base/text.h"\n', "proxyd/core/conn/conn.c": "",
+         "proxyd/core/codec/server.c": "", "proxyd/core/exchange/xchg.h": '#include "core/conn/conn.h"\n', "proxyd/core/exchange/xchg.c": "",
+         "proxyd/core/exchange/role.h": "", "proxyd/core/worker.h": "", "proxyd/core/thread.c": ""}
 SYMBOLS = ["proxyd/core/conn.o: conn_close T 0 0", "proxyd/core/server.o: client_close T 0 0",
            "proxyd/core/xchg.o: xchg_wake T 0 0", "proxyd/core/xchg.o: conn_close U",
            "proxyd/core/xchg.o: client_close U", "proxyd/core/thread.o: worker_new T 0 0",
@@ -52,8 +52,8 @@ def test_a_call_that_points_up(layers, call, found):
 
 
 @pytest.mark.parametrize("file, text, found", [
-    ("proxyd__core__conn", '#include "core/xchg.h"\n', "conn may not include from proxyd/core/exchange (core/xchg.h)"),
-    ("proxyd__core__server", '#include "core/role.h"\n', None),
+    ("proxyd__core__conn", '#include "core/exchange/xchg.h"\n', "conn may not include from proxyd/core/exchange (core/exchange/xchg.h)"),
+    ("proxyd__core__server", '#include "core/exchange/role.h"\n', None),
     ("proxyd__core__conn", '#include "core/worker.h"\n', None),
     ("proxyd__core__new", "", "is in no room"),
     ("proxyd__core__server", "int fd = c->stream.io.fd;\n", '"stream.io.fd" has no place here'),

@@ -12,9 +12,9 @@
 
 #include "base/must.h"
 #include "connection_stand.h"
-#include "core/memory_wait.h"
-#include "core/server.h"
-#include "core/target.h"
+#include "core/conn/memory_wait.h"
+#include "core/codec/server.h"
+#include "core/conn/target.h"
 #include "http_fuzz.h"
 
 enum { MOST_TURNS = 4000 };

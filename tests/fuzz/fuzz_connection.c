@@ -20,9 +20,9 @@
 #include "base/must.h"
 #include "connection_ends.h"
 #include "connection_stand.h"
-#include "core/client_count.h"
-#include "core/server.h"
-#include "core/target.h"
+#include "core/conn/client_count.h"
+#include "core/codec/server.h"
+#include "core/conn/target.h"
 #include "core/thread.h"
 #include "http_fuzz.h"
 

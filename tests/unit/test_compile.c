@@ -1,7 +1,7 @@
 /* From a checked tree to listeners with their roles. */
 #include "compile.h"
 
-#include "core/self_addrs.h"
+#include "core/common/self_addrs.h"
 #include "forward/conf.h"
 #include "forward/role.h"
 #include "reverse/role.h"

@@ -6,7 +6,7 @@
 #include <poll.h>
 #include <sys/resource.h>
 
-#include "core/server.h"
+#include "core/codec/server.h"
 #include "io/sock.h"
 #include "tests/unit/core/help_engine.h"
 #include "tests/unit/help_memory.h"

@@ -17,11 +17,11 @@
 #include <cmocka.h>
 
 #include "core/conf.h"
-#include "core/conn.h"
+#include "core/conn/conn.h"
 #include "core/listener.h"
-#include "core/role.h"
-#include "core/snapshot.h"
-#include "core/xchg.h"
+#include "core/exchange/role.h"
+#include "core/common/snapshot.h"
+#include "core/exchange/xchg.h"
 
 enum { RIG_WORKERS = 2, RIG_LINE = 1 << 16 };
 

@@ -11,11 +11,11 @@
 #include <unistd.h>
 
 #include "base/must.h"
-#include "core/logrec.h"
-#include "core/registry.h"
-#include "core/server.h"
+#include "core/report/logrec.h"
+#include "core/common/registry.h"
+#include "core/codec/server.h"
 #include "core/thread.h"
-#include "core/tunnel.h"
+#include "core/exchange/tunnel.h"
 #include "io/offload.h"
 #include "io/sock.h"
 #include "tests/unit/core/help_engine.h"

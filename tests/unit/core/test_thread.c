@@ -7,9 +7,9 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "core/server.h"
-#include "core/shared_idle.h"
-#include "core/memory_wait.h"
+#include "core/codec/server.h"
+#include "core/conn/shared_idle.h"
+#include "core/conn/memory_wait.h"
 #include "help_engine.h"
 
 static int door[RIG_WORKERS]; /* the server's ends, one client per worker */

@@ -1,7 +1,7 @@
 /* Who may ask at all: the policy's `clients`. */
 #include "forward/identity.h"
 
-#include "core/server.h"
+#include "core/codec/server.h"
 #include "tests/unit/core/help_engine.h"
 
 static const char *asked_from(const char *address)

@@ -2,7 +2,7 @@
  * answers for itself. */
 #include "forward/where.h"
 
-#include "core/target.h"
+#include "core/conn/target.h"
 #include "tests/unit/core/help_engine.h"
 
 #define LISTENER(bind, policy)                                                                     \

@@ -1,7 +1,7 @@
 /* The client is whoever holds the connection. */
 #include "reverse/identity.h"
 
-#include "core/xchg.h"
+#include "core/exchange/xchg.h"
 #include "http/h1_write.h"
 #include "tests/unit/core/help_engine.h"
 

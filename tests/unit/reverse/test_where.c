@@ -1,7 +1,7 @@
 /* Where a reverse request goes: to the pool, in turn, whatever the client calls this site. */
 #include "reverse/where.h"
 
-#include "core/target.h"
+#include "core/conn/target.h"
 #include "tests/unit/core/help_engine.h"
 
 #define CONF(servers)                                                                              \

@@ -1,0 +1,44 @@
+/*
+ * An exchange of the proxy's own: a diagnosis, and later lists, keys and health probes. It takes
+ * the same steps as any other, asks the same role about every address and rides the same idle
+ * lists; its client leg ends in memory, at a requester.
+ *
+ * A drain waits for it as for any client, and cuts it at the deadline.
+ */
+#ifndef CORE_INTERNAL_H
+#define CORE_INTERNAL_H
+
+#include "core/codec/leg.h"
+#include "io/loop.h"
+
+/* The functions touch no exchange, and may not free the requester but in `end`. */
+struct requester {
+    /* The final response head, its slices for the time of this call. WAIT: later, once more;
+     * FAULT: no body is wanted. */
+    enum flow (*head)(struct requester *r, const struct msg *resp);
+    /* Part of the body, framing undone; *taken of it. Less than all: WAIT until internal_more.
+     * FAULT: no more is wanted. */
+    enum flow (*bytes)(struct requester *r, struct slice run, size_t *taken);
+    /* Once, last, from the loop: FAULT_NONE: the answer was whole. */
+    void (*end)(struct requester *r, enum fault f);
+    struct io task; /* the rest is filled by internal_open */
+    struct list link;
+    struct worker *worker;
+    struct leg *leg; /* NULL when the exchange is over */
+    u16 fault;
+    bool whole;
+};
+
+/* Sends `request`, a whole head in absolute-form without body and upgrade, which is copied, through
+ * the role of the listener at `at`; it begins in the loop's next turn. r must stay until `end`.
+ * False (and no `end`) when memory is short, nobody listens there or the worker is draining. */
+bool internal_open(struct worker *w, const struct listen_addr *at, struct slice request,
+                   struct requester *r);
+/* After a WAIT: it takes more. */
+void internal_more(struct requester *r);
+/* Gives the answer up; `end` comes all the same. */
+void internal_cancel(struct requester *r);
+/* The worker drains (worker->draining): DRAIN_NOW cuts all of them. */
+void internal_drain(struct worker *w);
+
+#endif

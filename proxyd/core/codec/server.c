@@ -1,0 +1,430 @@
+/*
+ * The client side between exchanges: accept, idle, head by pieces, linger. No exchange and no
+ * buffer exist before a byte has arrived, and none but the buffer before the head is whole: that
+ * is what an idle client costs (about 300 bytes) and what a slow one costs (4 kB).
+ */
+#include "core/codec/server.h"
+
+#include <unistd.h>
+
+#include "base/must.h"
+#include "core/conf.h"
+#include "core/listener.h"
+#include "core/report/log.h"
+#include "core/conn/client_count.h"
+#include "core/conn/codec.h"
+#include "core/codec/h1.h"
+#include "core/exchange/role.h"
+#include "core/common/snapshot.h"
+#include "http/h1_write.h"
+
+/* RFC 9112 section 2.2 wants at least one empty line ignored before a request; old clients send a
+ * few. */
+enum { LINGER_MS = 1000, LINGER_BYTES = 1 << 20, EMPTY_LINES = 8 };
+
+static const struct conn_user new_client, idle_client, handshake;
+
+static const struct conf *conf(const struct conn *c)
+{
+    return &c->worker->snapshot->conf;
+}
+
+static struct conn *admit(struct worker *w, const struct listen_addr *at, int fd,
+                          const struct addr *peer)
+{
+    struct conn *c = conn_new(w, fd, peer, &new_client);
+    if (c == NULL)
+        return NULL;
+    c->at = at;
+    list_push_back(&w->client_conns, &c->link);
+    atomic_fetch_add_explicit(&w->open, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&w->engine->clients, 1, memory_order_relaxed);
+    stat_add(w->stats, STAT_connections_total, 1);
+    stat_add(w->stats, STAT_connections_open, 1);
+    return c;
+}
+
+static bool awaits_head(const struct conn *c)
+{
+    return c->user == &new_client || c->user == &idle_client || c->user == &handshake;
+}
+
+/* At an address that the newest configuration has given up, the one before serves once more: then
+ * the connection owns a pin of it while it awaits that head. */
+static const struct listener *listener_of(const struct conn *c)
+{
+    return snapshot_listener(c->owner ? c->owner : c->worker->snapshot, c->at);
+}
+
+/* The configuration that its request will have; the pin is the caller's. */
+static struct snapshot *snapshot_for(struct conn *c)
+{
+    struct snapshot *pinned = c->owner;
+    c->owner = NULL;
+    return pinned ? pinned : snapshot_pin(c->worker, c->worker->snapshot);
+}
+
+void client_close(struct conn *c)
+{
+    struct worker *w = c->worker;
+    struct snapshot *pinned = awaits_head(c) ? c->owner : NULL;
+    if (unlikely(pinned))
+        snapshot_unpin(w, &pinned);
+    client_count_leave(w->engine->client_count, &c->peer);
+    atomic_fetch_sub_explicit(&w->open, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&w->engine->clients, 1, memory_order_relaxed);
+    stat_sub(w->stats, STAT_connections_open, 1);
+    stat_add(w->stats, STAT_bytes_from_clients_total, c->bytes_in);
+    stat_add(w->stats, STAT_bytes_to_clients_total, c->bytes_out);
+    conn_close(c);
+}
+
+static void log_crowd(struct worker *w, const struct addr *peer)
+{
+    char area[ADDR_TEXT];
+    struct text t = text_in(area, sizeof area);
+    if (!log_limited(w, LIMITED_ADDRESS))
+        return;
+    addr_text(&t, peer);
+    log_error(w, LEVEL_INFO, "limits clients-per-address is reached by %.*s",
+              SLICE_FMT(text_slice(&t)));
+}
+
+/* The listener's layer comes first; the time that a head may take runs already. */
+static void handshake_ready(struct conn *c)
+{
+    enum sock_result r = stream_handshake(&c->stream);
+    if (r == SOCK_AGAIN)
+        return;
+    const struct codec *codec = r == SOCK_OK ? codec_of(c) : NULL;
+    if (codec)
+        codec->serve(c);
+    else
+        client_close(c);
+}
+
+void h1_serve(struct conn *c)
+{
+    conn_hand(c, &new_client, c->owner);
+    c->user->ready(c);
+}
+
+static void handshake_drain(struct conn *c, enum drain_state how)
+{
+    (void)how;
+    client_close(c);
+}
+
+static const struct conn_user handshake = { "handshake", handshake_ready, client_close,
+                                            handshake_drain, BUF_FOR_NEWCOMER };
+
+/* False: no memory. */
+static bool push_transport(struct conn *c)
+{
+    const struct listener *l = listener_of(c);
+    if (l == NULL || likely(l->transport == NULL))
+        return true;
+    conn_hand(c, &handshake, NULL);
+    return l->transport(l, &c->stream);
+}
+
+void client_accept(struct worker *w, const struct listen_addr *at, int fd, const struct addr *peer)
+{
+    const struct conf *cf = &w->snapshot->conf;
+    enum fault f =
+        client_count_enter(w->engine->client_count, peer, cf->limits.clients_per_address);
+    if (f) {
+        if (f == FAULT_too_many_from_address)
+            log_crowd(w, peer);
+        client_reject(w, fd, f);
+        return;
+    }
+    if (!conn_affordable(w)) {
+        client_count_leave(w->engine->client_count, peer);
+        client_reject(w, fd, FAULT_out_of_memory);
+        return;
+    }
+    struct conn *c = admit(w, at, fd, peer);
+    if (c == NULL) {
+        client_count_leave(w->engine->client_count, peer);
+        stat_fault(w->stats, FAULT_out_of_memory);
+        return;
+    }
+    conn_wait(c, WAIT_HEAD, cf->timeouts.head);
+    if (!push_transport(c)) {
+        stat_fault(w->stats, FAULT_out_of_memory);
+        client_close(c);
+    }
+}
+
+/* Nothing is kept for this connection (the address is over its limit, memory is short, the worker
+ * ends): it gets what one send takes and is closed. Reading first what the client has sent already
+ * keeps the kernel from answering with a reset. */
+void client_reject(struct worker *w, int fd, enum fault f)
+{
+    char area[512], lines[256], sink[4096];
+    const struct fault_info *i = fault_info(f);
+    struct text t = text_in(area, sizeof area), status;
+    struct msg m;
+    msg_init(&m, NULL);
+    msg_lend(&m, lines, sizeof lines);
+    m.response = true;
+    m.status = i->status;
+    m.reason = status_reason(i->status);
+    must(msg_add_line(&m, TOKEN_CONTENT_TYPE, SLICE("Content-Type: text/plain\r\n")) &&
+         msg_compose(&m, 128, &status));
+    text_lit(&status, "Proxy-Status: proxyd; error=");
+    text_cstr(&status, i->proxy_status);
+    text_lit(&status, "; details=\"");
+    text_cstr(&status, i->token);
+    text_lit(&status, "\"\r\n");
+    msg_keep_line(&m, TOKEN_PROXY_STATUS, &status);
+    m.body = BODY_LENGTH;
+    m.body_len = strlen(i->token) + strlen(i->text) + 3;
+    h1_write_head(&t, &m, 1, true);
+    text_cstr(&t, i->token);
+    text_lit(&t, ": ");
+    text_cstr(&t, i->text);
+    text_lit(&t, "\n");
+    stat_fault(w->stats, f);
+    stat_add(w->stats, STAT_connections_refused_total, 1);
+    (void)!recv(fd, sink, sizeof sink, MSG_DONTWAIT);
+    (void)!send(fd, t.p, t.n, MSG_NOSIGNAL | MSG_DONTWAIT);
+    shutdown(fd, SHUT_WR);
+    close(fd);
+}
+
+/* The head of len bytes at the front of c->in. */
+static enum fault read_request(struct leg *l, struct conn *c, struct msg *req, u32 len)
+{
+    struct head_limits limits = h1_head_limits(l->snap);
+    const char *head = c->in->data + c->in->from;
+    c->pin = c->in;
+    c->refilled = false;
+    c->in->from += len;
+    l->h1.head_len = len;
+    l->h1.body_at = c->in->from;
+    l->taken = len;
+    enum fault f = request_parse(req, head, len, &limits);
+    l->minor = req->minor;
+    l->h1.keep = req->keep_alive && f == FAULT_NONE;
+    if (f == FAULT_NONE) {
+        h1_expect_body(l, req->body, req->body_len);
+        l->in_here = l->in_done || (req->body == BODY_LENGTH && req->body_len <= buf_len(c->in));
+    }
+    return f;
+}
+
+/* An exchange for a whole head, or for none (len 0) and the fault that it has earned: then what
+ * there is of it waits in the buffer. Without memory there is nobody to answer either. */
+static void open_request(struct conn *c, u32 len, enum fault f)
+{
+    struct worker *w = c->worker;
+    struct arrival a = { .at = c->at, .peer = c->peer, .snap = snapshot_for(c) };
+    struct leg *l;
+    struct msg *req;
+    struct xchg *x = w->intake->begin(w, &a, &l, &req);
+    if (unlikely(x == NULL)) {
+        snapshot_unpin(w, &a.snap);
+        client_close(c);
+        return;
+    }
+    h1_client_leg(l, c);
+    if (f == FAULT_NONE)
+        f = read_request(l, c, req, len);
+    else
+        l->taken = c->in ? buf_len(c->in) : 0;
+    w->intake->run(x, f);
+}
+
+/* Opens the exchange if the head is whole or hopeless. */
+static bool try_head(struct conn *c)
+{
+    struct buf *b = c->in;
+    struct head_limits limits = h1_head_limits(c->worker->snapshot);
+    enum fault f = FAULT_NONE;
+    if (c->head_scan.scanned == 0) {
+        u32 n;
+        while (c->empty_lines < EMPTY_LINES &&
+               (n = head_skip_empty(b->data + b->from, buf_len(b))) > 0) {
+            b->from += n;
+            c->empty_lines++;
+        }
+        if (buf_len(b) == 0 || (buf_len(b) == 1 && b->data[b->from] == '\r'))
+            return false; /* nothing yet, or half an empty line */
+        f = listener_of(c)->role->detect(listener_of(c), buf_live(b));
+    }
+    u32 len = 0;
+    if (f == FAULT_NONE)
+        len = head_scan(&c->head_scan, b->data + b->from, buf_len(b), &limits, &f);
+    if (f == FAULT_NONE && len == 0)
+        return false;
+    memset(&c->head_scan, 0, sizeof c->head_scan);
+    open_request(c, f == FAULT_NONE ? len : 0, f);
+    return true;
+}
+
+/* Has something of a request been read? Empty lines are none, nor is a half of one. */
+static bool has_begun(const struct conn *c)
+{
+    const struct buf *b = c->in;
+    return b && (buf_len(b) > 1 || (buf_len(b) == 1 && b->data[b->from] != '\r'));
+}
+
+/* The client's stream has ended while a head was awaited. */
+static void ended(struct conn *c)
+{
+    if (has_begun(c))
+        open_request(c, 0, FAULT_client_closed);
+    else
+        client_close(c);
+}
+
+static void read_head(struct conn *c)
+{
+    for (;;) {
+        if (c->in && buf_len(c->in) && try_head(c))
+            return;
+        if (c->eof || c->read_failed) {
+            ended(c);
+            return;
+        }
+        if (!conn_readable(c) || conn_fill(c) == SOCK_AGAIN)
+            break;
+    }
+    conn_drop_in(c);
+    if ((has_begun(c) || c->awaits_memory) && c->wait != WAIT_HEAD)
+        conn_wait(c, WAIT_HEAD, conf(c)->timeouts.head);
+}
+
+static void read_linger(struct conn *c)
+{
+    u64 start = c->bytes_in;
+    while (conn_readable(c) && c->bytes_in - start < LINGER_BYTES) {
+        if (conn_fill(c) == SOCK_AGAIN)
+            break;
+        if (c->in)
+            c->in->from = c->in->to;
+    }
+    conn_drop_in(c);
+    if (c->eof || c->read_failed)
+        client_close(c);
+    else if (conn_readable(c) && !c->awaits_memory)
+        loop_again(&c->worker->loop, &c->stream.io);
+}
+
+static void head_expired(struct conn *c)
+{
+    if (c->wait != WAIT_HEAD || !(has_begun(c) || c->awaits_memory)) {
+        client_close(c);
+        return;
+    }
+    memset(&c->head_scan, 0, sizeof c->head_scan);
+    enum fault f = c->awaits_memory ? FAULT_out_of_memory : FAULT_request_head_timeout;
+    open_request(c, 0, f);
+}
+
+/* Has something of a request arrived, read or not yet? */
+static bool has_asked(struct conn *c)
+{
+    return has_begun(c) || stream_quiet(&c->stream) == SOCK_OK;
+}
+
+static void head_drain(struct conn *c, enum drain_state how)
+{
+    if (how == DRAIN_NOW || !has_asked(c))
+        client_close(c);
+}
+
+static void linger_drain(struct conn *c, enum drain_state how)
+{
+    if (how == DRAIN_NOW)
+        client_close(c);
+}
+
+static const struct conn_user new_client = { "new client", read_head, head_expired, head_drain,
+                                             BUF_FOR_NEWCOMER };
+static const struct conn_user idle_client = { "idle client", read_head, head_expired, head_drain,
+                                              BUF_FOR_CLIENT };
+static const struct conn_user lingering = { "lingering", read_linger, client_close, linger_drain,
+                                            BUF_FOR_READING };
+
+void h1_next(struct conn *c, struct snapshot *served)
+{
+    struct worker *w = c->worker;
+    bool given_up =
+        unlikely(served != w->snapshot) && snapshot_listener(w->snapshot, c->at) == NULL;
+    conn_unpin(c);
+    conn_drop_in(c);
+    conn_hand(c, &idle_client, NULL);
+    c->empty_lines = 0;
+    c->in_class = BUF_4K;
+    c->full_reads = 0;
+    if ((c->eof && c->in == NULL) || ((w->draining || given_up) && !has_asked(c))) {
+        client_close(c);
+        return;
+    }
+    if (unlikely(given_up))
+        c->owner = snapshot_pin(w, served);
+    if (c->in || conn_readable(c))
+        loop_again(&w->loop, &c->stream.io);
+    conn_wait(c, WAIT_IDLE, conf(c)->timeouts.idle);
+}
+
+void h1_linger(struct conn *c)
+{
+    conn_unpin(c);
+    if (c->in)
+        c->in->from = c->in->to;
+    conn_drop_in(c);
+    if (c->eof || c->read_failed || c->worker->draining == DRAIN_NOW) {
+        client_close(c);
+        return;
+    }
+    (void)stream_shutdown(&c->stream); /* what does not go now is not waited for */
+    conn_hand(c, &lingering, NULL);
+    conn_wait(c, WAIT_LINGER, LINGER_MS);
+    if (conn_readable(c))
+        loop_again(&c->worker->loop, &c->stream.io);
+}
+
+void client_drain(struct worker *w)
+{
+    struct list *n = w->client_conns.next;
+    while (n != &w->client_conns) {
+        struct conn *c = container_of(n, struct conn, link);
+        n = n->next;
+        c->user->drain(c, w->draining);
+    }
+}
+
+/* Waiting for a request at an address that `w->snapshot` does not name, with nothing pinned yet. */
+static bool is_given_up(const struct worker *w, const struct conn *c)
+{
+    return awaits_head(c) && c->owner == NULL && snapshot_listener(w->snapshot, c->at) == NULL;
+}
+
+static bool gives_up(const struct snapshot *old, const struct snapshot *newer)
+{
+    for (u32 i = 0; i < old->nlisteners; i++)
+        if (snapshot_listener(newer, old->listeners[i].at) == NULL)
+            return true;
+    return false;
+}
+
+void client_adopt(struct worker *w, struct snapshot *old)
+{
+    struct list *n = w->client_conns.next;
+    if (!gives_up(old, w->snapshot))
+        return;
+    while (n != &w->client_conns) {
+        struct conn *c = container_of(n, struct conn, link);
+        n = n->next;
+        if (!is_given_up(w, c))
+            continue;
+        if (c->user != &handshake && has_asked(c))
+            c->owner = snapshot_pin(w, old);
+        else
+            client_close(c);
+    }
+}

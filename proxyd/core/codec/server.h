@@ -1,0 +1,30 @@
+/* The client side of a listener: from accept to the complete request head, and between requests. */
+#ifndef CORE_SERVER_H
+#define CORE_SERVER_H
+
+#include "core/conn/conn.h"
+
+/* A client has connected: takes over fd. */
+void client_accept(struct worker *w, const struct listen_addr *at, int fd, const struct addr *peer);
+/* The client cannot be served now: a short answer with the fault's status, if one is due, and a
+ * close. */
+void client_reject(struct worker *w, int fd, enum fault f);
+extern const struct codec codec_h1;
+/* Takes over a connection that is accepted and through with its handshake. */
+void h1_serve(struct conn *c);
+/* An exchange is over, for which `served` is still pinned: on to the next request on this
+ * connection. */
+void h1_next(struct conn *c, struct snapshot *served);
+/* Shuts the sending side and reads on for a while, so that an answer sent while the client still
+ * writes is not destroyed by a reset. */
+void h1_linger(struct conn *c);
+/* Counts the client out and closes. */
+void client_close(struct conn *c);
+/* Tells every client connection that the worker drains (worker->draining): what that means for it
+ * is its user's to know. */
+void client_drain(struct worker *w);
+
+/* The worker has adopted another configuration: the clients of an address that it gives up are
+ * closed, unless a request has begun, which is served first as if nothing had changed. */
+void client_adopt(struct worker *w, struct snapshot *old);
+#endif

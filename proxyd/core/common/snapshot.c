@@ -1,0 +1,98 @@
+#include "core/common/snapshot.h"
+
+#include <stdlib.h>
+
+#include "base/must.h"
+#include "core/common/self_addrs.h"
+#include "core/common/registry.h"
+#include "io/offload.h"
+
+struct snapshot *snapshot_new(u32 nworkers)
+{
+    size_t n = sizeof(struct snapshot) + nworkers * sizeof(struct snapshot_use);
+    struct snapshot *s = aligned_alloc(CACHE_LINE, (n + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
+    must(s != NULL);
+    memset(s, 0, n);
+    arena_init(&s->arena, 64 * 1024);
+    s->self_addrs = self_addrs_new();
+    s->nworkers = nworkers;
+    atomic_store(&s->holders, 1);
+    return s;
+}
+
+void snapshot_free(struct snapshot *s)
+{
+    registry_release(s);
+    self_addrs_free(s->self_addrs);
+    arena_free(&s->arena);
+    free(s);
+}
+
+void snapshot_index(struct snapshot *s)
+{
+    for (u32 i = 0; i < s->nlisteners; i++)
+        if (s->listeners[i].at->slot >= s->nslots)
+            s->nslots = s->listeners[i].at->slot + 1;
+    s->by_slot = arena_zalloc(&s->arena, s->nslots * sizeof(struct listener *));
+    for (u32 i = 0; i < s->nlisteners; i++)
+        s->by_slot[s->listeners[i].at->slot] = &s->listeners[i];
+}
+
+/* ---- the end of one ---- */
+
+/* Frees all that are dead by now: one job does, whoever posted it. */
+static void free_dead(struct engine *e)
+{
+    struct snapshot *s = atomic_exchange(&e->dead, NULL);
+    while (s) {
+        struct snapshot *next = s->next_dead;
+        snapshot_free(s);
+        s = next;
+    }
+}
+
+static void run(struct offload_job *job)
+{
+    free_dead(container_of(job, struct engine, free_snapshots));
+}
+
+static void have_freed(struct engine *e);
+
+/* What died while the job ended posted nothing. */
+static void done(struct offload_job *job)
+{
+    struct engine *e = container_of(job, struct engine, free_snapshots);
+    atomic_store(&e->freeing, false);
+    if (atomic_load(&e->dead))
+        have_freed(e);
+}
+
+/* Without offload threads, or when their queue is full, it waits for the next one or the end. */
+static void have_freed(struct engine *e)
+{
+    if (e->offload == NULL || atomic_exchange(&e->freeing, true))
+        return;
+    e->free_snapshots.kind = JOB_configuration_free;
+    e->free_snapshots.run = run;
+    e->free_snapshots.done = done;
+    if (!offload_post(e->offload, &e->free_snapshots))
+        atomic_store(&e->freeing, false);
+}
+
+void snapshot_let_go(struct engine *e, struct snapshot *s)
+{
+    if (atomic_fetch_sub(&s->holders, 1) > 1)
+        return;
+    s->next_dead = atomic_load(&e->dead);
+    while (!atomic_compare_exchange_weak(&e->dead, &s->next_dead, s))
+        ;
+    have_freed(e);
+}
+
+void snapshot_retire(struct engine *e)
+{
+    struct snapshot *s = atomic_exchange(&e->newest, NULL);
+    if (s)
+        snapshot_let_go(e, s);
+    free_dead(e);
+}

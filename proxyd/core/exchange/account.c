@@ -1,0 +1,225 @@
+#include "core/exchange/account.h"
+
+#include <stdlib.h>
+
+#include "core/report/log.h"
+#include "core/common/snapshot.h"
+
+static u16 clip(size_t n, size_t most)
+{
+    return (u16)(n < most ? n : most);
+}
+
+static const size_t string_most[LOG_STRINGS] = {
+    [STRING_METHOD] = 64,    [STRING_TARGET] = 2048, [STRING_HOST] = 256,    [STRING_RULE] = 128,
+    [STRING_LISTENER] = 128, [STRING_REASON] = 512,  [STRING_PROTOCOL] = 16,
+};
+
+static size_t describe(const struct xchg *x, struct slice protocol, struct slice s[LOG_STRINGS],
+                       struct log_head *h)
+{
+    s[STRING_METHOD] = x->req.method_text;
+    s[STRING_TARGET] = x->req.target;
+    s[STRING_HOST] = x->uri.form == TARGET_ORIGIN
+                         ? (struct slice){ x->uri.host.name, x->uri.host.len }
+                         : SLICE("");
+    s[STRING_RULE] = x->rule;
+    s[STRING_LISTENER] = x->listen->name;
+    s[STRING_REASON] = x->reason;
+    s[STRING_PROTOCOL] = protocol;
+    size_t total = 0;
+    for (unsigned i = 0; i < LOG_STRINGS; i++) {
+        h->length[i] = clip(s[i].n, string_most[i]);
+        total += h->length[i];
+    }
+    return total;
+}
+
+/* Worker and serial in one number; the serial begins at a random place, so ids of two runs
+ * differ. */
+static u64 whole_id(const struct worker *w, u64 serial)
+{
+    return (u64)w->id << 56 | (serial & 0x00ffffffffffffffull);
+}
+
+static void fill(const struct xchg *x, struct access_record *r)
+{
+    const struct clock *now = &x->worker->loop.now;
+    r->head.kind = LOG_ACCESS;
+    r->head.level = LEVEL_INFO;
+    r->head.wall_us = now->wall_us;
+    r->id = whole_id(x->worker, x->id);
+    r->bytes_in = x->client.taken;
+    r->bytes_out = x->client.bytes_out;
+    r->total_us = now->mono_us - x->start_us;
+    r->first_us = x->first_us ? x->first_us - x->start_us : 0;
+    r->client = x->peer;
+    r->server = x->server;
+    r->status = x->status;
+    r->fault = (u16)x->fault;
+    r->tunnel = false;
+    r->reused = x->via_idle;
+}
+
+static void copy_strings(struct access_record *r, const struct slice s[LOG_STRINGS])
+{
+    char *to = (char *)(r + 1);
+    for (unsigned i = 0; i < LOG_STRINGS; i++) {
+        if (r->head.length[i])
+            memcpy(to, s[i].p, r->head.length[i]);
+        to += r->head.length[i];
+    }
+}
+
+/* Each kind once for an exchange, and a line that names them. */
+static void count_repairs(const struct xchg *x)
+{
+    struct worker *w = x->worker;
+    char list[512], id[REQUEST_ID_TEXT];
+    struct text t = text_in(list, sizeof list);
+    for (unsigned r = 0; r < REPAIR_COUNT; r++) {
+        if (!(x->upstream.repairs & repair_bit((enum repair)r)))
+            continue;
+        stat_repair(w->stats, (enum repair)r);
+        text_lit(&t, " ");
+        text_cstr(&t, repair_info((enum repair)r)->token);
+    }
+    account_id_text(id, w, x->id);
+    log_error(w, LEVEL_DEBUG, "answer repaired:%.*s id=%.*s", (int)t.n, t.p, REQUEST_ID_TEXT, id);
+}
+
+static void count(struct xchg *x)
+{
+    static const enum stat_id by_class[] = { STAT_responses_2xx, STAT_responses_3xx,
+                                             STAT_responses_4xx, STAT_responses_5xx };
+    struct stats *s = x->worker->stats;
+    stat_sub(s, STAT_requests_in_flight, 1);
+    stat_add(s, STAT_requests_total, 1);
+    if (x->status >= 200 && x->status < 600)
+        stat_add(s, by_class[x->status / 100 - 2], 1);
+    if (x->fault)
+        stat_fault(s, x->fault);
+    if (unlikely(x->upstream.repairs))
+        count_repairs(x);
+}
+
+void account_exchange(struct xchg *x)
+{
+    struct worker *w = x->worker;
+    count(x);
+    if (w->log == NULL || w->snapshot->conf.access.to == LOG_NONE)
+        return;
+    struct slice s[LOG_STRINGS];
+    struct log_head h;
+    size_t n = sizeof(struct access_record) + describe(x, SLICE(""), s, &h);
+    struct access_record *r = log_reserve(w, (u32)n);
+    if (r == NULL)
+        return;
+    r->head = h;
+    fill(x, r);
+    copy_strings(r, s);
+    log_publish(w, (u32)n);
+}
+
+/* Its leases lie before it, its strings behind it. */
+static struct access_record *new_record(u8 leases, size_t strings)
+{
+    struct lease *l = malloc(leases * sizeof *l + sizeof(struct access_record) + strings);
+    return l ? (struct access_record *)(void *)(l + leases) : NULL;
+}
+
+static struct lease *leases_of(struct access_record *r)
+{
+    return (struct lease *)(void *)r - r->leases;
+}
+
+struct access_record *account_reserve(const struct xchg *x, struct slice protocol)
+{
+    struct slice s[LOG_STRINGS];
+    struct log_head h;
+    u8 leases = lease_count(x);
+    struct access_record *r = new_record(leases, describe(x, protocol, s, &h));
+    if (r == NULL)
+        return NULL;
+    r->head = h;
+    r->leases = leases;
+    copy_strings(r, s);
+    return r;
+}
+
+void account_drop(struct access_record *r)
+{
+    if (r)
+        free(leases_of(r));
+}
+
+void account_detach(struct xchg *x, struct access_record *r)
+{
+    count(x);
+    fill(x, r);
+    lease_move(x, leases_of(r), r->leases);
+    r->tunnel = true;
+    r->decided = x->role->recheck != NULL;
+    r->at = x->listen->at;
+    r->bytes_in = r->bytes_out = 0; /* the tunnel's own bytes, without the heads that opened it */
+}
+
+static size_t strings_size(const struct log_head *h)
+{
+    size_t n = 0;
+    for (unsigned i = 0; i < LOG_STRINGS; i++)
+        n += h->length[i];
+    return n;
+}
+
+void account_rule(struct access_record **record, const struct ruling *ruling)
+{
+    struct access_record *old = *record;
+    struct slice s[LOG_STRINGS];
+    for (unsigned i = 0; i < LOG_STRINGS; i++)
+        s[i] = access_record_string(old, (enum log_string)i);
+    s[STRING_RULE] = ruling->rule;
+    s[STRING_REASON] = ruling->reason;
+    struct access_record r = *old;
+    for (unsigned i = 0; i < LOG_STRINGS; i++)
+        r.head.length[i] = clip(s[i].n, string_most[i]);
+    struct access_record *made = new_record(r.leases, strings_size(&r.head));
+    if (made == NULL)
+        return;
+    *made = r;
+    copy_strings(made, s);
+    memcpy(leases_of(made), leases_of(old), r.leases * sizeof(struct lease));
+    account_drop(old);
+    *record = made;
+}
+
+static void end_leases(const struct worker *w, struct access_record *r)
+{
+    struct outcome how = {
+        .fault = (enum fault)r->fault, .status = r->status, .tunnel = true, .now_ms = worker_ms(w)
+    };
+    for (unsigned i = 0; i < r->leases; i++)
+        lease_end(&leases_of(r)[i], &how);
+}
+
+void account_tunnel(struct worker *w, struct access_record *r)
+{
+    size_t n = sizeof *r + strings_size(&r->head);
+    if (r->fault)
+        stat_fault(w->stats, (enum fault)r->fault);
+    r->head.wall_us = w->loop.now.wall_us;
+    void *p = w->log && w->snapshot->conf.access.to != LOG_NONE ? log_reserve(w, (u32)n) : NULL;
+    if (p) {
+        memcpy(p, r, n);
+        log_publish(w, (u32)n);
+    }
+    end_leases(w, r);
+    account_drop(r);
+}
+
+void account_id_text(char out[REQUEST_ID_TEXT], const struct worker *w, u64 id)
+{
+    u64 v = whole_id(w, id);
+    for (unsigned i = REQUEST_ID_TEXT; i-- > 0; v >>= 4)
+        out[i] = "0123456789abcdef"[v & 15];
+}

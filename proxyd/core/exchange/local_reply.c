@@ -1,0 +1,146 @@
+#include "core/exchange/local_reply.h"
+
+#include "core/exchange/account.h"
+#include "core/report/page.h"
+#include "http/date.h"
+
+bool reply_date(struct xchg *x)
+{
+    struct text t;
+    char date[DATE_TEXT];
+    if (!msg_compose(&x->resp, DATE_TEXT + sizeof "Date: \r\n", &t))
+        return false;
+    date_text(date, (time_t)(x->worker->loop.now.wall_us / 1000000));
+    text_lit(&t, "Date: ");
+    text_put(&t, date, sizeof date);
+    text_lit(&t, "\r\n");
+    msg_keep_line(&x->resp, TOKEN_DATE, &t);
+    return true;
+}
+
+/* A body that is still to come cannot be skipped safely: the connection ends with this answer. So
+ * does that of a refused CONNECT: what comes behind it, now or later, was meant for the other end,
+ * and somebody else may have chosen it (a page that makes its browser talk through a tunnel): it
+ * must not be taken for a request of this client (RFC 9931). */
+void reply_settle(struct xchg *x)
+{
+    x->request_done = x->request_cut = true;
+    x->client.last |= !x->client.in_done || xchg_is_last(x) || x->req.method == METHOD_CONNECT;
+}
+
+/* All of it lies in the lent block, so no line fails for want of memory. */
+void reply_begin(struct xchg *x, u16 status, struct slice reason)
+{
+    xchg_new_response(x);
+    x->resp.response = true;
+    x->resp.minor = 1;
+    x->resp.method = x->req.method;
+    x->resp.status = status;
+    x->resp.reason = reason.n ? reason : status_reason(status);
+    (void)reply_date(x);
+}
+
+static void add_type(struct msg *m, struct slice type)
+{
+    struct text t;
+    if (type.n == 0 || !msg_compose(m, type.n + sizeof "Content-Type: \r\n", &t))
+        return;
+    text_lit(&t, "Content-Type: ");
+    text_add(&t, type);
+    text_lit(&t, "\r\n");
+    msg_keep_line(m, TOKEN_CONTENT_TYPE, &t);
+}
+
+enum verdict reply_local(struct xchg *x, struct slice type, struct source body, u64 length)
+{
+    add_type(&x->resp, type);
+    x->resp.body = x->resp.status == 204 ? BODY_NONE : BODY_LENGTH;
+    x->resp.body_len = length;
+    source_close(&x->source);
+    x->source = body;
+    return ANSWERED;
+}
+
+enum verdict reply_kept(struct xchg *x, struct slice type, struct slice body)
+{
+    x->reply_rest = body;
+    return reply_local(x, type, text_source(&x->reply_rest), body.n);
+}
+
+enum verdict reply_text(struct xchg *x, struct slice type, struct slice body)
+{
+    char *copy = body.n ? arena_try(&x->arena, body.n) : NULL;
+    if (body.n && copy == NULL) {
+        x->fault = FAULT_out_of_memory;
+        return REFUSED;
+    }
+    if (body.n)
+        memcpy(copy, body.p, body.n);
+    return reply_kept(x, type, (struct slice){ copy, body.n });
+}
+
+static void add_proxy_status(struct msg *m, const struct fault_info *f)
+{
+    struct text t;
+    if (!msg_compose(m, 256, &t))
+        return;
+    text_lit(&t, "Proxy-Status: proxyd");
+    if (f->proxy_status) {
+        text_lit(&t, "; error=");
+        text_cstr(&t, f->proxy_status);
+    }
+    text_lit(&t, "; details=\"");
+    text_cstr(&t, f->token);
+    text_lit(&t, "\"\r\n");
+    msg_keep_line(m, TOKEN_PROXY_STATUS, &t);
+    (void)msg_add_line(m, TOKEN_CACHE_CONTROL, SLICE("Cache-Control: no-store\r\n"));
+}
+
+/* A refused CONNECT shows no body in any browser, so its status line carries the reason. */
+static struct slice reason_line(struct xchg *x, const struct fault_info *f)
+{
+    enum { REASON = 256 };
+    char *area = x->req.method == METHOD_CONNECT ? arena_try(&x->arena, REASON) : NULL;
+    if (area == NULL)
+        return (struct slice){ NULL, 0 };
+    struct text t = text_in(area, REASON);
+    text_add(&t, status_reason(f->status));
+    text_lit(&t, " (");
+    text_cstr(&t, f->token);
+    if (x->rule.n) {
+        text_lit(&t, ", rule ");
+        text_add(&t, x->rule);
+    }
+    text_lit(&t, ")");
+    return text_slice(&t);
+}
+
+void reply_fault(struct xchg *x)
+{
+    const struct fault_info *f = fault_info(x->fault);
+    char help[PAGE_HELP], client[ADDR_TEXT], body[8192];
+    char id[REQUEST_ID_TEXT];
+    account_id_text(id, x->worker, x->id);
+    struct text bt = text_in(body, sizeof body);
+    struct text ht = text_in(help, sizeof help), ct = text_in(client, sizeof client);
+    reply_begin(x, f->status, reason_line(x, f));
+    add_proxy_status(&x->resp, f);
+    if (x->fault == FAULT_client_not_allowed) /* it may be a gateway's, which nobody expects */
+        addr_text(&ct, &x->peer);
+    if (x->role->refuse)
+        x->role->refuse(x, &x->resp, &ht);
+    enum page_form form = x->req.method == METHOD_CONNECT ? PAGE_TEXT : page_form(&x->req);
+    struct page p = { .fault = f,
+                      .target = x->req.target,
+                      .rule = x->rule,
+                      .reason = x->reason,
+                      .client = text_slice(&ct),
+                      .help = text_slice(&ht),
+                      .id = { id, sizeof id } };
+    page_write(&bt, form, &p);
+    enum fault why = x->fault;
+    if (reply_text(x, page_type(form), text_slice(&bt)) == REFUSED) {
+        x->fault = why;
+        reply_kept(x, SLICE(""), SLICE(""));
+    }
+}

@@ -1,0 +1,56 @@
+/*
+ * A role: how one direction answers the questions that the engine asks. Each direction fills one
+ * table; the engine calls only through it and knows no direction by name.
+ */
+#ifndef CORE_ROLE_H
+#define CORE_ROLE_H
+
+#include "base/addr.h"
+#include "base/fault.h"
+#include "base/text.h"
+#include "core/exchange/stage.h"
+#include "core/conn/target.h"
+
+struct role {
+    const char *name; /* the word after `mode` */
+    /* First bytes that are no HTTP request line (at least 1): which fault is it? FAULT_NONE: may
+     * be HTTP. */
+    enum fault (*detect)(const struct listener *l, struct slice first);
+    /* May this client ask at all? Asked first, before even what every direction asks (Via,
+     * Max-Forwards, size of the body), so that nobody else gets more than a refusal. NULL: anybody
+     * may. */
+    const struct stage *who;
+    /* Asked in order before anything is dialled; end with NULL. */
+    const struct stage *const *request_stages;
+    /* Asked in order once the response head is known; end with NULL. */
+    const struct stage *const *response_stages;
+    /* Where does it go? Fills x->to (PASS), or answers itself, or refuses. Asked again, and no
+     * other stage is, when an attempt has failed and `next` said yes: then it says where else. */
+    const struct stage *where;
+    /* No connection came about, for that fault: is there another server? NULL: never. */
+    bool (*next)(struct xchg *x, enum fault why);
+    /* May this exchange use this address? Called for every address before it is dialled and for
+     * every idle connection before it is used; with NULL when the name led to none: would the
+     * answer have been no in any case? It changes nothing: whoever asks notes what came of it.
+     * NULL: addresses are configured, hence trusted. */
+    struct ruling (*vet)(const struct xchg *x, const struct addr *a);
+    /* Another configuration is in force: would a tunnel that this role let through be let through
+     * by the listener that is now at its address, of the same role? The texts are the listener's.
+     * *grace_ms: how long it may go on when not. NULL: tunnels are not decided again. */
+    struct ruling (*recheck)(struct worker *w, const struct listener *l,
+                             const struct access_record *r, u32 *grace_ms);
+    /* Edits x->req for the upstream side: what belongs to this hop goes, what the proxy adds
+     * comes. Once in an exchange, however often the request is sent. False, here and below: no
+     * memory. */
+    bool (*edit_request)(struct xchg *x);
+    /* Says in x->req what is asked for and of whom (msg_address): for each connection that it is
+     * sent on. */
+    bool (*address_request)(struct xchg *x);
+    /* Edits x->resp for the client side: once for each head, interim ones too. */
+    bool (*edit_response)(struct xchg *x);
+    /* Adds fields to a refusal (Allow, Retry-After …), and what its page says that helps. NULL:
+     * neither. */
+    void (*refuse)(struct xchg *x, struct msg *resp, struct text *help);
+};
+
+#endif

@@ -1,0 +1,94 @@
+/* An upstream leg: an idle connection, or one that is dialled. */
+#include "core/conn/codec.h"
+#include "core/exchange/retry.h"
+#include "core/conn/target.h"
+#include "core/exchange/xchg.h"
+
+static struct ruling ask(void *asker, const struct addr *a)
+{
+    const struct xchg *x = asker;
+    return x->role->vet ? x->role->vet(x, a) : (struct ruling){ .fault = FAULT_NONE };
+}
+
+static void note_ruling(struct xchg *x, struct slice rule, struct slice reason)
+{
+    if (rule.n)
+        x->rule = rule;
+    x->reason = reason;
+}
+
+/* May this exchange use a connection that leads there? */
+static bool fits(void *asker, const struct addr *a)
+{
+    struct ruling r = ask(asker, a);
+    if (r.fault != FAULT_NONE)
+        return false;
+    note_ruling(asker, r.rule, r.reason);
+    return true;
+}
+
+static enum step_result attached(struct xchg *x, bool idle)
+{
+    x->via_idle = idle;
+    x->req_addressed = false;
+    target_busy(x->worker, x->target);
+    return xchg_go(x, x->req.method == METHOD_CONNECT ? STEP_established : STEP_send);
+}
+
+static void note_result(struct xchg *x, const struct dial_result *r)
+{
+    x->dial = NULL;
+    note_ruling(x, r->rule, r->reason);
+    if (r->server.family)
+        x->server = r->server;
+}
+
+static enum step_result dial_over(struct xchg *x, const struct dial_result *r)
+{
+    note_result(x, r);
+    if (r->fault != FAULT_NONE && retry_elsewhere(x, r->fault))
+        return xchg_go(x, STEP_where);
+    if (r->fault != FAULT_NONE)
+        return xchg_fail(x, r->fault);
+    if (!codec_attach(r, x->target, &x->upstream))
+        return xchg_fail(x, FAULT_connect_failed);
+    return attached(x, false);
+}
+
+void xchg_drop_dial(struct xchg *x)
+{
+    struct dial *d = x->dial;
+    if (d == NULL)
+        return;
+    note_result(x, dial_so_far(d));
+    dial_cancel(d);
+}
+
+static void done(void *asker, const struct dial_result *r)
+{
+    dial_over(asker, r);
+    xchg_wake(asker);
+}
+
+static bool take_idle(struct xchg *x)
+{
+    struct idle_want want = { .fits = fits, .asker = x, .repeatable = retry_foreseen(x) };
+    if (x->req.method == METHOD_CONNECT || x->no_idle)
+        return false;
+    return codec_attach_idle(x->worker, x->target, &want, &x->rested_ms, &x->server, &x->upstream);
+}
+
+enum step_result step_dial(struct xchg *x)
+{
+    if (x->dial)
+        return STEP_PARK;
+    if (take_idle(x))
+        return attached(x, true);
+    struct dial_request request = {
+        .to = &x->to, .client = x->peer, .asker = x, .vet = ask, .done = done
+    };
+    struct dial_result over;
+    if (dial_start(x->worker, &request, &x->dial, &over) != FAULT_NONE)
+        return dial_over(x, &over);
+    return STEP_PARK;
+}

@@ -1,0 +1,38 @@
+/*
+ * The end of an exchange: the record is written and both legs are closed. What a cut answer looks
+ * like, and whether a connection goes on, each codec knows.
+ */
+#include "core/exchange/account.h"
+#include "core/exchange/store.h"
+#include "core/conn/target.h"
+#include "core/exchange/tunnel.h"
+#include "core/exchange/xchg.h"
+
+static void release_upstream(struct xchg *x)
+{
+    if (x->upstream.ops) {
+        bool clean = x->fault == FAULT_NONE && x->answered && x->request_done && !x->request_cut;
+        target_rest(x->target);
+        x->upstream.ops->close(&x->upstream, clean ? LEG_KEEP : LEG_ABORT);
+    }
+    if (x->target)
+        target_put(x->worker, &x->target);
+}
+
+enum step_result step_finish(struct xchg *x)
+{
+    xchg_drop_dial(x);
+    tunnel_release(&x->tunnel);
+    lease_end_all(x);
+    account_exchange(x);
+    if (x->fault == FAULT_draining)
+        atomic_fetch_add(&x->worker->engine->cut, 1);
+    relay_drop_tee(&x->response, x->fault);
+    source_close(&x->source);
+    lookup_end(x);
+    release_upstream(x);
+    x->client.fault = (u16)x->fault;
+    x->client.ops->close(&x->client, !x->whole ? LEG_ABORT : x->client.last ? LEG_LAST : LEG_KEEP);
+    xchg_free(x);
+    return STEP_OVER;
+}

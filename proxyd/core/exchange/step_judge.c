@@ -1,0 +1,68 @@
+/* The answer's head is known: may it pass, how is it framed on the client side, who may stay
+ * connected. */
+#include "core/exchange/local_reply.h"
+#include "core/exchange/store.h"
+#include "core/exchange/tunnel.h"
+#include "core/exchange/xchg.h"
+
+/* From the answer as it came to the answer as it goes. */
+static bool edit(struct xchg *x)
+{
+    if (!x->req.te_trailers) /* they end here, so nobody announces them */
+        msg_remove(&x->resp, TOKEN_TRAILER);
+    /* RFC 9110 section 6.6.1: whoever has a clock adds a Date */
+    if (!x->role->edit_response(x) || (!msg_has(&x->resp, TOKEN_DATE) && !reply_date(x)))
+        return false;
+    x->resp_edited = true;
+    return true;
+}
+
+enum flow xchg_put_head(struct xchg *x)
+{
+    enum flow f = x->client.ops->put_head(&x->client, &x->resp);
+    if (f != FLOW_OK)
+        return f;
+    if (x->client.out_done && x->is_local) { /* HEAD */
+        x->reply_rest.n = 0;
+        source_close(&x->source);
+        x->source = text_source(&x->reply_rest);
+    }
+    x->status = x->resp.status;
+    x->answered = true;
+    return FLOW_OK;
+}
+
+/* The body that the upstream side goes on with. After an early answer the rest of the request's has
+ * no taker for sure. */
+static void take_head(struct xchg *x)
+{
+    x->source = leg_source(&x->upstream);
+    x->client.last |= !x->client.in_done || xchg_is_last(x);
+}
+
+enum step_result step_judge(struct xchg *x)
+{
+    const struct stage *s;
+    if (x->source.ops == NULL)
+        take_head(x);
+    for (; (s = x->role->response_stages[x->stage]) != NULL; x->stage++)
+        switch (stage_run(x, s)) {
+        case PASS: break;
+        case PARKED: return STEP_PARK;
+        default: return xchg_fail(x, x->fault);
+        }
+    if (!x->resp_edited) {
+        lookup_begin_copy(x, &x->response.tee);
+        if (!edit(x))
+            return xchg_fail(x, FAULT_out_of_memory);
+    }
+    bool switches = x->resp.status == 101;
+    if (switches && !xchg_reserve_tunnel(x, SLICE("websocket")))
+        return xchg_fail(x, FAULT_out_of_memory);
+    enum flow f = xchg_put_head(x);
+    if (f != FLOW_OK)
+        return f == FLOW_WAIT ? STEP_PARK : xchg_fail(x, FAULT_client_reset);
+    if (x->upstream.ops)
+        x->upstream.ops->head_done(&x->upstream);
+    return switches ? xchg_go(x, STEP_switched) : xchg_relay(x);
+}

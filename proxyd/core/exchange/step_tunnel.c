@@ -1,0 +1,51 @@
+/* Where an exchange ends and a tunnel begins: CONNECT answered with 200, or the origin's 101. */
+#include "core/exchange/account.h"
+#include "core/conn/target.h"
+#include "core/exchange/tunnel.h"
+#include "core/exchange/xchg.h"
+
+static enum step_result become_tunnel(struct xchg *x)
+{
+    struct tunnel *t = x->tunnel;
+    account_detach(x, tunnel_record(t));
+    struct tunnel_end client = x->client.ops->detach(&x->client),
+                      upstream = x->upstream.ops->detach(&x->upstream);
+    tunnel_begin(&x->tunnel, client, upstream);
+    if (unlikely(x->snap != x->worker->snapshot))
+        tunnel_recheck(t);
+    target_rest(x->target);
+    target_put(x->worker, &x->target);
+    xchg_free(x);
+    return STEP_OVER;
+}
+
+bool xchg_reserve_tunnel(struct xchg *x, struct slice protocol)
+{
+    if (x->tunnel == NULL)
+        x->tunnel = tunnel_reserve(x->worker, account_reserve(x, protocol));
+    return x->tunnel != NULL;
+}
+
+enum step_result step_established(struct xchg *x)
+{
+    if (!xchg_reserve_tunnel(x, SLICE("")))
+        return xchg_fail(x, FAULT_out_of_memory);
+    x->resp.response = true;
+    x->resp.method = METHOD_CONNECT;
+    x->resp.status = 200;
+    x->resp.reason = SLICE("Connection established");
+    switch (x->client.ops->put_head(&x->client, &x->resp)) {
+    case FLOW_OK: break;
+    case FLOW_WAIT: return STEP_PARK;
+    default: return xchg_fail(x, FAULT_client_reset);
+    }
+    x->status = 200;
+    x->answered = true;
+    x->first_us = x->worker->loop.now.mono_us;
+    return become_tunnel(x);
+}
+
+enum step_result step_switched(struct xchg *x)
+{
+    return become_tunnel(x);
+}

@@ -1,0 +1,40 @@
+/*
+ * A store of responses: what may answer instead of the upstream side, and what may keep a copy of
+ * what passes. The engine asks it between `where` and `dial`, when a response's head has come, and
+ * when there will be none. CONNECT never gets here.
+ *
+ * A response that it gives is x->resp, begun anew with xchg_new_response, and x->source. What these
+ * need stays until the source is closed, or until `done`. It takes the same way to the client as
+ * one from upstream: the role's stages judge and edit it.
+ */
+#ifndef CORE_STORE_H
+#define CORE_STORE_H
+
+#include "base/fault.h"
+#include "core/common/flow.h"
+#include "core/types.h"
+
+enum lookup {
+    LOOKUP_MISS,   /* ask upstream; x->req may have been made conditional */
+    LOOKUP_HIT,    /* x->resp and x->source are set */
+    LOOKUP_PARKED, /* xchg_wake will come; then resume, never lookup again */
+    LOOKUP_REFUSED /* x->fault says why */
+};
+
+struct store {
+    enum lookup (*lookup)(struct xchg *x);
+    /* After PARKED, whatever has woken the exchange: PARKED again if it is not time yet. NULL:
+     * lookup never says so. */
+    enum lookup (*resume)(struct xchg *x);
+    /* The final head from upstream is in x->resp, as it came, and the response stages have passed
+     * it. True: *tee is to get a copy of the body (finish, or drop, will tell it the end). A store
+     * that has the body already (304) sets x->resp and x->source instead, and returns false.
+     * NULL: it wants nothing. */
+    bool (*begin)(struct xchg *x, struct sink *tee);
+    /* The upstream side has failed. True: a stored response is given instead. NULL: never. */
+    bool (*rescue)(struct xchg *x, enum fault why);
+    /* The exchange ends. Once for each lookup, last. */
+    void (*done)(struct xchg *x);
+};
+
+#endif

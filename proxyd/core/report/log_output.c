@@ -1,0 +1,115 @@
+/* Writing lines, and keeping what a write has left of one. */
+#include "core/report/log_output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/must.h"
+
+enum { BATCH = 256 * 1024 };
+
+/* 0 of what is no regular file. */
+static off_t size_of(int fd)
+{
+    struct stat st;
+    return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? st.st_size : 0;
+}
+
+/* Logs are open for writing only, so the last byte is read through a descriptor of its own. */
+static bool ends_in_mid_line(int fd)
+{
+    char path[32], last = '\n';
+    off_t size = size_of(fd);
+    if (size == 0)
+        return false;
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    int again = open(path, O_RDONLY | O_CLOEXEC);
+    if (again < 0)
+        return false;
+    bool read_it = pread(again, &last, 1, size - 1) == 1;
+    close(again);
+    return read_it && last != '\n';
+}
+
+static void note_size(struct log_output *o)
+{
+    o->size = o->unfinished ? size_of(o->fd) : 0;
+}
+
+/* The line can never be finished; what comes next begins on a line of its own. */
+static void leave_torn(struct log_output *o)
+{
+    stat_add(o->stats, STAT_log_lines_torn_total, 1);
+    size_t newline = ends_in_mid_line(o->fd) ? 1 : 0, rest = o->text.n - o->unfinished;
+    memmove(o->text.p + newline, o->text.p + o->unfinished, rest);
+    if (newline)
+        o->text.p[0] = '\n';
+    o->text.n = newline + rest;
+    o->unfinished = newline;
+    note_size(o);
+}
+
+struct log_output log_output_new(const char *name, int fd, struct stats *stats)
+{
+    struct log_output o = {
+        .name = name, .fd = fd, .text = text_in(must_alloc(BATCH), BATCH), .stats = stats
+    };
+    if (fd >= 0 && ends_in_mid_line(fd))
+        leave_torn(&o);
+    return o;
+}
+
+void log_output_free(struct log_output *o)
+{
+    if (o->unfinished)
+        stat_add(o->stats, STAT_log_lines_torn_total, 1);
+    free(o->text.p);
+}
+
+/* `done` bytes were written: keeps the rest of the line they end in, drops the lines behind it. */
+static void keep_rest(struct log_output *o, size_t done)
+{
+    const char *p = o->text.p;
+    size_t end = done;
+    u64 lines = 0;
+    if (done ? p[done - 1] != '\n' : o->unfinished > 0)
+        while (end < o->text.n && p[end++] != '\n')
+            ;
+    for (size_t i = end; i < o->text.n; i++)
+        lines += p[i] == '\n';
+    o->unwritten += lines;
+    stat_add(o->stats, STAT_log_lines_lost_total, lines);
+    memmove(o->text.p, p + done, end - done);
+    o->text.n = o->unfinished = end - done;
+    note_size(o);
+}
+
+/* A file of another size was truncated to make room, or somebody else has written to it. */
+void log_output_flush(struct log_output *o)
+{
+    size_t done = 0;
+    if (o->unfinished && size_of(o->fd) != o->size)
+        leave_torn(o);
+    while (o->fd >= 0 && done < o->text.n) {
+        ssize_t n = write(o->fd, o->text.p + done, o->text.n - done);
+        if (n > 0) {
+            done += (size_t)n;
+        } else if (errno == EAGAIN) {
+            struct pollfd p = { .fd = o->fd, .events = POLLOUT };
+            poll(&p, 1, 1000);
+        } else if (errno != EINTR) {
+            o->why = errno;
+            keep_rest(o, done);
+            o->text.full = false;
+            return;
+        }
+    }
+    o->text.n = o->unfinished = 0;
+    o->text.full = false;
+}

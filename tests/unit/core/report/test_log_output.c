@@ -1,0 +1,170 @@
+/* A file that takes half a line (its size is limited here, as a full disk limits it): the line is
+ * finished once there is room, or left torn with a newline behind it and counted. */
+#include "core/report/log_output.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static struct stats stats;
+static struct log_output out;
+static struct rlimit before;
+static char path[] = "/tmp/proxyd-log-XXXXXX";
+static char content[4096];
+
+static void room(rlim_t bytes)
+{
+    struct rlimit l = { bytes, before.rlim_max };
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &l), 0);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &before);
+    memcpy(path + sizeof path - 7, "XXXXXX", 6);
+    close(mkstemp(path));
+    memset(&stats, 0, sizeof stats);
+    out = log_output_new("access", open(path, O_WRONLY | O_APPEND), &stats);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    room(before.rlim_cur);
+    close(out.fd);
+    log_output_free(&out);
+    unlink(path);
+    return 0;
+}
+
+static void put(const char *lines)
+{
+    text_add(&out.text, slice_of(lines));
+    log_output_flush(&out);
+}
+
+static const char *file(void)
+{
+    int fd = open(path, O_RDONLY);
+    ssize_t n = read(fd, content, sizeof content - 1);
+    content[n > 0 ? n : 0] = 0;
+    close(fd);
+    return content;
+}
+
+static u64 count(enum stat_id s)
+{
+    return atomic_load(&stats.value[s]);
+}
+
+static void finished_once_there_is_room(void **state)
+{
+    (void)state;
+    room(13);
+    put("first 1\nsecond 2\nthird 3\n");
+    assert_string_equal(file(), "first 1\nsecon");
+    assert_int_equal(count(STAT_log_lines_lost_total), 1); /* the third */
+    put("fourth 4\n");
+    room(15);
+    put("fifth 5\n"); /* some room, not enough */
+    assert_string_equal(file(), "first 1\nsecond ");
+    room(RLIM_INFINITY);
+    put("sixth 6\n");
+    assert_string_equal(file(), "first 1\nsecond 2\nsixth 6\n");
+    assert_int_equal(count(STAT_log_lines_lost_total), 3);
+    assert_int_equal(count(STAT_log_lines_torn_total), 0);
+    assert_int_equal(out.unwritten, 3);
+}
+
+/* The end of the room at the end of a line, or before its newline alone. */
+static void at_the_edges(void **state)
+{
+    (void)state;
+    room(8);
+    put("first 1\nsecond 2\n");
+    room(16);
+    put("third 3\n");
+    room(23);
+    put("fourth\n");
+    put("fifth\n");
+    assert_string_equal(file(), "first 1\nthird 3\nfourth\n");
+    room(29);
+    put("sixth 6\n");
+    assert_string_equal(file(), "first 1\nthird 3\nfourth\nsixth ");
+    room(30);
+    put("");
+    room(RLIM_INFINITY);
+    put("");
+    assert_string_equal(file(), "first 1\nthird 3\nfourth\nsixth 6\n");
+    assert_int_equal(count(STAT_log_lines_torn_total), 0);
+    assert_int_equal(count(STAT_log_lines_lost_total), 2);
+}
+
+/* Truncated to make room: half a line at the start of the file would be worse than none. */
+static void a_file_that_was_emptied(void **state)
+{
+    (void)state;
+    room(5);
+    put("first 1\n");
+    assert_int_equal(truncate(path, 0), 0);
+    room(RLIM_INFINITY);
+    put("second 2\n");
+    assert_string_equal(file(), "second 2\n");
+    assert_int_equal(count(STAT_log_lines_torn_total), 1);
+}
+
+static void a_file_that_somebody_else_wrote_to(void **state)
+{
+    (void)state;
+    room(5);
+    put("first 1\n");
+    room(RLIM_INFINITY);
+    int fd = open(path, O_WRONLY | O_APPEND);
+    assert_int_equal(write(fd, "xyz", 3), 3);
+    close(fd);
+    put("second 2\n");
+    assert_string_equal(file(), "firstxyz\nsecond 2\n");
+    assert_int_equal(count(STAT_log_lines_torn_total), 1);
+}
+
+static void a_file_found_torn(void **state)
+{
+    (void)state;
+    room(5);
+    put("first 1\n");
+    log_output_free(&out); /* the end, with half a line */
+    assert_int_equal(count(STAT_log_lines_torn_total), 1);
+    out = log_output_new("access", out.fd, &stats);
+    assert_int_equal(count(STAT_log_lines_torn_total), 2);
+    put("second 2\n"); /* still no room, not even for the newline */
+    room(RLIM_INFINITY);
+    put("third 3\n");
+    assert_string_equal(file(), "first\nthird 3\n");
+    log_output_free(&out);
+    out = log_output_new("access", out.fd, &stats);
+    put("fourth 4\n");
+    assert_string_equal(file(), "first\nthird 3\nfourth 4\n");
+    assert_int_equal(count(STAT_log_lines_torn_total), 2);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(finished_once_there_is_room), TEST(at_the_edges),
+        TEST(a_file_that_was_emptied),     TEST(a_file_that_somebody_else_wrote_to),
+        TEST(a_file_found_torn),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

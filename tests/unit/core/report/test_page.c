@@ -1,0 +1,141 @@
+/* The page of a refusal: nothing from outside in it could speak to a browser, a parser or a
+ * terminal. */
+#include "core/report/page.h"
+
+#include "tests/unit/core/help_engine.h"
+
+static char area[16384];
+static const char *help = "";
+
+static const char *page(enum page_form f, const char *target, const char *reason)
+{
+    struct text t = text_in(area, sizeof area - 1);
+    struct page p = { .fault = fault_info(FAULT_rule_denied),
+                      .target = slice_of(target),
+                      .rule = SLICE("office"),
+                      .reason = slice_of(reason),
+                      .help = slice_of(help),
+                      .id = SLICE("0123456789abcdef") };
+    page_write(&t, f, &p);
+    assert_false(t.full);
+    area[t.n] = 0;
+    return area;
+}
+
+static void as_text(void **state)
+{
+    (void)state;
+    assert_string_equal(page(PAGE_TEXT, "http://a.test/x", "not on the list"),
+                        "rule_denied: a rule of the policy denies it\n"
+                        "rule: office\n"
+                        "reason: not on the list\n"
+                        "request: http://a.test/x\n"
+                        "id: 0123456789abcdef\n");
+    const char *said = page(PAGE_TEXT, "http://a.test/\x1b[2J\"\xff", "line\r\nid: fake\x1b");
+    assert_has(said, "request: http://a.test/\\x1B[2J\\x22\\xFF\n");
+    assert_has(said, "reason: line  id: fake \n");
+}
+
+static void as_json(void **state)
+{
+    (void)state;
+    assert_string_equal(page(PAGE_JSON, "http://a.test/x", "says \"no\"\n"),
+                        "{\"status\":403,\"cause\":\"rule_denied\","
+                        "\"text\":\"a rule of the policy denies it\",\"rule\":\"office\","
+                        "\"reason\":\"says \\\"no\\\"\\u000a\",\"request\":\"http://a.test/x\","
+                        "\"id\":\"0123456789abcdef\"}\n");
+    assert_has(page(PAGE_JSON, "/\\\"},{\x01\x7f\xc3", ""),
+               "\"request\":\"/\\\\\\\"},{\\u0001\\u007f\\u00c3\"");
+}
+
+static void as_html(void **state)
+{
+    (void)state;
+    const char *said = page(PAGE_HTML, "/<script>alert('1')&\"", "<b>no</b> & \xc3\xa9");
+    assert_begins(said, "<!DOCTYPE html>");
+    assert_has(said, "/&lt;script&gt;alert(&#39;1&#39;)&amp;&quot;<");
+    assert_has(said, "&lt;b&gt;no&lt;/b&gt; &amp; \xc3\xa9");
+    assert_has_not(said, "<script");
+    assert_has_not(said, "<b>");
+    assert_has(said, "0123456789abcdef");
+    assert_has(said, "rule_denied");
+    assert_has_not(page(PAGE_HTML, "/\x1b\xff\n", ""), "\xff");
+    assert_has_not(area, "\x1b");
+}
+
+/* The words of a role for the client. */
+static void with_help(void **state)
+{
+    (void)state;
+    help = "try <this>";
+    assert_has(page(PAGE_TEXT, "/", ""),
+               "rule_denied: a rule of the policy denies it\nhelp: try <this>\nrule: office\n");
+    assert_has(page(PAGE_JSON, "/", ""), ",\"help\":\"try <this>\",\"rule\":");
+    assert_has(page(PAGE_HTML, "/", ""), "<p>try &lt;this&gt;</p>\n");
+    help = "";
+}
+
+/* Queries hold secrets: none is repeated in any form. */
+static void without_the_query(void **state)
+{
+    (void)state;
+    for (enum page_form f = PAGE_TEXT; f <= PAGE_JSON; f++) {
+        const char *said = page(f, "http://a.test/x?token=hunter2", "");
+        assert_has(said, "http://a.test/x");
+        assert_has_not(said, "hunter2");
+    }
+}
+
+/* The worst that can be asked for fits an answer's 8 kB, and no character is cut in two. */
+static void long_texts_are_clipped(void **state)
+{
+    (void)state;
+    static char target[5000], reason[5000];
+    memset(target, '"', sizeof target - 1);
+    for (unsigned i = 0; i + 2 < sizeof reason; i += 2)
+        memcpy(reason + i, "\xc3\xa9", 2);
+    reason[0] = 'x';
+    memmove(reason + 1, reason + 2, sizeof reason - 2);
+    for (enum page_form f = PAGE_TEXT; f <= PAGE_JSON; f++) {
+        const char *said = page(f, target, reason);
+        assert_true(strlen(said) < 8192);
+        const char *cut = strstr(said, "\xc3\xa9");
+        assert_non_null(cut);
+        while (memcmp(cut, "\xc3\xa9", 2) == 0)
+            cut += 2;
+        assert_true((*cut & 0x80) == 0);
+    }
+}
+
+static void every_fault_has_a_page(void **state)
+{
+    (void)state;
+    for (unsigned i = 1; i < FAULT_COUNT; i++) {
+        const struct fault_info *info = fault_info((enum fault)i);
+        struct page p = { .fault = info, .target = SLICE("/"), .id = SLICE("id") };
+        if (info->status == 0)
+            continue;
+        for (enum page_form f = PAGE_TEXT; f <= PAGE_JSON; f++) {
+            struct text t = text_in(area, 8191);
+            page_write(&t, f, &p);
+            assert_false(t.full);
+            area[t.n] = 0;
+            assert_has(area, info->token);
+            assert_has_not(area, "rule:");
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(as_text),
+        cmocka_unit_test(as_json),
+        cmocka_unit_test(as_html),
+        cmocka_unit_test(with_help),
+        cmocka_unit_test(without_the_query),
+        cmocka_unit_test(long_texts_are_clipped),
+        cmocka_unit_test(every_fault_has_a_page),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
