@@ -118,37 +118,43 @@ static inline void msg_lend(struct msg *m, char *block, u32 n)
 }
 /* Room for one more field and `most` more bytes of `extra`. False: no memory. */
 bool msg_more_room(struct msg *m, size_t most);
+static inline bool msg_has_room(const struct msg *m, size_t most)
+{
+    return likely(most <= m->extra_cap - m->extra_len && m->nfields < m->cap);
+}
 /* Text of our own, composed in place: room for `most` bytes behind `extra`. It becomes part of m
  * as a field, "Name: value" CRLF (msg_keep_line), or as a value that msg.authority or path may
  * point at (msg_keep_text); nothing else may be added before. Nothing of it is checked, so what a
  * peer sent goes in with msg_add. False: no memory. */
 static inline bool msg_compose(struct msg *m, size_t most, struct text *t)
 {
-    if (unlikely(most > m->extra_cap - m->extra_len || m->nfields == m->cap) &&
-        !msg_more_room(m, most))
+    if (!msg_has_room(m, most) && !msg_more_room(m, most))
         return false;
     *t = text_in(m->extra + m->extra_len, most);
     return true;
 }
-static inline void msg_keep_line(struct msg *m, enum token name, const struct text *t)
+/* The n bytes that follow in `extra` are a line with that name. */
+static inline void msg_field_added(struct msg *m, enum token name, u32 n)
 {
     u32 at = m->extra_len | FIELD_EXTRA, nlen = (u32)token_names[name].n;
-    must(!t->full);
-    m->fields[m->nfields++] = (struct field){
-        (u16)name, (u16)nlen, at, at + nlen + 2, (u32)t->n - nlen - 4,
-    };
+    m->fields[m->nfields++] =
+        (struct field){ (u16)name, (u16)nlen, at, at + nlen + 2, n - nlen - 4 };
     m->present[name >> 6] |= 1ull << (name & 63);
-    m->extra_len += (u32)t->n;
+    m->extra_len += n;
+}
+static inline void msg_keep_line(struct msg *m, enum token name, const struct text *t)
+{
+    must(!t->full);
+    msg_field_added(m, name, (u32)t->n);
 }
 struct slice msg_keep_text(struct msg *m, const struct text *t);
 /* Appends a line of our own that stands somewhere already. */
 static inline bool msg_add_line(struct msg *m, enum token name, struct slice line)
 {
-    struct text t;
-    if (!msg_compose(m, line.n, &t))
+    if (!msg_has_room(m, line.n) && !msg_more_room(m, line.n))
         return false;
-    text_add(&t, line);
-    msg_keep_line(m, name, &t);
+    memcpy(m->extra + m->extra_len, line.p, line.n);
+    msg_field_added(m, name, (u32)line.n);
     return true;
 }
 /* Room for more entries than m->cap; entries may move. False: no memory. Used by the parsers. */

@@ -64,6 +64,8 @@ void lease_end_server(struct xchg *x, enum fault why)
 
 void lease_end_all(struct xchg *x)
 {
+    if (likely(lease_count(x) == 0))
+        return;
     struct outcome how = outcome(x, x->fault);
     for (unsigned i = 0; i < LEASES; i++)
         lease_end(&x->lease[i], &how);

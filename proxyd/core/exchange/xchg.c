@@ -157,7 +157,9 @@ static struct xchg *begin(struct worker *w, const struct arrival *a, struct leg 
     struct xchg *x = slab_take(&w->xchgs);
     if (unlikely(x == NULL))
         return NULL;
-    memset(x, 0, offsetof(struct xchg, host_field));
+    size_t most = offsetof(struct xchg, host_field);
+    __asm__("" : "+r"(most)); /* a call: in place it would be 130 stores, one after the other */
+    memset(x, 0, most);
     x->host_field.host.len = 0;
     x->uri.host.len = 0;
     x->uri.port = 0;
