@@ -5,7 +5,7 @@ import urllib.request
 
 import pytest
 
-from lib import namespace
+from lib import namespace, selection, slow
 from lib.client import Client, chunked, pieces, request
 from lib.dns import A, SERVFAIL
 from lib.origin import chunks, close, drip, ok, read_body, reset, send, wait
@@ -161,3 +161,62 @@ def test_scripts_may_answer_before_the_body(origin):
         assert c.response().body == b"early"
         c.send(b"body")
         assert c.ask(GET % b"/next").status == 200
+
+
+# -- which tests run, and how long ----------------------------------------------------------------
+
+def test_each_file_is_in_one_shard(monkeypatch):
+    """Whatever is known of it, and the shards take as long as each other."""
+    known = {"long": 60.0, "b": 30.0, "c": 20.0, "d": 10.0}   # and a new one takes as long as most: 25
+    monkeypatch.setattr(selection, "durations", lambda: known)
+    place = selection.shard_of({*known, "new"}, 2)
+    assert place.keys() == {*known, "new"} and set(place.values()) == {1, 2}
+    assert {name for name, shard in place.items() if shard == place["long"]} == {"long", "d"}
+    assert set(selection.shard_of({"a", "b"}, 4).values()) <= {1, 2, 3, 4}
+
+
+class Item:
+    """What selection and slow ask of a test of pytest."""
+    name = "test_x"
+
+    def __init__(self, **marks):
+        self.marks = {name: getattr(pytest.mark, name)(*args).mark for name, args in marks.items()}
+
+    def get_closest_marker(self, name):
+        return self.marks.get(name)
+
+
+@pytest.mark.parametrize("build,whole,marks,runs", [
+    ("release", True, {}, True), ("release", True, {"once": ()}, False), ("release", False, {"once": ()}, True),
+    ("release", True, {"inputs": ("x",)}, True), ("asan", True, {"once": ()}, True), ("asan", True, {"inputs": ("x",)}, False),
+    ("asan", True, {"no_sanitizer": ()}, False), ("tsan", True, {}, False), ("tsan", True, {"threads": ()}, True),
+    ("tsan", False, {}, True), ("tsan", False, {"no_sanitizer": ()}, False)])
+def test_who_runs_where(monkeypatch, build, whole, marks, runs):
+    monkeypatch.setattr(selection, "BUILD", build)
+    monkeypatch.setattr(selection, "WHOLE", whole)
+    assert selection.is_for_this_build(Item(**marks)) == runs
+
+
+def test_unchanged_inputs_are_not_tested_again(monkeypatch, tmp_path):
+    item = Item(inputs=("tools/deps.sh",))
+    item.path = selection.ROOT / "tests/e2e/test_015_deps.py"
+    monkeypatch.setattr(selection, "WHOLE", True)
+    monkeypatch.setenv("E2E_GREEN", str(tmp_path))
+    assert not selection.is_unchanged(item), "never passed"
+    selection.note_green([item], failed=set())
+    assert selection.is_unchanged(item)
+    item.marks["inputs"] = pytest.mark.inputs("tools/deps.sh", "packages.txt").mark
+    assert not selection.is_unchanged(item), "there is more that it tests"
+    selection.note_green([item], failed={"test_015_deps.py"})
+    item.marks["inputs"] = pytest.mark.inputs("tools/deps.sh").mark
+    assert not selection.is_unchanged(item), "it has failed since"
+
+
+def test_a_slow_test_says_why(monkeypatch):
+    monkeypatch.setattr(slow, "is_busy", lambda: False)
+    assert slow.complaint(Item(), slow.BOUND) is None
+    assert "took" in slow.complaint(Item(), slow.BOUND + 0.1)
+    assert slow.complaint(Item(slow=("it waits",)), 100) is None
+    assert "says why" in slow.complaint(Item(slow=()), 0.1)
+    monkeypatch.setattr(slow, "is_busy", lambda: True)
+    assert slow.complaint(Item(), slow.BOUND + 0.1) is None
