@@ -567,4 +567,4 @@ def test_admin_bind(proxyd):
             assert client.ask(request("/healthz", host="[::1]")).body == b"ok\n"
     finally:
         release(port)
-    assert "admin" not in without.stderr()
+    assert "admin on" not in without.stderr()

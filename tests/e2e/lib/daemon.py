@@ -140,6 +140,11 @@ class Proxyd:
             if waiting and time.monotonic() > end:
                 raise AssertionError(f"not listening on {waiting}\n{self.stdout()}{self.stderr()}")
             time.sleep(0.005)
+        # Ports answer before the start is over, and it may still fail; with stderr elsewhere nobody tells.
+        until(lambda: "; try: curl " in self.stderr() or self.process.poll() is not None, 0.3 * SLOW)
+        if self.process.poll() is not None:
+            self.excused = True
+            raise StartFailed(self.process.returncode, self.stdout(), self.stderr())
 
     def write(self, config, values=None):
         """Another configuration in the file, whole at once; nobody is told."""
