@@ -4,7 +4,9 @@
 for others (2 is what `make e2e` gives the release build). On a machine that others keep busy nothing
 can be told from a time, so there it is only printed.
 """
+import contextlib
 import os
+import re
 import sys
 
 from lib.times import SLOW
@@ -13,6 +15,11 @@ BOUND = 2.0 * max(1.0, SLOW / 2)
 
 
 def is_busy():
+    """By how long tasks have waited for a core lately, where the kernel tells."""
+    with contextlib.suppress(OSError, TypeError):
+        with open("/proc/pressure/cpu", encoding="ascii") as file:
+            if float(re.search(r"^some avg10=([\d.]+)", file.read(), re.M)[1]) > 60:
+                return True
     return os.getloadavg()[0] > 2 * (os.cpu_count() or 1)
 
 
