@@ -179,6 +179,7 @@ static void long_line(void **state)
     assert_true(t.nsaid < 10000);
 }
 
+/* slow: two million words */
 static void many_words(void **state)
 {
     (void)state;

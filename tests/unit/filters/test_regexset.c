@@ -240,7 +240,8 @@ static void random_subject(char *out)
 }
 
 /* Random patterns in small and larger sets, so that each way of finding candidates is gone: the
- * answer is what PCRE2 says of each in turn. */
+ * answer is what PCRE2 says of each in turn.
+ * slow: thousands of patterns, compiled twice */
 static void same_as_one_by_one(void **state)
 {
     enum { MOST = 60 };
