@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <sys/resource.h>
 
+#include "core/adopt.h"
 #include "core/codec/server.h"
 #include "io/sock.h"
 #include "tests/unit/core/help_engine.h"
@@ -245,6 +246,114 @@ static void not_handed_over_without_memory(void **state)
     assert_has(rig_ask(clients[0], GET), "/x");
 }
 
+/* ---- another configuration ---- */
+
+static struct listen_addr second = { .slot = 1 };
+
+/* The rig's listener as it is, with a second one if wanted. */
+static struct snapshot *with_second(bool wanted)
+{
+    struct snapshot *s = rig_snapshot();
+    struct listener *l = arena_zalloc(&s->arena, 2 * sizeof *l);
+    l[0] = l[1] = s->listeners[0];
+    l[1].at = &second;
+    l[1].text = SLICE("second");
+    s->listeners = l;
+    s->nlisteners = wanted ? 2 : 1;
+    snapshot_index(s);
+    return s;
+}
+
+static void publish(struct snapshot *s)
+{
+    char error[400];
+    struct text t = text_in(error, sizeof error - 1);
+    void *opened[RIG_WORKERS] = { NULL };
+    rig.engine.accepting.change = listen_change;
+    assert_true(listen_open(&rig.engine, s, rig.snapshot, opened, &t));
+    adopt_publish(&rig.engine, s, opened);
+    rig.snapshot = s;
+    rig.listener = &s->listeners[0];
+}
+
+static int connect_to(const struct addr *a)
+{
+    int fd = sock_connect(a);
+    assert_true(fd >= 0);
+    clients[nclients++] = fd;
+    return fd;
+}
+
+/* At the same port: `at` is held by this process already, and is no stranger's. */
+static void open_second(void)
+{
+    open_listener();
+    second.addr = at;
+    assert_true(addr_parse(SLICE("127.0.0.2"), &second.addr));
+    second.addr.port = at.port;
+    publish(with_second(true));
+}
+
+static void an_address_comes_and_goes(void **state)
+{
+    (void)state;
+    open_second();
+    rig_turn();
+    assert_has(rig_ask(connect_to(&second.addr), GET), "/x");
+    assert_has(rig_ask(connect_one(), GET), "/x");
+    int waits = connect_to(&second.addr);
+    assert_int_equal(send(waits, GET, strlen(GET), 0), strlen(GET));
+    publish(with_second(false));
+    assert_has(rig_hears(waits), "\r\n\r\n/x"); /* it was in the queue, and has asked */
+    assert_true(rig_ended(waits) && rig_ended(clients[0]));
+    int late = connect_to(&second.addr);
+    struct pollfd p = { .fd = late, .events = POLLOUT };
+    poll(&p, 1, 1000);
+    assert_int_equal(sock_connect_error(late), ECONNREFUSED);
+    assert_has(rig_ask(clients[1], GET), "/x");
+    assert_has(rig_ask(connect_one(), GET), "/x");
+}
+
+/* One that cannot be opened: nothing of the others stays open. */
+static void all_or_nothing(void **state)
+{
+    (void)state;
+    char error[400];
+    struct text t = text_in(error, sizeof error - 1);
+    void *opened[RIG_WORKERS] = { NULL };
+    open_listener();
+    int holder = rig_listen("127.0.0.2", 0, 1);
+    assert_true(sock_local(holder, &second.addr));
+    struct snapshot *s = with_second(true);
+    assert_false(listen_open(&rig.engine, s, rig.snapshot, opened, &t));
+    error[t.n] = 0;
+    assert_begins(error, "cannot listen on second: Address already in use");
+    for (u32 i = 0; i < RIG_WORKERS; i++)
+        assert_null(opened[i]);
+    snapshot_free(s);
+    assert_has(rig_ask(connect_one(), GET), "/x");
+}
+
+/* The first worker has adopted, accepts at the new address, and hands the client to one whose call
+ * to adopt is still on its way. */
+static void handed_to_one_who_does_not_know_the_address(void **state)
+{
+    (void)state;
+    rig.engine.nworkers = 1;
+    open_second();
+    rig.engine.nworkers = 2;
+    atomic_fetch_add(&rig.snapshot->holders, 1); /* what publishing to both of them gives it */
+    atomic_store(&rig.workers[0]->open, 1000);
+    int client = connect_to(&second.addr);
+    loop_turn(&rig.workers[0]->loop, 0);
+    loop_turn(&rig.workers[0]->loop, 0);
+    atomic_fetch_sub(&rig.workers[0]->open, 1000);
+    assert_ptr_not_equal(rig.workers[1]->snapshot, rig.snapshot);
+    assert_has(rig_ask(client, GET), "\r\n\r\n/x");
+    assert_int_equal(atomic_load(&rig.workers[1]->open), 1);
+    assert_ptr_equal(rig.workers[1]->snapshot, rig.snapshot);
+}
+
 /* What has connected before the drain is still accepted. */
 static void stopping(void **state)
 {
@@ -276,6 +385,9 @@ int main(void)
         LISTEN_TEST_TWO(handed_over),
         LISTEN_TEST_TWO(not_handed_over_without_memory),
         LISTEN_TEST(stopping),
+        LISTEN_TEST_TWO(an_address_comes_and_goes),
+        LISTEN_TEST_TWO(all_or_nothing),
+        LISTEN_TEST_TWO(handed_to_one_who_does_not_know_the_address),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
