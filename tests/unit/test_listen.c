@@ -305,6 +305,7 @@ static void an_address_comes_and_goes(void **state)
     assert_int_equal(send(waits, GET, strlen(GET), 0), strlen(GET));
     publish(with_second(false));
     assert_has(rig_hears(waits), "\r\n\r\n/x"); /* it was in the queue, and has asked */
+    rig_later(8);
     assert_true(rig_ended(waits) && rig_ended(clients[0]));
     int late = connect_to(&second.addr);
     struct pollfd p = { .fd = late, .events = POLLOUT };

@@ -20,7 +20,7 @@
 
 /* RFC 9112 section 2.2 wants at least one empty line ignored before a request; old clients send a
  * few. */
-enum { LINGER_MS = 1000, LINGER_BYTES = 1 << 20, EMPTY_LINES = 8 };
+enum { LINGER_MS = 1000, LINGER_BYTES = 1 << 20, EMPTY_LINES = 8, CLOSED_A_TICK = 64 };
 
 static const struct conn_user new_client, idle_client, handshake;
 
@@ -313,8 +313,19 @@ static void read_linger(struct conn *c)
         loop_again(&c->worker->loop, &c->stream.io);
 }
 
+/* Has something of a request arrived, read or not yet? */
+static bool has_asked(struct conn *c)
+{
+    return has_begun(c) || stream_quiet(&c->stream) == SOCK_OK;
+}
+
 static void head_expired(struct conn *c)
 {
+    if (c->owner && c->wait == WAIT_IDLE && has_asked(c)) { /* just before it was to be closed */
+        conn_wait(c, WAIT_HEAD, conf(c)->timeouts.head);
+        loop_again(&c->worker->loop, &c->stream.io);
+        return;
+    }
     if (c->wait != WAIT_HEAD || !(has_begun(c) || c->awaits_memory)) {
         client_close(c);
         return;
@@ -322,12 +333,6 @@ static void head_expired(struct conn *c)
     memset(&c->head_scan, 0, sizeof c->head_scan);
     enum fault f = c->awaits_memory ? FAULT_out_of_memory : FAULT_request_head_timeout;
     open_request(c, 0, f);
-}
-
-/* Has something of a request arrived, read or not yet? */
-static bool has_asked(struct conn *c)
-{
-    return has_begun(c) || stream_quiet(&c->stream) == SOCK_OK;
 }
 
 static void head_drain(struct conn *c, enum drain_state how)
@@ -412,9 +417,11 @@ static bool gives_up(const struct snapshot *old, const struct snapshot *newer)
     return false;
 }
 
+/* Until they are closed they are served, if they ask, by the configuration that knows them. */
 void client_adopt(struct worker *w, struct snapshot *old)
 {
     struct list *n = w->client_conns.next;
+    u32 idle = 0;
     if (!gives_up(old, w->snapshot))
         return;
     while (n != &w->client_conns) {
@@ -422,9 +429,12 @@ void client_adopt(struct worker *w, struct snapshot *old)
         n = n->next;
         if (!is_given_up(w, c))
             continue;
-        if (c->user != &handshake && has_asked(c))
-            c->owner = snapshot_pin(w, old);
-        else
+        if (c->user == &handshake) {
             client_close(c);
+            continue;
+        }
+        c->owner = snapshot_pin(w, old);
+        if (!has_begun(c))
+            conn_wait(c, WAIT_IDLE, (1 + idle++ / CLOSED_A_TICK) * WHEEL_TICK_MS);
     }
 }

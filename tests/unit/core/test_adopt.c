@@ -154,7 +154,29 @@ static void idle_clients_of_it_are_closed(void **state)
     publish(marked(rig_snapshot())); /* still there: they stay */
     assert_false(rig_ended(fresh) || rig_ended(idle));
     publish(elsewhere());
+    rig_later(8);
     assert_true(rig_ended(fresh) && rig_ended(idle));
+    await_living(1);
+}
+
+/* Not all in one turn; who asks before it is his turn is served. */
+static void many_are_closed_one_after_another(void **state)
+{
+    (void)state;
+    enum { MANY = 90 };
+    int client[MANY];
+    for (unsigned i = 0; i < MANY; i++)
+        client[i] = rig_client();
+    publish(marked(rig_snapshot()));
+    publish(elsewhere());
+    rig_later(5);
+    u32 left = (u32)rig_count(STAT_connections_open);
+    assert_true(left > 0 && left < MANY);
+    const char *said = rig_ask(client[MANY - 1], LOCAL);
+    assert_has(said, "\r\n\r\n/here");
+    assert_has(said, "Connection: close\r\n");
+    rig_later(8);
+    assert_int_equal(rig_count(STAT_connections_open), 1); /* lingers */
     await_living(1);
 }
 
@@ -469,6 +491,7 @@ int main(void)
         ADOPT_TEST(limits_and_timeouts_hold_for_the_next),
         ADOPT_TEST(memory_is_divided_anew),
         ADOPT_TEST(idle_clients_of_it_are_closed),
+        ADOPT_TEST(many_are_closed_one_after_another),
         ADOPT_TEST(who_has_begun_a_head_is_served_first),
         ADOPT_TEST(what_runs_there_ends_by_itself),
         ADOPT_TEST(behind_a_body),
