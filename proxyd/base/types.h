@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 typedef uint8_t u8;
 typedef uint16_t u16;
@@ -18,5 +19,13 @@ typedef int64_t i64;
 #define container_of(p, type, member) ((type *)((char *)(p)-offsetof(type, member)))
 #define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))
 #define CACHE_LINE 64
+
+/* Of some hundred bytes. A length that the compiler knows becomes `rep stos`, which takes longer to
+ * begin than libc takes for all of it. */
+static inline void set_zero(void *p, size_t n)
+{
+    __asm__("" : "+r"(n));
+    memset(p, 0, n);
+}
 
 #endif

@@ -7,7 +7,7 @@
 
 void msg_init(struct msg *m, struct arena *arena)
 {
-    memset(m, 0, offsetof(struct msg, inline_fields));
+    set_zero(m, offsetof(struct msg, inline_fields));
     m->fields = m->inline_fields;
     m->cap = MSG_INLINE_FIELDS;
     m->arena = arena;

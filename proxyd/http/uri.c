@@ -150,7 +150,10 @@ static enum fault own_authority(const struct authority *host, struct target_uri 
 {
     if (host == NULL || !slice_eq(host->text, out->authority))
         return authority_parse(out->authority, &out->host, &out->port, &out->has_port);
-    out->host = host->host;
+    memcpy(out->host.name, host->host.name, host->host.len + 1u);
+    out->host.len = host->host.len;
+    out->host.literal = host->host.literal;
+    out->host.addr = host->host.addr;
     out->port = host->port;
     out->has_port = host->has_port;
     return FAULT_NONE;

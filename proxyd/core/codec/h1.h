@@ -31,7 +31,16 @@ enum flow h1_finish(void *self, const struct msg *trailers);
 enum flow h1_flush(void *self);
 
 /* Reads once; false: nothing, or no memory (l->memory). */
-bool h1_read(struct leg *l);
+static inline bool h1_read(struct leg *l)
+{
+    struct conn *c = conn_of(l);
+    if (!conn_readable(c))
+        return false;
+    bool read = conn_fill(c) != SOCK_AGAIN;
+    l->bytes_in = c->bytes_in - l->h1.base_in;
+    l->memory = c->awaits_memory;
+    return read;
+}
 /* conn_room on a leg: false: l->memory or l->unsent says what it waits for. */
 bool h1_room(struct leg *l, size_t n, struct text *t);
 

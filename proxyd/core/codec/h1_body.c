@@ -13,7 +13,8 @@ enum { COPY_MOST = 4000 };
 
 void h1_expect_body(struct leg *l, enum body_kind kind, u64 length)
 {
-    memset(&l->h1.in, 0, sizeof l->h1.in);
+    if (kind == BODY_CHUNKED)
+        memset(&l->h1.in, 0, sizeof l->h1.in);
     l->h1.in.kind = (u8)kind;
     l->h1.in.left = l->h1.in.length = length;
     l->in_done = kind == BODY_NONE || (kind == BODY_LENGTH && length == 0);
@@ -138,18 +139,6 @@ static enum flow ended(struct leg *l)
     if (c->read_failed || c->write_failed || l->h1.in.kind != BODY_UNTIL_CLOSE)
         return broken(l, FAULT_NONE);
     return is_whole(l, FLOW_OK);
-}
-
-bool h1_read(struct leg *l)
-{
-    struct conn *c = conn_of(l);
-    if (!conn_readable(c) || conn_fill(c) == SOCK_AGAIN) {
-        l->memory = c->awaits_memory;
-        return false;
-    }
-    l->bytes_in = c->bytes_in - l->h1.base_in;
-    l->memory = false;
-    return true;
 }
 
 enum flow h1_fill(void *self)

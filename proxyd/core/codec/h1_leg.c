@@ -153,8 +153,6 @@ static enum flow upstream_put_head(struct leg *l, const struct msg *m)
 static enum flow parse_head(struct leg *l, struct msg *m, enum method asked)
 {
     const struct buf *in = conn_of(l)->in;
-    if (in == NULL || buf_len(in) == 0)
-        return FLOW_WAIT;
     struct head_limits limits = h1_head_limits(l->snap);
     const char *p = in->data + in->from;
     enum fault f = FAULT_NONE;
@@ -178,15 +176,15 @@ static enum flow upstream_head(struct leg *l, struct msg *m, enum method asked)
 {
     const struct conn *c = conn_of(l);
     for (;;) {
-        enum flow f = parse_head(l, m, asked);
+        enum flow f = c->in && buf_len(c->in) ? parse_head(l, m, asked) : FLOW_WAIT;
         if (f != FLOW_WAIT)
             return f;
-        if (c->eof || c->read_failed) {
-            l->gone = c->read_failed;
-            return FLOW_FAULT;
-        }
-        if (!h1_read(l))
+        if (h1_read(l))
+            continue;
+        if (likely(!c->eof && !c->read_failed))
             return FLOW_WAIT;
+        l->gone = c->read_failed;
+        return FLOW_FAULT;
     }
 }
 

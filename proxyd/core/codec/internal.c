@@ -121,7 +121,8 @@ bool internal_open(struct worker *w, const struct listen_addr *at, struct slice 
 {
     struct leg *l;
     struct msg *req;
-    struct arrival a = { .at = at };
+    static const struct addr nobody = { .family = 0 };
+    struct arrival a = { .at = at, .peer = &nobody };
     if (w->draining || snapshot_listener(w->snapshot, at) == NULL)
         return false;
     a.snap = snapshot_pin(w, w->snapshot);

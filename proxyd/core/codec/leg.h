@@ -118,8 +118,8 @@ static inline struct sink leg_sink(struct leg *l)
 /* Who has come, and where. */
 struct arrival {
     const struct listen_addr *at;
-    struct addr peer;      /* family 0: nobody outside */
-    struct snapshot *snap; /* pinned; the pin is the exchange's when begin succeeds */
+    const struct addr *peer; /* family 0: nobody outside */
+    struct snapshot *snap;   /* pinned; the pin is the exchange's when begin succeeds */
 };
 
 /* Worker->intake, installed by the engine: codecs call the exchange through nothing else. */

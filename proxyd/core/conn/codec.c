@@ -5,8 +5,10 @@
 const struct codec *codec_of(const struct conn *c)
 {
     const struct codec *const *known = c->worker->codecs;
+    if (likely(c->stream.top == NULL))
+        return *known;
     const struct peer_identity *peer = stream_identity(&c->stream);
-    if (likely(peer == NULL) || peer->alpn.n == 0)
+    if (peer == NULL || peer->alpn.n == 0)
         return *known;
     while (*known && !slice_is(peer->alpn, (*known)->alpn))
         known++;

@@ -14,7 +14,8 @@ struct codec {
     void (*attach)(struct conn *c, struct target *t, struct leg *l);
 };
 
-/* The first one is for connections that have agreed on nothing; NULL: nobody speaks that. */
+/* What c's two ends have agreed on; the first one where they have agreed on nothing. NULL: nobody
+ * speaks that. */
 const struct codec *codec_of(const struct conn *c);
 /* An idle connection for l, as idle_take; *server is where it leads. False: there is none. */
 bool codec_attach_idle(struct worker *w, struct target *t, const struct idle_want *want,

@@ -73,7 +73,7 @@ enum step_result step_await(struct xchg *x)
     for (;;) {
         /* An interim answer that the client has not taken yet. The next head waits for it: an
          * origin has many of them, and room is for one. */
-        enum flow f = x->client.ops->out.flush(&x->client);
+        enum flow f = x->client.unsent ? x->client.ops->out.flush(&x->client) : FLOW_OK;
         if (f != FLOW_OK)
             return f == FLOW_WAIT ? STEP_PARK : xchg_fail(x, FAULT_client_reset);
         switch (read_head(x)) {

@@ -157,9 +157,7 @@ static struct xchg *begin(struct worker *w, const struct arrival *a, struct leg 
     struct xchg *x = slab_take(&w->xchgs);
     if (unlikely(x == NULL))
         return NULL;
-    size_t most = offsetof(struct xchg, host_field);
-    __asm__("" : "+r"(most)); /* a call: in place it would be 130 stores, one after the other */
-    memset(x, 0, most);
+    set_zero(x, offsetof(struct xchg, host_field));
     x->host_field.host.len = 0;
     x->uri.host.len = 0;
     x->uri.port = 0;
@@ -169,7 +167,7 @@ static struct xchg *begin(struct worker *w, const struct arrival *a, struct leg 
     x->snap = a->snap;
     x->listen = snapshot_listener(x->snap, a->at);
     x->role = x->listen->role;
-    x->peer = a->peer;
+    x->peer = *a->peer;
     init_leg(x, &x->client);
     init_leg(x, &x->upstream);
     x->id = ++w->exchange_serial;
@@ -192,7 +190,8 @@ void xchg_free(struct xchg *x)
     struct worker *w = x->worker;
     expect(lease_count(x) == 0);
     timer_clear(&w->loop.wheel, &x->timer);
-    loop_close(&w->loop, &x->task);
+    if (unlikely(x->task.ready & IO_QUEUED))
+        loop_close(&w->loop, &x->task);
     arena_free(&x->arena);
     snapshot_unpin(w, &x->snap);
     slab_give(&w->xchgs, x);
