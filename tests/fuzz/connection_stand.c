@@ -61,6 +61,8 @@ static enum verdict where(struct xchg *x)
     return PASS;
 }
 
+static const struct stage where_stage = { "choosing one of our addresses", .run = where };
+
 static void start_accepting(struct worker *w)
 {
     (void)w;
@@ -91,7 +93,7 @@ void stand_start(void)
     stand.engine.registry = registry_new();
     stand.snapshot = snapshot_compile(&tree, stand.engine.registry, 1);
     role = *stand.snapshot->listeners[0].role;
-    role.where = where;
+    role.where = &where_stage;
     stand.snapshot->listeners[0].role = &role;
     atomic_store(&stand.engine.newest, stand.snapshot);
     stand.engine.nworkers = 1;
