@@ -34,6 +34,7 @@
 #include "io/dns.h"
 #include "io/offload.h"
 #include "engine_conf.h"
+#include "environment.h"
 #include "privileged.h"
 #include "reload.h"
 #include "listen.h"
@@ -51,6 +52,8 @@ struct process {
     struct admin *admin;
     struct served *served;
     struct reload *reload;
+    struct watcher *watcher;
+    struct environment *environment;
     int access_fd, error_fd;
     char pseudonym[32];
 };
@@ -290,51 +293,6 @@ static bool finish_threads(const struct process *p, const sigset_t *set, bool hu
     return true;
 }
 
-/* What changes outside is looked at by offload threads: a file may stand on a disk that has gone
- * away, and signals must be heard all the same. */
-struct refresh {
-    struct offload_job job;
-    _Atomic bool busy;
-    struct dns_shared *dns;
-};
-
-static void refresh_addresses(struct offload_job *job)
-{
-    (void)job;
-    addrclass_refresh_local();
-}
-
-static void refresh_servers(struct offload_job *job)
-{
-    dns_shared_refresh_servers(container_of(job, struct refresh, job)->dns);
-}
-
-static void refresh_hosts(struct offload_job *job)
-{
-    dns_shared_refresh_hosts(container_of(job, struct refresh, job)->dns);
-}
-
-static void refreshed(struct offload_job *job)
-{
-    atomic_store(&container_of(job, struct refresh, job)->busy, false);
-}
-
-static void refresh_environment(struct process *p)
-{
-    static struct refresh all[] = {
-        { .job = { .kind = JOB_machine_addresses, .run = refresh_addresses, .done = refreshed } },
-        { .job = { .kind = JOB_resolv_conf, .run = refresh_servers, .done = refreshed } },
-        { .job = { .kind = JOB_hosts_file, .run = refresh_hosts, .done = refreshed } },
-    };
-    for (unsigned i = 0; i < sizeof all / sizeof all[0]; i++) {
-        if (atomic_exchange(&all[i].busy, true))
-            continue;
-        all[i].dns = p->engine.dns;
-        if (!offload_post(p->engine.offload, &all[i].job))
-            atomic_store(&all[i].busy, false);
-    }
-}
-
 /* Until the first signal, and what it asks for; true: the end at once. */
 static bool control(struct process *p, const sigset_t *set)
 {
@@ -342,7 +300,7 @@ static bool control(struct process *p, const sigset_t *set)
     while ((s = wait_signal(set, CONTROL_MS)) < 0 || s == SIGHUP) {
         if (s == SIGHUP)
             reload_ask(p->reload);
-        refresh_environment(p);
+        environment_tick(p->environment, p->engine.offload);
     }
     return finish(p, set, s);
 }
@@ -350,6 +308,7 @@ static bool control(struct process *p, const sigset_t *set)
 /* The loops of the workers stay until no job of the pool can post to one any more. */
 static void dismantle(struct process *p, const sigset_t *set, bool hurry)
 {
+    watcher_stop(p->watcher);
     offload_end(p->engine.offload);
     admin_stop(p->admin);
     served_stop(p->served);
@@ -364,6 +323,8 @@ static void dismantle(struct process *p, const sigset_t *set, bool hurry)
         _exit(EXIT_FINE); /* that thread uses what would be freed here */
     }
     offload_free(p->engine.offload);
+    watcher_free(p->watcher);
+    environment_free(p->environment);
     p->engine.offload = NULL; /* snapshot_retire frees what is left by itself */
     reload_free(p->reload);
     for (u32 i = 0; i < p->engine.nworkers; i++)
@@ -438,6 +399,18 @@ static void serve_control(struct process *p)
     p->served = NULL;
 }
 
+static void note_polling(void *process, const char *line)
+{
+    reload_log(((struct process *)process)->reload, LEVEL_WARNING, line);
+}
+
+static void watch_files(struct process *p)
+{
+    struct watcher_conf c = { .offload = p->engine.offload, .say = note_polling, .arg = p };
+    p->watcher = watcher_new(&c);
+    p->environment = environment_new(p->watcher, &newest(p)->conf.dns, p->engine.dns);
+}
+
 static int run(const char *path)
 {
     static struct process p;
@@ -458,6 +431,7 @@ static int run(const char *path)
     p.admin_conf.text = SLICE("");
     p.reload = reload_new(&p.engine, &tree, path, &p.admin_conf);
     config_free(&tree);
+    watch_files(&p);
     serve_control(&p);
     bool hurry = control(&p, &set);
     dismantle(&p, &set, hurry);

@@ -175,6 +175,14 @@ static enum reload_outcome use(struct reload *r, const struct tree *t)
     return outcome;
 }
 
+void reload_log(struct reload *r, enum log_level level, const char *text)
+{
+    pthread_mutex_lock(&r->publishing); /* while it is held no worker ends */
+    if (!is_ending(r))
+        log_lines(r, level, text);
+    pthread_mutex_unlock(&r->publishing);
+}
+
 static void count_and_log(struct reload *r, const struct reload_result *result)
 {
     static const char *const said[] = { "reloaded", "not reloaded, the configuration is wrong",

@@ -12,6 +12,7 @@
 
 #include "admin/conf.h"
 #include "config/tree.h"
+#include "core/conf.h"
 #include "core/worker.h"
 
 enum reload_outcome {
@@ -38,6 +39,9 @@ struct reload *reload_new(struct engine *e, const struct tree *t, const char *pa
 void reload_ask(struct reload *r);
 /* The same, and waits for the end of one that began after the call. Any thread that may block. */
 void reload_run(struct reload *r, struct reload_result *out);
+/* Lines for the error log, through a worker; dropped once reload_end has begun. Any thread that may
+ * block. */
+void reload_log(struct reload *r, enum log_level level, const char *text);
 /* No more of them: when it returns none is being published, and none will be. Never waits for a
  * file. Before the workers drain. */
 void reload_end(struct reload *r);

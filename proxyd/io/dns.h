@@ -44,8 +44,8 @@ struct dns_shared;
 struct dns_shared *dns_shared_new(const struct dns_conf_io *conf);
 /* After the last dns_free. */
 void dns_shared_free(struct dns_shared *s);
-/* Reads the hosts file again if its time or size changed, at most every 2 s. It blocks on the disk:
- * on a thread of the offload threads, one call at a time. True when a new table is in place. */
+/* Reads the hosts file again if its time or size changed. It blocks on the disk: on an offload
+ * thread, one call at a time. False: it cannot be read now, and what it said before stays. */
 bool dns_shared_refresh_hosts(struct dns_shared *s);
 /* Reads resolv.conf again if it changed and no server was given; questions under way are finished
  * by whom they were put to, the next ones go to the new servers, and what is in the cache has to be

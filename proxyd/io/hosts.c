@@ -11,14 +11,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/hash.h"
 #include "base/must.h"
 #include "base/str.h"
 #include "io/dns_reply.h"
 
 #define NOBODY UINT32_MAX
-enum { LOOK_EVERY_MS = 2000 };
 
 /* One name with one address. */
 struct pair {
@@ -282,8 +280,7 @@ struct hosts_file {
     pthread_rwlock_t lock;
     struct hosts *table; /* NULL: no file */
     char *path;
-    struct stat seen; /* from here on the refreshing thread's own */
-    u64 looked_at;    /* ms */
+    struct stat seen; /* the refreshing thread's own */
 };
 
 struct hosts_file *hosts_file_new(const char *path)
@@ -312,14 +309,14 @@ static bool same_file(const struct stat *a, const struct stat *b)
 /* What is seen is noted only after the text was read, so that a failed reading is tried again. */
 bool hosts_file_refresh(struct hosts_file *f)
 {
-    u64 now = clock_us(CLOCK_MONOTONIC) / 1000;
-    if (f->path == NULL || (f->looked_at && now - f->looked_at < LOOK_EVERY_MS))
-        return false;
-    f->looked_at = now;
     struct stat st = { .st_size = 0 };
+    if (f->path == NULL)
+        return true;
     bool gone = stat(f->path, &st) < 0;
-    if ((gone && errno != ENOENT) || same_file(&st, &f->seen))
+    if (gone && errno != ENOENT)
         return false;
+    if (same_file(&st, &f->seen))
+        return true;
     struct hosts *fresh = gone ? NULL : hosts_load(f->path);
     if (fresh == NULL && !gone)
         return false;

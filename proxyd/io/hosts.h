@@ -34,9 +34,8 @@ unsigned hosts_find(const struct hosts *h, struct slice name, struct addr out[2 
 struct hosts_file;
 struct hosts_file *hosts_file_new(const char *path);
 void hosts_file_free(struct hosts_file *f);
-/* One thread only, one that may block. Looks at the file at most every 2 s; a file that is gone is
- * an empty table, one that cannot be read now, for want of memory too, leaves the old table. True:
- * a new one is in place. */
+/* One thread only, one that may block. A file that is gone is an empty table; one that cannot be
+ * read now, for want of memory too, leaves the old table. True: the table is the file's. */
 bool hosts_file_refresh(struct hosts_file *f);
 /* hosts_find on the current table; any thread. */
 unsigned hosts_file_find(struct hosts_file *f, struct slice name,

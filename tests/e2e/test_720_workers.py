@@ -65,6 +65,7 @@ def test_threads_for_what_may_block(proxyd, n):
     # covers: offload-threads
     daemon = proxyd(conf.forward(extra=(f"offload-threads {n}; " if n else "") + metrics.ADMIN))
     assert until(lambda: threads_of(daemon).count("offload") == (n or 4))
+    assert until(lambda: metrics.read(daemon)["offload_done_total hosts_file"] == 1), "looked at once when it is watched"
     assert "\nproxyd_offload_seconds_total{kind=\"hosts_file\"} 0." in metrics.text(daemon)
 
 

@@ -39,6 +39,7 @@ class DeadDisk:
 
     @staticmethod
     def goes_away(daemon):
-        """Returns when the daemon hangs on it, which looks at the file every two seconds."""
+        """Returns when the daemon hangs on it, because it was told that the file has changed."""
         (daemon.folder / "gone").touch()
+        os.utime(daemon.folder / "hosts")
         assert until((daemon.folder / "asked").exists)

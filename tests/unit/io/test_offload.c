@@ -182,6 +182,9 @@ static void test_one_thread_is_kept_for_short_ones(void **state)
     }
     assert_true(offload_post(o, &quick.job));
     assert_true(noted_within("s", 5000));
+    while (offload_account(any_of(JOB_LONG)).running < 2)
+        usleep(1000);
+    usleep(20000);
     assert_int_equal(offload_account(any_of(JOB_LONG)).running, 2);
     assert_int_equal(offload_account(any_of(JOB_LONG)).queued, 1);
     pthread_mutex_unlock(&gate);
