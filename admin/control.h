@@ -1,6 +1,6 @@
 /*
  * The control socket: HTTP on a unix socket that only the user of the daemon may open (mode 0600),
- * for `proxyd reload`. libmicrohttpd speaks the HTTP.
+ * for `proxyd reload` and `proxyd ctl`. libmicrohttpd speaks the HTTP.
  *
  * A command may take its time (a reload reads files, a fetch waits for an origin), so each
  * connection has a thread of its own, and no more than 16 are served at once.

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "config/load.h"
 #include "config/reference_tables.h"
@@ -16,7 +17,7 @@
 #define PROXYD_VERSION "0"
 #endif
 
-enum { MOST_OPERANDS = 2 };
+enum { MOST_OPERANDS = 3 };
 
 /* What the options of one command line said. */
 struct options {
@@ -31,6 +32,7 @@ enum option_for {
     FOR_CONFIG = 4,
     FOR_REFERENCE = 8,
     FOR_RELOAD = 16,
+    FOR_CTL = 32,
     FOR_ALL = 255,
     FOR_CONFIG_FILE = FOR_RUN | FOR_CHECK
 };
@@ -43,7 +45,7 @@ static const struct option_row {
 } options_table[] = {
     { "--help", "-h", FOR_ALL, offsetof(struct options, help), NULL },
     { "--config", "-c", FOR_CONFIG_FILE, offsetof(struct options, config), "the name of a file" },
-    { "--socket", "-s", FOR_RELOAD, offsetof(struct options, socket),
+    { "--socket", "-s", FOR_RELOAD | FOR_CTL, offsetof(struct options, socket),
       "the path of a control socket" },
     { "--strict", NULL, FOR_CHECK, offsetof(struct options, strict), NULL },
     { "--default", NULL, FOR_CONFIG, offsetof(struct options, show_default), NULL },
@@ -116,6 +118,45 @@ static void tell_guess(const struct guess *g)
 static struct command do_reload(struct options o)
 {
     return leave(ctl_ask("reload", o.socket, "POST", "/reload", SLICE("")));
+}
+
+/* What a running proxyd does for `proxyd ctl`. */
+static const struct ctl_row {
+    const char *name, *method, *path, *argument;
+} ctl_rows[] = {
+    { "fetch", "POST", "/fetch", "a URL" },
+};
+
+/* The words behind the command are its argument. */
+static int ask_ctl(const struct options *o, const struct ctl_row *r)
+{
+    char *argument = NULL;
+    int code = EXIT_FAILED;
+    if (asprintf(&argument, "%s%s%s", o->operand[1], o->operand[2] ? " " : "",
+                 o->operand[2] ? o->operand[2] : "") >= 0)
+        code = ctl_ask("ctl", o->socket, r->method, r->path, slice_of(argument));
+    free(argument);
+    return code;
+}
+
+static struct command do_ctl(struct options o)
+{
+    struct guess g = guess_for(slice_of(o.operand[0]));
+    for (size_t i = 0; o.operand[0] && i < countof(ctl_rows); i++) {
+        const struct ctl_row *r = &ctl_rows[i];
+        guess_try(&g, slice_of(r->name));
+        if (strcmp(r->name, o.operand[0]) != 0)
+            continue;
+        if (o.operand[1])
+            return leave(ask_ctl(&o, r));
+        fprintf(stderr, "proxyd ctl %s: needs %s\n", r->name, r->argument);
+        return leave(EXIT_USAGE);
+    }
+    fprintf(stderr, "proxyd ctl: %s%s\n", o.operand[0] ? "there is no command " : "what?",
+            o.operand[0] ? slice_shown(slice_of(o.operand[0])) : "");
+    tell_guess(&g);
+    fputs("\"proxyd ctl --help\" explains it\n", stderr);
+    return leave(EXIT_USAGE);
 }
 
 static struct command do_version(struct options o)
@@ -199,6 +240,34 @@ static const struct command_row {
       "  policy staff rules deny uploads: added\n"
       "\n"
       "exit codes: 0 reloaded, 1 not reloaded or no proxyd there, 2 wrong usage\n" },
+    { "ctl", FOR_CTL, 3, do_ctl, "ask the running proxy for something",
+      "Asks the proxyd that runs, by its control socket.\n"
+      "\n"
+      "usage: proxyd ctl [-s PATH] fetch URL [LISTENER]\n"
+      "\n"
+      "  fetch URL           the proxy itself requests URL, as a client of LISTENER would (without "
+      "it,\n"
+      "                      of the first listener): by its resolver, its rules and its limits. "
+      "Tells\n"
+      "                      what became of it, and how long each phase took\n"
+      "  -s, --socket PATH   the control socket; \"proxyd reload --help\" names the default\n"
+      "  -h, --help          this text\n"
+      "\n"
+      "example:\n"
+      "  $ proxyd ctl fetch http://example.com/\n"
+      "  url         http://example.com/\n"
+      "  listener    egress\n"
+      "  status      200 OK\n"
+      "  rule        default\n"
+      "  server      93.184.216.34:80\n"
+      "  look-up     12.1 ms\n"
+      "  connect     88.0 ms\n"
+      "  first byte  90.4 ms\n"
+      "  all         190.6 ms\n"
+      "  body        1256 bytes\n"
+      "\n"
+      "exit codes: 0 an answer came, whatever it says, 1 none came or no proxyd there, 2 wrong "
+      "usage\n" },
     { "config", FOR_CONFIG, 0, do_config, "print the built-in configuration",
       "Prints the configuration that \"run\" uses when it is given none. It is commented and\n"
       "meant as the start of your own.\n"

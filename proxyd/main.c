@@ -206,7 +206,7 @@ static void announce(const struct process *p)
     if (p->admin_conf.on)
         say("admin on %.*s: /healthz /readyz /metrics", SLICE_FMT(p->admin_conf.text));
     if (p->served)
-        say("control at %.*s: proxyd reload", SLICE_FMT(served_at(p->served)));
+        say("control at %.*s: proxyd reload, proxyd ctl", SLICE_FMT(served_at(p->served)));
     if (s->nlisteners)
         suggest(&s->listeners[0], p->engine.nworkers);
 }
@@ -266,6 +266,7 @@ static bool finish(struct process *p, const sigset_t *set, int signal_number)
     u64 limit = newest(p)->conf.timeouts.drain, start = now_ms();
     bool hurry = signal_number == SIGINT, now = hurry;
     reload_end(p->reload);
+    served_end(p->served);
     drain(p, now ? DRAIN_NOW : DRAIN_GRACEFUL);
     while (!all_done(p)) {
         hurry |= is_asked_to_end(set, TICK_MS);

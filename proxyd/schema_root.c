@@ -234,7 +234,7 @@ const struct schema_row root_rows[] = {
       .also = "none",
       .check = check_control,
       .read = read_control,
-      .doc = "The unix socket by which `proxyd reload` reaches the running proxy; "
+      .doc = "The unix socket by which `proxyd reload` and `proxyd ctl` reach the running proxy; "
              "only its own user may open it. Without this key it is "
              "`$RUNTIME_DIRECTORY/control.sock` (systemd sets that), for root "
              "`/run/proxyd/control.sock`, else `$XDG_RUNTIME_DIR/proxyd.sock`; when another proxyd "

@@ -7,12 +7,14 @@
 #include "admin/control.h"
 #include "base/must.h"
 #include "control_socket.h"
+#include "fetch.h"
 
 struct served {
     int fd; /* the listening socket; control's, once that runs */
     struct control *control;
     struct engine *engine;
     struct reload *reload;
+    struct fetching *fetching;
     char path[CONTROL_PATH];
 };
 
@@ -33,7 +35,14 @@ static void do_reload(void *self, struct slice argument, struct control_answer *
     }
 }
 
+static void do_fetch(void *self, struct slice argument, struct control_answer *answer)
+{
+    struct served *s = self;
+    answer->status = fetch_run(s->fetching, argument, &answer->text);
+}
+
 static const struct control_command commands[] = {
+    { "POST", "/fetch", do_fetch },
     { "POST", "/reload", do_reload },
     { NULL, NULL, NULL },
 };
@@ -79,13 +88,21 @@ bool served_start(struct served *s, struct engine *e, struct reload *r, struct t
         return true;
     s->engine = e;
     s->reload = r;
+    s->fetching = fetching_new(e);
     s->control = control_start(s->fd, commands, s, error, sizeof error);
     if (s->control)
         return true;
     text_fmt(note, "no control socket: %s", error);
     control_unlink(s->path);
+    fetching_free(s->fetching);
     free(s);
     return false;
+}
+
+void served_end(struct served *s)
+{
+    if (s)
+        fetching_end(s->fetching);
 }
 
 void served_stop(struct served *s)
@@ -94,6 +111,7 @@ void served_stop(struct served *s)
         return;
     control_unlink(s->path);
     control_stop(s->control);
+    fetching_free(s->fetching);
     free(s);
 }
 

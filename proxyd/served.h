@@ -15,6 +15,8 @@ struct served;
 bool served_open(const char *path, struct served **out, struct text *note);
 /* Serves from now on. NULL is fine. False: *note tells why not, and s is gone. */
 bool served_start(struct served *s, struct engine *e, struct reload *r, struct text *note);
+/* Nothing more is asked of the workers. Before they drain. NULL is fine. */
+void served_end(struct served *s);
 /* No more of it; what runs is waited for, so after reload_end. NULL is fine. */
 void served_stop(struct served *s);
 /* Where it listens; empty: nowhere. */

@@ -6,7 +6,8 @@
 
 enum verdict forward_identity(struct xchg *x)
 {
-    if (policy_client_allowed(forward_part_of(x->listen)->policy, &x->peer))
+    if (x->peer.family == 0 || /* the proxy itself */
+        policy_client_allowed(forward_part_of(x->listen)->policy, &x->peer))
         return PASS;
     x->client.last = true;
     x->fault = FAULT_client_not_allowed;

@@ -475,14 +475,14 @@ def test_the_start_says_what_listens_and_what_to_try(proxyd):
     assert start_of(daemon) == (
         f"proxyd: listener main: forward on 127.0.0.1:{daemon.port}\n"
         f"proxyd: admin on 127.0.0.1:{daemon.ports['admin_port']}: /healthz /readyz /metrics\n"
-        f"proxyd: control at {daemon.folder}/control.sock: proxyd reload\n"
+        f"proxyd: control at {daemon.folder}/control.sock: proxyd reload, proxyd ctl\n"
         f"proxyd: 2 workers; try: curl -x http://127.0.0.1:{daemon.port} http://example.com/\n")
 
 
 def test_the_start_of_a_reverse_listener(proxyd, origin):
     daemon = proxyd(conf.reverse(f"127.0.0.1:{origin.port}"))
     assert start_of(daemon) == (f"proxyd: listener edge: reverse on 127.0.0.1:{daemon.port}\n"
-                                f"proxyd: control at {daemon.folder}/control.sock: proxyd reload\n"
+                                f"proxyd: control at {daemon.folder}/control.sock: proxyd reload, proxyd ctl\n"
                                 f"proxyd: 2 workers; try: curl http://127.0.0.1:{daemon.port}/\n")
 
 
@@ -492,7 +492,7 @@ def test_what_to_try_can_be_tried(proxyd, bind, reached):
     """A wildcard is no address to connect to."""
     daemon = proxyd(conf.forward(workers=1).replace("127.0.0.1:{port}", bind + ":{port}"), expect_ready=False)
     assert start_of(daemon) == (f"proxyd: listener main: forward on {bind}:{daemon.port}\n"
-                                f"proxyd: control at {daemon.folder}/control.sock: proxyd reload\n"
+                                f"proxyd: control at {daemon.folder}/control.sock: proxyd reload, proxyd ctl\n"
                                 f"proxyd: 1 worker; try: curl -x http://{reached}:{daemon.port} http://example.com/\n")
 
 

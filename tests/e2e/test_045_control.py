@@ -1,14 +1,17 @@
-"""The control socket: `proxyd reload` reaches the daemon that runs, and nobody else does."""
+"""The control socket: `proxyd reload` and `proxyd ctl` reach the daemon that runs, and nobody else does."""
 import os
 import signal
 import stat
+import subprocess
 
 import pytest
 
 from lib import conf
 from lib.client import fetch
-from lib.daemon import StartFailed, run_command
+from lib.daemon import BINARY, StartFailed, run_command
 from lib.faults import assert_refused
+from lib.origin import close, ok, pause, send
+from lib.times import within
 
 DENY = 'deny no { path /x; } '
 
@@ -83,6 +86,7 @@ def test_one_that_a_killed_daemon_left_behind_is_replaced(proxyd):
 
 
 @pytest.mark.parametrize("words,code,says", [
+    (["ctl"], 2, "what?"), (["ctl", "fech", "u"], 2, 'did you mean "fetch"?'), (["ctl", "fetch"], 2, "needs a URL"),
     (["reload", "-s"], 2, "needs the path of a control socket"), (["reload", "file"], 2, '"file" is not known here'),
     (["reload", "-s", "/nowhere/c"], 1, "no proxyd listens there")])
 def test_what_is_wrong_with_the_call(words, code, says):
@@ -95,3 +99,78 @@ def test_a_path_that_cannot_be(proxyd, path, says):
     with pytest.raises(StartFailed) as failed:
         proxyd(conf.forward(extra=f"control {path};"))
     assert says in failed.value.stderr
+
+
+# ---- proxyd ctl fetch ----
+
+POOL = """
+listener edge {{ bind 127.0.0.1:{{edge_port}}; mode reverse; routes web; }}
+routes web {{ route all {{ to pool q; }} }}
+pool q {{ server {server}; }}
+"""
+
+
+def fetch_by(daemon, *words):
+    """Exit code and the report as a dict; what is no row of it is under ""."""
+    done = run_command("ctl", "--socket", daemon.folder / "control.sock", "fetch", *words)
+    rows = {}
+    for line in (done.stdout + done.stderr).splitlines():
+        key, _, value = line.partition(" ")
+        rows[key] = value.strip()
+    return done.returncode, rows
+
+
+def test_fetch_tells_every_phase(proxyd, origin):
+    origin.at("/slow", pause(0.2), send(ok("x" * 1000)))
+    daemon = proxyd(conf.forward(clients="10.0.0.0/8"))   # the proxy itself is no client
+    code, rows = fetch_by(daemon, origin.url("/slow"))
+    assert code == 0 and rows["status"] == "200 OK" and rows["body"] == "1000 bytes"
+    assert rows["listener"] == "main" and rows["rule"] == "all" and rows["server"] == f"127.0.0.1:{origin.port}"
+    assert 200 <= float(rows["first"].split()[1]) <= float(rows["all"].split()[0]) < 1000 * within(2)
+    assert "look-up" in rows and "connect" in rows
+    request = origin.request("/slow")
+    assert request.method == b"GET" or request.method == "GET"
+    code, rows = fetch_by(daemon, origin.url("/again"))
+    assert rows["server"].endswith("by a connection that was open") and "connect" not in rows
+    assert daemon.wait_log("/slow").startswith(daemon.wait_log("/slow")[:24] + " - ")
+
+
+@pytest.mark.parametrize("url,says", [
+    ("http://127.0.0.1:1/x", "connect_refused"), ("http://no.such.test/", "dns_"), ("https://a/", "bad_scheme"),
+    ("http://localhost:1/closed", "destination_loopback"), ("http://a:b@/", "bad_")])
+def test_fetch_tells_what_was_in_the_way(proxyd, url, says):
+    """Refusals are answers of the proxy itself, by the same rules and the same address guard as for clients."""
+    daemon = proxyd(conf.forward(rules="deny no { path /none; } allow closed { path /closed; } " + conf.OPEN_RULES))
+    code, rows = fetch_by(daemon, url)
+    assert code == 0 and rows["status"].endswith("of the proxy itself") and rows["cause"].startswith(says), rows
+
+
+def test_fetch_through_another_listener(proxyd, origin):
+    daemon = proxyd(conf.forward(extra=POOL.format(server=f"127.0.0.1:{origin.port}")))
+    code, rows = fetch_by(daemon, "http://any.site.test/x", "edge")
+    assert code == 0 and rows["listener"] == "edge" and rows["status"] == "200 OK"
+    assert origin.paths() == ["/x"]
+    assert fetch_by(daemon, "http://any.site.test/x", "nowhere")[0] == 1
+
+
+def test_fetch_of_an_answer_that_is_cut(proxyd, origin):
+    origin.at("/cut", send(ok("0123456789")[:-1]), close())
+    code, rows = fetch_by(proxyd(conf.forward()), origin.url("/cut"))
+    assert code == 1 and rows["body"] == "9 bytes, then cut"
+
+
+@pytest.mark.parametrize("url", ["http://a/ b", "http://a/\r\nX: y", "", "a" * 9000])
+def test_fetch_of_what_is_no_url(proxyd, url):
+    done = run_command("ctl", "--socket", proxyd(conf.forward()).folder / "control.sock", "fetch", url)
+    assert done.returncode == 1 and done.stdout == ""
+
+
+def test_who_waits_for_a_fetch_is_told_that_the_proxy_ends(proxyd, origin):
+    origin.at("/never", pause(60))
+    daemon = proxyd(conf.forward(extra="timeouts { drain 200ms; }"))
+    asking = subprocess.Popen([BINARY, "ctl", "-s", daemon.folder / "control.sock", "fetch", origin.url("/never")],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    origin.head("/never")
+    daemon.stop()
+    out, err = asking.communicate(timeout=within(5))
+    assert asking.returncode == 1 and "cause" in err, (out, err)

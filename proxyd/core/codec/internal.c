@@ -145,6 +145,11 @@ bool internal_open(struct worker *w, const struct listen_addr *at, struct slice 
     return true;
 }
 
+void internal_facts(const struct requester *r, struct xchg_facts *out)
+{
+    r->worker->intake->facts(r->leg->xchg, out);
+}
+
 void internal_more(struct requester *r)
 {
     loop_again(&r->worker->loop, &r->task);

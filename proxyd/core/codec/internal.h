@@ -34,6 +34,8 @@ struct requester {
  * False (and no `end`) when memory is short, nobody listens there or the worker is draining. */
 bool internal_open(struct worker *w, const struct listen_addr *at, struct slice request,
                    struct requester *r);
+/* What is known by now; only while its head or bytes is called. */
+void internal_facts(const struct requester *r, struct xchg_facts *out);
 /* After a WAIT: it takes more. */
 void internal_more(struct requester *r);
 /* Gives the answer up; `end` comes all the same. */

@@ -122,6 +122,17 @@ struct arrival {
     struct snapshot *snap;   /* pinned; the pin is the exchange's when begin succeeds */
 };
 
+/* What is known of an exchange by now, for a requester's report. Times are monotonic, in µs; 0: not
+ * yet, or there was none. Texts are the exchange's configuration's. */
+struct xchg_facts {
+    struct addr server; /* in use or tried last; family 0: none */
+    struct slice rule;  /* of what decided */
+    u64 start_us, resolved_us, connected_us, first_us;
+    bool idle;     /* a connection that rested was used */
+    bool is_local; /* the answer is the proxy's own, … */
+    u16 fault;     /* … and why: enum fault */
+};
+
 /* Worker->intake, installed by the engine: codecs call the exchange through nothing else. */
 struct intake {
     /* An exchange whose client leg and request the caller fills. NULL: no memory. */
@@ -134,6 +145,7 @@ struct intake {
     void (*wake)(struct xchg *x);
     /* The drain's deadline. */
     void (*cut)(struct xchg *x);
+    void (*facts)(const struct xchg *x, struct xchg_facts *out);
     /* Something happened at an end of a tunnel; the drain wants it gone. */
     void (*tunnel_ready)(struct tunnel *t);
     void (*tunnel_cut)(struct tunnel *t);

@@ -224,7 +224,7 @@ static struct ruling judge(struct dial *d, const struct addr *a)
 static u8 choose_allowed(struct dial *d, const struct addr *a, u8 n, struct candidate *ok)
 {
     u8 nok = 0;
-    struct dial_result denied = { .fault = FAULT_NONE };
+    struct dial_result denied = { .resolved_us = d->result.resolved_us };
     for (u8 i = 0; i < n; i++) {
         struct addr one = a[i];
         one.port = destination(d)->port;
@@ -234,9 +234,11 @@ static u8 choose_allowed(struct dial *d, const struct addr *a, u8 n, struct cand
         if (r.fault == FAULT_NONE)
             ok[nok++] = (struct candidate){ .addr = one, .rule = r.rule };
         else if (denied.fault == FAULT_NONE)
-            denied = (struct dial_result){
-                .fault = r.fault, .server = one, .rule = r.rule, .reason = r.reason
-            };
+            denied = (struct dial_result){ .resolved_us = denied.resolved_us,
+                                           .fault = r.fault,
+                                           .server = one,
+                                           .rule = r.rule,
+                                           .reason = r.reason };
     }
     if (d->next == 0) {
         d->result = denied;
@@ -282,6 +284,7 @@ static void resolved(struct dial *d)
 {
     const struct dns_answer *a = &d->wait.answer;
     d->resolving = false;
+    d->result.resolved_us = d->worker->loop.now.mono_us;
     d->open = a->open;
     if (a->fault == FAULT_NONE)
         queue_allowed(d, a->addr, a->n, a->preferred ? a->preferred : AF_INET6);

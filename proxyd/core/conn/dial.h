@@ -28,6 +28,7 @@ struct dial_result {
     struct conn *conn; /* to be handed on (conn_hand); NULL: fault says why */
     enum fault fault;
     struct addr server;        /* the address in use or tried last; family 0: none */
+    u64 resolved_us;           /* monotonic: when the look-up had answered; 0: none was needed */
     struct slice rule, reason; /* of what allowed it, or denied all; rule empty: nobody said */
 };
 

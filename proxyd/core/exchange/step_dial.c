@@ -38,6 +38,7 @@ static enum step_result attached(struct xchg *x, bool idle)
 static void note_result(struct xchg *x, const struct dial_result *r)
 {
     x->dial = NULL;
+    x->resolved_us = r->resolved_us;
     note_ruling(x, r->rule, r->reason);
     if (r->server.family)
         x->server = r->server;
@@ -52,6 +53,7 @@ static enum step_result dial_over(struct xchg *x, const struct dial_result *r)
         return xchg_fail(x, r->fault);
     if (!codec_attach(r, x->target, &x->upstream))
         return xchg_fail(x, FAULT_connect_failed);
+    x->connected_us = x->worker->loop.now.mono_us;
     return attached(x, false);
 }
 

@@ -231,5 +231,18 @@ static void queue(struct xchg *x, enum fault f)
     xchg_again(x);
 }
 
-const struct intake xchg_intake = { begin, run,          queue,      xchg_wake,
-                                    cut,   tunnel_ready, tunnel_cut, tunnel_recheck };
+static void facts(const struct xchg *x, struct xchg_facts *out)
+{
+    *out = (struct xchg_facts){ .server = x->server,
+                                .rule = x->rule,
+                                .start_us = x->start_us,
+                                .resolved_us = x->resolved_us,
+                                .connected_us = x->connected_us,
+                                .first_us = x->first_us,
+                                .idle = x->via_idle,
+                                .is_local = x->is_local,
+                                .fault = (u16)x->fault };
+}
+
+const struct intake xchg_intake = { begin, run,          queue,      xchg_wake,     cut,
+                                    facts, tunnel_ready, tunnel_cut, tunnel_recheck };

@@ -92,9 +92,11 @@ struct xchg {
     struct slice rule;   /* name of what decided, for the log; lives in the configuration */
     struct slice reason; /* words of the administrator for a refusal; lives there too */
     u64 id;
-    u64 start_us, first_us; /* monotonic: request head complete; answer head complete */
-    struct addr peer;       /* the client; family 0: the proxy itself */
-    struct addr server;     /* upstream address in use or tried last; family 0: none */
+    /* Monotonic: request head complete; look-up and connection done (0: there was none); answer head
+     * complete. */
+    u64 start_us, resolved_us, connected_us, first_us;
+    struct addr peer;   /* the client; family 0: the proxy itself */
+    struct addr server; /* upstream address in use or tried last; family 0: none */
     struct arena arena;
     struct authority host_field; /* Host as the client said it; host.len 0: nothing */
     struct target_uri uri;       /* host and port are those of the destination, whatever the form */

@@ -1,0 +1,26 @@
+/*
+ * `proxyd ctl fetch URL`: the proxy asks for the URL itself, as a client of a listener would, and
+ * tells phase by phase what became of it. It answers the question that a log line leaves open: is
+ * it the name, the rule, the connection or the origin?
+ */
+#ifndef PROXYD_FETCH_H
+#define PROXYD_FETCH_H
+
+#include "core/worker.h"
+
+struct fetching; /* those who may be waiting, and whether new ones are taken */
+
+struct fetching *fetching_new(struct engine *e);
+/* From now on a new one is refused. Before the workers drain: what was asked for before is still
+ * carried out or cut by the drain, so that nobody waits for ever. */
+void fetching_end(struct fetching *f);
+/* When nobody can ask any more. NULL is fine. */
+void fetching_free(struct fetching *f);
+
+/* `what` is "URL" or "URL LISTENER"; without a listener the first of the configuration. Blocks
+ * until the answer has come to its end; any thread but a worker's. *text is for people, malloc'd.
+ * Returns an HTTP status: 200 an answer came, whatever it says; 400 `what` is wrong; 502 none came,
+ * or it was cut; 503 the process ends. */
+unsigned fetch_run(struct fetching *f, struct slice what, char **text);
+
+#endif
