@@ -63,7 +63,8 @@ unmarked_slow() {
     [ "$1" = release ] || limit=5
     while read -r seconds name; do
         file=${name%%:*}
-        file=tests/unit/${file/.//}.c
+        # A program is named by its folder: core-conn by core/conn.
+        file=tests/unit/$(tr - / <<<"${file%%.*}")/${file#*.}.c
         awk -v test="${name##*:}" '/^$/ { said = 0 } /slow: ./ { said = 1 }
             $0 ~ "^static void " test "\\(" { exit !said }' "${file/\/top\///}" && continue
         seconds=$(seconds_alone "$1" "$name")

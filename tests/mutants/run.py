@@ -62,6 +62,14 @@ def make(*goals):
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
 
 
+def unit_programs(mutants_given):
+    """Those of a folder, and of the folders in it."""
+    folders = {f.parent.relative_to(ROOT / "tests/unit").as_posix() for f in (ROOT / "tests/unit").rglob("test_*.c")}
+    wanted = {folder for mutant in mutants_given for folder in mutant["units"].split()}
+    return [BUILD / "release/units" / folder.replace("/", "-") for folder in sorted(folders)
+            if any(folder == name or folder.startswith(f"{name}/") for name in wanted)]
+
+
 def unit_killer(program):
     """The name of the test that dies, or None."""
     try:
@@ -75,7 +83,7 @@ def unit_killer(program):
 
 def killer(mutant):
     """The same, of all tests concerned."""
-    programs = [BUILD / "release/units" / folder for folder in mutant["units"].split()]
+    programs = unit_programs([mutant])
     built = make(*map(str, programs))
     if built.returncode:
         raise SyntaxError(built.stdout[-2000:])
@@ -128,12 +136,12 @@ def main(files):
     started, bad, count = time.monotonic(), 0, 0
     copy_tree()
     everything = [mutant for name in files for mutant in mutants(HERE / name)]
-    folders = {folder for mutant in everything for folder in mutant["units"].split()}
-    built = make("all", *(str(BUILD / "release/units" / folder) for folder in folders))
+    programs = unit_programs(everything)
+    built = make("all", *map(str, programs))
     if built.returncode:
         sys.exit(built.stdout)
-    for folder in sorted(folders):
-        dead = unit_killer(BUILD / "release/units" / folder)
+    for program in programs:
+        dead = unit_killer(program)
         if dead:
             sys.exit(f"mutants: {dead} fails without any")
     for mutant in everything:

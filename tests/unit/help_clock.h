@@ -10,5 +10,8 @@
 
 /* Any thread. */
 void clock_forward(u64 ms);
+/* From now on no time passes but by clock_forward; false: it does again, from where it stood. For
+ * tests in which a busy machine must not be too slow. */
+void clock_hold(bool hold);
 
 #endif

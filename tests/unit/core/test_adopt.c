@@ -19,6 +19,7 @@
 #include "io/offload.h"
 #include "io/sock.h"
 #include "tests/unit/core/help_engine.h"
+#include "tests/unit/help_clock.h"
 
 #define GET(path) "GET http://one.test" path " HTTP/1.1\r\nHost: one.test\r\n\r\n"
 #define LOCAL "GET /here HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -167,6 +168,7 @@ static void many_are_closed_one_after_another(void **state)
     int client[MANY];
     for (unsigned i = 0; i < MANY; i++)
         client[i] = rig_client();
+    clock_hold(true);
     publish(marked(rig_snapshot()));
     publish(elsewhere());
     rig_later(5);
@@ -177,6 +179,7 @@ static void many_are_closed_one_after_another(void **state)
     assert_has(said, "Connection: close\r\n");
     rig_later(8);
     assert_int_equal(rig_count(STAT_connections_open), 1); /* lingers */
+    clock_hold(false);
     await_living(1);
 }
 
