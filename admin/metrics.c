@@ -8,6 +8,7 @@
 
 #include "base/stat.h"
 #include "io/offload.h"
+#include "core/report/log_counts.h"
 
 #ifndef PROXYD_VERSION
 #define PROXYD_VERSION "0"
@@ -111,6 +112,40 @@ static void jobs(struct text *out)
                  (double)offload_account(k).us / 1e6);
 }
 
+/* A label's value may hold anything but these as they are. */
+static void put_label(struct text *out, const char *is)
+{
+    for (; *is; is++) {
+        if (*is == '"' || *is == '\\')
+            text_char(out, '\\');
+        if (*is == '\n')
+            text_lit(out, "\\n");
+        else
+            text_char(out, *is);
+    }
+}
+
+static void log_family(struct text *out, const char *name, const char *help, bool torn)
+{
+    const struct log_counts *l;
+    family(out, name, "counter", help);
+    for (unsigned i = 0; (l = log_counts_at(i)) != NULL; i++) {
+        text_fmt(out, "%s{log=\"", name);
+        put_label(out, l->name);
+        text_lit(out, "\"} ");
+        text_u64(out, atomic_load(torn ? &l->torn : &l->lost));
+        text_char(out, '\n');
+    }
+}
+
+static void logs(struct text *out)
+{
+    log_family(out, "proxyd_log_lost_total", "Lines that a log could not take, by where it goes",
+               false);
+    log_family(out, "proxyd_log_torn_total",
+               "Lines of which only the beginning stands in a log, by where it goes", true);
+}
+
 /* The first line of a /proc file that begins with `prefix`, without it; false: there is none. */
 static bool proc_line(const char *path, const char *prefix, char *line, int size)
 {
@@ -189,5 +224,6 @@ void metrics_write(struct text *out, bool ready)
     faults(out);
     repairs(out);
     jobs(out);
+    logs(out);
     process(out);
 }

@@ -28,6 +28,11 @@ struct listener_conf {
 void binds_read(const struct schema_row *row, const struct node *first, struct arena *a, void *to);
 void via_read(const struct schema_row *row, const struct node *n, struct arena *a, void *to);
 
+/* The reader of `log access`, into a struct conf, and its check: no file twice, not too many. */
+void access_logs_read(const struct schema_row *row, const struct node *first, struct arena *a,
+                      void *to);
+void access_log_check(const struct node *n, struct diags *d);
+
 /* What the table cannot say of listeners: addresses that are used twice. Opens no port. */
 void conf_check(const struct node *root, struct diags *d);
 

@@ -54,7 +54,7 @@ struct process {
     struct reload *reload;
     struct watcher *watcher;
     struct environment *environment;
-    int access_fd, error_fd;
+    struct log_set *logs; /* until the writer has them */
     char pseudonym[32];
 };
 
@@ -83,16 +83,6 @@ static u32 cpus(void)
     return n < 1 ? 1 : n > MOST_WORKERS ? MOST_WORKERS : n;
 }
 
-static int open_log(const struct log_conf *c)
-{
-    switch (c->to) {
-    case LOG_STDOUT: return STDOUT_FILENO;
-    case LOG_STDERR: return STDERR_FILENO;
-    case LOG_PATH: return privileged_open_log(c->path);
-    default: return -1;
-    }
-}
-
 static const struct snapshot *newest(const struct process *p)
 {
     return atomic_load(&p->engine.newest);
@@ -100,16 +90,12 @@ static const struct snapshot *newest(const struct process *p)
 
 static bool open_logs(struct process *p)
 {
-    const struct log_conf *logs[2] = { &newest(p)->conf.access, &newest(p)->conf.error };
-    int *fds[2] = { &p->access_fd, &p->error_fd };
-    for (unsigned i = 0; i < 2; i++) {
-        *fds[i] = open_log(logs[i]);
-        if (*fds[i] < 0 && logs[i]->to == LOG_PATH) {
-            say("error: cannot open the log %s: %s", logs[i]->path, strerror(errno));
-            return false;
-        }
-    }
-    return true;
+    char area[512];
+    struct text why = text_in(area, sizeof area);
+    p->logs = log_set_open(&newest(p)->conf, privileged_open_log, &why);
+    if (p->logs == NULL)
+        say("error: %.*s", SLICE_FMT(text_slice(&why)));
+    return p->logs != NULL;
 }
 
 static bool close_idle(void *worker)
@@ -154,7 +140,7 @@ static bool make_engine(struct process *p)
     e->shared_idle = shared_idle_new();
     e->client_count = client_count_new();
     e->dns = start_dns(&c->dns);
-    e->log_writer = log_writer_new(p->access_fd, p->error_fd, e->nworkers);
+    e->log_writer = log_writer_new(p->logs, e->nworkers);
     e->workers = must_zalloc(e->nworkers * sizeof(struct worker *));
     for (u32 i = 0; i < e->nworkers; i++)
         if (e->dns == NULL || (e->workers[i] = worker_new(e, i)) == NULL) {
@@ -216,10 +202,11 @@ static void block_signals(sigset_t *set)
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a log at the limit of file sizes is one that cannot be written */
     signal(SIGHUP, SIG_DFL);  /* blocked, but it would be lost were it ignored */
-    signal(SIGUSR1, SIG_IGN);
+    signal(SIGUSR1, SIG_DFL);
     signal(SIGUSR2, SIG_IGN);
     sigemptyset(set);
     sigaddset(set, SIGHUP);
+    sigaddset(set, SIGUSR1);
     sigaddset(set, SIGTERM);
     sigaddset(set, SIGINT);
     sigaddset(set, SIGQUIT);
@@ -252,11 +239,13 @@ static u64 now_ms(void)
     return clock_us(CLOCK_MONOTONIC) / 1000;
 }
 
-/* One that asks for the end; HUP comes too late then. */
-static bool is_asked_to_end(const sigset_t *set, u32 ms)
+/* HUP comes too late when the end has begun; the logs are written to the last. */
+static bool is_asked_to_end(struct process *p, const sigset_t *set, u32 ms)
 {
     int s = wait_signal(set, ms);
-    return s > 0 && s != SIGHUP;
+    if (s == SIGUSR1 && p)
+        log_writer_reopen(p->engine.log_writer);
+    return s > 0 && s != SIGHUP && s != SIGUSR1;
 }
 
 /* After the first signal: until all is finished, time is up, or a second one comes. True: a signal
@@ -269,7 +258,7 @@ static bool finish(struct process *p, const sigset_t *set, int signal_number)
     served_end(p->served);
     drain(p, now ? DRAIN_NOW : DRAIN_GRACEFUL);
     while (!all_done(p)) {
-        hurry |= is_asked_to_end(set, TICK_MS);
+        hurry |= is_asked_to_end(p, set, TICK_MS);
         bool late = limit != UINT32_MAX && now_ms() - start >= limit;
         if ((hurry || late) && !now) {
             now = true;
@@ -289,7 +278,7 @@ static bool finish_threads(const struct process *p, const sigset_t *set, bool hu
 {
     u64 end = now_ms() + (hurry ? HURRY_MS : PATIENCE_MS);
     while (!threads_ended(p))
-        if (is_asked_to_end(set, TICK_MS) || now_ms() >= end)
+        if (is_asked_to_end(NULL, set, TICK_MS) || now_ms() >= end)
             return threads_ended(p);
     return true;
 }
@@ -298,9 +287,11 @@ static bool finish_threads(const struct process *p, const sigset_t *set, bool hu
 static bool control(struct process *p, const sigset_t *set)
 {
     int s;
-    while ((s = wait_signal(set, CONTROL_MS)) < 0 || s == SIGHUP) {
+    while ((s = wait_signal(set, CONTROL_MS)) < 0 || s == SIGHUP || s == SIGUSR1) {
         if (s == SIGHUP)
             reload_ask(p->reload);
+        if (s == SIGUSR1)
+            log_writer_reopen(p->engine.log_writer);
         environment_tick(p->environment, p->engine.offload);
     }
     return finish(p, set, s);

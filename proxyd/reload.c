@@ -15,7 +15,9 @@
 #include "core/adopt.h"
 #include "core/report/log.h"
 #include "core/common/self_addrs.h"
+#include "core/report/log_writer.h"
 #include "listen.h"
+#include "privileged.h"
 #include "schema_root.h"
 
 enum { ADOPT_MS = 10000, NICE = 10 };
@@ -95,9 +97,6 @@ static struct snapshot *compile(struct reload *r, const struct tree *t)
     const struct conf *now = &atomic_load(&e->newest)->conf;
     struct snapshot *s = snapshot_compile(t, e->registry, e->nworkers);
     s->conf.workers = now->workers;
-    s->conf.access = now->access;
-    s->conf.error.to = now->error.to;
-    s->conf.access.path = s->conf.error.path = NULL; /* opened long ago */
     if (r->admin.on)
         self_addrs_add(s->self_addrs, &r->admin.bind, r->admin.both_families);
     return s;
@@ -137,25 +136,39 @@ static bool is_ending(struct reload *r)
     return ending;
 }
 
+static struct log_set *open_logs(struct reload *r, const struct snapshot *s)
+{
+    char area[512];
+    struct text why = text_in(area, sizeof area);
+    struct log_set *logs = log_set_open(&s->conf, privileged_open_log, &why);
+    if (logs == NULL)
+        fprintf(r->out, "error: %.*s\n", SLICE_FMT(text_slice(&why)));
+    return logs;
+}
+
 /* s is the engine's or freed afterwards. */
 static enum reload_outcome put_in_place(struct reload *r, struct snapshot *s)
 {
     enum reload_outcome outcome = RELOAD_DONE;
     void **opened = must_zalloc(r->engine->nworkers * sizeof *opened);
+    struct log_set *logs = NULL;
     pthread_mutex_lock(&r->publishing);
     if (is_ending(r)) {
         outcome = RELOAD_ENDING;
     } else if (!all_adopted(r)) {
         fputs("error: a worker has not taken over the configuration before this one yet\n", r->out);
         outcome = RELOAD_FAILED;
-    } else if (!open_listeners(r, s, opened)) {
+    } else if ((logs = open_logs(r, s)) == NULL || !open_listeners(r, s, opened)) {
         outcome = RELOAD_FAILED;
     } else {
         set_client_limit(r, s);
         adopt_publish(r->engine, s, opened);
         (void)all_adopted(r);
+        log_writer_change(r->engine->log_writer, logs);
+        logs = NULL;
     }
     pthread_mutex_unlock(&r->publishing);
+    log_set_free(logs);
     free(opened);
     if (outcome != RELOAD_DONE)
         snapshot_free(s);

@@ -192,11 +192,16 @@ const struct schema_row root_rows[] = {
       .example = "pool frontend { server 10.1.0.5:8080; server 10.1.0.6:8080; }" },
     { .key = "log access",
       .kind = ROW_BLOCK,
+      .repeat = true,
       .children = log_access_rows,
-      INTO(struct root_conf, engine.access),
-      .doc = "The log of what was asked and how it ended. When it cannot be written fast enough, "
-             "lines are dropped and counted; requests never wait for it.",
-      .example = "log access { to stdout; }" },
+      .offset = offsetof(struct root_conf, engine),
+      .read = access_logs_read,
+      .check = access_log_check,
+      .doc = "The log of what was asked and how it ended. There may be up to 8 of them, each with "
+             "a place and a format of its own; without any there is one on stdout. When one cannot "
+             "be written fast enough, lines are dropped and counted; requests never wait for it. "
+             "[Operation](operation.md#the-access-log) shows each format.",
+      .example = "log access { to /var/log/proxyd/access.log; format combined; }" },
     { .key = "log error",
       .kind = ROW_BLOCK,
       .children = log_error_rows,

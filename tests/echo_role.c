@@ -50,7 +50,7 @@ int main(void)
     s->conf.limits = (struct limits_conf){ .head = 8192, .line = 4096, .fields = 10 };
     s->conf.limits.clients_per_address = 1;
     s->conf.timeouts = (struct timeouts_conf){ .head = 1000, .body = 1000, .idle = 1000 };
-    s->conf.access.to = s->conf.error.to = LOG_NONE;
+    s->conf.error.to = LOG_NONE;
     s->listeners = &(struct listener){ .at = &at, .role = &echo_role };
     s->nlisteners = 1;
     snapshot_index(s);
@@ -62,7 +62,7 @@ int main(void)
                         .shared_idle = shared_idle_new(),
                         .client_count = client_count_new(),
                         .dns = dns_shared_new(&(struct dns_conf_io){ .timeout_ms = 100 }),
-                        .log_writer = log_writer_new(-1, -1, 1),
+                        .log_writer = log_writer_new(NULL, 1),
                         .accepting = { .start = start, .stop = stop } };
     must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, end) == 0);
     must(write(end[0], ask, sizeof ask - 1) == sizeof ask - 1);

@@ -150,6 +150,48 @@ static bool is_unseen(u32 c)
     return false;
 }
 
+void text_json(struct text *t, struct slice s)
+{
+    text_char(t, '"');
+    for (size_t i = 0; i < s.n;) {
+        struct slice rest = slice_skip(s, i);
+        size_t n = plain_run(rest.p, rest.n);
+        u32 point = (u8)*rest.p;
+        text_put(t, rest.p, n);
+        i += n;
+        if (n)
+            continue;
+        n = point < 0x80 ? 1 : utf8_first(rest, &point);
+        if (n == 0) {
+            text_lit(t, "\xef\xbf\xbd");
+        } else if (point == '"' || point == '\\') {
+            text_char(t, '\\');
+            text_char(t, (char)point);
+        } else if (point < 0xa0 || (is_unseen(point) && point < 0x10000)) {
+            text_lit(t, "\\u");
+            for (int shift = 12; shift >= 0; shift -= 4)
+                text_char(t, "0123456789abcdef"[point >> shift & 15]);
+        } else {
+            text_put(t, rest.p, n);
+        }
+        i += n ? n : 1;
+    }
+    text_char(t, '"');
+}
+
+void text_percent(struct text *t, struct slice s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        u8 c = (u8)s.p[i];
+        if (c > ' ' && is_plain(c) && c != '<' && c != '>') {
+            text_char(t, (char)c);
+            continue;
+        }
+        char x[3] = { '%', "0123456789ABCDEF"[c >> 4], "0123456789ABCDEF"[c & 15] };
+        text_put(t, x, sizeof x);
+    }
+}
+
 /* Length of the character at s, which begins beyond ASCII; 0: not one to be shown. */
 static size_t shown_character(struct slice s)
 {

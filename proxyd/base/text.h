@@ -56,5 +56,10 @@ void text_escaped(struct text *t, struct slice s);
  * What is no text to the eye stays escaped: C1 controls, line separators, marks of direction, and
  * what has no width. */
 void text_escaped_utf8(struct text *t, struct slice s);
+/* s as a JSON string, in quotes (RFC 8259): what is no UTF-8 becomes U+FFFD, one for each byte. */
+void text_json(struct text *t, struct slice s);
+/* s with blanks, controls, `"`, `<`, `>`, `\` and all bytes beyond ASCII as %HH: one word, and none
+ * that means something to a shell or a page. */
+void text_percent(struct text *t, struct slice s);
 
 #endif

@@ -19,9 +19,16 @@ def source(name):
 
 
 def test_fields_of_the_access_log():
-    fields = set(re.findall(r'" (\w+)=', source("proxyd/core/report/log_format.c")))
+    fields = set(re.findall(r'" (\w+)=', source("proxyd/core/report/log_readable.c")))
     assert len(fields) > 6
     assert fields == set(re.findall(r"^\| `(\w+)=` \|", TEXT, re.M))
+
+
+def test_keys_of_the_json_log():
+    keys = re.findall(r'(?:put_\w+|key)\(t, "(\w+)"', source("proxyd/core/report/log_json.c"))
+    section = TEXT.split("\n### json\n")[1].split("\n### ")[0]
+    told = [key for row in re.findall(r"^\| (`.*?`) \|", section, re.M) for key in re.findall(r"`(\w+)`", row)]
+    assert len(keys) > 20 and sorted(keys + ["time", "id"]) == sorted(told)
 
 
 def test_paths_of_the_admin_listener():
@@ -35,7 +42,7 @@ def test_exit_codes():
     assert codes == re.findall(r"^\| (\d+) \|", TEXT, re.M)
 
 
-@pytest.mark.parametrize("handled,rows", [("sigaddset\\(set, SIG(\\w+)\\)", "drain|closed at once|read again"),
+@pytest.mark.parametrize("handled,rows", [("sigaddset\\(set, SIG(\\w+)\\)", "drain|closed at once|read again|opened again"),
                                           ("signal\\(SIG(\\w+), SIG_IGN\\)", "ignored")])
 def test_signals(handled, rows):
     names = set(re.findall(handled, source("proxyd/main.c"))) - {"PIPE"}

@@ -104,7 +104,7 @@ void stand_start(void)
     stand.engine.shared_idle = shared_idle_new();
     stand.engine.client_count = client_count_new();
     stand.engine.dns = dns_shared_new(&names);
-    stand.engine.log_writer = log_writer_new(-1, -1, 1);
+    stand.engine.log_writer = log_writer_new(NULL, 1);
     stand.worker = worker_new(&stand.engine, 0);
     must(stand.worker != NULL);
 }

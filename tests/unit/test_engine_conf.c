@@ -45,7 +45,7 @@ static void the_defaults(void **state)
     assert_int_equal(c.timeouts.head, 10000);
     assert_int_equal(c.timeouts.tunnel_idle, 600000);
     assert_int_equal(c.timeouts.tunnel_lifetime, UINT32_MAX);
-    assert_int_equal(c.access.to, LOG_STDOUT);
+    assert_int_equal(c.access[0].to, LOG_STDOUT);
     assert_int_equal(c.error.to, LOG_STDERR);
     assert_int_equal(c.error.level, LEVEL_INFO);
     assert_int_equal(c.dns.nservers, 0);
@@ -82,7 +82,7 @@ static void what_is_written(void **state)
     assert_int_equal(c.timeouts.tunnel_idle, UINT32_MAX);
     assert_int_equal(c.timeouts.tunnel_lifetime, 12 * 3600 * 1000);
     assert_int_equal(c.timeouts.drain, 0);
-    assert_int_equal(c.access.to, LOG_NONE);
+    assert_int_equal(c.access[0].to, LOG_NONE);
     assert_int_equal(c.error.to, LOG_PATH);
     assert_string_equal(c.error.path, "/tmp/error.log");
     assert_int_equal(c.error.level, LEVEL_WARNING);
@@ -144,7 +144,15 @@ static void what_cannot_be(void **state)
             "\"0.0.0.0:1\" is already listened on, at t.conf:1:19");
     refused(RIGHT "log access { to /tmp; }", "it is a directory");
     refused(RIGHT "log access { to /nowhere/at/all; }", "there is no folder \"/nowhere/at\"");
-    refused(RIGHT "log access { to syslog; }", "\"syslog\" is not known here");
+    refused(RIGHT "log error { to syslog; }", "\"syslog\" is not known here");
+    refused(RIGHT "log access { to stdout x; }", "only \"syslog\" takes a second word");
+    refused(RIGHT "log access { to a.log; } log access { to ./b.log; } log access { to a.log; }",
+            "another access log is written to \"a.log\" already, at t.conf:");
+    refused(RIGHT "log access { } log access { to stdout; }", "is written to \"stdout\" already");
+    refused(RIGHT "log access { to a1; } log access { to a2; } log access { to a3; } "
+                  "log access { to a4; } log access { to a5; } log access { to a6; } "
+                  "log access { to a7; } log access { to none; } log access { to a9; }",
+            "more than 8 access logs");
     refused(
         RIGHT "log error { to stdout; }",
         "error: \"stdout\" is not known here\n"
@@ -172,10 +180,35 @@ static void words_that_are_files(void **state)
         char text[100];
         snprintf(text, sizeof text, "log access { to %s; }", files[i]);
         read_text(text);
-        assert_int_equal(c.access.to, LOG_PATH);
-        assert_string_equal(c.access.path, files[i]);
+        assert_int_equal(c.access[0].to, LOG_PATH);
+        assert_string_equal(c.access[0].path, files[i]);
         done();
     }
+}
+
+static void several_access_logs(void **state)
+{
+    (void)state;
+    read_text(
+        "log access { to a.log; format squid; query on; } log access { to none; format json; }"
+        "log access { to syslog; mask-client on; } log access { to syslog /run/x; }");
+    assert_int_equal(c.naccess, 4);
+    assert_int_equal(c.log_wants, WANT_RECORD | WANT_TYPE);
+    assert_int_equal(c.access[0].style.format, FORMAT_SQUID);
+    assert_true(c.access[0].style.query && !c.access[0].style.mask_client);
+    assert_int_equal(c.access[2].to, LOG_SYSLOG);
+    assert_int_equal(c.access[2].style.format, FORMAT_READABLE);
+    assert_true(c.access[2].style.mask_client && !c.access[2].style.query);
+    assert_string_equal(c.access[2].path, "/dev/log");
+    assert_string_equal(c.access[3].path, "/run/x");
+    done();
+    read_text("log access { to none; }");
+    assert_int_equal(c.log_wants, 0);
+    done();
+    read_text("");
+    assert_int_equal(c.naccess, 1);
+    assert_int_equal(c.log_wants, WANT_RECORD);
+    done();
 }
 
 int main(void)
@@ -183,7 +216,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_defaults),         cmocka_unit_test(what_is_written),
         cmocka_unit_test(addresses_that_clash), cmocka_unit_test(what_cannot_be),
-        cmocka_unit_test(words_that_are_files),
+        cmocka_unit_test(words_that_are_files), cmocka_unit_test(several_access_logs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

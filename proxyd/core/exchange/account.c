@@ -11,13 +11,29 @@ static u16 clip(size_t n, size_t most)
 }
 
 static const size_t string_most[LOG_STRINGS] = {
-    [STRING_METHOD] = 64,    [STRING_TARGET] = 2048, [STRING_HOST] = 256,    [STRING_RULE] = 128,
-    [STRING_LISTENER] = 128, [STRING_REASON] = 512,  [STRING_PROTOCOL] = 16,
+    [STRING_METHOD] = 64,   [STRING_TARGET] = 2048,  [STRING_HOST] = 256,
+    [STRING_RULE] = 128,    [STRING_LISTENER] = 128, [STRING_REASON] = 512,
+    [STRING_PROTOCOL] = 16, [STRING_REFERER] = 1024, [STRING_AGENT] = 512,
+    [STRING_TYPE] = 128,
 };
+
+/* What only some formats show. */
+static void describe_more(const struct xchg *x, u8 wants, struct slice s[LOG_STRINGS])
+{
+    s[STRING_REFERER] = s[STRING_AGENT] = s[STRING_TYPE] = SLICE("");
+    if ((wants & WANT_AGENT) && x->req.text_len) {
+        s[STRING_REFERER] = msg_get(&x->req, TOKEN_REFERER);
+        s[STRING_AGENT] = msg_get(&x->req, TOKEN_USER_AGENT);
+    }
+    if (wants & WANT_TYPE)
+        s[STRING_TYPE] = x->logged_type;
+}
 
 static size_t describe(const struct xchg *x, struct slice protocol, struct slice s[LOG_STRINGS],
                        struct log_head *h)
 {
+    u8 wants = x->worker->snapshot->conf.log_wants;
+    unsigned n = STRING_REFERER;
     s[STRING_METHOD] = x->req.method_text;
     s[STRING_TARGET] = x->req.target;
     s[STRING_HOST] = x->uri.form == TARGET_ORIGIN
@@ -27,8 +43,13 @@ static size_t describe(const struct xchg *x, struct slice protocol, struct slice
     s[STRING_LISTENER] = x->listen->name;
     s[STRING_REASON] = x->reason;
     s[STRING_PROTOCOL] = protocol;
+    if (wants > WANT_RECORD) {
+        describe_more(x, wants, s);
+        n = LOG_STRINGS;
+    }
     size_t total = 0;
-    for (unsigned i = 0; i < LOG_STRINGS; i++) {
+    *h = (struct log_head){ 0 };
+    for (unsigned i = 0; i < n; i++) {
         h->length[i] = clip(s[i].n, string_most[i]);
         total += h->length[i];
     }
@@ -42,6 +63,11 @@ static u64 whole_id(const struct worker *w, u64 serial)
     return (u64)w->id << 56 | (serial & 0x00ffffffffffffffull);
 }
 
+static u32 clip_u32(u64 n)
+{
+    return n < UINT32_MAX ? (u32)n : UINT32_MAX;
+}
+
 static void fill(const struct xchg *x, struct access_record *r)
 {
     const struct clock *now = &x->worker->loop.now;
@@ -51,14 +77,17 @@ static void fill(const struct xchg *x, struct access_record *r)
     r->id = whole_id(x->worker, x->id);
     r->bytes_in = x->client.taken;
     r->bytes_out = x->client.bytes_out;
+    r->no_content =
+        r->bytes_out > x->response.moved ? clip_u32(r->bytes_out - x->response.moved) : 0;
     r->total_us = now->mono_us - x->start_us;
-    r->first_us = x->first_us ? x->first_us - x->start_us : 0;
+    r->first_us = x->first_us ? clip_u32(x->first_us - x->start_us) : 0;
     r->client = x->peer;
     r->server = x->server;
-    r->status = x->status;
-    r->fault = (u16)x->fault;
+    r->head.status = x->status;
+    r->fault = x->fault;
     r->tunnel = false;
     r->reused = x->via_idle;
+    r->minor = x->req.minor;
 }
 
 static void copy_strings(struct access_record *r, const struct slice s[LOG_STRINGS])
@@ -107,7 +136,7 @@ void account_exchange(struct xchg *x)
 {
     struct worker *w = x->worker;
     count(x);
-    if (w->log == NULL || w->snapshot->conf.access.to == LOG_NONE)
+    if (w->log == NULL || w->snapshot->conf.log_wants == 0)
         return;
     struct slice s[LOG_STRINGS];
     struct log_head h;
@@ -128,6 +157,8 @@ static struct access_record *new_record(u8 leases, size_t strings)
     return l ? (struct access_record *)(void *)(l + leases) : NULL;
 }
 
+_Static_assert(LEASES < 8, "access_record.leases has three bits");
+
 static struct lease *leases_of(struct access_record *r)
 {
     return (struct lease *)(void *)r - r->leases;
@@ -142,7 +173,7 @@ struct access_record *account_reserve(const struct xchg *x, struct slice protoco
     if (r == NULL)
         return NULL;
     r->head = h;
-    r->leases = leases;
+    r->leases = leases & 7;
     copy_strings(r, s);
     return r;
 }
@@ -161,7 +192,8 @@ void account_detach(struct xchg *x, struct access_record *r)
     r->tunnel = true;
     r->decided = x->role->recheck != NULL;
     r->at = x->listen->at;
-    r->bytes_in = r->bytes_out = 0; /* the tunnel's own bytes, without the heads that opened it */
+    r->bytes_in = r->bytes_out = r->no_content =
+        0; /* the tunnel's own bytes, without the heads that opened it */
 }
 
 static size_t strings_size(const struct log_head *h)
@@ -195,9 +227,10 @@ void account_rule(struct access_record **record, const struct ruling *ruling)
 
 static void end_leases(const struct worker *w, struct access_record *r)
 {
-    struct outcome how = {
-        .fault = (enum fault)r->fault, .status = r->status, .tunnel = true, .now_ms = worker_ms(w)
-    };
+    struct outcome how = { .fault = (enum fault)r->fault,
+                           .status = r->head.status,
+                           .tunnel = true,
+                           .now_ms = worker_ms(w) };
     for (unsigned i = 0; i < r->leases; i++)
         lease_end(&leases_of(r)[i], &how);
 }
@@ -208,7 +241,7 @@ void account_tunnel(struct worker *w, struct access_record *r)
     if (r->fault)
         stat_fault(w->stats, (enum fault)r->fault);
     r->head.wall_us = w->loop.now.wall_us;
-    void *p = w->log && w->snapshot->conf.access.to != LOG_NONE ? log_reserve(w, (u32)n) : NULL;
+    void *p = w->log && w->snapshot->conf.log_wants ? log_reserve(w, (u32)n) : NULL;
     if (p) {
         memcpy(p, r, n);
         log_publish(w, (u32)n);

@@ -17,6 +17,17 @@ static bool edit(struct xchg *x)
     return true;
 }
 
+/* The answer's fields are gone when the record is made. */
+static void keep_type(struct xchg *x)
+{
+    struct slice type = msg_get(&x->resp, TOKEN_CONTENT_TYPE);
+    char *copy = type.n ? arena_try(&x->arena, type.n) : NULL;
+    if (copy == NULL)
+        return;
+    memcpy(copy, type.p, type.n);
+    x->logged_type = (struct slice){ copy, type.n };
+}
+
 enum flow xchg_put_head(struct xchg *x)
 {
     enum flow f = x->client.ops->put_head(&x->client, &x->resp);
@@ -28,6 +39,8 @@ enum flow xchg_put_head(struct xchg *x)
         x->source = text_source(&x->reply_rest);
     }
     x->status = x->resp.status;
+    if (x->worker->snapshot->conf.log_wants & WANT_TYPE)
+        keep_type(x);
     x->answered = true;
     return FLOW_OK;
 }

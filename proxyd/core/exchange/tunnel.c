@@ -89,7 +89,7 @@ static void end(struct tunnel *t, enum fault f)
     r->bytes_out += t->direction[1].moved;
     r->total_us = (worker_ms(w) - t->born_ms) * 1000 + r->first_us;
     if (f != FAULT_NONE)
-        r->fault = (u16)f;
+        r->fault = f;
     stat_sub(w->stats, STAT_tunnels_open, 1);
     close_pipe(t, &t->direction[0]);
     close_pipe(t, &t->direction[1]);

@@ -88,9 +88,10 @@ struct xchg {
     struct dial *dial;     /* while connecting */
     struct tunnel *tunnel; /* reserved; NULL: none is promised */
     enum fault fault;
-    u16 status;          /* of the final head written to the client side; 0: none */
-    struct slice rule;   /* name of what decided, for the log; lives in the configuration */
-    struct slice reason; /* words of the administrator for a refusal; lives there too */
+    u16 status;               /* of the final head written to the client side; 0: none */
+    struct slice rule;        /* name of what decided, for the log; lives in the configuration */
+    struct slice reason;      /* words of the administrator for a refusal; lives there too */
+    struct slice logged_type; /* Content-Type of the answer, where a log wants it; in the arena */
     u64 id;
     /* Monotonic: request head complete; look-up and connection done (0: there was none); answer head
      * complete. */

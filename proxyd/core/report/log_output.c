@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include "base/must.h"
+#include "base/str.h"
+#include "core/report/log_syslog.h"
 
 enum { BATCH = 256 * 1024 };
 
@@ -42,10 +44,23 @@ static void note_size(struct log_output *o)
     o->size = o->unfinished ? size_of(o->fd) : 0;
 }
 
+static void count_torn(struct log_output *o)
+{
+    stat_add(o->stats, STAT_log_lines_torn_total, 1);
+    atomic_fetch_add(&o->counts->torn, 1);
+}
+
+static void count_lost(struct log_output *o, u64 lines)
+{
+    o->unwritten += lines;
+    stat_add(o->stats, STAT_log_lines_lost_total, lines);
+    atomic_fetch_add(&o->counts->lost, lines);
+}
+
 /* The line can never be finished; what comes next begins on a line of its own. */
 static void leave_torn(struct log_output *o)
 {
-    stat_add(o->stats, STAT_log_lines_torn_total, 1);
+    count_torn(o);
     size_t newline = ends_in_mid_line(o->fd) ? 1 : 0, rest = o->text.n - o->unfinished;
     memmove(o->text.p + newline, o->text.p + o->unfinished, rest);
     if (newline)
@@ -58,7 +73,11 @@ static void leave_torn(struct log_output *o)
 struct log_output log_output_new(const char *name, int fd, struct stats *stats)
 {
     struct log_output o = {
-        .name = name, .fd = fd, .text = text_in(must_alloc(BATCH), BATCH), .stats = stats
+        .name = name,
+        .fd = fd,
+        .text = text_in(must_alloc(BATCH), BATCH),
+        .stats = stats,
+        .counts = log_counts_of(name),
     };
     if (fd >= 0 && ends_in_mid_line(fd))
         leave_torn(&o);
@@ -68,7 +87,7 @@ struct log_output log_output_new(const char *name, int fd, struct stats *stats)
 void log_output_free(struct log_output *o)
 {
     if (o->unfinished)
-        stat_add(o->stats, STAT_log_lines_torn_total, 1);
+        count_torn(o);
     free(o->text.p);
 }
 
@@ -83,17 +102,32 @@ static void keep_rest(struct log_output *o, size_t done)
             ;
     for (size_t i = end; i < o->text.n; i++)
         lines += p[i] == '\n';
-    o->unwritten += lines;
-    stat_add(o->stats, STAT_log_lines_lost_total, lines);
+    count_lost(o, lines);
     memmove(o->text.p, p + done, end - done);
     o->text.n = o->unfinished = end - done;
     note_size(o);
+}
+
+static void send_lines(struct log_output *o)
+{
+    struct slice rest = text_slice(&o->text), line;
+    while (slice_cut(&rest, '\n', &line))
+        if (line.n && !log_syslog_send(o->fd, o->socket, line)) {
+            o->why = errno;
+            count_lost(o, 1);
+        }
+    o->text.n = 0;
+    o->text.full = false;
 }
 
 /* A file of another size was truncated to make room, or somebody else has written to it. */
 void log_output_flush(struct log_output *o)
 {
     size_t done = 0;
+    if (o->socket) {
+        send_lines(o);
+        return;
+    }
     if (o->unfinished && size_of(o->fd) != o->size)
         leave_torn(o);
     while (o->fd >= 0 && done < o->text.n) {
@@ -112,4 +146,25 @@ void log_output_flush(struct log_output *o)
     }
     o->text.n = o->unfinished = 0;
     o->text.full = false;
+}
+
+static bool is_same_file(int a, int b)
+{
+    struct stat one, two;
+    return a >= 0 && b >= 0 && fstat(a, &one) == 0 && fstat(b, &two) == 0 &&
+           one.st_dev == two.st_dev && one.st_ino == two.st_ino;
+}
+
+bool log_output_go_on(struct log_output *o, int fd)
+{
+    bool another = !is_same_file(o->fd, fd);
+    log_output_flush(o);
+    if (another && o->unfinished) {
+        count_torn(o);
+        o->text.n = o->unfinished = 0;
+    }
+    o->fd = fd;
+    if (another && fd >= 0 && o->socket == NULL && ends_in_mid_line(fd))
+        leave_torn(o);
+    return another;
 }

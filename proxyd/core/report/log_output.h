@@ -10,6 +10,7 @@
 
 #include "base/stat.h"
 #include "base/text.h"
+#include "core/report/log_counts.h"
 
 struct log_output {
     const char *name;
@@ -18,18 +19,25 @@ struct log_output {
     size_t
         unfinished; /* so many bytes at the start of text finish the line that the file ends in */
     off_t size;     /* of the file then */
+    const char *socket; /* fd is a datagram socket of syslog, at this path; NULL: it is none */
     struct stats *stats;
+    struct log_counts *counts;
     u64 unwritten; /* lines lost since that was told last */
     int why;       /* errno */
     u64 tell_ms;   /* not told again before */
 };
 
-/* A file that ends in the middle of a line, as after a crash, gets the newline it lacks. fd stays
- * the caller's; stats: where lost and torn lines are counted. */
+/* name: for messages and counters; it stays the caller's, as fd does. stats: where lost and torn
+ * lines are counted. A file that ends in the middle of a line, as after a crash, gets the newline
+ * it lacks. */
 struct log_output log_output_new(const char *name, int fd, struct stats *stats);
 void log_output_free(struct log_output *o);
 /* Writes the lines in text and empties it but for what is unfinished. A pipe that is full makes the
  * calling thread wait and nobody else. */
 void log_output_flush(struct log_output *o);
+
+/* Goes on in fd: where that is another file, the old one gets what is still to be written, and a
+ * line that it cannot take the end of is torn. True: it is another one. */
+bool log_output_go_on(struct log_output *o, int fd);
 
 #endif

@@ -21,32 +21,40 @@ enum log_string {
     STRING_LISTENER,
     STRING_REASON,
     STRING_PROTOCOL,
+    STRING_REFERER, /* this and what follows is empty unless some log wants it (enum log_want) */
+    STRING_AGENT,
+    STRING_TYPE,
     LOG_STRINGS
 };
 
 struct log_head {
     u8 kind;
-    u8 level; /* LOG_ERROR */
+    u8 level;   /* LOG_ERROR */
+    u16 status; /* LOG_ACCESS; 0: no answer was sent */
     u16 length[LOG_STRINGS];
     u64 wall_us;
 };
 
-/* LOG_ACCESS. host is empty where the target names it. */
+/* LOG_ACCESS. host is empty where the target names it. An idle tunnel keeps one: 128 bytes. */
 struct access_record {
     struct log_head head;
     u64 id;
     u64 bytes_in,
         /* from and to the client, heads included; of a tunnel only what went through it */
         bytes_out;
-    u64 total_us, first_us; /* since the request head was complete */
+    u64 total_us : 48; /* since the request head was complete: 8 years */
+    u64 fault : 9;
+    u64 tunnel : 1;
+    u64 reused : 1;
+    u64 minor : 1;   /* HTTP/1.minor of the request */
+    u64 decided : 1; /* of a tunnel: by a role that can do so again, for what came in at `at` */
+    u64 leases : 3;  /* of a tunnel: so many leases lie before this record on the heap */
+    u32 first_us;   /* likewise; at most 71 minutes */
+    u32 no_content; /* bytes of bytes_out that are no content: heads, and the framing of chunks */
     struct addr client, server;
-    u16 status, fault;
-    bool tunnel, reused;
-    u8 leases; /* of a tunnel: so many leases lie before this record on the heap */
-    /* Of a tunnel, to be decided again: by a role that can, at this address. */
-    bool decided;
-    const struct listen_addr *at;
+    const struct listen_addr *at; /* of a tunnel, to be decided again */
 };
+_Static_assert(sizeof(struct access_record) == 128, "an idle tunnel must not grow");
 
 /* One of its strings. */
 static inline struct slice access_record_string(const struct access_record *r, enum log_string s)

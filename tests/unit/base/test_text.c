@@ -33,6 +33,23 @@ static void numbers(void **state)
     WRITES(text_pad(&t, 1, 99), "00000000000000000001");
 }
 
+static void json(void **state)
+{
+    (void)state;
+    WRITES(text_json(&t, SLICE("")), "\"\"");
+    WRITES(text_json(&t, SLICE("a \"b\" \\ /\t\x7f")), "\"a \\\"b\\\" \\\\ /\\u0009\\u007f\"");
+    WRITES(text_json(&t, SLICE("\xc3\xa9\xf0\x9f\x98\x80")), "\"\xc3\xa9\xf0\x9f\x98\x80\"");
+    WRITES(text_json(&t, SLICE("\xc2\x85\xe2\x80\xae")), "\"\\u0085\\u202e\"");
+    WRITES(text_json(&t, SLICE("x\xe2\x80y\xff")), "\"x\xef\xbf\xbd\xef\xbf\xbdy\xef\xbf\xbd\"");
+}
+
+static void percent(void **state)
+{
+    (void)state;
+    WRITES(text_percent(&t, SLICE("http://a/b%20?c=[d]|'")), "http://a/b%20?c=[d]|'");
+    WRITES(text_percent(&t, SLICE(" \t\n\"<>\\\x7f\xc3\xa9")), "%20%09%0A%22%3C%3E%5C%7F%C3%A9");
+}
+
 static void strings(void **state)
 {
     (void)state;
@@ -155,10 +172,16 @@ static void full_stays_full(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(numbers),          cmocka_unit_test(strings),
-        cmocka_unit_test(escaped),          cmocka_unit_test(never_past_the_end),
-        cmocka_unit_test(full_stays_full),  cmocka_unit_test(escaped_utf8),
-        cmocka_unit_test(escaped_anywhere), cmocka_unit_test(numbers_of_all_lengths),
+        cmocka_unit_test(json),
+        cmocka_unit_test(percent),
+        cmocka_unit_test(numbers),
+        cmocka_unit_test(strings),
+        cmocka_unit_test(escaped),
+        cmocka_unit_test(never_past_the_end),
+        cmocka_unit_test(full_stays_full),
+        cmocka_unit_test(escaped_utf8),
+        cmocka_unit_test(escaped_anywhere),
+        cmocka_unit_test(numbers_of_all_lengths),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -38,7 +38,7 @@ static void an_unknown_key(void **state)
                         "t.conf:2:14: error: \"too\" is not known in the block \"log access\"\n"
                         "    log access { too stdout; }\n"
                         "                 ^~~\n"
-                        "    expected \"to\"\n"
+                        "    expected one of: to, format, query, mask-client\n"
                         "    did you mean \"to\"?\n");
 }
 

@@ -214,7 +214,6 @@ static void later_keys_are_not_known(void **state)
         "list ads { }",
         "pac office { }",
         "test \"x\" { }",
-        "log access { format squid; }",
         "log access { to syslog; to2 x; }",
         "listener x { tls { } }",
         "listener x { pac office; }",
@@ -364,7 +363,7 @@ static void defaults_are_read(void **state)
     assert_int_equal(c.timeouts.tunnel_idle, 600000);
     assert_true(c.timeouts.tunnel_lifetime == UINT32_MAX);
     assert_int_equal(c.timeouts.drain, 30000);
-    assert_int_equal(c.access.to, LOG_STDOUT);
+    assert_int_equal(c.access[0].to, LOG_STDOUT);
     assert_int_equal(c.error.to, LOG_STDERR);
     assert_int_equal(c.error.level, LEVEL_INFO);
     assert_int_equal(c.dns.nservers, 0);
@@ -401,8 +400,8 @@ static void values_are_read(void **state)
     assert_true(c.timeouts.tunnel_idle == UINT32_MAX);
     assert_int_equal(c.timeouts.tunnel_lifetime, 86400000);
     assert_int_equal(c.timeouts.drain, 0);
-    assert_int_equal(c.access.to, LOG_PATH);
-    assert_string_equal(c.access.path, "/tmp/a.log");
+    assert_int_equal(c.access[0].to, LOG_PATH);
+    assert_string_equal(c.access[0].path, "/tmp/a.log");
     assert_int_equal(c.error.to, LOG_NONE);
     assert_int_equal(c.error.level, LEVEL_DEBUG);
     assert_int_equal(c.dns.nservers, 3);

@@ -149,7 +149,6 @@ static const struct conf plain_conf = {
                   .tunnel_idle = 600000,
                   .tunnel_lifetime = UINT32_MAX,
                   .drain = 30000 },
-    .access.to = LOG_NONE,
     .error.to = LOG_NONE,
 };
 
@@ -223,7 +222,7 @@ static int set_up(u32 nworkers)
     rig.engine.shared_idle = shared_idle_new();
     rig.engine.client_count = client_count_new();
     rig.engine.dns = make_names();
-    rig.engine.log_writer = log_writer_new(-1, -1, nworkers);
+    rig.engine.log_writer = log_writer_new(NULL, nworkers);
     for (u32 i = 0; i < nworkers; i++) {
         rig.workers[i] = worker_new(&rig.engine, i);
         must(rig.workers[i] != NULL);
@@ -257,7 +256,7 @@ void rig_configure(const char *text)
     diags_free(&d);
     struct snapshot *s = snapshot_compile(&tree, rig.engine.registry, RIG_WORKERS);
     config_free(&tree);
-    s->conf.access.to = s->conf.error.to = LOG_NONE;
+    s->conf.error.to = LOG_NONE;
     rig_publish(s);
 }
 

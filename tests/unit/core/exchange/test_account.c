@@ -8,11 +8,14 @@
 #include "tests/unit/core/help_engine.h"
 
 static char area[LOG_LINE + 1];
+static struct log_style style;
 
 static int log_set_up(void **state)
 {
     rig_set_up(state);
-    rig.snapshot->conf.access.to = rig.snapshot->conf.error.to = LOG_STDOUT;
+    style = (struct log_style){ 0 };
+    rig.snapshot->conf.log_wants = WANT_RECORD;
+    rig.snapshot->conf.error.to = LOG_STDOUT;
     rig.snapshot->conf.error.level = LEVEL_WARNING;
     return 0;
 }
@@ -34,7 +37,7 @@ static const char *logged(void)
         assert_true(r->id != 0);
         r->total_us = 0;
         r->id = 0;
-        log_format_access(&t, &clock, r);
+        log_format_access(&t, &clock, &style, r);
         free(r);
     } else {
         log_format_error(&t, &clock, (const void *)record.p);
@@ -117,10 +120,44 @@ static void each_exchange_counts_for_itself(void **state)
     assert_has(logged(), counts);
 }
 
+/* What some format wants is in the record, and only then. */
+static void what_a_format_wants(void **state)
+{
+    (void)state;
+    int client = rig_client();
+    const char *request = "GET http://one.test/denied HTTP/1.1\r\nHost: one.test\r\nReferer: r\r\n"
+                          "User-Agent: a\r\n\r\n";
+    style.format = FORMAT_JSON;
+    rig_ask(client, request);
+    assert_has(logged(), "\"content\":");
+    assert_has(area, "\"referer\":null,\"user_agent\":null,\"type\":null}");
+    rig.snapshot->conf.log_wants |= WANT_AGENT;
+    rig_ask(client, request);
+    assert_has((logged(), area), "\"referer\":\"r\",\"user_agent\":\"a\",\"type\":null}");
+    rig.snapshot->conf.log_wants = WANT_RECORD | WANT_TYPE;
+    rig_ask(client, request);
+    assert_has((logged(), area), "\"referer\":null,\"user_agent\":null,\"type\":\"text/");
+}
+
+/* Of what the client gets, only the body is content. */
+static void content_is_without_heads(void **state)
+{
+    (void)state;
+    int origin = rig_origin(), client = rig_client();
+    style.format = FORMAT_COMMON;
+    rig_say(client, "GET http://one.test/p HTTP/1.1\r\nHost: one.test\r\n\r\n");
+    int upstream = rig_accept(origin);
+    rig_hears(upstream);
+    rig_say(upstream, "HTTP/1.1 200 OK\r\nDate: d\r\nTransfer-Encoding: chunked\r\n\r\n"
+                      "8\r\nthe body\r\n0\r\n\r\n");
+    rig_hears(client);
+    assert_has((logged(), area), " \"GET http://one.test/p HTTP/1.1\" 200 8\n");
+}
+
 static void no_log_wanted(void **state)
 {
     (void)state;
-    rig.snapshot->conf.access.to = LOG_NONE;
+    rig.snapshot->conf.log_wants = 0;
     int client = rig_client();
     rig_ask(client, "GET /abc HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_string_equal(logged(), "");
@@ -206,6 +243,8 @@ int main(void)
         LOG_TEST(what_the_origin_took_part_in),
         LOG_TEST(a_client_that_left_early),
         LOG_TEST(each_exchange_counts_for_itself),
+        LOG_TEST(what_a_format_wants),
+        LOG_TEST(content_is_without_heads),
         LOG_TEST(no_log_wanted),
         LOG_TEST(what_never_became_a_head),
         LOG_TEST(long_texts_are_cut),

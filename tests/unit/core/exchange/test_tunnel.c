@@ -604,7 +604,7 @@ static void resets_pass_through_the_pipe(void **state)
 static void what_went_through_the_pipe_is_counted(void **state)
 {
     (void)state;
-    rig.snapshot->conf.access.to = LOG_STDOUT;
+    rig.snapshot->conf.log_wants = WANT_RECORD;
     open_tunnel(CONNECT);
     flow(upstream, client, 12 << 20);
     flow(client, upstream, 10 << 20);
@@ -640,7 +640,7 @@ static void what_it_leaves_in_the_log(void **state)
     static char area[LOG_LINE];
     struct log_clock clock = { 0 };
     struct text t = text_in(area, sizeof area - 1);
-    rig.snapshot->conf.access.to = LOG_STDOUT;
+    rig.snapshot->conf.log_wants = WANT_RECORD;
     open_tunnel(CONNECT);
     rig_say(client, "12345");
     rig_say(upstream, "123");
@@ -653,7 +653,7 @@ static void what_it_leaves_in_the_log(void **state)
     const struct access_record *r = (const void *)ring_peek(rig.worker->log).p;
     assert_non_null(r);
     assert_true(r->tunnel);
-    log_format_access(&t, &clock, r);
+    log_format_access(&t, &clock, &(struct log_style){ 0 }, r);
     area[t.n] = 0;
     assert_has(area, " \"CONNECT one.test:80\" 200 in=5 out=3 10");
     assert_int_equal(rig_count(STAT_requests_total), 1);

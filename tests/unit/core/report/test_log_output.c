@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -157,6 +158,61 @@ static void a_file_found_torn(void **state)
     assert_int_equal(count(STAT_log_lines_torn_total), 2);
 }
 
+/* Renamed, and opened again by its name. */
+static int another_file(char *second)
+{
+    snprintf(second, 64, "%s.2", path);
+    return open(second, O_WRONLY | O_APPEND | O_CREAT, 0600);
+}
+
+static void goes_on_in_another_file(void **state)
+{
+    (void)state;
+    char second[64];
+    int fd = another_file(second), old = out.fd;
+    text_add(&out.text, SLICE("first 1\n"));
+    assert_true(log_output_go_on(&out, fd));
+    put("second 2\n");
+    assert_string_equal(file(), "first 1\n");
+    close(old);
+    unlink(second);
+}
+
+/* The same file again: the line that stands half in it is finished there. */
+static void goes_on_in_the_same_file(void **state)
+{
+    (void)state;
+    int again = open(path, O_WRONLY | O_APPEND), old = out.fd;
+    room(5);
+    put("first 1\n");
+    assert_false(log_output_go_on(&out, again));
+    close(old);
+    room(RLIM_INFINITY);
+    put("second 2\n");
+    assert_string_equal(file(), "first 1\nsecond 2\n");
+    assert_int_equal(count(STAT_log_lines_torn_total), 0);
+}
+
+/* What the old one cannot take any more is not written into the new one. */
+static void leaves_half_a_line_behind(void **state)
+{
+    (void)state;
+    char second[64];
+    int fd = another_file(second), old = out.fd;
+    u64 torn = atomic_load(&out.counts->torn);
+    room(5);
+    put("first 1\n");
+    assert_true(log_output_go_on(&out, fd));
+    room(RLIM_INFINITY);
+    put("second 2\n");
+    assert_string_equal(file(), "first");
+    assert_int_equal(lseek(fd, 0, SEEK_END), 9);
+    assert_int_equal(count(STAT_log_lines_torn_total), 1);
+    assert_int_equal(atomic_load(&out.counts->torn), torn + 1);
+    close(old);
+    unlink(second);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -164,7 +220,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(finished_once_there_is_room), TEST(at_the_edges),
         TEST(a_file_that_was_emptied),     TEST(a_file_that_somebody_else_wrote_to),
-        TEST(a_file_found_torn),
+        TEST(a_file_found_torn),           TEST(goes_on_in_another_file),
+        TEST(goes_on_in_the_same_file),    TEST(leaves_half_a_line_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,6 +20,16 @@ static int access_end, error_end; /* what the test reads */
 static int access_fd, error_fd;
 static char area[1 << 22];
 
+/* As stdout: whose descriptors stay the test's. */
+static struct log_set *set_of(int access, int error)
+{
+    struct log_set *s = calloc(1, sizeof *s);
+    s->access[0] = (struct log_place){ .to = LOG_STDOUT, .fd = access };
+    s->error = (struct log_place){ .to = LOG_STDOUT, .fd = error };
+    s->naccess = 1;
+    return s;
+}
+
 static void start(u32 rings)
 {
     int pair[2];
@@ -29,7 +39,7 @@ static void start(u32 rings)
     assert_int_equal(pipe(pair), 0);
     error_end = pair[0];
     error_fd = pair[1];
-    writer = log_writer_new(access_fd, error_fd, rings);
+    writer = log_writer_new(set_of(access_fd, error_fd), rings);
     log_writer_start(writer);
 }
 
@@ -199,7 +209,7 @@ static void a_log_that_cannot_be_written(void **state)
     u64 lost = stat_sum(STAT_log_lines_lost_total);
     int pair[2], full = open("/dev/full", O_WRONLY | O_CLOEXEC);
     assert_true(full >= 0 && pipe(pair) == 0);
-    writer = log_writer_new(full, pair[1], 1);
+    writer = log_writer_new(set_of(full, pair[1]), 1);
     for (int i = 0; i < 3; i++)
         put_access(log_writer_ring(writer, 0), 1);
     log_writer_start(writer);
@@ -223,7 +233,7 @@ static void an_error_log_that_cannot_be_written(void **state)
     (void)state;
     int pair[2], full = open("/dev/full", O_WRONLY | O_CLOEXEC), before = dup(STDERR_FILENO);
     assert_true(full >= 0 && before >= 0 && pipe(pair) == 0);
-    writer = log_writer_new(-1, full, 1);
+    writer = log_writer_new(set_of(-1, full), 1);
     assert_true(put_error(log_writer_ring(writer, 0), "one"));
     dup2(pair[1], STDERR_FILENO);
     log_writer_start(writer);
@@ -238,7 +248,7 @@ static void an_error_log_that_cannot_be_written(void **state)
 static void to_nowhere(void **state)
 {
     (void)state;
-    writer = log_writer_new(-1, -1, 1);
+    writer = log_writer_new(NULL, 1);
     log_writer_start(writer);
     for (int i = 0; i < 1000; i++)
         put_access(log_writer_ring(writer, 0), 1);
