@@ -1,5 +1,5 @@
-"""Access logs in the formats that others read: each is read back here by a reader of its own, in Python;
-what clients send cannot forge, split or widen a line. Files are rotated by USR1
+"""Access logs in the formats that others read: each is read back here by a reader of its own, in Python, and
+by programs that people use; what clients send cannot forge, split or widen a line. Files are rotated by USR1
 and changed by a reload without losing or tearing a line.
 """
 import codecs
@@ -8,6 +8,7 @@ import pathlib
 import re
 import signal
 import socket
+import subprocess
 import tempfile
 import threading
 import time
@@ -381,3 +382,43 @@ def test_what_each_log_lost(proxyd, origin):
     daemon.stop()
     assert "proxyd: the access log /dev/full cannot be written: No space left on device" in daemon.stderr()
     assert len(lines(daemon, "json", 3)) == 3
+
+
+# -- real readers ---------------------------------------------------------------------------------
+
+def run(*command, stdin=None):
+    done = subprocess.run(command, stdin=stdin, capture_output=True, timeout=within(20), check=False)
+    assert done.returncode == 0, done.stderr.decode(errors="replace")
+    return done.stdout.decode(errors="replace")
+
+
+def goaccess(folder, name, *form):
+    out = folder / f"{name}.out.json"
+    run("goaccess", str(folder / f"{name}.log"), *form, "-o", str(out), "--no-progress", "--no-global-config")
+    return json.loads(out.read_text(errors="replace"))   # it decodes %FF
+
+
+@pytest.mark.parametrize("name,form", [
+    ("combined", ["--log-format=COMBINED"]), ("common", ["--log-format=COMMON"]),
+    ("w3c", ['--log-format=%d %t %h %m %U %s %b %^ %T %^ "%u" %^', "--date-format=%Y-%m-%d", "--time-format=%T"])])
+def test_goaccess(written, name, form):
+    """It takes every line, hostile ones included, and counts the same."""
+    general = goaccess(written.folder, name, *form)["general"]
+    assert general["valid_requests"] == len(written.sent) and general["failed_requests"] == 0
+
+
+def test_calamaris(written):
+    """A report tool for squid's log, of Debian."""
+    with open(written.folder / "squid.log", "rb") as log:
+        text = run("calamaris", "-a", stdin=log)
+    assert re.search(rf"^lines parsed: +lines +{len(written.sent)} *$", text, re.M), text[:2000]
+    assert re.search(r"^invalid lines: +lines +0 *$", text, re.M)
+    assert re.search(rf"^GET +{len(written.sent)} ", text, re.M)
+
+
+def test_jq(written):
+    path = str(written.folder / "json.log")
+    assert run("jq", "-s", "length", path).strip() == str(len(written.sent))
+    assert run("jq", "-s", "map(.content) | add", path).strip() == str(2 * len(written.sent))
+    agent = run("jq", "-r", 'select(.url | endswith("/agent/1")) | .user_agent', path)
+    assert agent == AGENTS[1].decode() + "\n"
