@@ -23,7 +23,16 @@ static const char PAIRS[200] =
  * takes too much the next overwrites. */
 void text_u64(struct text *t, u64 v)
 {
-    enum { MOST = 20 };
+    enum { SMALL = 4, MOST = 20 };
+    if (likely(v < 10000 && t->cap - t->n >= SMALL)) { /* ports and most lengths */
+        char four[2 * SMALL] = "";
+        u32 small = (u32)v, skip = 3u - (small >= 10) - (small >= 100) - (small >= 1000);
+        memcpy(four, PAIRS + small / 100 * 2, 2);
+        memcpy(four + 2, PAIRS + small % 100 * 2, 2);
+        memcpy(t->p + t->n, four + skip, SMALL);
+        t->n += SMALL - skip;
+        return;
+    }
     char d[2 * MOST];
     unsigned i = MOST;
     for (; v >= 10; v /= 100)

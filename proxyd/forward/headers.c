@@ -13,7 +13,6 @@
 bool forward_edit_request(struct xchg *x)
 {
     hop_strip(&x->req);
-    msg_remove(&x->req, TOKEN_HOST);
     return via_sign(x, &x->req);
 }
 

@@ -42,6 +42,31 @@ static void nominated(struct msg *m, u64 mask[2])
     }
 }
 
+static void delete_known(struct msg *m, const u64 mask[2])
+{
+    for (struct field *f = m->fields, *end = f + m->nfields; f < end; f++)
+        if (f->id < TOKEN_COUNT && (mask[f->id >> 6] >> (f->id & 63) & 1))
+            f->id = FIELD_DELETED;
+    m->present[0] &= ~mask[0];
+    m->present[1] &= ~mask[1];
+}
+
+/* Proxy-* that is in no table. */
+static void delete_others(struct msg *m)
+{
+    bool left = false;
+    for (struct field *f = m->fields, *end = f + m->nfields; f < end; f++) {
+        if (f->id != TOKEN_OTHER)
+            continue;
+        if (name_is_proxy(msg_name(m, f)))
+            f->id = FIELD_DELETED;
+        else
+            left = true;
+    }
+    if (!left)
+        unmark(m->present, TOKEN_OTHER);
+}
+
 void hop_strip(struct msg *m)
 {
     u64 mask[2] = { 0, 0 };
@@ -55,23 +80,12 @@ void hop_strip(struct msg *m)
         unmark(mask, TOKEN_TRAILER);
     if (m->body == BODY_LENGTH)
         mark(mask, TOKEN_CONTENT_LENGTH);
-    bool others = msg_has(m, TOKEN_OTHER);
-    if (!others && !(m->present[0] & mask[0]) && !(m->present[1] & mask[1]))
-        return;
-    bool other_left = false;
-    for (struct field *f = m->fields, *end = f + m->nfields; f < end; f++) {
-        if (f->id == FIELD_DELETED)
-            continue;
-        bool other = f->id == TOKEN_OTHER;
-        bool gone = other ? name_is_proxy(msg_name(m, f)) : mask[f->id >> 6] >> (f->id & 63) & 1;
-        if (gone)
-            f->id = FIELD_DELETED;
-        other_left |= other && !gone;
-    }
-    m->present[0] &= ~mask[0];
-    m->present[1] &= ~mask[1];
-    if (!other_left)
-        unmark(m->present, TOKEN_OTHER);
+    if (!m->response)
+        mark(mask, TOKEN_HOST);
+    if ((m->present[0] & mask[0]) || (m->present[1] & mask[1]))
+        delete_known(m, mask);
+    if (msg_has(m, TOKEN_OTHER))
+        delete_others(m);
 }
 
 void via_write(struct text *out, u8 minor, struct slice pseudonym)

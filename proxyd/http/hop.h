@@ -6,9 +6,9 @@
 #include "http/msg.h"
 
 /* Deletes hop-by-hop fields, those that Connection nominates (unless TOKEN_KEEP), Proxy and Proxy-*
- * (responses keep Proxy-Status), and the length of a body that follows: body and body_len stand for
- * it. Trailer stays when the body is chunked, and only then. Expect stays. What the next hop needs
- * of this its codec writes from the values of m: Connection, Upgrade, lengths, TE. */
+ * (responses keep Proxy-Status), and what values of m stand for: Host (authority), and the length
+ * of a body that follows (body, body_len). Trailer stays when the body is chunked, and only then.
+ * Expect stays. What the next hop needs of this its codec writes from the values of m. */
 void hop_strip(struct msg *m);
 
 /* The line "Via: 1.x pseudonym" CRLF. */

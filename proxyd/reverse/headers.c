@@ -39,7 +39,6 @@ static bool add_client(struct xchg *x)
 bool reverse_edit_request(struct xchg *x)
 {
     hop_strip(&x->req);
-    msg_remove(&x->req, TOKEN_HOST);
     return add_client(x) && add_forwarded_host(x) && via_sign(x, &x->req);
 }
 

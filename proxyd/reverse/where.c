@@ -30,6 +30,7 @@ static void note_host(struct xchg *x)
         return;
     x->uri.host = x->host_field.host;
     x->uri.port = x->host_field.port;
+    x->uri.authority = x->host_field.text;
 }
 
 enum verdict reverse_where(struct xchg *x)

@@ -95,11 +95,15 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
         check_again(&m, true);
         check_target(&m);
         enum body_kind body = m.body;
+        struct slice host = msg_get(&m, TOKEN_HOST);
         hop_strip(&m);
         check_fields(&m);
+        CHECK(!msg_has(&m, TOKEN_HOST));
         CHECK(!msg_has(&m, TOKEN_CONNECTION) && !msg_has(&m, TOKEN_TRANSFER_ENCODING));
         CHECK(!msg_has(&m, TOKEN_PROXY_AUTHORIZATION) && m.body == body);
         msg_set(&m, TOKEN_VIA, m.target);
+        if (host.p)
+            msg_set(&m, TOKEN_HOST, host);
         via_seen(&m, m.target);
         check_again(&m, false);
     }

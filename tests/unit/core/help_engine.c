@@ -91,7 +91,8 @@ static bool edit_request(struct xchg *x)
 
 static bool address_request(struct xchg *x)
 {
-    x->req.path = x->uri.path; /* Host stays as it came */
+    x->req.path = x->uri.path;
+    x->req.authority = x->host_field.text; /* Host as it came */
     return true;
 }
 
