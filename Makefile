@@ -133,6 +133,12 @@ $$(BUILD)/$(1)/bin/xor_proxyd: $$(BUILD)/$(1)/proxyd/main.o $$(BUILD)/$(1)/tests
 	$$(Q)$$(CC_$(1)) $$(filter-out -fsanitize=fuzzer%,$$(LDFLAGS_$(1))) $$(LINK_HARDEN) $$(LDFLAGS) \
 	    -Wl,--wrap=client_accept,--wrap=profile_intern -o $$@ $$^ $$(LIBS)
 
+# What proxyd reads in a list, for the tests.
+$$(BUILD)/$(1)/bin/list_read: $$(BUILD)/$(1)/tests/list_read.o $$(BUILD)/lib$(1).a
+	$$(say) LINK $$@
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC_$(1)) $$(filter-out -fsanitize=fuzzer%,$$(LDFLAGS_$(1))) $$(LINK_HARDEN) $$(LDFLAGS) -o $$@ $$^ $$(LIBS)
+
 $$(patsubst %.c,$$(BUILD)/$(1)/%.o,$$(UNITS)): tests/unit/group.h
 $$(foreach f,$$(UNIT_FOLDERS),$$(eval $$(call unit_program,$(1),$$(f))))
 
@@ -242,10 +248,10 @@ fuzz-short: $(fuzz_programs)
 fuzz: $(if $(TARGET),$(BUILD)/fuzz/tests/fuzz/fuzz_$(TARGET),$(fuzz_programs))
 	$(Q)BUILD=$(BUILD) tests/run.sh fuzz 0 $^
 
-e2e: $(BUILD)/proxyd $(BUILD)/release/bin/xor_proxyd
+e2e: $(BUILD)/proxyd $(BUILD)/release/bin/xor_proxyd $(BUILD)/release/bin/list_read
 	$(Q)BUILD=$(BUILD) PYTHON=$(PYTHON) tests/run.sh e2e release $(E2E)
 
-asan: $(BUILD)/asan/bin/proxyd $(BUILD)/asan/bin/xor_proxyd
+asan: $(BUILD)/asan/bin/proxyd $(BUILD)/asan/bin/xor_proxyd $(BUILD)/asan/bin/list_read
 	$(Q)BUILD=$(BUILD) PYTHON=$(PYTHON) tests/run.sh e2e asan $(E2E)
 
 tsan: $(BUILD)/tsan/bin/proxyd $(BUILD)/tsan/bin/xor_proxyd
@@ -259,7 +265,8 @@ durations:
 
 # What `make test` runs, built beforehand in one parallel go.
 build-tests: $(foreach v,release asan tsan,$(call unit_programs,$(v))) $(fuzz_programs) \
-    $(foreach v,release asan tsan,$(BUILD)/$(v)/bin/xor_proxyd) $(BUILD)/asan/bin/proxyd $(BUILD)/tsan/bin/proxyd $(if $(wildcard tests/echo_role.c),$(BUILD)/release/bin/echo_role)
+    $(foreach v,release asan tsan,$(BUILD)/$(v)/bin/xor_proxyd) \
+    $(foreach v,release asan,$(BUILD)/$(v)/bin/list_read) $(BUILD)/asan/bin/proxyd $(BUILD)/tsan/bin/proxyd $(if $(wildcard tests/echo_role.c),$(BUILD)/release/bin/echo_role)
 
 test: | $(MARKER)
 	$(Q)$(MAKE) --no-print-directory deps SECTIONS="build test"

@@ -161,6 +161,30 @@ static void emit_regex(struct list_reader *r, struct rule *rule, struct slice pa
     }
 }
 
+/* /regex/ */
+static void emit_own_regex(struct list_reader *r, struct rule *rule, struct slice pattern)
+{
+    char area[LIST_LINE];
+    struct text t = text_in(area, sizeof area);
+    if (rule->except.n == 0) {
+        list_emit_pattern(r, pattern, rule->e);
+        return;
+    }
+    bool hosts = add_except(&t, rule->except);
+    text_add(&t, SLICE(".*(?:"));
+    text_add(&t, pattern);
+    text_char(&t, ')');
+    if (!hosts) {
+        list_skip(r, SKIP_OPTION);
+    } else if (t.full) {
+        list_reject(r, "longer than 4096 bytes");
+    } else {
+        rule->e.kind = ENTRY_REGEX;
+        rule->e.text = text_slice(&t);
+        list_emit(r, rule->e);
+    }
+}
+
 static size_t host_length(struct slice s)
 {
     size_t n = 0;
@@ -210,10 +234,7 @@ static void emit_rule(struct list_reader *r, struct rule *rule)
     if (inner.n == 0) {
         list_reject(r, "matches everything");
     } else if (p.n > 2 && p.p[0] == '/' && p.p[p.n - 1] == '/') {
-        if (rule->except.n)
-            list_skip(r, SKIP_OPTION);
-        else
-            list_emit_pattern(r, (struct slice){ p.p + 1, p.n - 2 }, rule->e);
+        emit_own_regex(r, rule, (struct slice){ p.p + 1, p.n - 2 });
     } else if (rule->except.n || !slice_starts(p, SLICE("||")) || !emit_host(r, rule, p)) {
         bool plain = !rule->except.n && p.p[0] != '|' && p.p[p.n - 1] != '|' &&
                      !slice_find(without_stars(p), '*') && !slice_find(p, '^');

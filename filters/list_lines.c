@@ -72,6 +72,10 @@ void list_emit_pattern(struct list_reader *r, struct slice pattern, struct list_
         e.caseless = true;
         pattern = slice_skip(pattern, 4);
     }
+    if (pattern.n == 0) {
+        list_reject(r, "matches every URL");
+        return;
+    }
     regex_shape(&is, pattern, e.caseless, REGEX_OF_URL);
     if (is.shape == REGEX_TEXT) {
         list_emit_text(r, (struct slice){ is.text, is.n }, e);

@@ -126,7 +126,7 @@ static void one_line(struct list_reader *r, struct slice line)
         list_reject(r, "longer than 4096 bytes");
     } else if (slice_find(line, 0)) {
         list_reject(r, "a NUL byte");
-    } else if (trimmed.n == 0 && f != LIST_RPZ) {
+    } else if (trimmed.n == 0 && (f != LIST_RPZ || r->o.diff)) {
         return;
     } else if (r->o.diff) {
         r->removes = trimmed.p[0] == '-';
@@ -277,6 +277,7 @@ const struct list_report *list_reader_end(struct list_reader *r)
     if (r->n || r->too_long)
         end_line(r);
     r->told = false;
+    r->shown = (struct slice){ NULL, 0 };
     if (r->rpz)
         list_rpz_end(r);
     return &r->report;

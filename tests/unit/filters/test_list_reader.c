@@ -215,6 +215,7 @@ static void squidguard(void **state)
        "3 regex \\b(?=\\w)ad[\\]\\\\] nocase; 4 text /ads/ nocase");
     rejects(LIST_EXPRESSIONS, "0", "a text of less than three bytes");
     rejects(LIST_EXPRESSIONS, "http", "matches nearly every URL");
+    reads((struct list_options){ .format = LIST_RPZ, .diff = true }, "\n\n", "");
     reads((struct list_options){ .format = LIST_SQUIDGUARD, .diff = true },
           "+a.example\n-b.example\n", "1 host a.example both; 2 -host b.example both");
 }
@@ -265,9 +266,10 @@ static void adblock(void **state)
        "1 regex ^https\\:\\/\\/a\\.example\\/x nocase; "
        "2 regex " BORDER "a\\.example\\/x" SEPARATOR " nocase; 3 regex x.*y$ nocase; "
        "4 regex " BORDER "google\\." SEPARATOR " nocase; 5 regex " BORDER "ads nocase");
-    as(LIST_ADBLOCK, "||com^$denyallow=a.com|b.com\n",
+    as(LIST_ADBLOCK, "||com^$denyallow=a.com|b.com\n/x[0-9]/$denyallow=a.com\n",
        "1 regex ^(?![a-z][a-z0-9+.-]*://(?:[^/?#]*\\.)?(?:a\\.com|b\\.com)(?:[:/]|$))"
-       "[a-z][a-z0-9+.-]*://(?:[^/?#]*\\.)?com" SEPARATOR " nocase");
+       "[a-z][a-z0-9+.-]*://(?:[^/?#]*\\.)?com" SEPARATOR " nocase; "
+       "2 regex ^(?![a-z][a-z0-9+.-]*://(?:[^/?#]*\\.)?(?:a\\.com)(?:[:/]|$)).*(?:x[0-9]) nocase");
     skips(LIST_ADBLOCK, "||a.example^$domain=b.example", SKIP_OPTION);
     skips(LIST_ADBLOCK, "||a.example^$third-party,script", SKIP_OPTION);
     skips(LIST_ADBLOCK, "||a.example^$", SKIP_OPTION);
@@ -337,6 +339,7 @@ static void patterns_and_networks(void **state)
        "5 text /ads/banner");
     as(LIST_CIDR, "10.0.0.0/8 ; SBL1\n192.0.2.1 # x\n2001:db8::/32\n",
        "1 net 10.0.0.0/8; 2 net 192.0.2.1/32; 3 net 2001:db8::/32");
+    rejects(LIST_REGEX, "(?i)", "matches every URL");
     rejects(LIST_CIDR, "10.0.0.1/8", "bits are set beyond the prefix");
     rejects(LIST_CIDR, "a.example", "not an address or network");
     struct list_report r = as(LIST_HOSTPORTS, "a.example:443\nb.example\n[::1]:8080\n",
