@@ -12,9 +12,13 @@
 #include "filters/addrclass.h"
 #include "filters/hostset.h"
 #include "filters/match.h"
+#include "filters/pattern.h"
 #include "policy/policy.h"
 
-enum { PATH_LONGEST = 16384 };
+enum {
+    PATH_LONGEST = 16384,   /* with the query */
+    URL_HEAD = 8 + 256 + 8, /* "https://" host ":65535", of which brackets */
+};
 
 /* The two forms of a path (http/uri.h); rules with a path are tried with each. */
 enum path_form { FORM_NORMAL, FORM_FOLDED, FORMS };
@@ -48,19 +52,27 @@ struct evaluation {
     const struct addr *address; /* the destination, or the literal host; NULL: not known (yet) */
     bool address_used;          /* the address has made a difference so far */
     bool class_known, prints_known, paths_known;
-    bool paths_unsafe; /* too long: no form exists */
-    bool paths_equal;  /* both forms are the same text */
+    bool paths_unsafe;                        /* too long: no form exists */
+    bool paths_equal;                         /* both forms are the same text */
+    bool urls_known, urls_unsafe, urls_equal; /* the same of URLs */
+    bool exhausted;    /* set by a condition of the rule whose pattern came to its limits */
     bool form_matters; /* set by a condition that may say something else for another form */
     enum addr_class class;
     enum path_form form; /* the one under trial */
     struct slice path[FORMS];
+    struct slice url[FORMS]; /* its path is path[], in the same place */
     struct host_prints prints;
-    char area[FORMS][PATH_LONGEST]; /* never touched unless a rule asks for a path */
+    char area[FORMS][URL_HEAD + PATH_LONGEST]; /* never touched unless a rule asks for a path */
 };
 
-/* Each at most once per decision. evaluation_paths is false when there is no form (unsafe). */
+/* Each at most once per decision. False when there is no form (unsafe). */
 enum addr_class evaluation_class(struct evaluation *e);
 bool evaluation_paths(struct evaluation *e);
+/* http://HOST/PATH?QUERY with the port unless it is 80; of CONNECT https://HOST/, unless 443. A
+ * query has the two forms as well: unreserved characters decoded, and everything once. */
+bool evaluation_urls(struct evaluation *e);
+/* pattern_find, and notes when it came to its limits. */
+enum match evaluation_search(struct evaluation *e, const struct pattern *p, struct slice text);
 static inline const struct host_prints *evaluation_prints(struct evaluation *e)
 {
     if (!e->prints_known) {

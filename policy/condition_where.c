@@ -9,12 +9,14 @@
 #include "config/value.h"
 #include "filters/cidrset.h"
 #include "filters/portset.h"
+#include "policy/patterns.h"
 
 struct to {
     bool any;
     u8 classes; /* CLASS_BIT of each */
     struct hostset hosts;
     struct cidrset nets;
+    struct patterns patterns; /* of the canonical host */
 };
 
 const void *condition_to_make(const struct node *n, struct arena *a)
@@ -26,6 +28,8 @@ const void *condition_to_make(const struct node *n, struct arena *a)
     for (u32 i = 0; i < node_nargs(n); i++) {
         const struct word *w = node_arg(n, i);
         bool host_bits;
+        if (w->kind == WORD_REGEX)
+            continue;
         if (slice_is(w->text, "class")) {
             enum addr_class class;
             must(i + 1 < node_nargs(n) && addr_class_find(node_arg(n, ++i)->text, &class));
@@ -42,13 +46,14 @@ const void *condition_to_make(const struct node *n, struct arena *a)
         }
     }
     cidrset_build(&to->nets, a, nets, nnets);
+    patterns_gather(&to->patterns, n, a);
     return to;
 }
 
 void condition_to_narrow(const void *data, struct gate *g)
 {
     const struct to *to = data;
-    if (!to->any && to->classes == 0 && to->nets.n4 + to->nets.n6 == 0)
+    if (!to->any && to->classes == 0 && to->patterns.n == 0 && to->nets.n4 + to->nets.n6 == 0)
         g->traits &= ~(u32)TRAIT_LITERAL;
 }
 
@@ -75,14 +80,21 @@ enum match condition_to_holds(const void *data, struct evaluation *e)
         return MATCH_YES;
     if (to->hosts.entries && !literal && hostset_has(&to->hosts, evaluation_prints(e)))
         return MATCH_YES;
-    if (to->classes == 0 && to->nets.n4 + to->nets.n6 == 0)
-        return MATCH_NO;
-    if (e->address == NULL)
+    enum match found = MATCH_NO;
+    if (unlikely(to->patterns.n))
+        found =
+            patterns_find(&to->patterns, e, (struct slice){ e->q->host->name, e->q->host->len });
+    if (found == MATCH_YES || (to->classes == 0 && to->nets.n4 + to->nets.n6 == 0))
+        return found;
+    if (e->address == NULL && found == MATCH_NO)
         return e->q->address_unknown ? MATCH_UNKNOWN : MATCH_PENDING;
+    if (e->address == NULL)
+        return found;
     e->address_used = true;
     if (to->classes && (to->classes & CLASS_BIT(evaluation_class(e))))
         return MATCH_YES;
-    return in_nets(to, e->address);
+    enum match net = in_nets(to, e->address);
+    return net == MATCH_NO ? found : net;
 }
 
 const void *condition_port_make(const struct node *n, struct arena *a)

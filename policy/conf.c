@@ -200,6 +200,12 @@ const struct schema_row policy_rows[] = {
       .doc = "How long a tunnel may go on that another configuration no longer allows: each is "
              "decided again when the configuration is replaced.",
       .example = "grace 30s;" },
+    { .key = "time-zone",
+      .type = { TYPE_TEXT },
+      .doc = "The zone of all `time` conditions, by its name in the system's tables; without it, "
+             "the system's own.",
+      .example = "time-zone Europe/Berlin;",
+      .check = policy_zone_check },
     { .key = "default",
       .type = { TYPE_CHOICE, TYPE_TEXT },
       .read = read_default,

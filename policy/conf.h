@@ -15,6 +15,11 @@ void policy_conf_check(const struct node *policy, struct diags *d);
 
 /* Parts of it, one row each. */
 void policy_to_check(const struct node *n, struct diags *d);
+void policy_url_check(const struct node *n, struct diags *d);
+void policy_header_check(const struct node *n, struct diags *d);
+void policy_pairs_check(const struct node *n, struct diags *d);
+void policy_time_check(const struct node *n, struct diags *d);
+void policy_zone_check(const struct node *n, struct diags *d);
 void policy_method_check(const struct node *n, struct diags *d);
 void policy_default_check(const struct node *n, struct diags *d);
 

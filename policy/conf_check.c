@@ -9,43 +9,6 @@
 #include "config/value.h"
 #include "policy/rule.h"
 
-void policy_to_check(const struct node *n, struct diags *d)
-{
-    for (u32 i = 0; i < node_nargs(n); i++) {
-        const struct word *w = node_arg(n, i);
-        if (slice_is(w->text, "class"))
-            i++;
-        else if (!w->reported && w->kind == WORD_BARE &&
-                 schema_listed("list category pool", w->text)) {
-            diag_error(d, w, "%s is not known here", word_shown(w));
-            diag_more(d, "expected hosts, addresses, networks or \"class\"; "
-                         "a host of this name is written in quotes");
-        }
-    }
-}
-
-void policy_method_check(const struct node *n, struct diags *d)
-{
-    for (u32 i = 0; i < node_nargs(n); i++) {
-        const struct word *w = node_arg(n, i);
-        for (enum method m = METHOD_GET; !w->reported && method_name(m).n; m++) {
-            struct slice name = method_name(m);
-            if (slice_eq(w->text, name) || !slice_eq_nocase(w->text, name))
-                continue;
-            diag_error(d, w, "%s is not a method: methods are case-sensitive", word_shown(w));
-            diag_more(d, "did you mean \"%.*s\"?", SLICE_FMT(name));
-        }
-    }
-}
-
-void policy_default_check(const struct node *n, struct diags *d)
-{
-    if (node_nargs(n) > 1 && slice_is(node_arg(n, 0)->text, "allow")) {
-        diag_error(d, node_arg(n, 1), "\"default allow\" takes no text");
-        diag_more(d, "expected \"default allow;\", or \"default deny TEXT;\"");
-    }
-}
-
 /* ---- rules that can never decide ---- */
 
 /* Does the condition hold for every request, whatever it shows? */
@@ -56,7 +19,8 @@ static bool always_holds(const struct node *c)
     if (c->negated)
         return false;
     for (u32 i = 0; i < node_nargs(c); i++)
-        if (slice_is(node_key(c), "to") && slice_is(node_arg(c, i)->text, "*"))
+        if (slice_is(node_key(c), "to") && node_arg(c, i)->kind != WORD_REGEX &&
+            slice_is(node_arg(c, i)->text, "*"))
             return true;
     return false;
 }
@@ -112,6 +76,8 @@ static u8 classes_of_value(const struct node *to, u32 *i)
     enum addr_class class;
     struct cidr net;
     bool host_bits;
+    if (node_arg(to, *i)->kind == WORD_REGEX)
+        return CLASS_BIT(CLASS_PUBLIC);
     if (slice_is(word, "class") && addr_class_find(node_arg(to, ++*i)->text, &class))
         return CLASS_BIT(class);
     return cidr_parse(word, &net, &host_bits) ? addr_classes_in(&net) : CLASS_BIT(CLASS_PUBLIC);
@@ -261,7 +227,9 @@ static void check_tunnel(const struct policy *p, const struct node *rule, struct
     u32 n = to ? node_nargs(to) : 1;
     for (u32 i = 0; i < n; i++) {
         struct slice host = to ? node_arg(to, i)->text : SLICE("*");
-        if (slice_is(host, "class")) {
+        if (to && node_arg(to, i)->kind == WORD_REGEX) {
+            host = SLICE("*");
+        } else if (slice_is(host, "class")) {
             i++;
             host = SLICE("*");
         }

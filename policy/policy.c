@@ -25,22 +25,6 @@ enum addr_class evaluation_class(struct evaluation *e)
     return e->class;
 }
 
-bool evaluation_paths(struct evaluation *e)
-{
-    if (!e->paths_known) {
-        struct text normal = text_in(e->area[FORM_NORMAL], PATH_LONGEST);
-        struct text folded = text_in(e->area[FORM_FOLDED], PATH_LONGEST);
-        struct slice raw = e->q->path.n ? e->q->path : SLICE("/");
-        e->paths_known = true;
-        e->paths_unsafe =
-            !path_normal(&normal, raw) || normal.full || !path_folded(&folded, raw) || folded.full;
-        e->path[FORM_NORMAL] = text_slice(&normal);
-        e->path[FORM_FOLDED] = text_slice(&folded);
-        e->paths_equal = slice_eq(e->path[FORM_NORMAL], e->path[FORM_FOLDED]);
-    }
-    return !e->paths_unsafe;
-}
-
 /* All conditions of a rule, for one form of the path: NO, YES or PENDING. */
 static inline enum match all_hold(const struct policy_rule *r, struct evaluation *e)
 {
@@ -75,7 +59,7 @@ static enum match both_forms(const struct policy_rule *r, struct evaluation *e, 
 static enum match rule_matches(const struct policy_rule *r, struct evaluation *e)
 {
     e->form = FORM_NORMAL;
-    e->form_matters = false;
+    e->form_matters = e->exhausted = false;
     enum match m = all_hold(r, e);
     return likely(!e->form_matters) ? m : both_forms(r, e, m);
 }
@@ -111,6 +95,7 @@ static void by_rules(const struct policy *p, struct evaluation *e, struct policy
 {
     for (const struct policy_rule *r = p->rule; r < p->rule + p->rules; r++) {
         enum match m = gate_shut(&r->gate, &e->gate) ? MATCH_NO : rule_matches(r, e);
+        d->exhausted |= e->exhausted;
         if (m == MATCH_NO)
             continue;
         d->rule = r;
@@ -120,7 +105,7 @@ static void by_rules(const struct policy *p, struct evaluation *e, struct policy
         else if (r->allow)
             allow(d, e, r->reach);
         else
-            deny(d, FAULT_rule_denied);
+            deny(d, e->exhausted ? FAULT_pattern_exhausted : FAULT_rule_denied);
         return;
     }
     by_default(p, e, d);
@@ -146,11 +131,12 @@ void policy_decide(const struct policy *p, const struct policy_question *q,
         deny(d, q->connect ? FAULT_connect_port_denied : FAULT_http_port_denied);
         return;
     }
-    struct evaluation e; /* 33 kB, of which only the small fields are set and usually touched */
+    struct evaluation e; /* 34 kB, of which only the small fields are set and usually touched */
     e.q = q;
     e.gate = gate_of(q);
     e.address = q->destination ? q->destination : q->host->literal ? &q->host->addr : NULL;
-    e.address_used = e.class_known = e.prints_known = e.paths_known = false;
+    e.address_used = e.class_known = e.prints_known = e.paths_known = e.urls_known = false;
+    e.exhausted = false;
     by_rules(p, &e, d);
     d->address_free = d->action != POLICY_NEEDS_ADDRESS && (q->host->literal || !e.address_used);
 }

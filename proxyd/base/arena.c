@@ -4,9 +4,16 @@
 
 #include "base/must.h"
 
+struct arena_end {
+    struct arena_end *older;
+    void (*end)(void *what);
+    void *what;
+};
+
 struct arena_chunk {
     struct arena_chunk *older;
     size_t size;
+    struct arena_end *ends; /* in this chunk */
     _Alignas(16) char data[];
 };
 
@@ -23,6 +30,7 @@ static bool add_chunk(struct arena *a, size_t size)
         return false;
     c->older = a->chunk;
     c->size = size;
+    c->ends = NULL;
     a->chunk = c;
     a->used = 0;
     a->total += size;
@@ -71,14 +79,32 @@ struct slice arena_copy(struct arena *a, struct slice s)
     return (struct slice){ p, s.n };
 }
 
+void arena_at_end(struct arena *a, void (*end)(void *what), void *what)
+{
+    struct arena_end *e = arena_try(a, sizeof *e);
+    must(e != NULL);
+    *e = (struct arena_end){ a->chunk->ends, end, what };
+    a->chunk->ends = e;
+}
+
+static void run_ends(struct arena_chunk *c)
+{
+    for (struct arena_end *e = c->ends; e; e = e->older)
+        e->end(e->what);
+    c->ends = NULL;
+}
+
 void arena_reset(struct arena *a)
 {
     while (a->chunk && a->chunk->older) {
         struct arena_chunk *c = a->chunk;
         a->chunk = c->older;
         a->total -= c->size;
+        run_ends(c);
         free(c);
     }
+    if (a->chunk)
+        run_ends(a->chunk);
     a->used = a->reserve_used = 0;
 }
 
@@ -87,6 +113,7 @@ void arena_free(struct arena *a)
     while (a->chunk) {
         struct arena_chunk *c = a->chunk;
         a->chunk = c->older;
+        run_ends(c);
         free(c);
     }
     a->used = a->total = a->reserve_used = 0;

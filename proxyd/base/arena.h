@@ -37,6 +37,9 @@ void *arena_zalloc(struct arena *a, size_t n);
 /* A copy of s; the copy is NUL-terminated (not counted in n) so that it can also serve as a C
  * string. */
 struct slice arena_copy(struct arena *a, struct slice s);
+/* Calls end(what) when the memory goes, at arena_reset or arena_free: for what an arena cannot
+ * hold, such as the code of a compiled pattern. The last one is called first. */
+void arena_at_end(struct arena *a, void (*end)(void *what), void *what);
 void arena_reset(struct arena *a);
 void arena_free(struct arena *a);
 

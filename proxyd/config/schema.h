@@ -88,6 +88,7 @@ struct schema_row {
     bool repeat;          /* may stand more than once */
     bool negatable;       /* `not key …` is allowed */
     bool warn_unused;     /* ROW_NAMED: a warning when no TYPE_REF leads here */
+    bool regex;           /* a word may be ~"…" as well; what it holds .check says */
     bool restart;         /* a change takes effect at the next start only, not by a reload */
     const char *choices;  /* TYPE_CHOICE: the words, separated by blanks */
     const char *also;     /* for any type: words accepted instead of a value, separated by blanks:

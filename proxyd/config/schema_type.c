@@ -287,6 +287,8 @@ bool schema_word_check(const struct schema_row *row, enum schema_type t, const s
                        struct diags *d)
 {
     must(t > TYPE_NONE && t < TYPE_COUNT_OF);
+    if (w->kind == WORD_REGEX && row->regex)
+        return true;
     if (w->kind == WORD_REGEX) {
         diag_error(d, w, "a regular expression cannot stand here");
         tell_expected(row, t, d);

@@ -83,6 +83,9 @@ static struct policy_question question(const struct xchg *x, const struct addr *
         .host = &x->uri.host,
         .port = x->uri.port,
         .path = x->req.method == METHOD_CONNECT ? (struct slice){ NULL, 0 } : x->uri.path,
+        .query = x->uri.query,
+        .request = x->req.method == METHOD_CONNECT ? NULL : &x->req,
+        .now_s = x->worker->loop.now.wall_us / 1000000,
         .destination = destination,
     };
 }
@@ -93,6 +96,8 @@ enum verdict forward_rules(struct xchg *x)
     apply_search(x->worker, &x->uri.host);
     struct policy_question q = question(x, NULL);
     policy_decide(forward_part_of(x->listen)->policy, &q, d);
+    if (d->exhausted)
+        stat_add(x->worker->stats, STAT_patterns_exhausted_total, 1);
     x->rule = d->rule_name;
     x->reason = d->reason;
     x->fault = d->action == POLICY_DENY ? d->fault : FAULT_NONE;
@@ -146,6 +151,7 @@ struct ruling forward_recheck(struct worker *w, const struct listener *l,
     q.host = &uri.host;
     q.port = uri.port;
     q.path = q.connect ? (struct slice){ NULL, 0 } : uri.path;
+    q.query = uri.query;
     policy_decide(policy, &q, &d);
     return (struct ruling){ d.action == POLICY_DENY ? d.fault : FAULT_NONE, d.rule_name, d.reason };
 }

@@ -263,8 +263,6 @@ def test_what_a_later_version_brings_is_not_known(write, text):
 @pytest.mark.parametrize("block,key", [
     ("listener b { bind [::1]:1; mode forward; policy p; cache main; }", "cache"),
     ("policy q { default deny; auth basic { file x; } }", "auth"),
-    ("policy q { default deny; rules { deny x { url ~\"x\"; } } }", "url"),
-    ("policy q { default deny; rules { deny x { time 07:00-19:00; } } }", "time"),
     ("policy q { default deny; rules { deny x { user *; } } }", "user"),
 ])
 def test_keys_of_a_later_version_are_not_known(write, block, key):

@@ -559,6 +559,7 @@ ELSEWHERE = {
     "draining": "test_710_drain.py::test_the_deadline_cuts",
     "tunnel_idle_timeout": "test_200_connect.py::test_idle_limit",
     "tunnel_lifetime": "test_200_connect.py::test_lifetime_limit",
+    "pattern_exhausted": "test_520_rules.py::test_a_pattern_that_comes_to_its_limits",
 }
 
 #: No exchange brings it about, and why.

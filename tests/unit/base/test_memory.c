@@ -251,9 +251,38 @@ static void list_keeps_order(void **state)
     assert_true(list_empty(&l));
 }
 
+static unsigned ended[3], nended;
+
+static void note_end(void *what)
+{
+    ended[nended++] = *(unsigned *)what;
+}
+
+static void what_an_arena_cannot_hold_ends_with_it(void **state)
+{
+    (void)state;
+    struct arena a;
+    arena_init(&a, 64);
+    for (unsigned i = 0; i < 3; i++) {
+        unsigned *what = arena_alloc(&a, 100); /* a chunk each */
+        *what = i;
+        arena_at_end(&a, note_end, what);
+    }
+    arena_reset(&a);
+    assert_int_equal(nended, 3);
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(ended[i], 2 - i);
+    unsigned *again = arena_alloc(&a, sizeof *again);
+    *again = nended = 0;
+    arena_at_end(&a, note_end, again);
+    arena_free(&a);
+    assert_int_equal(nended, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_an_arena_cannot_hold_ends_with_it),
         cmocka_unit_test(arena_hands_out_disjoint_aligned_memory),
         cmocka_unit_test(arena_reset_keeps_the_first_chunk),
         cmocka_unit_test(arena_with_a_reserve),

@@ -25,7 +25,24 @@ struct ask {
     const char *at;    /* the destination address */
     bool parent;       /* the name is resolved by a parent */
     size_t path_bytes; /* > 0: the path is made this long with 'a' */
+    const char *query;
+    const char *fields; /* of the request, each with CRLF */
+    u64 now;
 };
+
+/* The fields as the parser would leave them. */
+static inline void put_fields(struct msg *m, const char *fields)
+{
+    msg_init(m, NULL);
+    m->text = fields;
+    for (const char *at = fields; at && *at;) {
+        const char *colon = strchr(at, ':'), *end = strstr(at, "\r\n");
+        m->fields[m->nfields++] =
+            (struct field){ (u16)token_find(slice_range(at, colon)), (u16)(colon - at),
+                            (u32)(at - fields), (u32)(colon + 2 - fields), (u32)(end - colon - 2) };
+        at = end + 2;
+    }
+}
 
 static inline struct addr ip(const char *text)
 {
@@ -42,6 +59,7 @@ static inline void decide(const struct policy *p, const struct ask *ask, struct 
     if (host_parse(slice_of(ask->host), &host) != FAULT_NONE)
         fail_msg("%s", ask->host);
     struct addr at = ip(ask->at ? ask->at : "::");
+    struct msg request;
     struct policy_question q = {
         .client = ip(ask->from ? ask->from : "127.0.0.1"),
         .connect = strcmp(ask->method, "CONNECT") == 0,
@@ -51,8 +69,12 @@ static inline void decide(const struct policy *p, const struct ask *ask, struct 
         .host = &host,
         .port = ask->port,
         .path = slice_of(ask->path),
+        .query = slice_of(ask->query),
+        .request = ask->fields ? &request : NULL,
+        .now_s = ask->now,
         .destination = ask->at ? &at : NULL,
     };
+    put_fields(&request, ask->fields);
     if (!q.connect && ask->path == NULL)
         q.path = SLICE("/");
     if (ask->path_bytes) {
