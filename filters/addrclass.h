@@ -1,7 +1,7 @@
 /*
  * What kind of address a destination is. An allow opens public addresses only, so this is the wall
  * between a client and the networks behind the proxy: it has to see through every form in which an
- * IPv4 address can be dressed as IPv6, and it has to be cheap, since every dial asks it.
+ * IPv4 address can be written as IPv6, and it has to be cheap, since every dial asks it.
  */
 #ifndef FILTERS_ADDRCLASS_H
 #define FILTERS_ADDRCLASS_H

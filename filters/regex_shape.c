@@ -107,7 +107,7 @@ static enum token next(struct tokens *t)
     }
     bool repeats = found == TOKEN_TIMES || found == TOKEN_PLUS;
     if (repeats && t->repeated)
-        return TOKEN_STRANGE; /* a{2}{0} takes back what a{2} has said */
+        return TOKEN_STRANGE; /* a{2}{0} takes back what a{2} stands for */
     if (repeats && rest.n && (rest.p[0] == '?' || rest.p[0] == '+'))
         t->at++; /* lazy or possessive */
     t->repeated = repeats;

@@ -1,7 +1,7 @@
 /*
- * What can be said of a regular expression by looking at it. Most "regexes" of lists are a plain
- * text or a host in disguise and need no engine; of most others a text is known that every match
- * contains, so that the engine runs only where that text is.
+ * What a regular expression shows when it is looked at. Most "regexes" of lists are a plain text or
+ * a host in disguise and need no engine; of most others a text is known that every match contains,
+ * so that the engine runs only where that text is.
  *
  * Looking must never change what a pattern means. Only the plainest syntax is understood; whatever
  * else stands there makes the answer "a regex" or "no such text".

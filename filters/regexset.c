@@ -1,6 +1,6 @@
 /*
- * Adding compiles a pattern by PCRE2, so that a bad line is told with its reason; building adds the
- * JIT's code and prepares the two ways of finding candidates. Vectorscan takes time that grows
+ * Adding compiles a pattern by PCRE2, so that a bad line is reported with its reason; building adds
+ * the JIT's code and prepares the two ways of finding candidates. Vectorscan takes time that grows
  * faster than the number of its patterns, so it gets them in several databases.
  */
 #include "filters/regexset_inside.h"
@@ -57,7 +57,8 @@ static pcre2_code *compile(struct slice pattern, bool caseless, char why[REGEX_W
     return code;
 }
 
-/* Does it match most of what anybody asks for? Without limits reached: those are told later. */
+/* Does it match most of what anybody asks for? Limits that are reached on the way do not count:
+ * they are reported later. */
 static bool matches_the_world(const pcre2_code *code)
 {
     unsigned hits = 0;

@@ -22,7 +22,7 @@ struct sources {
     struct arena arena;
     struct source_file *file; /* malloc'ed */
     u32 n, room;
-    u32 next; /* the place behind the last line told of */
+    u32 next; /* the place behind the last line that was reported */
 };
 
 struct source_where {

@@ -140,7 +140,7 @@ static void check_from(const struct node *rule, const struct cidrset *clients, s
     }
 }
 
-/* A path together with nothing but CONNECT. True: told. */
+/* A path together with nothing but CONNECT. True: reported. */
 static bool check_path_of_tunnels(const struct node *rule, struct diags *d)
 {
     const struct node *path = node_child(rule, "path");

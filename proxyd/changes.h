@@ -1,7 +1,7 @@
 /*
- * What has changed between two configurations, said block by block. A configuration is noted as one
- * fingerprint for each of its blocks and settings, so the tree itself may go: comparing needs no
- * knowledge of any key.
+ * What has changed between two configurations, listed block by block. A configuration is noted as
+ * one fingerprint for each of its blocks and settings, so the tree itself may go: comparing needs
+ * no knowledge of any key.
  */
 #ifndef PROXYD_CHANGES_H
 #define PROXYD_CHANGES_H

@@ -19,7 +19,7 @@
 
 enum { MOST_OPERANDS = 3 };
 
-/* What the options of one command line said. */
+/* The options of one command line. */
 struct options {
     const char *config, *socket;
     bool help, strict, show_default, keys;

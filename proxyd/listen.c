@@ -239,7 +239,7 @@ static bool full(const struct engine *e)
     return atomic_load_explicit(&e->clients, memory_order_relaxed) >= e->max_clients;
 }
 
-/* What is the trouble of one client only sock_accept has passed over. What rests in the pool gives
+/* Trouble of one client alone sock_accept has passed over. An idle connection to an origin gives
  * way to a client for whom something is missing. */
 static void cannot_accept(struct worker *w, int error)
 {

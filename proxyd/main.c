@@ -297,7 +297,7 @@ static bool control(struct process *p, const sigset_t *set)
     return finish(p, set, s);
 }
 
-/* The loops of the workers stay until no job of the pool can post to one any more. */
+/* The loops of the workers stay until no job of the offload threads can post to one any more. */
 static void dismantle(struct process *p, const sigset_t *set, bool hurry)
 {
     watcher_stop(p->watcher);
@@ -330,7 +330,7 @@ static void dismantle(struct process *p, const sigset_t *set, bool hurry)
     arena_free(&p->arena);
 }
 
-/* False: it is wrong, and that has been told. */
+/* False: it is wrong, and that has been reported. */
 static bool read_configuration(const char *path, struct tree *t)
 {
     struct diags d;

@@ -5,7 +5,7 @@
 #include "base/addr.h"
 #include "base/text.h"
 
-/* Appends "NAME (process PID)"; false when it cannot be told (no right to look, or gone). */
+/* Appends "NAME (process PID)"; false when it cannot be found out (no right to look, or gone). */
 bool port_owner(const struct addr *a, struct text *out);
 /* Appends why listening on `a`, written `said`, failed with `error`, and who has it. */
 void port_owner_complain(const struct addr *a, struct slice said, int error, struct text *out);

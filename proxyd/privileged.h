@@ -1,8 +1,8 @@
 /*
- * Every bind and every open of a configured path for writing goes through here: direct calls today,
- * requests to a privileged process when the daemon learns to drop its rights. Files that are
- * only read are opened where they are understood, below this: the configuration and what it names
- * at start (config/file.c), the hosts file at start and whenever it changes (io/hosts.c).
+ * Every bind and every open of a configured path for writing goes through here, so that there is
+ * one place where the rights for them are needed. Files that are only read are opened where they
+ * are understood, below this: the configuration and what it names at start (config/file.c), the
+ * hosts file and resolv.conf at start and whenever they change (io/hosts.c, io/dns_servers.c).
  */
 #ifndef PROXYD_PRIVILEGED_H
 #define PROXYD_PRIVILEGED_H

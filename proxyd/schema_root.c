@@ -291,6 +291,6 @@ bool config_open(const char *path_or_null, struct tree *t, struct diags *d)
     bool read = path_or_null ? config_load_file(path_or_null, t, d)
                              : config_load_text("(built-in)", slice_of(default_conf), true, t, d);
     if (t->sources == NULL)
-        return false; /* nothing was read, and that is told */
+        return false; /* nothing was read, and that is reported */
     return root_check(t, d) && read;
 }

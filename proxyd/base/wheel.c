@@ -76,8 +76,8 @@ void timer_clear(struct wheel *w, struct timer *t)
     t->deadline = TIMER_NEVER;
 }
 
-/* Empties one slot: what is due runs, what is not (moved deadlines, higher levels) is filed anew.
- * */
+/* Empties one slot: what is due runs, what is not (moved deadlines, higher levels) is filed
+ * anew. */
 static void run_slot(struct wheel *w, unsigned level, unsigned slot, u64 now_ms)
 {
     struct list due;

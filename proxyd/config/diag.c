@@ -98,7 +98,7 @@ void diag_more(struct diags *d, const char *fmt, ...)
     va_end(ap);
 }
 
-/* The distance of a guess that is just near enough. */
+/* The largest distance that a guess may have. */
 static unsigned guess_limit(struct slice wrong)
 {
     size_t third = wrong.n / 3;

@@ -51,7 +51,7 @@ void diag_warning(struct diags *d, const struct word *w, const char *fmt, ...) P
 /* A further line of the diagnostic made last: "expected …" or any other help. */
 void diag_more(struct diags *d, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
-/* "did you mean": try every candidate, then guess_tell adds the line if one was near enough
+/* "did you mean": try every candidate, then guess_tell adds the line if one was similar enough
  * (distance at most a third of the length, 1 for very short words; or one of the two words is the
  * beginning of the other). */
 struct guess {

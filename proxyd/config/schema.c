@@ -1,7 +1,7 @@
 /*
  * Tree against table. Every statement finds its row, every word its type; what is unknown, doubled,
- * missing or unused is told. The hard part is to stay linear: a hostile file may hold hundreds of
- * thousands of blocks of one name, so names go into one hash table and never through a list.
+ * missing or unused is reported. The hard part is to stay linear: a hostile file may hold hundreds
+ * of thousands of blocks of one name, so names go into one hash table and never through a list.
  */
 #include "config/schema.h"
 
@@ -179,7 +179,7 @@ static bool check_count(struct checker *c, const struct node *n, u32 first)
     return false;
 }
 
-/* Marks those that are wrong as told. False: there are too few or too many of them. */
+/* Marks those that are wrong as reported. False: there are too few or too many of them. */
 static bool check_words(struct checker *c, struct node *n)
 {
     const struct schema_row *row = n->row;

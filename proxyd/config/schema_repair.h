@@ -1,4 +1,4 @@
-/* Inside of config/: punctuation that was forgotten, told once and put in its place. */
+/* Inside of config/: punctuation that was forgotten, reported once and put in its place. */
 #ifndef CONFIG_SCHEMA_REPAIR_H
 #define CONFIG_SCHEMA_REPAIR_H
 

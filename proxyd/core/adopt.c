@@ -20,7 +20,7 @@ struct adoption {
     void *opened;
 };
 
-/* The hold on `next` is the worker's from when it was published. */
+/* The worker has held `next` since it was published. */
 static void adopt(struct worker *w, struct snapshot *next, void *opened)
 {
     struct snapshot *old = w->snapshot;

@@ -12,7 +12,7 @@
  * engine, which lets go of the one before. `opened` is NULL or has, for each worker, what its
  * accepting.change gets. Control thread. */
 void adopt_publish(struct engine *e, struct snapshot *s, void *const *opened);
-/* Have all workers followed all calls? Control thread. */
+/* Have all workers adopted what was published? Control thread. */
 bool adopt_done(const struct engine *e);
 
 /* A new worker begins with the newest. Control thread. */

@@ -34,7 +34,8 @@ enum timer_kind {
 
 enum { TARGET_BUCKETS = 1024 };
 
-/* What the error log is told again and again while it lasts: see log_limited. */
+/* Conditions that last: each gets a line in the error log every ten seconds at most
+ * (log_limited). */
 enum limited {
     LIMITED_DESCRIPTORS,
     LIMITED_CLIENTS,
@@ -66,8 +67,8 @@ struct worker {
     struct list targets[TARGET_BUCKETS];
     struct list idle_conns;               /* idle connections of all targets, oldest first */
     struct list client_conns, requesters; /* clients, and those of internal.h: for drain */
-    struct list
-        memory_waiters[MEMORY_QUEUES]; /* connections that wait for a buffer, first come first */
+    /* Connections that wait for a buffer, first come first. */
+    struct list memory_waiters[MEMORY_QUEUES];
     struct timer memory_timer;
     struct timer accept_timer; /* accepting is paused until then */
     struct timer sweep_timer;
@@ -89,8 +90,8 @@ struct worker {
 
 enum drain_state { DRAIN_NO, DRAIN_GRACEFUL, DRAIN_NOW };
 
-/* Who opens doors for the workers: the process, on listening sockets. All on the worker's thread.
- */
+/* How the process accepts clients for a worker (proxyd/listen.c). All of it is called on the
+ * worker's thread. */
 struct accepting {
     void (*start)(struct worker *w);     /* before its first turn */
     void (*stop)(struct worker *w);      /* drain */
@@ -102,8 +103,8 @@ struct accepting {
 
 struct engine {
     _Atomic(struct snapshot *) newest; /* configuration; each worker adopts it in its own time */
-    _Atomic u32 adopted;               /* calls to adopt that workers have followed */
-    u32 published;                     /* and those posted to them; the control thread's */
+    _Atomic u32 adopted;               /* calls to adopt that workers have carried out */
+    u32 published;                     /* calls to adopt posted; the control thread's */
     _Atomic(struct snapshot *) dead;   /* to be freed by an offload thread */
     _Atomic bool freeing;              /* free_snapshots is posted */
     struct offload_job free_snapshots;

@@ -1,6 +1,6 @@
 /*
  * A forward proxy hides its client: nothing about it is added, everything that was meant for the
- * proxy is taken out, Host is written from the request target, and Via tells that somebody stands
+ * proxy is taken out, Host is written from the request target, and Via shows that somebody stands
  * between.
  */
 #include "forward/headers.h"

@@ -18,13 +18,11 @@ static inline size_t h1_head_room(const struct msg *m)
 }
 
 /* A whole head with its empty line. Returns how the body that follows is to be framed, which the
- * head has announced:
- * a request keeps the framing of m;
- * a response is chunked for whoever speaks 1.1 and was promised no length, and until close for
- * others. With BODY_LENGTH and the method HEAD the length stands there and BODY_NONE comes back.
- * Interim responses, and a 2xx to CONNECT, have neither framing nor Connection.
- * peer_minor and last (no further exchange on this connection) are looked at for responses only.
- * Check out->full. */
+ * head has announced: a request keeps the framing of m; a response is chunked for whoever speaks
+ * 1.1 and was promised no length, and until close for others. With BODY_LENGTH and the method HEAD
+ * the length stands there and BODY_NONE comes back. Interim responses, and a 2xx to CONNECT, have
+ * neither framing nor Connection. peer_minor and last (no further exchange on this connection) are
+ * looked at for responses only. Check out->full. */
 enum body_kind h1_write_head(struct text *out, const struct msg *m, u8 peer_minor, bool last);
 
 /* Every field that is not deleted, as "Name: value" CRLF; neither start line nor empty line. Runs

@@ -16,8 +16,8 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
-/* A bad line end or control in something that is not an answer at all (TLS, SSH) is told at once,
- * not when an empty line has come. */
+/* A bad line end or control in something that is not an answer at all (TLS, SSH) is reported at
+ * once, not when an empty line has come. */
 static bool may_go_on(enum fault f, const char *p, u32 n, bool status_line)
 {
     bool mendable =

@@ -4,8 +4,8 @@
  * that follows an LF. No branch per line: 700 bytes take some 30 ns.
  *
  * The hard thing is that the verdict must not depend on how the bytes arrived. So the fast path
- * only ever says "fine so far" or "here it ends"; as soon as a step shows anything else, the bytes
- * from that step on are read again one by one, in the order in which they arrived.
+ * only ever finds "nothing wrong yet" or "here it ends"; as soon as a step shows anything else, the
+ * bytes from that step on are read again one by one, in the order in which they arrived.
  */
 #include "http/head.h"
 

@@ -57,8 +57,8 @@ struct msg {
     bool uneven; /* some line that was received is not "Name: value" CRLF with the field's value */
     u64 present[2]; /* bit per enum token; bit 0: some field with an unknown name */
     struct arena *arena;
-    struct authority
-        *host_field; /* set by the caller: request_parse leaves the parsed Host there; or NULL */
+    /* Set by the caller: request_parse leaves the parsed Host there; or NULL. */
+    struct authority *host_field;
     enum body_kind body;
     u64 body_len;    /* BODY_LENGTH; for an answer to HEAD and a 304 what Content-Length says */
     bool keep_alive; /* what version, Connection and framing say about persistence */

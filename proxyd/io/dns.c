@@ -1,13 +1,13 @@
 /*
  * Flights: one name and its two questions (dns_ask.h), begun when it has a turn (dns_turn.h). A
  * flight ends when both are answered, but tells the cache earlier when the second family is late,
- * or when its askers' patience ends.
+ * or when those who asked have waited long enough.
  *
  * The hard thing is that a question may be answered before it has been asked to the end, which may
  * end the flight and give its turn to the next. Answers are therefore only written to the cache;
- * askers hear of it through their worker's call queue, never from inside dns_lookup; and flights
- * that waited are begun by one loop (begin_waiting), however deep the call stack that set it off
- * is.
+ * who asked hears of it through the call queue of its worker, never from inside dns_lookup; and
+ * flights that waited are begun by one loop (begin_waiting), however deep the call stack that set
+ * it off is.
  */
 #include "io/dns.h"
 
@@ -33,7 +33,7 @@ struct dns {
     struct dns_asker *asker;
     struct dns_turns turns;
     struct list flights;
-    u32 timeout_ms; /* when the askers are told */
+    u32 timeout_ms; /* after it who asked gets an answer in any case */
     u8 timer_kind;
     bool beginning; /* begin_waiting is under way */
     u32 nflights;   /* those that wait for their turn too */
@@ -127,7 +127,7 @@ static void combine(const struct flight *f, struct dns_news *news)
 
 static void begin_waiting(struct dns *d);
 
-/* The end: whoever asked has been told. */
+/* The end: whoever asked has an answer. */
 static void land(struct flight *f)
 {
     struct dns *d = f->dns;
@@ -290,7 +290,7 @@ struct dns *dns_new(struct dns_shared *s, struct loop *loop, struct stats *stats
     return d;
 }
 
-/* Askers on other workers get a failure. */
+/* Who has asked on another worker gets a failure. */
 void dns_free(struct dns *d)
 {
     if (d == NULL)

@@ -2,9 +2,9 @@
  * Names to addresses without ever blocking: a hosts table, a process-wide cache, and c-ares
  * channels of each worker for what neither knows.
  *
- * The hard thing is that one question may have askers on every worker (single flight). The worker
- * that asks owns the flight; the others park their dns_wait in the cache's entry and are woken
- * through their own call queue. A dns_wait is therefore only touched under locks (table in
+ * The hard thing is that one question may be asked on every worker at once (single flight). The
+ * worker that asks owns the flight; the others park their dns_wait in the cache's entry and are
+ * woken through their own call queue. A dns_wait is therefore only touched under locks (table in
  * dns_cache.h) until `done` runs or dns_cancel has returned, both on its owner's thread.
  *
  * How long an answer lives: TTL clamped to 1 s to 5 min (no address or no such name: 1 to 30 s,
@@ -45,7 +45,7 @@ struct dns_shared *dns_shared_new(const struct dns_conf_io *conf);
 /* After the last dns_free. */
 void dns_shared_free(struct dns_shared *s);
 /* Reads the hosts file again if its time or size changed. It blocks on the disk: on an offload
- * thread, one call at a time. False: it cannot be read now, and what it said before stays. */
+ * thread, one call at a time. False: it cannot be read now, and what was read before stays. */
 bool dns_shared_refresh_hosts(struct dns_shared *s);
 /* Reads resolv.conf again if it changed and no server was given; questions under way are finished
  * by whom they were put to, the next ones go to the new servers, and what is in the cache has to be
@@ -75,19 +75,19 @@ struct dns_answer {
     enum fault fault;
     u8 n;
     u8 nv6;
-    bool stale;   /* the resolver failed; this is what it said before */
+    bool stale;   /* the resolver failed; these are its last good addresses */
     bool open;    /* n > 0, and the other family may still come: look up again a little later */
-    u8 preferred; /* AF_INET or AF_INET6 when dns_note_winner said so within 10 min, else 0 */
+    u8 preferred; /* AF_INET or AF_INET6 when dns_note_winner noted it within 10 min, else 0 */
     struct addr addr[DNS_ADDRESSES];
 };
 
 struct dns_ready;
 struct dns_shard;
 
-/* Embedded in the asker's object; `done` is the asker's, the rest is written here. Zeroed memory
+/* Embedded in the caller's object; the caller sets `done`, the rest is written here. Zeroed memory
  * with done set is ready for dns_lookup, and for dns_cancel. */
 struct dns_wait {
-    struct list link; /* in an entry's or an ready queue's list */
+    struct list link; /* in the list of an entry or of a ready queue */
     void (*done)(struct dns_wait *);
     struct dns_answer answer;
     struct dns_ready *ready_queue; /* of its worker; NULL: waits for nothing */

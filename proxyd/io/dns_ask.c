@@ -395,7 +395,7 @@ void dns_ask(struct dns_asker *a, struct dns_question *q)
     next_try(q);
 }
 
-/* ---- the asker ---- */
+/* ---- one worker's channels ---- */
 
 struct dns_asker *dns_asker_new(const struct dns_ask_conf *conf, struct loop *loop,
                                 struct stats *stats)

@@ -47,7 +47,7 @@ void dns_asker_free(struct dns_asker *a);
 
 struct dns_channels;
 
-/* Embedded in what asks. The first group is the asker's, the rest is written here. */
+/* Embedded in what asks. The first group is the caller's, the rest is written here. */
 struct dns_question {
     struct slice name; /* lower case, no final dot; constant while under way */
     sa_family_t family;
@@ -62,7 +62,7 @@ struct dns_question {
     u64 end;                       /* ms */
     enum fault fault;              /* of the last failure */
     u8 next;                       /* tries begun by the clock */
-    u8 edns, rejected; /* bits of servers: asked with EDNS; said something of no use to that */
+    u8 edns, rejected; /* bits of servers: asked with EDNS; whose answer was of no use */
     u8 plain, failed;  /* asked without; of no use even so */
 };
 

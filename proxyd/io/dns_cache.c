@@ -26,7 +26,7 @@ struct dns_entry {
     u8 fault; /* what is known now; the addresses may be older */
     u8 preferred;
     bool used, asking;
-    bool open; /* asking, and only one family has been told so far */
+    bool open; /* asking, and only one family is known yet */
     u8 name_n;
     char name[];
 };
@@ -213,7 +213,7 @@ static bool has_addresses(const struct dns_entry *e)
     return e->n6 + e->n4 > 0;
 }
 
-/* The resolver has failed lately, but what it said before may stand in. */
+/* The resolver has failed lately, but its last good addresses may stand in. */
 static bool stands_in(const struct dns_entry *e, u64 now)
 {
     return dns_not_heard(e->fault) && has_addresses(e) && now < e->stale_until;
@@ -485,8 +485,8 @@ u64 dns_shared_bytes(struct dns_shared *s)
 
 /* ---- what changes outside ---- */
 
-/* What other servers said, that a name does not exist above all, need not hold any more. Addresses
- * may still stand in when the new ones fail. */
+/* What other servers answered, that a name does not exist above all, need not hold any more.
+ * Addresses may still stand in when the new ones fail. */
 static void expire_all(struct dns_shared *s)
 {
     for (unsigned i = 0; i < SHARDS; i++) {

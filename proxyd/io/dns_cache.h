@@ -5,13 +5,12 @@
  *   lock                guards                                                taken
  *   shard->lock         its entries; a dns_wait while parked; wait->ready     first
  *   hosts_file->lock    the pointer to the hosts table (hosts.h)              alone
- *   ready_queue->lock         its ready list and `posted`; a dns_wait in that list  inside a
- *                             shard's
+ *   ready_queue->lock   its ready list and `posted`; a dns_wait in that list  inside a shard's
  *
  * Who may free: an entry only the evicting inserter, under its shard's lock, and never while its
  * flight is under way (`asking`); the flight's owner may therefore keep the pointer until it has
- * called dns_cache_store with over = true. A dns_wait belongs to its asker, who may free it from
- * within `done` on and after dns_cancel. No callback runs under a lock.
+ * called dns_cache_store with over = true. A dns_wait belongs to whoever looks up, and may be freed
+ * from within `done` on and after dns_cancel. No callback runs under a lock.
  *
  * Eviction is second-chance FIFO per shard: an entry that was used since the hand last passed is
  * spared once, so that a scan of random names pushes out itself first.

@@ -21,7 +21,7 @@ enum {
     DNS_REPLY_ADDRESSES = 8
 };
 
-/* No resolver has said anything of use: what one said before may stand in. */
+/* No resolver gave a usable answer: an older one may stand in. */
 static inline bool dns_not_heard(enum fault f)
 {
     return f == FAULT_dns_failure || f == FAULT_dns_timeout || f == FAULT_out_of_descriptors;

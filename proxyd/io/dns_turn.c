@@ -107,7 +107,7 @@ static struct list *queue_for(struct dns_turns *t, struct dns_turn *turn)
     return t->flying >= DNS_TURNS ? &t->queue : NULL;
 }
 
-/* Into the air, or into the queue for what is lacking. */
+/* Begins, or goes into the queue for what is lacking. */
 static bool place(struct dns_turns *t, struct dns_turn *turn)
 {
     struct list *queue = queue_for(t, turn);

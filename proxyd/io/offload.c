@@ -135,7 +135,7 @@ static void *serve(void *arg)
     return NULL;
 }
 
-/* ---- the pool ---- */
+/* ---- the threads ---- */
 
 struct offload *offload_new(u32 threads, u32 most)
 {

@@ -1,13 +1,13 @@
 /*
- * The threads for what may block: files, and later password hashes, directory look-ups and disk
- * reads of the cache. A job is intrusive memory of the asker's and has a kind (base/job.tbl); it
- * runs on one of the threads and comes back as a call posted to the loop that asked, or ends there.
+ * The threads for what may block. A job stands in the memory of whoever posts it and has a kind
+ * (base/job.tbl); it runs on one of the threads and comes back as a call posted to the loop that
+ * asked, or ends there.
  *
  * Order: short jobs before long ones, but a long one that waits is passed over OFFLOAD_PASSED times
  * at most. Where there are two threads or more, one is always left for short ones, so that no
  * number of files on a dead disk keeps them waiting.
  *
- * The hard thing is who owns a job's memory when its asker has gone meanwhile: see offload_cancel.
+ * The hard thing is who owns a job's memory when whoever posted it has gone: see offload_cancel.
  */
 #ifndef IO_OFFLOAD_H
 #define IO_OFFLOAD_H
@@ -50,10 +50,11 @@ void offload_free(struct offload *o);
 /* Any thread. False: the queue is full, the job is the caller's again. */
 bool offload_post(struct offload *o, struct offload_job *job);
 
-/* By the asker: on the loop's thread, or, with loop NULL, where it knows that the job has been
- * posted and neither done nor drop has begun to free it (under a lock that those take too). True:
- * it had not begun, is taken out and the caller's again; nothing is called. False: it has begun;
- * drop is called instead of done (with loop NULL either of them, when it was just about to end). */
+/* By whoever posted it: on the loop's thread, or, with loop NULL, where it knows that the job has
+ * been posted and neither done nor drop has begun to free it (under a lock that those take too).
+ * True: it had not begun, is taken out and the caller's again; nothing is called. False: it has
+ * begun; drop is called instead of done (with loop NULL either of them, when it was just about to
+ * end). */
 bool offload_cancel(struct offload *o, struct offload_job *job);
 /* For run, when it is long: nobody wants the result any more. */
 static inline bool offload_cancelled(const struct offload_job *job)

@@ -32,8 +32,8 @@ int sock_connect_from(const struct addr *to, const struct addr *source);
 /* 0 when a connect has succeeded, else its errno. */
 int sock_connect_error(int fd);
 
-/* Does the kernel deliver to this machine what is sent there? No packet leaves; true when it cannot
- * be told for want of a descriptor. */
+/* Does the kernel deliver to this machine what is sent there? No packet leaves; true when no
+ * descriptor is left to find out with. */
 bool sock_is_local(const struct addr *a);
 
 struct sock_listen {

@@ -10,9 +10,9 @@
  * before that looks at it as at IO_IN. It may be set when nothing is held, which costs one recv
  * without a system call; it is never clear when something is.
  *
- * Bytes offered to a layer that said SOCK_AGAIN are promised: the next sendv begins with the same,
- * or the stream is reset. An end of the descriptor that the layer's own protocol has not announced
- * is SOCK_ERROR, never SOCK_END: a body until close must not look whole.
+ * Bytes offered to a layer that has returned SOCK_AGAIN are promised: the next sendv begins with
+ * the same, or the stream is reset. An end of the descriptor that the layer's own protocol has not
+ * announced is SOCK_ERROR, never SOCK_END: a body until close must not look whole.
  */
 #ifndef IO_STREAM_H
 #define IO_STREAM_H

@@ -83,13 +83,14 @@ static u64 hash_of(const char *name)
 struct way {
     struct watcher *watcher;
     struct places *places;
-    const char *why; /* changes are not told everywhere on it */
+    const char *why; /* the kernel does not report changes everywhere on it */
     unsigned links;
     char at[PATH_MAX];   /* the folder that has been reached */
     char rest[PATH_MAX]; /* from there */
 };
 
-/* Those that are changed by other machines, or by a process that tells nobody. */
+/* Those that are changed by other machines, or by a process whose changes the kernel does not
+ * report. */
 static bool tells_changes(const char *folder)
 {
     static const u32 silent[] = { 0x6969 /* NFS */,      0x517b /* SMB */,
@@ -164,7 +165,7 @@ static bool walk(struct way *way)
     if (!join(next, way->at, name))
         return false;
     bool up = strcmp(name, "..") == 0;
-    if (!up) { /* the place comes first: what changes behind our back is told */
+    if (!up) { /* the place comes first: what changes from here on is reported */
         add_place(way, way->at, IN_FOLDER, hash_of(name));
         if (!tells_changes(way->at))
             way->why = "its file system does not tell of changes";
@@ -273,7 +274,7 @@ static void wake(struct watcher *w)
     (void)!write(w->wake, &one, sizeof one);
 }
 
-/* That there is no inotify is said of the first file, for all. */
+/* That there is no inotify is reported with the first file, for all. */
 static void say_polled(struct watch *w, const char *why)
 {
     char line[PATH_MAX + 256];
@@ -291,7 +292,7 @@ static void say_polled(struct watch *w, const char *why)
     all->conf.say(all->conf.arg, line);
 }
 
-/* Places first, then the look: what changes in between is told. */
+/* Places first, then the look: what changes in between is reported. */
 static void run(struct offload_job *job)
 {
     struct watch *w = container_of(job, struct watch, job);
@@ -382,7 +383,7 @@ static int post_due(struct watcher *w)
     return next == UINT64_MAX ? -1 : next <= now ? 0 : (int)(next - now);
 }
 
-/* One that the kernel has removed has been told of before, if it was not we who did it. */
+/* One that the kernel has removed was reported before, unless we have removed it. */
 static void hear(struct watcher *w, const struct inotify_event *e)
 {
     struct place event = { e->wd, e->len ? hash_of(e->name) : 0 };

@@ -4,12 +4,11 @@
  *
  * Every folder on the way to a file is watched for the one name that matters in it, and so is the
  * file; links are followed. Changes are collected until 200 ms have passed without one, at most
- * 2 s. The hard thing is that a path may lead to a disk that has gone away: whatever
- * touches it is done in a job of the offload threads, and the thread that waits for events touches
- * no path.
+ * 2 s. The hard thing is that a path may lead to a disk that has gone away: whatever touches it is
+ * done in a job of the offload threads, and the thread that waits for events touches no path.
  *
- * Where changes are not told (no inotify, too many watches, a folder that may not be read, a
- * network file system) the file is looked at every 2 s, and that is said once.
+ * Where the kernel does not report changes (no inotify, too many watches, a folder that may not be
+ * read, a network file system) the file is looked at every 2 s, and the error log says so once.
  */
 #ifndef IO_WATCH_H
 #define IO_WATCH_H

@@ -1,6 +1,6 @@
 /*
  * Rows and readers of routes and pools. A route has no conditions yet, so the first one always
- * decides; a second one could never be reached and is told so.
+ * decides; a second one could never be reached and earns a warning.
  */
 #include "reverse/conf.h"
 

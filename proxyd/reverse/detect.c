@@ -1,5 +1,5 @@
-/* A reverse listener without certificates speaks HTTP/1 as an origin does; https:// to its port
- * is a client's or an administrator's mistake and is told so. */
+/* A reverse listener without certificates speaks HTTP/1 as an origin does; https:// to its port is
+ * a client's or an administrator's mistake and gets an answer that says so. */
 #include "reverse/detect.h"
 
 #include "http/head.h"

@@ -9,7 +9,7 @@
 #include "http/hop.h"
 #include "reverse/identity.h"
 
-/* X-Forwarded-Host is what the client asked for, whichever server is told which Host. */
+/* X-Forwarded-Host is what the client asked for, whatever Host the server gets. */
 static bool add_forwarded_host(struct xchg *x)
 {
     struct text t;
@@ -42,7 +42,7 @@ bool reverse_edit_request(struct xchg *x)
     return add_client(x) && add_forwarded_host(x) && via_sign(x, &x->req);
 }
 
-/* A 1.0 client may have said no Host; the server then hears its own name. */
+/* A 1.0 client may send no Host; the server then gets its own name. */
 bool reverse_address_request(struct xchg *x)
 {
     if (x->uri.host.len)

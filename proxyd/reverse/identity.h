@@ -6,7 +6,7 @@
 #include "core/exchange/stage.h"
 
 enum verdict reverse_identity(struct xchg *x);
-/* The client as the servers are told it: its address. */
+/* The client as it is shown to the servers: its address. */
 void reverse_client(const struct xchg *x, struct text *out);
 
 #endif

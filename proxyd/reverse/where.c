@@ -1,6 +1,6 @@
 /*
- * The administrator names the destination: route, pool, server. The client's Host is only what
- * the route is chosen by and what the server is told; it never decides where a connection goes.
+ * The administrator names the destination: route, pool, server. The client's Host is only what the
+ * route is chosen by and what the server is shown; it never decides where a connection goes.
  */
 #include "reverse/where.h"
 

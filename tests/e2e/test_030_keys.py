@@ -235,8 +235,8 @@ def test_reach(tmp_path, reach, loopback, private):
     def inside(alone):
         daemon = Proxyd(tmp_path / "daemon")
         daemon.start(conf.forward(rules=f"allow it {{ to *; reach {reach}; }}"), files={"hosts": conf.HOSTS})
-        with Origin("127.0.0.1") as near:
-            answer = fetch(daemon.port, near.url())
+        with Origin("127.0.0.1") as local:
+            answer = fetch(daemon.port, local.url())
             if loopback:
                 assert answer.status == 200
             else:
@@ -244,8 +244,8 @@ def test_reach(tmp_path, reach, loopback, private):
         if not private:
             assert_refused(fetch(daemon.port, "http://10.1.2.3/"), "destination_private")
         elif alone:
-            with Origin("10.1.2.3") as far:
-                assert fetch(daemon.port, far.url()).status == 200
+            with Origin("10.1.2.3") as remote:
+                assert fetch(daemon.port, remote.url()).status == 200
         daemon.stop()
     in_namespace(inside, routes=["10.1.2.0/24"], whole=not private)
 

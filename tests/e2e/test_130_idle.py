@@ -34,7 +34,7 @@ def path():
 @pytest.fixture
 def before(rig):
     """Counters before the test, and exactly one idle connection, to an origin of which nothing is known."""
-    drop_pool(rig)
+    drop_idle(rig)
     common, rig.origin = rig.origin, Origin(name="origin.test")
     assert fetch(rig.port, rig.url("/fill")).status == 200
     rig.origin.requests.clear()
@@ -44,7 +44,7 @@ def before(rig):
     metrics.wait(rig.proxyd, "upstream_idle", 0)
 
 
-def drop_pool(rig):
+def drop_idle(rig):
     """End every idle connection from the origin's side and wait until the daemon knows."""
     for conn in list(rig.origin.connections):
         try:
@@ -226,7 +226,7 @@ def test_what_may_not_be_repeated_is_not(rig, before, path, method, body, end):
 
 def test_a_post_finds_the_closed_connection_out(rig, before, path):
     """Closed before the request: a watched connection is known to be dead, so a POST simply dials."""
-    drop_pool(rig)
+    drop_idle(rig)
     with Client(rig.port) as client:
         assert client.get(rig.url(path), method="POST", body=b"once").status == 200
     assert rig.origin.paths() == [path]
@@ -266,7 +266,7 @@ def test_not_after_a_timeout(proxyd, origin):
 
 def test_not_on_a_fresh_connection(rig, path):
     """Nothing was stale about it: the origin does not want this request."""
-    drop_pool(rig)
+    drop_idle(rig)
     used = []
     rig.origin.at(path, read_body(), call(used.append), close())
     assert_refused(fetch(rig.port, rig.url(path)), "upstream_closed")
@@ -282,8 +282,8 @@ def test_only_once(rig, before, path):
 
 
 def test_the_retry_dials(rig, path):
-    """Ten stale connections in the pool: the retry does not meet the second of them."""
-    drop_pool(rig)
+    """Ten stale idle connections: the retry does not meet the second of them."""
+    drop_idle(rig)
     gate = threading.Event()
     rig.origin.at("/hold", read_body(), wait(gate), send(ok()))
     clients = [Client(rig.port) for _ in range(10)]
@@ -392,7 +392,7 @@ KEPT = {
 
 @pytest.mark.parametrize("case", KEPT)
 def test_kept(rig, path, case):
-    drop_pool(rig)
+    drop_idle(rig)
     assert reused(rig, path, *KEPT[case])
 
 
@@ -415,20 +415,20 @@ NOT_KEPT = {
 @pytest.mark.parametrize("case", NOT_KEPT)
 def test_not_kept(rig, path, case):
     """Whatever is left over or at its end is nobody's next answer."""
-    drop_pool(rig)
+    drop_idle(rig)
     assert not reused(rig, path, *NOT_KEPT[case])
 
 
 def test_head_with_a_body_is_not_kept(rig, path):
     """An origin that sends a body to HEAD would have it taken for the next answer."""
-    drop_pool(rig)
+    drop_idle(rig)
     assert not reused(rig, path, read_body(), send(ok("EVIL")), method="HEAD")
 
 
 @pytest.mark.parametrize("data", [b"x", ok("EVIL"), b"HTTP/1.1 408 Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"])
 def test_bytes_unasked(rig, path, data):
     """An idle connection on which the origin speaks first is closed, not used."""
-    drop_pool(rig)
+    drop_idle(rig)
     for i in range(5):
         gone = threading.Event()
         rig.origin.at(f"{path}{i}", read_body(), send(ok("x")), pause(0.02), send(data), read_eof(), signal(gone))
@@ -436,12 +436,12 @@ def test_bytes_unasked(rig, path, data):
             assert client.get(rig.url(f"{path}{i}")).body == b"x"
             assert gone.wait(SOON)
             assert client.get(rig.url("/own")).body == b"ok"
-        drop_pool(rig)
+        drop_idle(rig)
 
 
 def test_an_early_answer_ends_the_connection(rig, path):
     """The rest of the body would be taken for the next request."""
-    drop_pool(rig)
+    drop_idle(rig)
     rig.origin.at(path, send(ok("no", status="413 No")), read_eof())
     with Client(rig.port) as client:
         client.send(request(rig.url(path), "Content-Length: 100", method="POST") + b"GET /evil HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -453,7 +453,7 @@ def test_an_early_answer_ends_the_connection(rig, path):
 
 def test_a_client_that_leaves_in_the_middle(rig, path):
     """Half an answer was read for nobody: the rest must not meet the next client."""
-    drop_pool(rig)
+    drop_idle(rig)
     gate = threading.Event()
     rig.origin.at(path, read_body(), send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + b"x" * 1000),
                   wait(gate), send(b"x" * 999_000))
@@ -476,7 +476,7 @@ def test_one_connection_serves_many(rig, before):
 
 
 def test_as_many_are_kept_as_were_busy(rig):
-    drop_pool(rig)
+    drop_idle(rig)
     before = metrics.read(rig.proxyd)
     for turn in range(3):
         gate = threading.Event()
@@ -491,7 +491,7 @@ def test_as_many_are_kept_as_were_busy(rig):
             client.close()
     assert counted(rig, before) == (20, 40, 0)
     assert metrics.read(rig.proxyd)["upstream_idle"] == 20
-    drop_pool(rig)
+    drop_idle(rig)
     assert metrics.read(rig.proxyd)["upstream_idle"] == 0
 
 
@@ -542,7 +542,7 @@ def test_a_tunnel_takes_no_idle_connection(rig, before):
 
 def test_reading_exactly(rig, path):
     """Many answers on one idle connection, in odd pieces, each whole and its own."""
-    drop_pool(rig)
+    drop_idle(rig)
     bodies = {f"{path}/{i}": bytes([65 + i % 26]) * (i * 37 % 5000) for i in range(60)}
     for where, body in bodies.items():
         raw = ok(body)

@@ -387,26 +387,26 @@ def flood(sock, most=96 << 20):
     raise AssertionError("somebody buffers without bound")
 
 
-def fill_way(client, far, direction):
+def fill_way(client, remote, direction):
     """Bring the tunnel into the state in which a reset is to be noticed."""
     if direction == "busy":
         client.send(b"a" * 3_000_000)
         got = 0
         while got < 3_000_000:
-            got += len(far.recv(1 << 16))
+            got += len(remote.recv(1 << 16))
     elif direction == "client-blocked":
         flood(client.sock)
     elif direction == "target-blocked":
-        flood(far)
+        flood(remote)
     elif direction == "client-ended":
         client.half_close()
-        assert far.recv(1) == b""
+        assert remote.recv(1) == b""
     elif direction == "target-ended":
-        far.shutdown(socket.SHUT_WR)
+        remote.shutdown(socket.SHUT_WR)
         assert client.sock.recv(1) == b""
     elif direction == "both-blocked":
         flood(client.sock)
-        flood(far)
+        flood(remote)
 
 
 STATES = ["quiet", "busy", "client-blocked", "target-blocked", "both-blocked", "client-ended", "target-ended"]
@@ -416,11 +416,11 @@ STATES = ["quiet", "busy", "client-blocked", "target-blocked", "both-blocked", "
 @pytest.mark.parametrize("state", [s for s in STATES if s != "client-ended"])
 def test_reset_by_the_client(rig, state):
     """An abrupt end must not look orderly, whatever the tunnel was doing; and it is seen at once."""
-    client, far, hold = tunnel_pair(rig.port, rig.origin)
-    fill_way(client, far, state)
+    client, remote, hold = tunnel_pair(rig.port, rig.origin)
+    fill_way(client, remote, state)
     client.reset()
     with Stopwatch() as watch:
-        assert was_reset(far)
+        assert was_reset(remote)
     assert watch.seconds < within(2)
     hold.set()
     metrics.wait(rig.proxyd, "tunnels_open", 0)
@@ -429,9 +429,9 @@ def test_reset_by_the_client(rig, state):
 @pytest.mark.slow("until both directions are full")
 @pytest.mark.parametrize("state", [s for s in STATES if s != "target-ended"])
 def test_reset_by_the_target(rig, state):
-    client, far, hold = tunnel_pair(rig.port, rig.origin)
-    fill_way(client, far, state)
-    hard_reset(far)
+    client, remote, hold = tunnel_pair(rig.port, rig.origin)
+    fill_way(client, remote, state)
+    hard_reset(remote)
     with Stopwatch() as watch:
         assert was_reset(client.sock)
     assert watch.seconds < within(2)
@@ -441,11 +441,11 @@ def test_reset_by_the_target(rig, state):
 
 
 @pytest.mark.parametrize("who", ["client", "target"])
-def test_reset_after_the_own_end(rig, who):
+def test_reset_after_its_own_end(rig, who):
     """It half-closed and then died: nothing of it is read any more, yet its reset is noticed."""
-    client, far, hold = tunnel_pair(rig.port, rig.origin)
-    near = client.sock
-    first, other = (near, far) if who == "client" else (far, near)
+    client, remote, hold = tunnel_pair(rig.port, rig.origin)
+    ours = client.sock
+    first, other = (ours, remote) if who == "client" else (remote, ours)
     first.shutdown(socket.SHUT_WR)
     assert other.recv(1) == b""
     hard_reset(first)
@@ -523,10 +523,10 @@ class Sink(threading.Thread):
 @pytest.mark.parametrize("way", ["up", "down", "both"])
 def test_bulk_is_spliced_and_whole(rig, way):
     before = metrics.read(rig.proxyd)
-    client, far, hold = tunnel_pair(rig.port, rig.origin)
+    client, remote, hold = tunnel_pair(rig.port, rig.origin)
     up = Source(client.sock, MEGABYTES if way in ("up", "both") else 0, "up")
-    down = Source(far, MEGABYTES if way in ("down", "both") else 0, "down")
-    sink = Sink(far)
+    down = Source(remote, MEGABYTES if way in ("down", "both") else 0, "down")
+    sink = Sink(remote)
     up.start(), down.start(), sink.start()
     got_down = receive_all(client.sock)
     sink.join(within(60)), up.join(within(60)), down.join(within(60))
@@ -560,19 +560,19 @@ def test_short_tunnels_are_not_spliced(rig):
 @pytest.mark.parametrize("megabytes", [0, 8])
 def test_a_slow_reader_holds_the_sender_back(rig, megabytes):
     """Back-pressure by not reading: what the reader does not take stays with the sender."""
-    client, far, hold = tunnel_pair(rig.port, rig.origin, rcvbuf=65536)
+    client, remote, hold = tunnel_pair(rig.port, rig.origin, rcvbuf=65536)
     if megabytes:   # long enough to be spliced first
-        source = Source(far, megabytes, "x")
-        source.sock = far.dup()
+        source = Source(remote, megabytes, "x")
+        source.sock = remote.dup()
         data = pattern(1 << 20)
-        sender = threading.Thread(target=lambda: [far.sendall(data) for _ in range(megabytes)], daemon=True)
+        sender = threading.Thread(target=lambda: [remote.sendall(data) for _ in range(megabytes)], daemon=True)
         sender.start()
         client.exactly(megabytes << 20)
         sender.join(SOON)
     memory = rig.proxyd.memory()
-    sent = flood(far)
+    sent = flood(remote)
     assert rig.proxyd.memory() - memory < 4 << 20
-    far.shutdown(socket.SHUT_WR)
+    remote.shutdown(socket.SHUT_WR)
     total, _ = receive_all(client.sock)
     assert total == sent
     hold.set()
@@ -582,22 +582,22 @@ def test_a_slow_reader_holds_the_sender_back(rig, megabytes):
 def test_urgent_data_in_a_spliced_tunnel(rig):
     """Splice stops before the mark as if nothing were there; what lies behind it must still come."""
     before = metrics.read(rig.proxyd)
-    client, far, hold = tunnel_pair(rig.port, rig.origin)
+    client, remote, hold = tunnel_pair(rig.port, rig.origin)
     data = pattern(1 << 20)
     sender = threading.Thread(target=lambda: [client.sock.sendall(data) for _ in range(16)], daemon=True)
     sender.start()
     left = 16 << 20
     while left:
-        left -= len(far.recv(min(left, 1 << 20)))
+        left -= len(remote.recv(min(left, 1 << 20)))
     sender.join(SOON)
     metrics.wait(rig.proxyd, "tunnel_spliced_total", before["tunnel_spliced_total"] + 1)
     client.sock.send(b"!", socket.MSG_OOB)
     client.send(b"TAIL")
-    far.settimeout(SOON)
-    assert far.recv(4, socket.MSG_WAITALL) == b"TAIL"
+    remote.settimeout(SOON)
+    assert remote.recv(4, socket.MSG_WAITALL) == b"TAIL"
     hold.set()
     client.close()
-    far.close()
+    remote.close()
     metrics.wait(rig.proxyd, "tunnels_open", 0)
 
 
@@ -618,13 +618,13 @@ def test_interleaved_small_messages(rig):
 @pytest.mark.slow("a pipe is given back after two seconds")
 def test_spliced_then_quiet_then_busy(rig):
     """A pipe is given back after a pause, and the tunnel goes on as if nothing had been."""
-    client, far, hold = tunnel_pair(rig.port, rig.origin)
+    client, remote, hold = tunnel_pair(rig.port, rig.origin)
     base = rig.proxyd.descriptors()
     for _ in range(2):
         before = metrics.read(rig.proxyd)
         data = pattern(4 << 20)
         for _ in range(10):   # on a busy machine the reads may stay small for a while
-            sender = threading.Thread(target=far.sendall, args=(data,), daemon=True)
+            sender = threading.Thread(target=remote.sendall, args=(data,), daemon=True)
             sender.start()
             assert client.exactly(len(data)) == data
             sender.join(SOON)
@@ -633,8 +633,8 @@ def test_spliced_then_quiet_then_busy(rig):
         assert spliced == 1
         assert until(lambda: rig.proxyd.descriptors() <= base, within(6)), "the pipe stays open"
         client.send(b"ping")
-        assert far.recv(10) == b"ping"
-        far.sendall(b"pong")
+        assert remote.recv(10) == b"ping"
+        remote.sendall(b"pong")
         assert client.exactly(4) == b"pong"
         assert until(lambda: rig.proxyd.descriptors() <= base, 1), "a pipe for four bytes"
     hold.set()
@@ -642,14 +642,14 @@ def test_spliced_then_quiet_then_busy(rig):
 
 
 def test_reset_of_a_spliced_tunnel(rig):
-    client, far, hold = tunnel_pair(rig.port, rig.origin)
+    client, remote, hold = tunnel_pair(rig.port, rig.origin)
     before = metrics.read(rig.proxyd)
     stop = threading.Event()
 
     def pour():
         try:
             while not stop.is_set():
-                far.sendall(b"y" * 65536)
+                remote.sendall(b"y" * 65536)
         except OSError:
             pass
     sender = threading.Thread(target=pour, daemon=True)
@@ -689,8 +689,8 @@ def test_idle_limit(proxyd, origin, megabytes):
 @pytest.mark.parametrize("way", ["up", "down"])
 def test_one_direction_keeps_it_alive(proxyd, origin, way):
     daemon = limited(proxyd, "tunnel-idle 500ms;")
-    client, far, hold = tunnel_pair(daemon.port, origin)
-    source, sink = (client.sock, far) if way == "up" else (far, client.sock)
+    client, remote, hold = tunnel_pair(daemon.port, origin)
+    source, sink = (client.sock, remote) if way == "up" else (remote, client.sock)
     for _ in range(15):
         source.sendall(b"x")
         assert sink.recv(1) == b"x"
@@ -704,13 +704,13 @@ def test_one_direction_keeps_it_alive(proxyd, origin, way):
 def test_lifetime_limit(proxyd, origin, busy):
     # covers: timeouts tunnel-lifetime
     daemon = limited(proxyd, "tunnel-lifetime 700ms;")
-    client, far, hold = tunnel_pair(daemon.port, origin)
+    client, remote, hold = tunnel_pair(daemon.port, origin)
     with Stopwatch() as watch:
         try:
             while watch.begin + within(5) > time.monotonic():
                 if busy:
                     client.sock.sendall(b"x" * 10000)
-                    far.recv(1 << 16)
+                    remote.recv(1 << 16)
                     time.sleep(0.001)
                 elif client.sock.recv(1) == b"":
                     break
@@ -725,11 +725,11 @@ def test_lifetime_limit(proxyd, origin, busy):
 def test_no_limit_by_the_other_timeouts(proxyd, origin):
     """A quiet tunnel is not a slow head, a slow body, an idle client or a late answer."""
     daemon = limited(proxyd, "head 200ms; body 200ms; idle 200ms; response 200ms; connect 2s;")
-    client, far, hold = tunnel_pair(daemon.port, origin)
+    client, remote, hold = tunnel_pair(daemon.port, origin)
     time.sleep(0.8)
     client.send(b"still")
-    assert far.recv(10) == b"still"
-    far.sendall(b"here")
+    assert remote.recv(10) == b"still"
+    remote.sendall(b"here")
     assert client.exactly(4) == b"here"
     hold.set()
     client.close()

@@ -194,7 +194,7 @@ def test_the_rule_of_the_address_dialled(proxyd, parts):
         daemon = proxyd(conf.forward(dns=resolver(dns), rules="""
             allow three { to 127.0.0.3; reach loopback; }
             allow four  { to 127.0.0.4; reach loopback; }"""))
-        for path in ("/new", "/pooled"):
+        for path in ("/new", "/idle"):
             assert fetch(daemon.port, f"http://many.test:{four.port}{path}").status == 200
             line = daemon.wait_log(path)
             assert line.get("rule") == "four" and line.get("to") == f"127.0.0.4:{four.port}", line
@@ -399,7 +399,7 @@ def test_loop_over_two_proxyds(proxyd):
 
 # -- idle connections ---------------------------------------------------------------------------
 
-POOLED = """
+ON_IDLE = """
     allow a { from 127.0.0.2; to shared.test; reach loopback; }
     allow b { from 127.0.0.3; to shared.test; }"""
 BY_ADDRESS = """
@@ -411,7 +411,7 @@ BY_CLASS = """
 
 
 @pytest.mark.parametrize("workers", [1, 4])
-@pytest.mark.parametrize("rules,cause", [(POOLED, "destination_loopback"), (BY_ADDRESS, "rule_denied"),
+@pytest.mark.parametrize("rules,cause", [(ON_IDLE, "destination_loopback"), (BY_ADDRESS, "rule_denied"),
                                          (BY_CLASS, "default_denied")])
 def test_an_idle_connection_is_no_way_around(proxyd, origin, rules, cause, workers):
     """A may reach loopback; then B, who may not, asks for the same name: A's connections are not used."""
@@ -448,14 +448,14 @@ def _get(daemon, url, source):
 
 
 def test_a_refused_name_leaves_nothing_idle(proxyd, origin):
-    daemon = proxyd(conf.forward(rules=POOLED, extra=metrics.ADMIN), files={"hosts": "127.0.0.1 shared.test"})
+    daemon = proxyd(conf.forward(rules=ON_IDLE, extra=metrics.ADMIN), files={"hosts": "127.0.0.1 shared.test"})
     url = f"http://shared.test:{origin.port}/"
     assert_refused(_get(daemon, url, "127.0.0.3"), "destination_loopback")
     assert _get(daemon, url, "127.0.0.2").status == 200
     assert len(origin.connections) == 1
 
 
-def test_the_pool_belongs_to_a_name_and_port(proxyd, origin):
+def test_an_idle_connection_belongs_to_a_name_and_port(proxyd, origin):
     """Two names for one address share nothing: what makes two connections the same is name and port."""
     daemon = proxyd(conf.forward(workers=1))
     for name in ("origin.test", "other.test", "127.0.0.1", "origin.test", "other.test", "ORIGIN.TEST."):

@@ -594,7 +594,7 @@ def test_no_descriptor_for_the_resolver(resolving, origin):
         assert client.get(f"http://name.test:{origin.port}/").status == 200
 
 
-def test_the_pool_makes_room_for_the_resolver(resolving, origin):
+def test_idle_connections_make_room_for_the_resolver(resolving, origin):
     """Of two connections that rest, one gives way to the question, one to the new connection."""
     with Origin() as other, Client(resolving.port) as client:
         assert client.get(f"http://127.0.0.1:{origin.port}/").status == 200

@@ -308,7 +308,7 @@ def test_during_every_step(proxyd, parts):
 HANGS = "proxyd: warning: a thread hangs on a file, as on a disk that has gone away: left behind\n"
 
 
-@pytest.mark.slow("the pool is waited for two seconds after TERM")
+@pytest.mark.slow("the offload threads are waited for two seconds after TERM")
 @pytest.mark.parametrize("signals,seconds", [([TERM], 3), ([INT], 1), ([TERM, TERM], 1), ([TERM, INT], 1)])
 def test_a_hosts_file_that_hangs_does_not_keep_it_alive(proxyd, tmp_path, signals, seconds):
     """Waited for a while after TERM, not after INT or a second signal; and told."""

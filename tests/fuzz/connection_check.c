@@ -171,7 +171,7 @@ static struct slice first_word(struct slice line)
     return (struct slice){ line.p, blank ? (size_t)(blank - line.p) : line.n };
 }
 
-/* One request; false when nothing more can be said. */
+/* One request; false when nothing more can be known. */
 static bool request_next(struct reader *r, struct messages *out)
 {
     struct message *m = &out->m[out->n];
@@ -436,7 +436,7 @@ struct sides {
     u32 requests[40];                      /* of an origin, judged */
 };
 
-/* A whole answer that a client got was said as a whole by an origin. */
+/* A whole answer that a client got was sent as a whole by an origin. */
 static void check_answer_was_said(const struct sides *s, const struct message *m, u32 norigins)
 {
     for (u32 o = 0; o < norigins; o++)

@@ -61,7 +61,7 @@ static void small_buffer(int fd, int which, unsigned bits)
         setsockopt(fd, SOL_SOCKET, which, &size, sizeof size);
 }
 
-/* What is said is there at once: no small piece waits for the one before to be acknowledged. */
+/* What is sent is there at once: no small piece waits for the one before to be acknowledged. */
 static void no_delay(int fd)
 {
     int one = 1;
@@ -191,7 +191,7 @@ void half_close(struct end *e)
     e->wire->sent_end = END_ORDERLY;
 }
 
-/* What the other side has said and nobody has read would make a reset of any close. */
+/* What the other side has sent and nobody has read would make a reset of any close. */
 void close_end(struct end *e, bool reset)
 {
     if (e->fd < 0)
@@ -230,7 +230,7 @@ const char *left_over(void)
         { "requests_in_flight", stat_sum(STAT_requests_in_flight) },
         { "tunnels_open", stat_sum(STAT_tunnels_open) },
         { "upstream_idle", stat_sum(STAT_upstream_idle) },
-        { "starved", memory_awaited(w) },
+        { "memory_waited", memory_awaited(w) },
         { "client", !list_empty(&w->client_conns) },
         { "idle", !list_empty(&w->idle_conns) },
     };

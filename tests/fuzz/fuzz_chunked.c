@@ -1,6 +1,6 @@
 /* A chunked body decodes to the same data and verdict in one piece and in many; what was decoded
- * can be encoded and decoded again. An answer's body is read as a request's is, but for what was told
- * as a repair, and that a request's is refused for. */
+ * can be encoded and decoded again. An answer's body is read as a request's is, but for what is a
+ * repair there, for which a request's is refused. */
 #include "http_fuzz.h"
 
 #include "http/chunk.h"

@@ -38,7 +38,7 @@ static void check_again(const struct msg *m, bool same_framing)
 }
 
 /* Strictness in other words than the parser's: every line ends in CR LF, holds no other control, is
- * not folded, and has no blank before its colon; one sort of length, said once. */
+ * not folded, and has no blank before its colon; one sort of length, and once. */
 static void check_strict(const struct msg *m, const char *p, u32 n)
 {
     CHECK(!m->repairs && m->wire_len == 0);

@@ -69,7 +69,7 @@ static void say_in_pieces(struct end *e, struct slice text)
     } while (text.n && text.n < before);
 }
 
-/* Each whole request is answered once, and never before the client has said everything: who is
+/* Each whole request is answered once, and never before the client has sent everything: who is
  * quicker is no matter of pieces. */
 static bool answer_one(struct slice answer)
 {

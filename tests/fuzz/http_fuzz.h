@@ -68,7 +68,7 @@ static inline void check_same_fields(const struct msg *a, const struct msg *b)
     CHECK(j == b->nfields);
 }
 
-/* Other controls than these may stay in an answer's value, if that is told. */
+/* Other controls than these may stay in an answer's value, if that is counted. */
 static inline bool fuzz_may_stand(const struct msg *m, char c)
 {
     bool kept = m->repairs & repair_bit(REPAIR_control_byte);

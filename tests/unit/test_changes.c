@@ -1,4 +1,4 @@
-/* What is said to have changed between two configurations. */
+/* What is reported as changed between two configurations. */
 #include "changes.h"
 
 #include <stdlib.h>

@@ -79,7 +79,7 @@ static void clients_are_served(void **state)
     assert_int_not_equal(peer.port, 0);
 }
 
-/* Another program holds the port, or another daemon's group: both are told, with a name. */
+/* Another program holds the port, or another daemon's group: both are reported, with a name. */
 static void a_port_that_is_held(void **state)
 {
     (void)state;
@@ -145,9 +145,9 @@ static void out_of_descriptors(void **state)
     assert_has(rig_ask(b, GET), "/x");
 }
 
-/* What rests in the pool gives way to a client for whom there is no descriptor, but for the last.
+/* An idle connection gives way to a client for whom there is no descriptor, but for the last.
  */
-static void the_pool_gives_way_to_a_client(void **state)
+static void idle_connections_give_way_to_a_client(void **state)
 {
     (void)state;
     struct rlimit before, none;
@@ -231,7 +231,7 @@ static void handed_over(void **state)
     assert_has(rig_ask(clients[0], GET), "/x");
 }
 
-/* A letter that cannot be written: the busier worker serves the client itself. */
+/* No memory for the call: the busier worker serves the client itself. */
 static void not_handed_over_without_memory(void **state)
 {
     (void)state;
@@ -381,7 +381,7 @@ int main(void)
         LISTEN_TEST(a_port_that_is_held),
         LISTEN_TEST(at_the_limit_of_clients),
         LISTEN_TEST(out_of_descriptors),
-        LISTEN_TEST(the_pool_gives_way_to_a_client),
+        LISTEN_TEST(idle_connections_give_way_to_a_client),
         LISTEN_TEST(accept_fails_whatever_the_cause),
         LISTEN_TEST_TWO(handed_over),
         LISTEN_TEST_TWO(not_handed_over_without_memory),

@@ -50,7 +50,8 @@ static enum flow end_flush(void *self)
     return flow_of(conn_flush(self));
 }
 
-/* What cannot be said any more is no failure: the peer has ended too, or a reset will tell. */
+/* A shutdown that the socket refuses is no failure of the tunnel: the peer has ended too, or its
+ * reset will be seen. */
 static enum flow end_finish(void *self, const struct msg *trailers)
 {
     struct conn *c = self;

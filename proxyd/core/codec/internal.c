@@ -70,7 +70,7 @@ static bool memory_local(const struct leg *l, struct addr *local)
     return false;
 }
 
-/* The requester is told by the loop, so that it may do whatever it likes. */
+/* The requester is called from the loop, so that it may do whatever it likes. */
 static void memory_close(struct leg *l, enum leg_end end)
 {
     struct requester *r = requester_of(l);

@@ -1,7 +1,7 @@
 /*
- * An exchange of the proxy's own: a diagnosis, and later lists, keys and health probes. It takes
- * the same steps as any other, asks the same role about every address and rides the same idle
- * lists; its client leg ends in memory, at a requester.
+ * An exchange of the proxy's own, such as `proxyd ctl fetch` makes. It takes the same steps as any
+ * other, asks the same role about every address and rides the same idle lists; its client leg ends
+ * in memory, at a requester.
  *
  * A drain waits for it as for any client, and cuts it at the deadline.
  */
@@ -16,8 +16,8 @@ struct requester {
     /* The final response head, its slices for the time of this call. WAIT: later, once more;
      * FAULT: no body is wanted. */
     enum flow (*head)(struct requester *r, const struct msg *resp);
-    /* Part of the body, framing undone; *taken of it. Less than all: WAIT until internal_more.
-     * FAULT: no more is wanted. */
+    /* A part of the body, without its framing; *taken is how much of it was taken. Less than all:
+     * WAIT until internal_more. FAULT: no more is wanted. */
     enum flow (*bytes)(struct requester *r, struct slice run, size_t *taken);
     /* Once, last, from the loop: FAULT_NONE: the answer was whole. */
     void (*end)(struct requester *r, enum fault f);

@@ -24,8 +24,8 @@
 struct snapshot;
 
 enum leg_end {
-    LEG_KEEP, /* all is said; the ride may serve another exchange: a wish, the codec knows */
-    LEG_LAST, /* all is said, and no exchange follows */
+    LEG_KEEP, /* both messages are whole; a wish that the ride serves another exchange */
+    LEG_LAST, /* both messages are whole, and no exchange follows */
     LEG_ABORT /* the peer must not take what it has for the whole */
 };
 

@@ -25,7 +25,7 @@ struct tunnel_end_ops {
     /* Nothing has come for a while: no large buffer next time. */
     void (*rest)(void *self);
     /* The descriptor whose bytes are the tunnel's, to be spliced; NULL: there is none. What went
-     * that way is told by `spliced`: bytes that came from the peer, and that went to it. */
+     * that way is reported by `spliced`: bytes that came from the peer, and that went to it. */
     struct io *(*whole)(void *self);
     void (*spliced)(void *self, size_t in, size_t out);
     void (*close)(void *self); /* the end is gone then */

@@ -43,7 +43,7 @@ struct sink_ops {
     /* Before anybody sleeps, for what is ready is never held back. OK: it has gone. NULL: nothing
      * is ever held. */
     enum flow (*flush)(void *self);
-    /* It will not be whole. Neither this nor finish: nobody has said so yet. */
+    /* The body will not be whole. A sink that was given neither this nor finish is still open. */
     void (*drop)(void *self, enum fault why);
 };
 

@@ -48,7 +48,8 @@ void snapshot_index(struct snapshot *s);
 /* For those who know that nobody else holds it. */
 void snapshot_free(struct snapshot *s);
 
-/* One hold less; the last one has it freed, by an offload thread where there is one. Any thread. */
+/* Gives back one hold. With the last one the snapshot is freed, by an offload thread where there is
+ * one. Any thread. */
 void snapshot_let_go(struct engine *e, struct snapshot *s);
 /* At the end, when the workers are gone: what the engine holds, and what nobody has freed yet. */
 void snapshot_retire(struct engine *e);

@@ -49,8 +49,8 @@ struct conn {
     struct stream stream; /* first: the loop's io inside it is the connection */
     struct worker *worker;
     struct buf *in; /* received, not yet consumed; NULL when there is nothing */
-    struct buf
-        *pin; /* holds the head of the running exchange, stays as it is; may be the same as in */
+    /* Holds the head of the running exchange and stays as it is; may be the same as in. */
+    struct buf *pin;
     struct buf *out; /* to be sent; NULL when there is nothing */
     const struct conn_user *user;
     void *owner;                  /* the user's: exchange, tunnel, dial, target */
@@ -76,7 +76,7 @@ struct conn {
     u8 empty_lines;         /* skipped before the head that is awaited */
 };
 
-/* May another client come in, as far as memory goes? */
+/* Is there memory for one more client? */
 bool conn_affordable(struct worker *w);
 /* Takes over fd and registers it; on failure closes fd and returns NULL. */
 struct conn *conn_new(struct worker *w, int fd, const struct addr *peer,
@@ -93,7 +93,8 @@ void conn_close(struct conn *c);
 int conn_release(struct conn *c);
 /* conn_close, but the peer sees a reset: for an answer that must not look whole. */
 void conn_abort(struct conn *c);
-/* What ails the socket, an errno, which this takes away; 0: nothing, so a connect has succeeded. */
+/* The socket's pending error, an errno, which is cleared by asking; 0: none, so a connect has
+ * succeeded. */
 int conn_error(const struct conn *c);
 /* Our own end: what the peer has dialled. False: it has no IP address. */
 bool conn_local(const struct conn *c, struct addr *local);

@@ -1,17 +1,17 @@
 /*
  * A dial is a small machine of its own because several connects run at once: the next address is
  * tried when one fails or after 250 ms, whichever is first; the first to succeed wins and the
- * others are closed. An answer may bring one family only while the other is late (RFC 8305
- * section 3); then the look-up is repeated before the dial gives up or waits (section 5). Failures
- * keep the most significant fault: the later in the order of fault.tbl's way-to-the-origin rows,
- * the further the attempt had come.
+ * others are closed. An answer may bring one family only while the other is late (RFC 8305 section
+ * 3); then the look-up is repeated before the dial gives up or waits (section 5). Failures keep the
+ * most significant fault: the later in the order of fault.tbl's way-to-the-origin rows, the further
+ * the attempt had come.
  *
  * The winner goes through the profile's connectors, and the race is over for as long as they run;
  * when one fails the address has failed, and the next one has its turn.
  *
- * It ends exactly once, by `done`, which frees it and calls the asker last. Timer: the nearer of
- * the next attempt and the overall deadline (timeouts connect, which counts from before the look-up
- * and covers the connectors).
+ * It ends exactly once, by `done`, which frees it and calls back last. Timer: the nearer of the
+ * next attempt and the overall deadline (timeouts connect, which counts from before the look-up and
+ * covers the connectors).
  */
 #include "core/conn/dial.h"
 
@@ -44,7 +44,7 @@ struct dial {
     bool open;                           /* the family that is missing in line may still come */
     bool over;                           /* result is final; whoever came from the loop finishes */
     const struct connector *const *link; /* the one that runs on the winner; NULL: none has won */
-    struct dial_result result;           /* its fault: the worst so far */
+    struct dial_result result;           /* its fault: the most significant one until now */
     u64 deadline;
 };
 
@@ -219,8 +219,8 @@ static struct ruling judge(struct dial *d, const struct addr *a)
     return d->request.vet(d->request.asker, a);
 }
 
-/* What is allowed and was not tried yet, into ok. None at all so far: the result is what was said
- * of the first address. */
+/* What is allowed and was not tried yet, into ok. While none has been allowed the result is the
+ * ruling on the first address. */
 static u8 choose_allowed(struct dial *d, const struct addr *a, u8 n, struct candidate *ok)
 {
     u8 nok = 0;
@@ -269,7 +269,7 @@ static void queue_allowed(struct dial *d, const struct addr *a, u8 n, sa_family_
             }
 }
 
-/* Who may not go there anyway is not told whether the name exists. */
+/* A client that may not go there anyway does not learn whether the name exists. */
 static enum fault fault_unresolved(struct dial *d, enum fault f)
 {
     struct ruling r = d->request.vet(d->request.asker, NULL);
@@ -376,7 +376,7 @@ static void attempt_failed(struct dial *d, struct conn *c, enum fault f)
     try_next(d);
 }
 
-/* The connectors one after the other, as far as they come at this event. */
+/* The connectors one after the other, until one has to wait. */
 static void run_chain(struct dial *d, struct conn *c)
 {
     enum fault f = FAULT_connect_failed;

@@ -29,7 +29,7 @@ struct dial_result {
     enum fault fault;
     struct addr server;        /* the address in use or tried last; family 0: none */
     u64 resolved_us;           /* monotonic: when the look-up had answered; 0: none was needed */
-    struct slice rule, reason; /* of what allowed it, or denied all; rule empty: nobody said */
+    struct slice rule, reason; /* of what allowed it, or denied all; rule empty: none did */
 };
 
 struct dial_request {
@@ -50,7 +50,7 @@ enum fault dial_start(struct worker *w, const struct dial_request *request, stru
                       struct dial_result *over);
 /* Gives it up: done does not come. */
 void dial_cancel(struct dial *d);
-/* What would be said if it were given up now. */
+/* The result as it would be if the dial were given up now. */
 const struct dial_result *dial_so_far(const struct dial *d);
 /* TIMER_DIAL. */
 void dial_expired(struct timer *t);

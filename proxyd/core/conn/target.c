@@ -104,7 +104,7 @@ void target_rest(struct target *t)
     t->busy--;
 }
 
-/* Out of the own idle list, still registered with the loop. */
+/* Takes it off the worker's idle list; it stays registered with the loop. */
 static void unpool(struct conn *c)
 {
     struct target *t = c->owner;
@@ -122,13 +122,13 @@ static void close_idle(struct conn *c)
     free_if_unused(t);
 }
 
-/* Its timer tells: it is the only one that an idle connection has. */
+/* Read from its timer, which nothing else sets while it is idle. */
 static u64 idle_since(const struct conn *c)
 {
     return c->timer.deadline - IDLE_MS;
 }
 
-/* The origin has closed it, or spoken unasked. */
+/* The origin has closed it, or sent something unasked. */
 static void idle_ready(struct conn *c)
 {
     struct worker *w = c->worker;

@@ -1,11 +1,11 @@
 /*
- * Whom we talk to, and the idle connections to it: own list, shared list, dial.
+ * Whom we talk to, and the idle connections to it: the worker's own list, then the shared list.
  *
  * A target is named by what makes two connections the same (struct target_key). Every worker has
  * its own targets, so none of this takes a lock; only the shared list (shared_idle.h) is shared. A
- * worker keeps as many idle connections as were busy at once in the last 10 s: a small fixed
- * number would send nearly every return to the shared list (with 64 clients at least four are idle
- * at 95 % of the returns), and with one worker nothing leaves it.
+ * worker keeps as many idle connections as were busy at once in the last 10 s: a small fixed number
+ * would send nearly every return to the shared list (with 64 clients at least four are idle at 95 %
+ * of the returns), and with one worker nothing leaves it.
  *
  * An idle connection remembers the address that it leads to; taking one asks the exchange's own
  * role whether that address is allowed, otherwise it counts as absent.
@@ -56,26 +56,27 @@ void target_free_all(struct worker *w);
 
 /* What an exchange wants of an idle connection. */
 struct idle_want {
-    /* May the asker use a connection that leads there? */
+    /* May a connection that leads there be used? */
     bool (*fits)(void *asker, const struct addr *a);
     void *asker;
     bool repeatable; /* it may be lost: what is sent on it could be sent again */
 };
-/* An idle connection to t: an own one, else a shared one; NULL when there is none that will do.
- * *rested is set to how long it was idle, in ms. The caller hands it on (conn_hand). */
+/* An idle connection to t, from the worker's own list, else from the shared one; NULL when there is
+ * none that will do. *rested is set to how long it was idle, in ms. The caller hands it on
+ * (conn_hand). */
 struct conn *idle_take(struct worker *w, struct target *t, const struct idle_want *want,
                        u32 *rested);
 /* One that had rested for so long was closed before anything came back: what its origin does with
  * idle ones. */
 void idle_lost(struct worker *w, const struct target *t, u32 rested);
-/* c, whose exchange ended cleanly, goes to the own list or the shared one. t is what it leads to.
- * */
+/* Keeps c, whose exchange with t has ended cleanly, on the worker's own idle list or the shared
+ * one. */
 void idle_give(struct target *t, struct conn *c);
 /* Busy bookkeeping: a connection to t began or ceased to serve an exchange. */
 void target_busy(struct worker *w, struct target *t);
 void target_rest(struct target *t);
-/* Closes the idle connection that rested longest, to free a descriptor: of the workers own lists,
- * else of the shared one. False when there is none. */
+/* Closes the idle connection that rested longest, to free a descriptor: one of this worker's, else
+ * a shared one. False when there is none. */
 bool idle_evict(struct worker *w);
 /* The same, but the last one stays: the clients that are here need a way to an origin. */
 void idle_evict_spare(struct worker *w);

@@ -1,7 +1,7 @@
 /*
  * Whose clock runs while an exchange is parked. Each direction has one deadline, and which row of
  * the table it follows is read from the state of the exchange in one place (deadline_rows), never
- * said by the step that parks: so no step can forget to stop somebody else's clock.
+ * set by the step that parks: so no step can forget to stop somebody else's clock.
  */
 #ifndef CORE_DEADLINE_H
 #define CORE_DEADLINE_H

@@ -1,8 +1,8 @@
 /*
- * A lease: something that an exchange was given and that counts it until it is told how it ended, a
- * server for its health, a limit for its count. It stands in a slot, and ending it empties the
- * slot: so each is told once, whatever becomes of the exchange, or of the tunnel that takes the
- * slots over.
+ * A lease: something that an exchange was given and that counts it until the end, a server for its
+ * health, a limit for its count. It stands in a slot; ending it calls its `end` and empties the
+ * slot. So each ends exactly once, whatever becomes of the exchange, or of the tunnel that takes
+ * the slots over.
  */
 #ifndef CORE_LEASE_H
 #define CORE_LEASE_H

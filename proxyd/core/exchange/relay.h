@@ -23,8 +23,8 @@ enum relay_result {
 
 struct relay {
     struct source from;
-    struct sink to,
-        tee;         /* tee: an empty slot when there is none, or when it has been told its end */
+    struct sink to;
+    struct sink tee; /* empty when there is none, or when it knows its end */
     u64 moved, most; /* data bytes passed on, and allowed; beyond: RELAY_TOO_LARGE */
     bool trailers;   /* the sink understands trailers */
     u8 last;         /* enum relay_result of the last turn: what it waits for */

@@ -25,7 +25,8 @@ struct role {
     /* Asked in order once the response head is known; end with NULL. */
     const struct stage *const *response_stages;
     /* Where does it go? Fills x->to (PASS), or answers itself, or refuses. Asked again, and no
-     * other stage is, when an attempt has failed and `next` said yes: then it says where else. */
+     * other stage is, when an attempt has failed and `next` knows of another server: then it names
+     * that one. */
     const struct stage *where;
     /* No connection came about, for that fault: is there another server? NULL: never. */
     bool (*next)(struct xchg *x, enum fault why);
@@ -39,9 +40,8 @@ struct role {
      * *grace_ms: how long it may go on when not. NULL: tunnels are not decided again. */
     struct ruling (*recheck)(struct worker *w, const struct listener *l,
                              const struct access_record *r, u32 *grace_ms);
-    /* Edits x->req for the upstream side: what belongs to this hop goes, what the proxy adds
-     * comes. Once in an exchange, however often the request is sent. False, here and below: no
-     * memory. */
+    /* Edits x->req for the upstream side: what belongs to this hop goes, what the proxy adds comes.
+     * Once in an exchange, however often the request is sent. False, here and below: no memory. */
     bool (*edit_request)(struct xchg *x);
     /* Says in x->req what is asked for and of whom (msg_address): for each connection that it is
      * sent on. */

@@ -170,7 +170,7 @@ static enum direction_result waits_or_broken(enum flow f)
 }
 
 /* The source has ended and all of it has been taken. When the other direction has ended too,
- * closing says so; what cannot be said yet is tried again when the sink takes more. */
+ * closing shows it; an end that the sink cannot take yet is passed on when it takes more. */
 static enum direction_result pass_end(struct tunnel *t, unsigned i)
 {
     const struct tunnel_end *to = &t->end[1 - i];

@@ -197,7 +197,7 @@ void xchg_free(struct xchg *x)
     slab_give(&w->xchgs, x);
 }
 
-/* A client says a wrong target in Host as well. */
+/* A client that names a wrong target names it in Host as well. */
 static enum fault parse_target(struct xchg *x, enum fault f)
 {
     bool said = f == FAULT_NONE && x->host_field.host.len;

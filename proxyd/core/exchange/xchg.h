@@ -69,7 +69,7 @@ struct xchg {
     u8 interim;        /* 1xx answers seen */
     bool via_idle;     /* the upstream connection had rested idle */
     u32 rested_ms;     /* via_idle: how long it was idle before */
-    bool no_idle;      /* dial anew, whatever the pool holds */
+    bool no_idle;      /* dial anew, whatever idle connections there are */
     bool whole;        /* the answer has been sent to its end */
     bool looked_up;    /* the listener's store has been asked */
     bool parked;       /* a stage, or the store, will be asked to go on */
@@ -77,7 +77,7 @@ struct xchg {
     struct leg client, upstream;
     struct relay request, response;
     struct source source;    /* of the answer's body: upstream, or one of our own */
-    struct slice reply_rest; /* of an own body that lies in memory */
+    struct slice reply_rest; /* of a body of ours that lies in memory */
     u32 max_forwards;        /* to be sent on; valid with has_max_forwards */
     bool has_max_forwards;
     bool req_edited, req_addressed; /* by the role: once, and for this upstream connection */
@@ -99,7 +99,7 @@ struct xchg {
     struct addr peer;   /* the client; family 0: the proxy itself */
     struct addr server; /* upstream address in use or tried last; family 0: none */
     struct arena arena;
-    struct authority host_field; /* Host as the client said it; host.len 0: nothing */
+    struct authority host_field; /* Host as received; host.len 0: there was none */
     struct target_uri uri;       /* host and port are those of the destination, whatever the form */
     struct msg req, resp;
     _Alignas(16) char role_area[ROLE_AREA]; /* the role's own notes about this exchange */
@@ -164,7 +164,7 @@ enum step_result step_finish(struct xchg *x);
 void lookup_begin_copy(struct xchg *x, struct sink *tee);
 /* x->fault has happened. True: a stored response goes to `judge` instead. */
 bool lookup_rescue(struct xchg *x);
-/* It is told that the exchange ends. */
+/* The store learns that the exchange ends. */
 void lookup_end(struct xchg *x);
 
 /* Moves the request body while it lasts; shared by await and relay. False: x->fault is set. */

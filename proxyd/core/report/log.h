@@ -12,7 +12,8 @@ void *log_reserve(struct worker *w, u32 n);
 void log_publish(struct worker *w, u32 n);
 /* A line for the error log, formatted, from a worker's thread; dropped when the ring is full. */
 void log_error(struct worker *w, enum log_level level, const char *fmt, ...) PRINTF_LIKE(3, 4);
-/* Is it time to tell this (again)? What lasts is told every ten seconds, not each time it hurts. */
+/* Is a line about this due? A condition that lasts gets one every ten seconds, not one for each
+ * time it is met. */
 bool log_limited(struct worker *w, enum limited what);
 
 #endif

@@ -16,15 +16,15 @@ struct log_output {
     const char *name;
     int fd; /* -1: nowhere */
     struct text text;
-    size_t
-        unfinished; /* so many bytes at the start of text finish the line that the file ends in */
+    /* So many bytes at the start of text finish the line that the file ends in. */
+    size_t unfinished;
     off_t size;     /* of the file then */
     const char *socket; /* fd is a datagram socket of syslog, at this path; NULL: it is none */
     struct stats *stats;
     struct log_counts *counts;
-    u64 unwritten; /* lines lost since that was told last */
+    u64 unwritten; /* lines lost since the last report of it */
     int why;       /* errno */
-    u64 tell_ms;   /* not told again before */
+    u64 tell_ms;   /* no further report before */
 };
 
 /* name: for messages and counters; it stays the caller's, as fd does. stats: where lost and torn

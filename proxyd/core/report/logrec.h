@@ -39,9 +39,8 @@ struct log_head {
 struct access_record {
     struct log_head head;
     u64 id;
-    u64 bytes_in,
-        /* from and to the client, heads included; of a tunnel only what went through it */
-        bytes_out;
+    /* From and to the client, heads included; of a tunnel only what went through it. */
+    u64 bytes_in, bytes_out;
     u64 total_us : 48; /* since the request head was complete: 8 years */
     u64 fault : 9;
     u64 tunnel : 1;

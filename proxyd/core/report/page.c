@@ -94,7 +94,7 @@ static void write_json(struct text *t, const struct page *p)
     text_lit(t, "}\n");
 }
 
-/* The bar above the card tells at a glance who says no: the rules, the destination's side, or this
+/* The bar above the card shows at a glance who refuses: the rules, the destination's side, or this
  * side. */
 static void write_html(struct text *t, const struct page *p)
 {

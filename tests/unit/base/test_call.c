@@ -1,4 +1,4 @@
-/* The mailbox under many senders: nothing lost, nothing twice, each sender's order kept. */
+/* The call queue under many senders: nothing lost, nothing twice, each sender's order kept. */
 #include "base/call.h"
 
 #include <pthread.h>
@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-enum { SENDERS = 4, LETTERS = 50000 };
+enum { SENDERS = 4, CALLS = 50000 };
 
 struct numbered {
     struct call call;
@@ -17,13 +17,13 @@ struct numbered {
 };
 
 static struct call_queue box;
-static struct numbered letters[SENDERS][LETTERS];
+static struct numbered calls[SENDERS][CALLS];
 static _Atomic unsigned found_empty;
 
 static void *send_all(void *arg)
 {
     struct numbered *own = arg;
-    for (unsigned i = 0; i < LETTERS; i++) {
+    for (unsigned i = 0; i < CALLS; i++) {
         if (call_post(&box, &own[i].call))
             atomic_fetch_add(&found_empty, 1);
         if (i % 1024 == 0)
@@ -38,11 +38,11 @@ static void many_senders(void **state)
     pthread_t thread[SENDERS];
     unsigned next[SENDERS] = { 0 }, total = 0, takes = 0;
     for (unsigned s = 0; s < SENDERS; s++)
-        for (unsigned i = 0; i < LETTERS; i++)
-            letters[s][i] = (struct numbered){ .sender = s, .number = i };
+        for (unsigned i = 0; i < CALLS; i++)
+            calls[s][i] = (struct numbered){ .sender = s, .number = i };
     for (unsigned s = 0; s < SENDERS; s++)
-        assert_int_equal(pthread_create(&thread[s], NULL, send_all, letters[s]), 0);
-    while (total < SENDERS * LETTERS) {
+        assert_int_equal(pthread_create(&thread[s], NULL, send_all, calls[s]), 0);
+    while (total < SENDERS * CALLS) {
         struct call *l = call_take(&box);
         takes += l != NULL;
         while (l) {

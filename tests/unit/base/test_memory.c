@@ -1,4 +1,4 @@
-/* Arena, slab, buffer pool and list: nothing handed out overlaps, limits hold, all comes back. */
+/* Arena, slab, buffer allocator and list: nothing handed out overlaps, limits hold, all comes back. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>

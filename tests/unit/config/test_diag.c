@@ -144,7 +144,7 @@ static void two_missing_braces(void **state)
     assert_says(&t, "    the block \"limits\" at t.conf:6:1 is not closed\n");
 }
 
-/* Nothing in it shows where it should have ended, so nothing is told of what may be missing. */
+/* Nothing in it shows where it should have ended, so nothing is reported of what may be missing. */
 static void a_block_without_end(void **state)
 {
     (void)state;

@@ -418,7 +418,7 @@ static void include_cannot_close_a_block(void **state)
     assert_says(&t, "/c: error: \"listener\" is missing");
 }
 
-static void no_files_when_told(void **state)
+static void no_files_when_asked_for_none(void **state)
 {
     (void)state;
     t = (struct trial){ 0 };
@@ -535,7 +535,7 @@ int main(void)
         CASE(include_bomb),
         CASE(include_too_many),
         CASE(include_cannot_close_a_block),
-        CASE(no_files_when_told),
+        CASE(no_files_when_asked_for_none),
         CASE(secret),
         CASE(secret_wrong),
         CASE(secret_is_an_ordinary_word_elsewhere),

@@ -76,7 +76,7 @@ static void all_that_is_wrong_at_once(void **state)
            "\"default\" is missing", "\"listener\" is missing");
 }
 
-/* Nothing is told of what may only look wrong because of what was told. */
+/* Nothing is reported that may only look wrong because of what was reported. */
 static void nothing_that_follows_from_it(void **state)
 {
     (void)state;

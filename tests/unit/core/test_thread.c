@@ -54,7 +54,7 @@ static void await_read(int fd)
     }
 }
 
-/* Every worker has opened the letter that drains it. */
+/* Every worker has run the call that drains it. */
 static void await_stopped(void)
 {
     while (stopped < RIG_WORKERS)

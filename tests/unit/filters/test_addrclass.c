@@ -1,5 +1,5 @@
 /*
- * The class of an address: both borders of every block of the registries, every IPv6 dress of an
+ * The class of an address: both borders of every block of the registries, every IPv6 form of an
  * IPv4 address, and the addresses of this machine.
  */
 #include "filters/addrclass.h"

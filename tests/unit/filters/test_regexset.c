@@ -159,7 +159,7 @@ static void the_first_line_decides(void **state)
 
 /* Patterns that try every way to split the subject: neither matched nor not, unless another one
  * matches; and a thousand of them take no longer than a look-up may. */
-static void what_comes_to_its_limits_is_told(void **state)
+static void what_comes_to_its_limits_is_reported(void **state)
 {
     enum { N = 1000 };
     char *evil[N], subject[64];
@@ -297,7 +297,7 @@ int main(void)
         cmocka_unit_test(required_texts),
         cmocka_unit_test(refused_patterns),
         cmocka_unit_test(the_first_line_decides),
-        cmocka_unit_test(what_comes_to_its_limits_is_told),
+        cmocka_unit_test(what_comes_to_its_limits_is_reported),
         cmocka_unit_test(removed_patterns_are_gone),
         cmocka_unit_test(same_as_one_by_one),
     };

@@ -86,7 +86,7 @@ static void ports(void **state)
                "connect_port_denied");
 }
 
-/* Who may not go there anyway is not told whether the name exists. */
+/* A client that may not go there anyway does not learn whether the name exists. */
 static void a_name_that_leads_nowhere(void **state)
 {
     (void)state;

@@ -259,7 +259,7 @@ static void blanks_of_an_answer(void **state)
     }
 }
 
-static void blanks_are_told(void **state)
+static void blanks_are_counted(void **state)
 {
     (void)state;
     struct chunk_in c = { .answer = 1 };
@@ -276,7 +276,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(blanks_of_an_answer),
-        cmocka_unit_test(blanks_are_told),
+        cmocka_unit_test(blanks_are_counted),
         cmocka_unit_test(good),
         cmocka_unit_test(extensions),
         cmocka_unit_test(refusals),

@@ -1,4 +1,4 @@
-/* Each form of answer that is repaired: what is read, what is told, what is sent, however it
+/* Each form of answer that is repaired: what is read, what is counted, what is sent, however it
  * arrives; and that the same in a request is refused. */
 #include "http/h1_write.h"
 #include "http/head.h"
@@ -207,7 +207,7 @@ static void what_needs_no_repair(void **state)
     }
 }
 
-/* What has two readings is told at its first byte, and so is what is no HTTP at all. */
+/* What has two readings is refused at its first byte, and so is what is no HTTP at all. */
 static void scan_refusals(void **state)
 {
     (void)state;

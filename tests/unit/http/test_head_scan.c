@@ -111,7 +111,7 @@ static void blanks_for_line_ends(void **state)
     check("GET / HTTP/1.1\r\n\rx", 18, 0, FAULT_bad_line_end, &wide);
 }
 
-/* Limits to the byte: a line of exactly the limit passes, one more does not, and it is said as
+/* Limits to the byte: a line of exactly the limit passes, one more does not, and it is refused as
  * soon as the byte over it is there. */
 static void limits_hold(void **state)
 {

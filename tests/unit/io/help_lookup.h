@@ -21,7 +21,7 @@ struct ask {
     struct dns_wait wait;
     unsigned calls;
     u64 began, took_ms;
-    pthread_t thread; /* on which it was told */
+    pthread_t thread; /* on which the answer came */
 };
 
 extern struct resolver *resolver;

@@ -92,7 +92,7 @@ static void one_family_only(void **state)
     assert_string_equal(look_up("none.test", &a), "dns_no_address");
 }
 
-/* The other family has said that it has none: no delay. Once in ten is enough on a busy machine. */
+/* The other family is known to have none: no delay. Once in ten is enough on a busy machine. */
 static void no_delay_when_both_have_spoken(void **state)
 {
     (void)state;

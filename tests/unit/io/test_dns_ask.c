@@ -187,7 +187,7 @@ static void start_with_file(void)
 }
 
 /* What was asked before is answered by whom it was asked, what comes after by the new server, and
- * what the old one said holds no longer. */
+ * what the old one answered holds no longer. */
 static void servers_are_replaced(void **state)
 {
     (void)state;

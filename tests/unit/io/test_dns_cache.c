@@ -154,7 +154,7 @@ static void negative_answers_are_kept(void **state)
     store(entry, addresses(1, 10));
 }
 
-/* It says nothing of the name: the next asker asks anew, unless an older answer stands in. */
+/* It says nothing of the name: the next look-up asks anew, unless an older answer stands in. */
 static void a_want_of_descriptors_is_not_kept(void **state)
 {
     (void)state;
@@ -248,7 +248,7 @@ static void one_asks_the_others_wait(void **state)
     dns_cache_leave(&w[3]); /* parked */
     struct dns_news news = addresses(9, 10);
     dns_cache_store(cache, first, &news, now, false);
-    dns_cache_leave(&w[5]); /* woken, not yet told */
+    dns_cache_leave(&w[5]); /* woken, without its answer yet */
     dns_cache_leave(&w[5]);
     unsigned woken = 0;
     for (struct list *n; (n = list_pop(&ready_queue.ready)) != NULL; woken++) {

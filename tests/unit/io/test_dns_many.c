@@ -1,4 +1,4 @@
-/* Many askers: cancelling, single flight over all workers, caps, and ends in the middle. */
+/* Many look-ups: cancelling, single flight over all workers, caps, and ends in the middle. */
 #include "io/dns.h"
 
 #include <pthread.h>
@@ -237,7 +237,8 @@ static void who_waits_is_answered(void **state)
     assert_int_equal(count(STAT_dns_queries_total), 2 * N);
 }
 
-/* More than may wait, all dead: whoever is beyond is told at once, and the worker stays free. */
+/* More than may wait, all dead: whoever is beyond gets an answer at once, and the worker stays
+ * free. */
 static void names_at_once_are_capped(void **state)
 {
     (void)state;
@@ -290,7 +291,7 @@ static struct rlimit no_more_descriptors(void)
     return old;
 }
 
-/* Told as what it is, and forgotten at once: it says nothing of the name. */
+/* Reported as what it is, and forgotten at once: it says nothing of the name. */
 static void out_of_descriptors(void **state)
 {
     (void)state;
@@ -354,7 +355,7 @@ static void freed_with_flights_under_way(void **state)
     assert_string_equal(said(&b.wait.answer), "dns_failure");
 }
 
-/* An asker that was cut off without a dns_cancel: nobody writes to it any more. */
+/* A wait that was given up without a dns_cancel: nobody writes to it any more. */
 static void freed_with_askers_parked(void **state)
 {
     (void)state;
@@ -368,7 +369,7 @@ static void freed_with_askers_parked(void **state)
     assert_false(begin(&w, &a, "quick.test"));
     assert_false(begin(&second, ready, "quick.test"));
     turn_until(&w, &a);
-    assert_true(ready->wait.ready); /* in the ready_queue, its letter posted */
+    assert_true(ready->wait.ready); /* in the ready queue, whose call is posted */
     lookup_worker_stop(&second);
     assert_int_equal(parked->calls + ready->calls, 0);
     free(parked);

@@ -1,4 +1,5 @@
-/* The loop on real sockets: edge semantics, again, deferred, timers, letters from other threads. */
+/* The loop on real sockets: edge semantics, again, deferred frees, timers, calls from other
+ * threads. */
 #include "io/loop.h"
 
 #include <errno.h>
@@ -366,7 +367,7 @@ static void wake_ends_a_sleep(void **state)
     assert_true(clock_us(CLOCK_MONOTONIC) - t0 >= 29000);
 }
 
-/* A letter posted by the loop's own thread after mail was opened is found before the next sleep. */
+/* A call posted by the loop's own thread after the queue was run is found before the next sleep. */
 static void at_end(struct loop *l)
 {
     static struct note n;

@@ -288,25 +288,25 @@ static void test_cancelled_on_its_way_back(void **state)
 
 /* Without a loop `done` is the last touch: the job may be posted again there. */
 static _Atomic int rounds;
-static struct offload *round_pool;
+static struct offload *round_threads;
 
 static void once_more(struct offload_job *j)
 {
     if (atomic_fetch_add(&rounds, 1) < 99)
-        assert_true(offload_post(round_pool, j));
+        assert_true(offload_post(round_threads, j));
 }
 
 static void test_posted_again_at_its_end(void **state)
 {
     (void)state;
     struct offload_job j = { .run = run_at_once, .done = once_more };
-    round_pool = offload_new(2, 2);
-    assert_true(offload_post(round_pool, &j));
+    round_threads = offload_new(2, 2);
+    assert_true(offload_post(round_threads, &j));
     for (int i = 0; i < 5000 && atomic_load(&rounds) < 100; i++)
         usleep(1000);
     assert_int_equal(atomic_load(&rounds), 100);
-    offload_end(round_pool);
-    offload_free(round_pool);
+    offload_end(round_threads);
+    offload_free(round_threads);
 }
 
 int main(void)

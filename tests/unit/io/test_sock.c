@@ -44,21 +44,21 @@ static void wait_for(int fd, short events)
 }
 
 /* A connected pair over TCP. */
-static void connect_pair(const char *ip, struct io *near, struct io *far)
+static void connect_pair(const char *ip, struct io *ours, struct io *theirs)
 {
     struct addr peer;
     int listener = listen_on(local(ip, 0), false, false);
     assert_true(listener >= 0);
     struct addr to = bound(listener);
-    *near = (struct io){ .fd = sock_connect(&to), .ready = IO_IN | IO_OUT };
-    assert_true(near->fd >= 0);
+    *ours = (struct io){ .fd = sock_connect(&to), .ready = IO_IN | IO_OUT };
+    assert_true(ours->fd >= 0);
     wait_for(listener, POLLIN);
-    *far = (struct io){ .fd = sock_accept(listener, &peer), .ready = IO_IN | IO_OUT };
-    assert_true(far->fd >= 0);
-    struct addr mine = bound(near->fd);
+    *theirs = (struct io){ .fd = sock_accept(listener, &peer), .ready = IO_IN | IO_OUT };
+    assert_true(theirs->fd >= 0);
+    struct addr mine = bound(ours->fd);
     assert_true(addr_same(&peer, &mine));
-    wait_for(near->fd, POLLOUT);
-    assert_int_equal(sock_connect_error(near->fd), 0);
+    wait_for(ours->fd, POLLOUT);
+    assert_int_equal(sock_connect_error(ours->fd), 0);
     assert_int_equal(sock_accept(listener, &peer), -1);
     assert_int_equal(errno, EAGAIN);
     close(listener);
@@ -66,28 +66,28 @@ static void connect_pair(const char *ip, struct io *near, struct io *far)
 
 static void exchanges(const char *ip)
 {
-    struct io near, far;
+    struct io ours, theirs;
     char buf[16];
     size_t n;
-    connect_pair(ip, &near, &far);
-    assert_int_equal(sock_recv(&far, buf, sizeof buf, &n), SOCK_AGAIN);
-    assert_false(far.ready & IO_IN);
+    connect_pair(ip, &ours, &theirs);
+    assert_int_equal(sock_recv(&theirs, buf, sizeof buf, &n), SOCK_AGAIN);
+    assert_false(theirs.ready & IO_IN);
     struct iovec v[2] = { { (char *)"hel", 3 }, { (char *)"lo", 2 } };
-    assert_int_equal(sock_sendv(&near, v, 2, &n), SOCK_OK);
+    assert_int_equal(sock_sendv(&ours, v, 2, &n), SOCK_OK);
     assert_int_equal(n, 5);
-    assert_true(near.ready & IO_OUT);
-    wait_for(far.fd, POLLIN);
-    assert_int_equal(sock_recv(&far, buf, sizeof buf, &n), SOCK_OK);
+    assert_true(ours.ready & IO_OUT);
+    wait_for(theirs.fd, POLLIN);
+    assert_int_equal(sock_recv(&theirs, buf, sizeof buf, &n), SOCK_OK);
     assert_true(slice_is((struct slice){ buf, n }, "hello"));
-    shutdown(near.fd, SHUT_WR);
-    wait_for(far.fd, POLLIN);
-    assert_int_equal(sock_recv(&far, buf, sizeof buf, &n), SOCK_END);
-    assert_int_equal(sock_send(&far, "still", 5, &n), SOCK_OK); /* the other half is open */
-    wait_for(near.fd, POLLIN);
-    assert_int_equal(sock_recv(&near, buf, sizeof buf, &n), SOCK_OK);
+    shutdown(ours.fd, SHUT_WR);
+    wait_for(theirs.fd, POLLIN);
+    assert_int_equal(sock_recv(&theirs, buf, sizeof buf, &n), SOCK_END);
+    assert_int_equal(sock_send(&theirs, "still", 5, &n), SOCK_OK); /* the other half is open */
+    wait_for(ours.fd, POLLIN);
+    assert_int_equal(sock_recv(&ours, buf, sizeof buf, &n), SOCK_OK);
     assert_int_equal(n, 5);
-    close(near.fd);
-    close(far.fd);
+    close(ours.fd);
+    close(theirs.fd);
 }
 
 static void both_families(void **state)
@@ -100,16 +100,16 @@ static void both_families(void **state)
 static void no_delay_on_both_ends(void **state)
 {
     (void)state;
-    struct io near, far;
-    connect_pair("127.0.0.1", &near, &far);
+    struct io ours, theirs;
+    connect_pair("127.0.0.1", &ours, &theirs);
     for (unsigned i = 0; i < 2; i++) {
         int on = 0;
         socklen_t n = sizeof on;
-        getsockopt(i ? near.fd : far.fd, IPPROTO_TCP, TCP_NODELAY, &on, &n);
+        getsockopt(i ? ours.fd : theirs.fd, IPPROTO_TCP, TCP_NODELAY, &on, &n);
         assert_int_not_equal(on, 0);
     }
-    close(near.fd);
-    close(far.fd);
+    close(ours.fd);
+    close(theirs.fd);
 }
 
 static void refused(void **state)
@@ -131,11 +131,11 @@ static void refused(void **state)
 static void our_own_end(void **state)
 {
     (void)state;
-    struct io near, far;
+    struct io ours, theirs;
     struct addr dialled;
     int pair[2];
-    connect_pair("127.0.0.1", &near, &far);
-    assert_true(sock_local(far.fd, &dialled));
+    connect_pair("127.0.0.1", &ours, &theirs);
+    assert_true(sock_local(theirs.fd, &dialled));
     struct addr expected = local("127.0.0.1", 0);
     assert_true(addr_same_ip(&dialled, &expected));
     assert_int_not_equal(dialled.port, 0);
@@ -144,41 +144,41 @@ static void our_own_end(void **state)
     assert_false(sock_local(-1, &dialled));
     close(pair[0]);
     close(pair[1]);
-    close(near.fd);
-    close(far.fd);
+    close(ours.fd);
+    close(theirs.fd);
 }
 
 static void abort_is_a_reset(void **state)
 {
     (void)state;
-    struct io near, far;
+    struct io ours, theirs;
     char buf[8];
     size_t n;
-    connect_pair("127.0.0.1", &near, &far);
-    sock_abort(near.fd);
-    close(near.fd);
-    wait_for(far.fd, POLLIN);
-    assert_int_equal(sock_recv(&far, buf, sizeof buf, &n), SOCK_ERROR);
+    connect_pair("127.0.0.1", &ours, &theirs);
+    sock_abort(ours.fd);
+    close(ours.fd);
+    wait_for(theirs.fd, POLLIN);
+    assert_int_equal(sock_recv(&theirs, buf, sizeof buf, &n), SOCK_ERROR);
     assert_int_equal(errno, ECONNRESET);
-    assert_int_equal(sock_send(&far, "x", 1, &n), SOCK_ERROR); /* and no SIGPIPE */
-    close(far.fd);
+    assert_int_equal(sock_send(&theirs, "x", 1, &n), SOCK_ERROR); /* and no SIGPIPE */
+    close(theirs.fd);
 }
 
 static void full_clears_out(void **state)
 {
     (void)state;
-    struct io near, far;
+    struct io ours, theirs;
     static char area[1 << 20];
     size_t n;
     enum sock_result r = SOCK_OK;
-    connect_pair("127.0.0.1", &near, &far);
-    for (unsigned i = 0; i < 100 && (near.ready & IO_OUT); i++)
-        r = sock_send(&near, area, sizeof area, &n);
-    assert_false(near.ready & IO_OUT);
+    connect_pair("127.0.0.1", &ours, &theirs);
+    for (unsigned i = 0; i < 100 && (ours.ready & IO_OUT); i++)
+        r = sock_send(&ours, area, sizeof area, &n);
+    assert_false(ours.ready & IO_OUT);
     assert_true(r == SOCK_OK || r == SOCK_AGAIN);
-    assert_int_equal(sock_send(&near, area, sizeof area, &n), SOCK_AGAIN);
-    close(near.fd);
-    close(far.fd);
+    assert_int_equal(sock_send(&ours, area, sizeof area, &n), SOCK_AGAIN);
+    close(ours.fd);
+    close(theirs.fd);
 }
 
 static void listening(void **state)

@@ -20,7 +20,7 @@ enum { QUIET_MS = 100, MOST_MS = 500, POLL_MS = 500 };
 
 /* A folder of its own, and a service that has looked at each file once. */
 static char folder[64];
-static struct offload *pool;
+static struct offload *threads;
 static struct watcher *watcher;
 static _Atomic int said;
 
@@ -58,9 +58,9 @@ static int begin(void **state)
     (void)state;
     strcpy(folder, "/tmp/proxyd-watch-XXXXXX");
     assert_non_null(mkdtemp(folder));
-    pool = offload_new(2, 100);
+    threads = offload_new(2, 100);
     watcher =
-        watcher_new(&(struct watcher_conf){ pool, say, NULL, { QUIET_MS, MOST_MS, POLL_MS } });
+        watcher_new(&(struct watcher_conf){ threads, say, NULL, { QUIET_MS, MOST_MS, POLL_MS } });
     return 0;
 }
 
@@ -69,8 +69,8 @@ static int end(void **state)
     (void)state;
     char command[128];
     watcher_stop(watcher);
-    offload_end(pool);
-    offload_free(pool);
+    offload_end(threads);
+    offload_free(threads);
     watcher_free(watcher);
     snprintf(command, sizeof command, "rm -r %s", folder);
     return system(command);

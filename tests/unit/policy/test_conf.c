@@ -13,7 +13,7 @@
 
 struct row {
     const char *text;    /* inside of policy p { … } */
-    const char *message; /* a part of the first one; NULL: nothing is said */
+    const char *message; /* a part of the first one; NULL: nothing is reported */
     bool warning;
 };
 

@@ -1,4 +1,4 @@
-/* What a server behind a reverse listener is told, and what the client sees, byte for byte. */
+/* What a server behind a reverse listener gets, and what the client sees, byte for byte. */
 #include "reverse/headers.h"
 
 #include "tests/unit/core/help_engine.h"
@@ -40,7 +40,7 @@ static void who_asks_and_for_what(void **state)
     assert_string_equal(sent_for("GET http://a.test/ HTTP/1.1\r\nHost: b.test\r\n\r\n"),
                         "GET / HTTP/1.1\r\nHost: a.test\r\n" TOLD("X-Forwarded-Host: a.test\r\n",
                                                                   "1.1") "\r\n");
-    /* Said no name: the server hears its own. */
+    /* The client has named no host: the server gets its own name. */
     assert_string_equal(sent_for("GET / HTTP/1.0\r\n\r\n"), own_name);
     assert_begins(sent_for("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n"), "OPTIONS * HTTP/1.1\r\n");
     assert_begins(sent_for("OPTIONS http://a HTTP/1.1\r\nHost: a\r\n\r\n"),

@@ -26,7 +26,7 @@ static void what_a_request_claims(void **state)
     free(x);
 }
 
-static void what_the_servers_are_told(void **state)
+static void what_the_servers_get(void **state)
 {
     (void)state;
     static const char *const peers[] = { "192.0.2.1", "2001:db8::1" };
@@ -46,7 +46,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_a_request_claims),
-        cmocka_unit_test(what_the_servers_are_told),
+        cmocka_unit_test(what_the_servers_get),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -232,7 +232,7 @@ static void small_runs_ride_with_what_waits(void **state)
     assert_slice(memory_out(&end), "head\r\n\r\n5\r\nhello\r\n3\r\nyou\r\n0\r\n\r\n");
     assert_true(l.out_done);
     assert_int_equal(l.bytes_out, 31);
-    assert_int_equal(h1_finish(&l, NULL), FLOW_OK); /* said once */
+    assert_int_equal(h1_finish(&l, NULL), FLOW_OK); /* reported once */
     assert_int_equal(memory_out(&end).n, 31);
     done(&l);
 }

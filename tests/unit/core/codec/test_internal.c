@@ -1,5 +1,5 @@
-/* An exchange without a client goes through the same steps as any other and ends at its requester.
- * */
+/* An exchange without a client goes through the same steps as any other and ends at its
+ * requester. */
 #include "core/codec/internal.h"
 
 #include "core/codec/server.h"

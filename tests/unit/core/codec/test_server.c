@@ -292,7 +292,7 @@ static void a_request_waits_for_memory(void **state)
     assert_has(rig_hears(client), "\r\n\r\n/later");
 }
 
-/* Its time ends while it waits: it is told that memory was missing, whether the line's timer has
+/* Its time ends while it waits: its answer is that memory was missing, whether the line's timer has
  * just run as well or not. */
 static void a_request_waits_too_long_for_memory(void **state)
 {
@@ -485,7 +485,8 @@ static void a_graceful_drain(void **state)
     assert_true(rig_ended(busy));
 }
 
-/* The next request of a connection that was promised to live on is answered, and told the end. */
+/* The next request of a connection that was promised to live on is answered, and the answer
+ * announces the end. */
 static void asked_before_the_drain(void **state)
 {
     (void)state;

@@ -188,7 +188,8 @@ static void never_one_of_our_own_listeners(void **state)
     assert_true(sock_accept(origin, &(struct addr){ 0 }) < 0);
 }
 
-/* Of several failures the one is told that got furthest: refused says more than unreachable. */
+/* Of several failures the one is reported that got furthest: refused means more than
+ * unreachable. */
 static void the_worst_fault(void **state)
 {
     (void)state;
@@ -199,7 +200,8 @@ static void the_worst_fault(void **state)
     assert_has(rig_hears(client), "connect_timeout");
 }
 
-/* … and the last one is not told because it was the last, nor the first because it was first. */
+/* … and the last one is not reported because it was the last, nor the first because it was
+ * first. */
 static void no_memory_for_the_second_attempt(void **state)
 {
     (void)state;
@@ -454,7 +456,7 @@ static void open_nothing(struct call *l, void *receiver)
     (void)receiver;
 }
 
-/* A name of which one family is told and the other one late: longer than the first one may be
+/* A name of which one family is known and the other one late: longer than the first one may be
  * remembered, so that the dial waits for the answer while its first attempt runs, and fails. */
 static void a_late_family_and_a_failure(void **state)
 {

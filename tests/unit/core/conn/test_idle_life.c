@@ -73,7 +73,7 @@ static void what_is_safe(void **state)
         idle_life_note(&lives, HASH, rows[i].life, 0);
         assert_int_equal(idle_life_safe(&lives, HASH, 0), rows[i].safe);
     }
-    idle_life_note(&lives, HASH + 1, 1000000, 0); /* longer than can be said */
+    idle_life_note(&lives, HASH + 1, 1000000, 0); /* longer than can be noted */
     assert_int_equal(idle_life_safe(&lives, HASH + 1, 0), UINT32_MAX);
 }
 

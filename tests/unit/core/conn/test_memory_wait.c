@@ -6,8 +6,8 @@
 #include "core/conn/target.h"
 #include "tests/unit/core/help_engine.h"
 
-/* One list node serves the line of the starved and that of the idle: in both at once, the worker
- * would go round in it for ever. */
+/* One list node serves the line of those who wait for memory and that of the idle: in both at once,
+ * the worker would go round in it for ever. */
 static void one_that_is_idle_leaves_the_line(void **state)
 {
     (void)state;

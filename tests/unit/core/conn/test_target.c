@@ -14,7 +14,7 @@ static struct host host_of(const char *name)
     return h;
 }
 
-/* An exchange as far as the pool looks at it. */
+/* What the idle lists look at of an exchange. */
 static struct xchg *asker(struct worker *w, const char *name, u16 port)
 {
     struct xchg *x = calloc(1, sizeof *x);
@@ -259,18 +259,18 @@ static struct conn *take_for_a_post(struct xchg *x)
 }
 
 /* What may not be sent twice takes one that is clearly younger than the shortest life that was
- * seen, in the own list as in the shared one; what may be takes any. */
+ * seen, on the worker's list as on the shared one; what may be takes any. */
 static void a_post_takes_only_a_young_one(void **state)
 {
     (void)state;
     for (int shared = 0; shared < 2; shared++) {
         struct xchg *x = asker(rig.worker, shared ? "b.test" : "a.test", 80);
-        int far[2];
-        give(x->target, used(rig.worker, x->target, "127.0.0.1:80", &far[0]));
+        int other_end[2];
+        give(x->target, used(rig.worker, x->target, "127.0.0.1:80", &other_end[0]));
         rig_later(4000);
-        close(far[0]); /* seen: its life was 4 s */
+        close(other_end[0]); /* seen: its life was 4 s */
         rig_turn();
-        struct conn *c = used(rig.worker, x->target, "127.0.0.1:80", &far[1]);
+        struct conn *c = used(rig.worker, x->target, "127.0.0.1:80", &other_end[1]);
         if (shared)
             x->target->peak = x->target->last_peak = 0; /* nobody needs a second one here */
         give(x->target, c);
@@ -286,7 +286,7 @@ static void a_post_takes_only_a_young_one(void **state)
         assert_non_null(c);
         conn_close(c);
         asker_end(x);
-        close(far[1]);
+        close(other_end[1]);
     }
 }
 
@@ -295,13 +295,13 @@ static void one_that_was_lost_tells(void **state)
 {
     (void)state;
     struct xchg *x = asker(rig.worker, "a.test", 80);
-    int far;
+    int other_end;
     idle_lost(rig.worker, x->target, 3);
-    give(x->target, used(rig.worker, x->target, "127.0.0.1:80", &far));
+    give(x->target, used(rig.worker, x->target, "127.0.0.1:80", &other_end));
     assert_null(take_for_a_post(x));
     assert_int_equal(rig_count(STAT_upstream_idle), 1);
     asker_end(x);
-    close(far);
+    close(other_end);
 }
 
 static void draining_keeps_nothing(void **state)
@@ -324,7 +324,7 @@ static u64 idle_of_all(void)
            atomic_load(&rig.workers[1]->stats->value[STAT_upstream_idle]);
 }
 
-/* With other workers about, the own idle list keeps as many as were busy at once; the rest is
+/* With other workers about, the worker's idle list keeps as many as were busy at once; the rest is
  * shared. */
 static void what_a_worker_does_not_need_is_shared(void **state)
 {
@@ -358,7 +358,7 @@ static void what_a_worker_does_not_need_is_shared(void **state)
     close(upstream[0]), close(upstream[1]);
 }
 
-/* A descriptor that is missing is taken from the shared idle list when the own own idle list is
+/* A descriptor that is missing is taken from the shared idle list when the worker's own is
  * empty. */
 static void the_shared_list_gives_way_too(void **state)
 {
@@ -447,8 +447,8 @@ static void taking_a_shared_one_asks_the_role(void **state)
         close(pair[i][0]);
 }
 
-/* One worker sweeps for all: half a minute on the shared idle list is enough, and again and again.
- * */
+/* One worker sweeps for all: half a minute on the shared idle list is enough, and again and
+ * again. */
 static void nobody_rests_on_the_shared_list_for_ever(void **state)
 {
     (void)state;

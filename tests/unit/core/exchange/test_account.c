@@ -211,7 +211,7 @@ static void errors_by_level(void **state)
     assert_string_equal(logged(), "");
 }
 
-static void told_again_after_a_while(void **state)
+static void reported_again_after_a_while(void **state)
 {
     (void)state;
     assert_true(log_limited(rig.worker, LIMITED_MEMORY));
@@ -250,7 +250,7 @@ int main(void)
         LOG_TEST(long_texts_are_cut),
         LOG_TEST(a_full_ring_drops_and_counts),
         LOG_TEST(errors_by_level),
-        LOG_TEST(told_again_after_a_while),
+        LOG_TEST(reported_again_after_a_while),
         cmocka_unit_test(the_request_id),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

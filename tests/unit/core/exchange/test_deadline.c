@@ -5,7 +5,7 @@
 
 #define NONE WAITS_NOTHING
 
-/* What is said of an exchange: where it stands, what its two relays wait for, and which leg has
+/* What is given of an exchange: where it stands, what its two relays wait for, and which leg has
  * unsent bytes or found no memory. */
 struct state {
     enum step step;

@@ -1,5 +1,5 @@
-/* A role that counts: each server and each limit that an exchange was given is told its end once,
- * whatever became of it; and a stage that parked is resumed, not run again. */
+/* A role that counts: each server and each limit that an exchange was given ends once, whatever
+ * became of it; and a stage that parked is resumed, not run again. */
 #include "core/exchange/lease.h"
 
 #include <sys/socket.h>
@@ -67,7 +67,7 @@ static int set_up(void **state)
     return 0;
 }
 
-/* Nobody is left who waits to be told, nor has anybody been told twice. */
+/* No lease is left that has not ended, and none has ended twice. */
 static int tear_down(void **state)
 {
     int r = rig_tear_down(state);

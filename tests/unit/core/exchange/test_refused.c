@@ -66,7 +66,7 @@ static void assert_served(void)
 }
 
 /* One client of a daemon just started, to whom the nth request for memory is refused. How many
- * were? *told: it was told why. */
+ * were? *told: its answer said why. */
 static unsigned suffer(void (*one)(int client), unsigned nth, bool lasting, bool *told)
 {
     rig_set_up(NULL);

@@ -99,7 +99,7 @@ static void what_is_foreseen(void **state)
 
 static int client, origin, upstream;
 
-/* One exchange has gone well; its connection rests in the pool. */
+/* One exchange has gone well; its connection rests idle. */
 static void with_an_idle_connection(void)
 {
     origin = rig_origin();
@@ -162,7 +162,7 @@ static void a_post_is_not(void **state)
     assert_int_equal(rig_count(STAT_upstream_retries_total), 0);
 }
 
-/* The second one is fresh: when that closes too, it is told. */
+/* The second one is fresh: when that closes too, the client learns of it. */
 static void only_once(void **state)
 {
     (void)state;

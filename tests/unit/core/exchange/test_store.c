@@ -164,7 +164,7 @@ static int set_up(void **state)
     return 0;
 }
 
-/* Whatever became of them: each lookup, copy and source has been told its end once. */
+/* Whatever became of them: each lookup, copy and source has ended once. */
 static int tear_down(void **state)
 {
     rig_close(client);
@@ -329,7 +329,7 @@ static void refused(void **state)
     assert_begins(rig_ask(client, ASK("GET", "")), "HTTP/1.1 403 ");
 }
 
-/* The upstream connection has said all, and rests. */
+/* The upstream connection has nothing more to send, and rests. */
 static void found_to_be_fresh(void **state)
 {
     (void)state;

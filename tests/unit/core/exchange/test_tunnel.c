@@ -144,9 +144,9 @@ static void a_write_that_fails(void **state)
 {
     (void)state;
     open_tunnel_of(rig_client_tcp(), CONNECT);
-    struct stream_ops deaf = *rig_client_conn()->stream.ops;
-    deaf.sendv = refuse_to_send;
-    rig_client_conn()->stream.ops = &deaf;
+    struct stream_ops refusing = *rig_client_conn()->stream.ops;
+    refusing.sendv = refuse_to_send;
+    rig_client_conn()->stream.ops = &refusing;
     rig_say(upstream, "x");
     assert_true(rig_reset(upstream));
     assert_true(rig_reset(client));
@@ -360,7 +360,7 @@ static void in_any_pieces(void **state)
     assert_int_equal(rig_count(STAT_tunnels_open), 0);
 }
 
-/* One that breaks takes the other with it, abruptly, also when it has said its end before. */
+/* One that breaks takes the other with it, abruptly, also when it has sent its end before. */
 static void an_end_that_breaks(void **state)
 {
     (void)state;
@@ -387,7 +387,7 @@ static void a_reset_after_its_half_close(void **state)
     sock_abort(upstream);
     rig_close(upstream);
     rig_turn();
-    assert_true(send(client, "x", 1, MSG_NOSIGNAL) < 0); /* it has been told */
+    assert_true(send(client, "x", 1, MSG_NOSIGNAL) < 0); /* it has been asked to */
     assert_int_equal(rig_count(STAT_tunnels_open), 0);
 }
 

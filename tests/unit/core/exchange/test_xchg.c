@@ -85,7 +85,7 @@ static void a_date_is_added(void **state)
     assert_has(said, " GMT\r\nContent-Length: 0\r\n\r\n");
 }
 
-/* Trailers go to those who said that they take them, and so does their announcement. */
+/* Trailers go to those who take them, and so does their announcement. */
 static void announced_trailers(void **state)
 {
     (void)state;
@@ -135,7 +135,7 @@ static void a_long_interim_answer_and_a_short_one(void **state)
     assert_begins(answered("HTTP/1.1 204 No\r\n\r\n"), "HTTP/1.1 204 No\r\n");
 }
 
-/* Who waits to be told to go on has the time for the body from then on. */
+/* A client that waits for 100 has the time for the body from then on. */
 static void the_time_from_100_continue(void **state)
 {
     (void)state;

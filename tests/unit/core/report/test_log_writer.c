@@ -1,5 +1,5 @@
 /* The writer thread: everything arrives, in order and in whole lines; who does not read holds up
- * nobody but himself; what was lost is told. */
+ * nobody but himself; what was lost is reported. */
 #include "core/report/log_writer.h"
 
 #include <fcntl.h>
@@ -201,8 +201,8 @@ static bool wait_for(enum stat_id s, u64 value)
     return stat_sum(s) == value;
 }
 
-/* A full disk: what is lost is counted, and told once for all that follows soon; the rest of it at
- * the end. */
+/* A full disk: what is lost is counted, and reported once for all that follows soon; the rest of it
+ * at the end. */
 static void a_log_that_cannot_be_written(void **state)
 {
     (void)state;
@@ -227,7 +227,7 @@ static void a_log_that_cannot_be_written(void **state)
         "proxyd: the access log cannot be written: No space left on device: 4 lines lost\n");
 }
 
-/* Of the error log it is told on stderr. */
+/* Losses of the error log are reported on stderr. */
 static void an_error_log_that_cannot_be_written(void **state)
 {
     (void)state;
