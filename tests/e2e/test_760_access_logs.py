@@ -6,6 +6,7 @@ import codecs
 import json
 import pathlib
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -368,6 +369,39 @@ def test_a_log_that_cannot_be_opened_refuses_a_reload(proxyd, origin):
     assert until(lambda: "cannot open the log /proc/nothing.log" in daemon.stderr())
     assert fetch(daemon.port, origin.url("/still")).status == 200
     daemon.wait_log("/still")
+
+
+def test_no_format_leaves_half_a_line(proxyd, origin):
+    """The end of the room in the middle of a line (a limit on file sizes stands for the full disk): each log
+    finishes its own once there is room, and says its fields again where they may be among what was lost."""
+    formats = ("squid", "combined", "json", "w3c")
+    daemon = start(proxyd, *formats)
+    paths = [daemon.folder / f"{name}.log" for name in formats]
+
+    def ask_some(n):
+        for i in range(n):
+            assert fetch(daemon.port, origin.url(f"/n/{i}"), "User-Agent: " + "a" * 50).status == 200
+
+    ask_some(3)
+    assert until(lambda: all(len(_lines(path)) == 3 for path in paths))
+    for path in paths:
+        room = path.stat().st_size + 30
+        resource.prlimit(daemon.pid, resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY))
+        before = metrics.read(daemon)
+        ask_some(2)
+        assert until(lambda: path.stat().st_size == room or f"log_lost_total {path}" in metrics.grown(daemon, before))
+    torn = [path.read_bytes() for path in paths]
+    assert any(not text.endswith(b"\n") for text in torn)
+    resource.prlimit(daemon.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    assert until(lambda: all(path.read_bytes().endswith(b"\n") for path in paths), within(5)), "without more traffic"
+    ask_some(1)
+    daemon.stop()
+    for path, before in zip(paths, torn):
+        assert path.read_bytes().startswith(before)
+    assert all(SQUID.fullmatch(line) for line in lines(daemon, "squid"))
+    assert all(CLF.fullmatch(line) for line in lines(daemon, "combined"))
+    assert all(json.loads(line) for line in lines(daemon, "json"))
+    assert all(record["sc-status"] == b"200" for record in w3c(daemon, "w3c"))
 
 
 def test_what_each_log_lost(proxyd, origin):

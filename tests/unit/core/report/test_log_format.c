@@ -329,6 +329,70 @@ static void the_longest_lines_fit(void **state)
         }
 }
 
+/* Bytes that mean something to some format, and any others. */
+static void hostile(char *s, size_t n, unsigned *seed)
+{
+    static const char odd[] = "\"\\ \t\n\r\x1b\x7f\x80\xc3\xa9\xff?#@%+-[]{},:";
+    for (size_t i = 0; i < n; i++) {
+        *seed = *seed * 1103515245 + 12345;
+        unsigned r = *seed >> 16;
+        s[i] = r & 1 ? odd[(r >> 1) % (sizeof odd - 1)] : (char)(1 + (r >> 1) % 255);
+    }
+    s[n] = 0;
+}
+
+/* Runs of bytes between blanks, those in quotes taken together. */
+static unsigned fields_of(const char *line, bool quotes)
+{
+    unsigned n = 0;
+    bool inside = false, between = true;
+    for (; *line && *line != '\n'; line++) {
+        if (quotes && *line == '"')
+            inside = !inside;
+        bool blank = *line == ' ' && !inside;
+        n += between && !blank;
+        between = blank;
+    }
+    assert_false(inside);
+    return n;
+}
+
+/* One record is one line, and its fields can be told apart, in every format. */
+static void whatever_comes(void **state)
+{
+    (void)state;
+    static const struct {
+        enum log_format format;
+        bool quotes;
+        unsigned fields;
+    } rows[] = { { FORMAT_SQUID, false, 10 },
+                 { FORMAT_COMMON, true, 8 },
+                 { FORMAT_COMBINED, true, 10 },
+                 { FORMAT_W3C, true, 16 },
+                 { FORMAT_W3C_IIS, false, 16 } };
+    static char s[LOG_STRINGS][41];
+    struct line l = { .status = 200 };
+    unsigned seed = 1;
+    for (unsigned turn = 0; turn < 2000; turn++) {
+        for (unsigned i = 0; i < LOG_STRINGS; i++) {
+            hostile(s[i], 1 + (seed >> 20) % 40, &seed);
+            l.text[i] = s[i];
+        }
+        for (unsigned f = FORMAT_READABLE; f <= FORMAT_W3C_IIS; f++) {
+            const char *said = as((enum log_format)f, l, turn & 1, turn & 2);
+            for (const char *p = said; *p; p++)
+                if ((u8)*p < ' ' && strcmp(p, "\n") != 0)
+                    fail_msg("format %u: %s", f, said);
+        }
+        for (unsigned i = 0; i < countof(rows); i++) {
+            const char *said = as(rows[i].format, l, turn & 1, false);
+            if (fields_of(said, rows[i].quotes) != rows[i].fields)
+                fail_msg("format %u: %u fields: %s", rows[i].format,
+                         fields_of(said, rows[i].quotes), said);
+        }
+    }
+}
+
 static void error_lines(void **state)
 {
     (void)state;
@@ -369,6 +433,7 @@ int main(void)
         cmocka_unit_test(w3c),
         cmocka_unit_test(only_the_network_of_a_client),
         cmocka_unit_test(secrets_of_a_referer),
+        cmocka_unit_test(whatever_comes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
