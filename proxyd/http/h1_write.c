@@ -18,8 +18,8 @@ static bool as_it_stands(const char *base, const struct field *f)
 __attribute__((cold, noinline)) static const struct field *write_uneven(struct text *out,
                                                                         const struct msg *m)
 {
-    const struct field *f = m->fields, *stop = f + m->nfields;
-    for (; f < stop && !(f->noff & FIELD_EXTRA); f++) {
+    const struct field *f = m->fields, *stop = f + m->nreceived;
+    for (; f < stop; f++) {
         if (f->id == FIELD_DELETED)
             continue;
         if (as_it_stands(m->text, f)) {
@@ -38,14 +38,14 @@ __attribute__((cold, noinline)) static const struct field *write_uneven(struct t
  * one: what stays of them is one copy for each piece between deleted ones. */
 static inline const struct field *write_received(struct text *out, const struct msg *m, u32 from)
 {
-    const struct field *f = m->fields, *stop = f + m->nfields;
-    if (unlikely(f == stop || (f->noff & FIELD_EXTRA)))
+    const struct field *f = m->fields, *stop = f + m->nreceived;
+    if (unlikely(f == stop))
         return f;
     if (unlikely(m->uneven)) {
         text_put(out, m->text + from, f->noff - from);
         return write_uneven(out, m);
     }
-    for (; f < stop && !(f->noff & FIELD_EXTRA); f++)
+    for (; f < stop; f++)
         if (f->id == FIELD_DELETED) {
             if (f->noff != from)
                 text_put(out, m->text + from, f->noff - from);
@@ -75,7 +75,7 @@ static inline void write_added(struct text *out, const struct msg *m, const stru
 
 void h1_write_fields(struct text *out, const struct msg *m)
 {
-    write_added(out, m, write_received(out, m, m->nfields ? m->fields->noff : 0));
+    write_added(out, m, write_received(out, m, m->nreceived ? m->fields->noff : 0));
 }
 
 void h1_write_request_line(struct text *out, struct slice method, struct slice target)

@@ -164,6 +164,7 @@ static enum fault parse_fields(struct msg *m, struct walk w, const char *p,
         *present |= bit;
     }
     m->nfields = (u16)(f - m->fields);
+    m->nreceived = m->nfields;
     m->uneven = uneven;
     return w.end - p == 2 ? FAULT_NONE : FAULT_bad_line_end;
 }

@@ -53,7 +53,7 @@ struct msg {
     char *extra;
     u32 extra_len, extra_cap;
     struct field *fields;
-    u16 nfields, cap;
+    u16 nfields, nreceived, cap; /* what was received comes first */
     bool uneven; /* some line that was received is not "Name: value" CRLF with the field's value */
     u64 present[2]; /* bit per enum token; bit 0: some field with an unknown name */
     struct arena *arena;

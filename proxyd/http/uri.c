@@ -245,9 +245,9 @@ static bool set_path(struct msg *m, const struct target_uri *t)
 /* Is the authority of t spelled as we would write it? Then its own text is of use. */
 static bool is_canonical(const struct target_uri *t)
 {
-    size_t n = t->host.len, digits = 1;
-    for (u32 port = t->port; port >= 10; port /= 10)
-        digits++;
+    u32 port = t->port;
+    size_t n = t->host.len;
+    size_t digits = 1u + (port >= 10) + (port >= 100) + (port >= 1000) + (port >= 10000);
     return t->authority.n == n + 1 + digits && t->authority.p[n] == ':' &&
            memcmp(t->authority.p, t->host.name, n) == 0;
 }
