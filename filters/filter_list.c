@@ -1,0 +1,405 @@
+/*
+ * Sets by rank and by whose request it is: at most nine layers, of which a usual list has one. What
+ * RPZ does beside blocking is kept by place in a short table of its own.
+ */
+#include "filters/filter_list.h"
+
+#include <stdlib.h>
+
+#include "base/must.h"
+#include "filters/literalset.h"
+#include "filters/netlist.h"
+#include "filters/urllist.h"
+
+enum rank { RANK_IMPORTANT, RANK_EXCEPTED, RANK_LISTED, RANKS };
+enum { PARTIES = PARTY_FIRST + 1, LAYERS = RANKS * PARTIES };
+
+struct layer {
+    struct hostlist hosts;
+    struct netlist nets, clients;
+    struct urllist urls;
+    struct literalset texts;
+    struct regexset *regexes;
+};
+
+struct layer_builder {
+    struct hostlist_builder hosts;
+    struct netlist_builder nets, clients;
+    struct urllist_builder urls;
+    struct literalset texts;
+    struct regexset_builder *regexes;
+};
+
+/* An entry that does something else than its rank says. */
+struct odd {
+    u32 place;
+    enum list_effect effect;
+    struct slice page; /* in the sources' arena */
+};
+
+struct filter_builder {
+    struct sources sources;
+    u32 first; /* the place of line 1 of the file being read */
+    bool failed;
+    struct layer_builder *layer[LAYERS];
+    struct odd *odd;
+    size_t nodd, odd_room;
+    char why[REGEX_WHY];
+};
+
+struct filter_list {
+    struct sources sources;
+    struct layer *layer[LAYERS]; /* NULL: empty */
+    struct odd *odd;             /* by place */
+    size_t nodd;
+};
+
+/* ---- building ---- */
+
+struct filter_builder *filter_builder_new(void)
+{
+    struct filter_builder *b = calloc(1, sizeof *b);
+    if (b)
+        sources_init(&b->sources);
+    return b;
+}
+
+static void drop_layer(struct layer_builder *b)
+{
+    hostlist_drop(&b->hosts);
+    netlist_drop(&b->nets);
+    netlist_drop(&b->clients);
+    urllist_drop(&b->urls);
+    literalset_free(&b->texts);
+    regexset_drop(&b->regexes);
+    free(b);
+}
+
+void filter_builder_free(struct filter_builder *b)
+{
+    for (unsigned i = 0; b && i < LAYERS; i++)
+        if (b->layer[i])
+            drop_layer(b->layer[i]);
+    if (b) {
+        sources_free(&b->sources);
+        free(b->odd);
+    }
+    free(b);
+}
+
+void filter_builder_begin(struct filter_builder *b, struct slice file, struct slice category)
+{
+    b->first = sources_begin(&b->sources, file, category);
+}
+
+void filter_builder_end(struct filter_builder *b, u32 lines)
+{
+    sources_end(&b->sources, lines);
+}
+
+static enum rank rank_of(enum list_effect effect)
+{
+    return effect == EFFECT_IMPORTANT  ? RANK_IMPORTANT
+           : effect == EFFECT_EXCEPTED ? RANK_EXCEPTED
+                                       : RANK_LISTED;
+}
+
+static bool keep_odd(struct filter_builder *b, const struct list_entry *e, u32 place)
+{
+    if (rank_of(e->effect) != RANK_LISTED || e->effect == EFFECT_LISTED)
+        return true;
+    if (b->nodd && b->odd[b->nodd - 1].place == place)
+        return true; /* one line, one effect */
+    if (b->nodd == b->odd_room) {
+        size_t room = 2 * b->odd_room + 16;
+        struct odd *p = realloc(b->odd, room * sizeof *p);
+        if (p == NULL)
+            return false;
+        b->odd = p;
+        b->odd_room = room;
+    }
+    b->odd[b->nodd++] = (struct odd){ place, e->effect, arena_copy(&b->sources.arena, e->page) };
+    return true;
+}
+
+static struct slice host_of(struct slice url)
+{
+    const char *slash = slice_find(url, '/');
+    return slash ? slice_range(url.p, slash) : url;
+}
+
+static bool add(struct layer_builder *to, const struct list_entry *e, u32 place)
+{
+    struct slice host = host_of(e->text);
+    switch (e->kind) {
+    case ENTRY_HOST: return hostlist_add(&to->hosts, e->hosts, e->text, place, e->removes);
+    case ENTRY_NET: return netlist_add(&to->nets, &e->net, place, e->removes);
+    case ENTRY_CLIENT: return netlist_add(&to->clients, &e->net, place, e->removes);
+    case ENTRY_URL:
+        return urllist_add(&to->urls, host, slice_skip(e->text, host.n), place, e->removes);
+    case ENTRY_TEXT: return literalset_add(&to->texts, e->text, e->caseless, place, e->removes);
+    case ENTRY_REGEX: break;
+    }
+    return false;
+}
+
+const char *filter_builder_take(void *ctx, const struct list_entry *e)
+{
+    struct filter_builder *b = ctx;
+    struct layer_builder **layer = &b->layer[rank_of(e->effect) * PARTIES + e->party];
+    u32 place = source_place(b->first, e->line);
+    must(b->sources.n > 0);
+    if (place == 0)
+        return "beyond the last line that can be told";
+    if (*layer == NULL)
+        *layer = calloc(1, sizeof **layer);
+    if (*layer && e->kind == ENTRY_REGEX) {
+        struct regex_flags flags = { e->caseless, true, e->removes };
+        if (!regexset_add(&(*layer)->regexes, e->text, flags, place, b->why))
+            return b->why;
+    } else if (*layer == NULL || !add(*layer, e, place)) {
+        b->failed = true;
+        return "no memory";
+    }
+    if (!keep_odd(b, e, place))
+        b->failed = true;
+    return NULL;
+}
+
+static void free_layer(struct layer *l)
+{
+    hostlist_free(&l->hosts);
+    netlist_free(&l->nets);
+    netlist_free(&l->clients);
+    urllist_free(&l->urls);
+    literalset_free(&l->texts);
+    regexset_free(l->regexes);
+    free(l);
+}
+
+/* The sets of one layer; the builders are empty then. NULL: no memory. */
+static struct layer *build_layer(struct layer_builder *b, const struct sources *s)
+{
+    struct layer *l = calloc(1, sizeof *l);
+    if (l == NULL)
+        return NULL;
+    bool ok = hostlist_build(&l->hosts, &b->hosts, s);
+    ok = netlist_build(&l->nets, &b->nets, s) && ok;
+    ok = netlist_build(&l->clients, &b->clients, s) && ok;
+    ok = urllist_build(&l->urls, &b->urls, s) && ok;
+    l->texts = b->texts;
+    b->texts = (struct literalset){ 0 };
+    ok = literalset_build(&l->texts) && ok;
+    if (b->regexes)
+        ok = (l->regexes = regexset_build(&b->regexes)) != NULL && ok;
+    if (!ok)
+        free_layer(l);
+    return ok ? l : NULL;
+}
+
+struct filter_list *filter_list_build(struct filter_builder *b)
+{
+    struct filter_list *l = b->failed ? NULL : calloc(1, sizeof *l);
+    bool ok = l != NULL;
+    for (unsigned i = 0; ok && i < LAYERS; i++)
+        if (b->layer[i])
+            ok = (l->layer[i] = build_layer(b->layer[i], &b->sources)) != NULL;
+    if (ok) {
+        l->sources = b->sources;
+        l->odd = b->odd;
+        l->nodd = b->nodd;
+        sources_init(&b->sources);
+        b->odd = NULL;
+    } else {
+        filter_list_free(l);
+        l = NULL;
+    }
+    filter_builder_free(b);
+    return l;
+}
+
+void filter_list_free(struct filter_list *l)
+{
+    for (unsigned i = 0; l && i < LAYERS; i++)
+        if (l->layer[i])
+            free_layer(l->layer[i]);
+    if (l) {
+        sources_free(&l->sources);
+        free(l->odd);
+    }
+    free(l);
+}
+
+/* ---- what it has ---- */
+
+struct list_sizes filter_list_sizes(const struct filter_list *l)
+{
+    struct list_sizes s = { .bytes = sizeof *l + l->sources.arena.total +
+                                     l->sources.room * sizeof *l->sources.file +
+                                     l->nodd * sizeof *l->odd };
+    for (unsigned i = 0; i < LAYERS; i++) {
+        const struct layer *one = l->layer[i];
+        if (one == NULL)
+            continue;
+        s.hosts += hostlist_entries(&one->hosts);
+        s.nets += netlist_entries(&one->nets);
+        s.clients += netlist_entries(&one->clients);
+        s.urls += urllist_entries(&one->urls);
+        s.texts += one->texts.n;
+        s.regexes += regexset_entries(one->regexes);
+        s.unaided += regexset_unaided(one->regexes);
+        s.bytes += sizeof *one + hostlist_bytes(&one->hosts) + netlist_bytes(&one->nets) +
+                   netlist_bytes(&one->clients) + urllist_bytes(&one->urls) +
+                   literalset_bytes(&one->texts) + regexset_bytes(one->regexes);
+    }
+    return s;
+}
+
+const struct sources *filter_list_sources(const struct filter_list *l)
+{
+    return &l->sources;
+}
+
+bool filter_list_has_nets(const struct filter_list *l)
+{
+    for (unsigned i = 0; i < LAYERS; i++)
+        if (l->layer[i] && netlist_entries(&l->layer[i]->nets))
+            return true;
+    return false;
+}
+
+bool filter_list_has_urls(const struct filter_list *l)
+{
+    for (unsigned i = 0; i < LAYERS; i++)
+        if (l->layer[i] && (urllist_entries(&l->layer[i]->urls) || l->layer[i]->texts.n ||
+                            regexset_entries(l->layer[i]->regexes)))
+            return true;
+    return false;
+}
+
+bool filter_list_fit(const struct filter_list *l, struct regex_scratch *r)
+{
+    for (unsigned i = 0; i < LAYERS; i++)
+        if (l->layer[i] && l->layer[i]->regexes && !regex_scratch_fit(r, l->layer[i]->regexes))
+            return false;
+    return true;
+}
+
+/* ---- asking ---- */
+
+/* The last so many labels of the name. */
+static struct slice last_labels(struct slice name, unsigned labels)
+{
+    size_t at = name.n;
+    while (at > 0 && (name.p[at - 1] != '.' || --labels > 0))
+        at--;
+    return slice_skip(name, at);
+}
+
+static bool ask_plain(const struct layer *l, const struct list_query *q, struct list_hit *hit)
+{
+    struct netlist_hit net;
+    struct hostlist_hit host;
+    struct urllist_hit url;
+    struct literalset_hit text;
+    if (q->client && netlist_find(&l->clients, q->client, q->in, &net))
+        *hit = (struct list_hit){ .kind = ENTRY_CLIENT, .place = net.place, .bits = net.bits };
+    else if (q->host && hostlist_find(&l->hosts, q->host, q->in, &host))
+        *hit = (struct list_hit){ .kind = ENTRY_HOST,
+                                  .place = host.place,
+                                  .matched = last_labels(q->name, host.labels) };
+    else if (q->address && netlist_find(&l->nets, q->address, q->in, &net))
+        *hit = (struct list_hit){ .kind = ENTRY_NET, .place = net.place, .bits = net.bits };
+    else if (urllist_find(&l->urls, q->name, q->path, q->in, &url))
+        *hit = (struct list_hit){ .kind = ENTRY_URL,
+                                  .place = url.place,
+                                  .matched = { q->path.p, url.length } };
+    else if (q->url.n && literalset_find(&l->texts, q->url, q->in, &text))
+        *hit = (struct list_hit){ .kind = ENTRY_TEXT,
+                                  .place = text.place,
+                                  .matched = { q->url.p + text.at, text.length } };
+    else
+        return false;
+    return true;
+}
+
+static enum list_answer ask_layer(const struct layer *l, const struct list_query *q,
+                                  struct regex_scratch *r, struct list_hit *hit)
+{
+    struct regexset_hit regex;
+    if (ask_plain(l, q, hit))
+        return LIST_YES;
+    if (q->url.n == 0)
+        return LIST_NO;
+    enum regex_answer answer = regexset_find(l->regexes, r, q->url, q->in, &regex);
+    if (answer == REGEX_NO)
+        return LIST_NO;
+    *hit = (struct list_hit){ .kind = ENTRY_REGEX, .place = regex.place, .pattern = regex.pattern };
+    if (answer == REGEX_YES)
+        hit->matched = (struct slice){ q->url.p + regex.from, regex.to - regex.from };
+    return answer == REGEX_YES ? LIST_YES : LIST_EXHAUSTED;
+}
+
+/* Of those for anybody and those for this party. */
+static enum list_answer ask_rank(const struct filter_list *l, enum rank rank,
+                                 const struct list_query *q, struct regex_scratch *r,
+                                 struct list_hit *hit)
+{
+    enum list_answer sum = LIST_NO;
+    for (unsigned party = 0; party < PARTIES; party++) {
+        const struct layer *layer = l->layer[rank * PARTIES + party];
+        struct list_hit one;
+        if (layer == NULL || (party != PARTY_ANY && party != q->party))
+            continue;
+        enum list_answer answer = ask_layer(layer, q, r, &one);
+        if (answer == LIST_YES || (answer == LIST_EXHAUSTED && sum == LIST_NO))
+            *hit = one;
+        if (answer == LIST_YES)
+            return LIST_YES;
+        sum = answer == LIST_EXHAUSTED ? answer : sum;
+    }
+    return sum;
+}
+
+static void tell_effect(const struct filter_list *l, struct list_hit *hit)
+{
+    size_t low = 0, high = l->nodd;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (l->odd[middle].place < hit->place)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low < l->nodd && l->odd[low].place == hit->place) {
+        hit->effect = l->odd[low].effect;
+        hit->page = l->odd[low].page;
+    }
+}
+
+enum list_answer filter_list_ask(const struct filter_list *l, const struct list_query *q,
+                                 struct regex_scratch *r, struct list_hit *hit)
+{
+    struct list_hit listed, excepted;
+    *hit = (struct list_hit){ .effect = EFFECT_LISTED };
+    enum list_answer important = ask_rank(l, RANK_IMPORTANT, q, r, hit);
+    hit->effect = EFFECT_IMPORTANT;
+    if (important == LIST_YES)
+        return LIST_YES;
+    enum list_answer answer = ask_rank(l, RANK_LISTED, q, r, &listed);
+    if (answer == LIST_NO) /* then no exception matters */
+        return important;
+    enum list_answer except = ask_rank(l, RANK_EXCEPTED, q, r, &excepted);
+    if (except == LIST_YES) {
+        if (important == LIST_NO) {
+            *hit = excepted;
+            hit->effect = EFFECT_EXCEPTED;
+        }
+        return important;
+    }
+    *hit = except == LIST_EXHAUSTED && answer == LIST_YES ? excepted : listed;
+    if (answer == LIST_EXHAUSTED || except == LIST_EXHAUSTED)
+        return LIST_EXHAUSTED;
+    tell_effect(l, hit);
+    return LIST_YES;
+}
