@@ -62,7 +62,7 @@ static enum fault transfer_encoding(struct msg *m, const u64 twice[2])
         return FAULT_bad_transfer_encoding;
     if (!slice_eq_nocase(value, SLICE("chunked")))
         return coding_fault(value);
-    m->body = BODY_CHUNKED;
+    m->body = BODY_STREAMED;
     return FAULT_NONE;
 }
 
@@ -130,7 +130,7 @@ static enum fault expectation(struct msg *m)
     for (const struct field *f = msg_find(m, TOKEN_EXPECT); f; f = msg_find_next(m, f))
         if (m->minor && !slice_eq_nocase(msg_value(m, f), SLICE("100-continue")))
             return FAULT_bad_expectation;
-    m->expect_continue = m->minor && (m->body == BODY_CHUNKED || m->body_len > 0);
+    m->expect_continue = m->minor && (m->body == BODY_STREAMED || m->body_len > 0);
     return FAULT_NONE;
 }
 
@@ -176,8 +176,9 @@ enum fault request_framing(struct msg *m, const u64 twice[2])
     if (f)
         return f;
     if (m->method == METHOD_CONNECT && m->body != BODY_NONE) {
-        if (m->body == BODY_CHUNKED || m->body_len)
-            return m->body == BODY_CHUNKED ? FAULT_bad_transfer_encoding : FAULT_bad_content_length;
+        if (m->body == BODY_STREAMED || m->body_len)
+            return m->body == BODY_STREAMED ? FAULT_bad_transfer_encoding
+                                            : FAULT_bad_content_length;
         m->body = BODY_NONE;
     }
     if (m->method != METHOD_GET || m->body != BODY_NONE)
@@ -235,7 +236,7 @@ static enum fault answer_coding(struct msg *m, const u64 twice[2])
     bool single = !is_twice(twice, TOKEN_TRANSFER_ENCODING);
     bool both = msg_has(m, TOKEN_CONTENT_LENGTH);
     if (likely(m->minor && single && slice_eq_nocase(value, SLICE("chunked")))) {
-        m->body = BODY_CHUNKED;
+        m->body = BODY_STREAMED;
         if (both) {
             msg_remove(m, TOKEN_CONTENT_LENGTH);
             repaired(m, REPAIR_both_lengths);
@@ -260,7 +261,7 @@ static void no_body(struct msg *m, const u64 twice[2])
     u16 before = m->repairs;
     if (msg_has(m, TOKEN_TRANSFER_ENCODING)) {
         bool both = msg_has(m, TOKEN_CONTENT_LENGTH);
-        good = described && !both && !answer_coding(m, twice) && m->body == BODY_CHUNKED;
+        good = described && !both && !answer_coding(m, twice) && m->body == BODY_STREAMED;
     } else if (msg_has(m, TOKEN_CONTENT_LENGTH)) {
         good = !answer_length(m, twice) && (described || m->body_len == 0);
     }

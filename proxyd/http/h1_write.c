@@ -110,7 +110,7 @@ static void write_framing(struct text *out, const struct msg *m, enum body_kind 
 {
     if (m->body == BODY_LENGTH)
         write_length(out, m->body_len);
-    else if (kind == BODY_CHUNKED)
+    else if (kind == BODY_STREAMED)
         text_lit(out, "Transfer-Encoding: chunked\r\n");
 }
 
@@ -142,7 +142,7 @@ static enum body_kind response_body(const struct msg *m, u8 peer_minor)
         return BODY_NONE;
     if (m->body == BODY_LENGTH)
         return BODY_LENGTH;
-    return peer_minor > 0 ? BODY_CHUNKED : BODY_UNTIL_CLOSE;
+    return peer_minor > 0 ? BODY_STREAMED : BODY_UNTIL_CLOSE;
 }
 
 /* A status line that arrived as it is to be sent goes with the first fields. */

@@ -76,7 +76,7 @@ void hop_strip(struct msg *m)
         mask[i] = (mask[i] & ~keep_mask[i]) | hop_mask[i] | proxy_mask[i];
     if (m->response)
         unmark(mask, TOKEN_PROXY_STATUS);
-    if (m->body == BODY_CHUNKED)
+    if (m->body == BODY_STREAMED)
         unmark(mask, TOKEN_TRAILER);
     if (m->body == BODY_LENGTH)
         mark(mask, TOKEN_CONTENT_LENGTH);

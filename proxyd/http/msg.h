@@ -30,7 +30,7 @@ struct field {
 enum body_kind {
     BODY_NONE,       /* nothing follows the head */
     BODY_LENGTH,     /* body_len bytes; 0 only for an explicit Content-Length: 0 */
-    BODY_CHUNKED,    /* http/chunk.h */
+    BODY_STREAMED,   /* of no known length, its end is marked: http/chunk.h in HTTP/1 */
     BODY_UNTIL_CLOSE /* answers only */
 };
 

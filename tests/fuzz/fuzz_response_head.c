@@ -78,7 +78,7 @@ static void check_body(const struct msg *m)
     bool none = m->status < 200 || m->status == 204 || m->status == 304 ||
                 m->method == METHOD_HEAD || (m->method == METHOD_CONNECT && m->status < 300);
     CHECK((m->body == BODY_NONE) == none);
-    CHECK(m->body != BODY_CHUNKED || msg_has(m, TOKEN_TRANSFER_ENCODING));
+    CHECK(m->body != BODY_STREAMED || msg_has(m, TOKEN_TRANSFER_ENCODING));
     CHECK(m->body != BODY_LENGTH || msg_count(m, TOKEN_CONTENT_LENGTH) == 1);
     CHECK(m->body != BODY_UNTIL_CLOSE || !m->keep_alive);
     CHECK(!(msg_has(m, TOKEN_TRANSFER_ENCODING) && msg_has(m, TOKEN_CONTENT_LENGTH)));

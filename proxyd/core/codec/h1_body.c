@@ -13,7 +13,7 @@ enum { COPY_MOST = 4000 };
 
 void h1_expect_body(struct leg *l, enum body_kind kind, u64 length)
 {
-    if (kind == BODY_CHUNKED)
+    if (kind == BODY_STREAMED)
         memset(&l->h1.in, 0, sizeof l->h1.in);
     l->h1.in.kind = (u8)kind;
     l->h1.in.left = l->h1.in.length = length;
@@ -106,7 +106,7 @@ enum flow h1_peek(void *self, struct slice *run)
     struct leg *l = self;
     if (l->in_done)
         return FLOW_END;
-    if (l->h1.in.kind == BODY_CHUNKED)
+    if (l->h1.in.kind == BODY_STREAMED)
         return next_chunk(l, run);
     const struct buf *in = conn_of(l)->in;
     if (in == NULL || buf_len(in) == 0)
@@ -122,7 +122,7 @@ void h1_took(void *self, size_t n)
     struct leg *l = self;
     conn_of(l)->in->from += (u32)n;
     l->taken += n;
-    if (l->h1.in.kind == BODY_CHUNKED) {
+    if (l->h1.in.kind == BODY_STREAMED) {
         chunk_took(&l->h1.in.chunk, n);
     } else if (l->h1.in.kind == BODY_LENGTH) {
         l->h1.in.left -= n;
@@ -235,7 +235,7 @@ enum flow h1_put(void *self, struct slice run, size_t *taken)
 {
     struct leg *l = self;
     *taken = 0;
-    if (l->h1.out.kind == BODY_CHUNKED && l->h1.out.left == 0 &&
+    if (l->h1.out.kind == BODY_STREAMED && l->h1.out.left == 0 &&
         (!close_chunk(l) || !open_chunk(l, run)))
         return FLOW_WAIT;
     if (l->h1.out.kind != BODY_UNTIL_CLOSE && run.n > l->h1.out.left)
@@ -248,7 +248,7 @@ enum flow h1_put(void *self, struct slice run, size_t *taken)
         note_out(l);
     }
     account(l, *taken);
-    if (l->h1.out.kind == BODY_CHUNKED && r == SOCK_OK && !close_chunk(l))
+    if (l->h1.out.kind == BODY_STREAMED && r == SOCK_OK && !close_chunk(l))
         return FLOW_WAIT;
     return flow_of(r);
 }
@@ -274,7 +274,7 @@ enum flow h1_finish(void *self, const struct msg *trailers)
 {
     struct leg *l = self;
     if (!l->h1.out.done) {
-        if (l->h1.out.kind == BODY_CHUNKED && (!close_chunk(l) || !write_end(l, trailers)))
+        if (l->h1.out.kind == BODY_STREAMED && (!close_chunk(l) || !write_end(l, trailers)))
             return FLOW_WAIT;
         l->h1.out.done = true;
     }

@@ -66,9 +66,9 @@ struct body_in {
 
 /* The body as it is written. */
 struct body_out {
-    u64 left; /* BODY_LENGTH: still owed; BODY_CHUNKED: of the open chunk */
+    u64 left; /* BODY_LENGTH: still owed; BODY_STREAMED: of the open chunk */
     u8 kind;
-    bool open; /* BODY_CHUNKED: the CRLF behind the last chunk's data is still owed */
+    bool open; /* BODY_STREAMED: the CRLF behind the last chunk's data is still owed */
     bool done;
 };
 

@@ -69,10 +69,10 @@ static void what_a_request_says_about_its_hop(void **state)
     written(1, false, BODY_LENGTH,
             "PUT /p?q HTTP/1.1\r\nHost: a.test:81\r\nContent-Length: 7\r\nTE: trailers\r\n"
             "Connection: TE\r\n\r\n");
-    m.body = BODY_CHUNKED;
+    m.body = BODY_STREAMED;
     m.te_trailers = false;
     m.upgrade_websocket = true;
-    written(1, false, BODY_CHUNKED,
+    written(1, false, BODY_STREAMED,
             "PUT /p?q HTTP/1.1\r\nHost: a.test:81\r\nTransfer-Encoding: chunked\r\n"
             "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
 }
@@ -92,10 +92,10 @@ static void response(u16 status, enum method asked, enum body_kind body)
 static void framing_of_a_response(void **state)
 {
     (void)state;
-    static const enum body_kind unknown[] = { BODY_CHUNKED, BODY_UNTIL_CLOSE };
+    static const enum body_kind unknown[] = { BODY_STREAMED, BODY_UNTIL_CLOSE };
     for (unsigned i = 0; i < countof(unknown); i++) {
         response(200, METHOD_GET, unknown[i]);
-        written(1, false, BODY_CHUNKED, "HTTP/1.1 200 R\r\nTransfer-Encoding: chunked\r\n\r\n");
+        written(1, false, BODY_STREAMED, "HTTP/1.1 200 R\r\nTransfer-Encoding: chunked\r\n\r\n");
         written(0, false, BODY_UNTIL_CLOSE, "HTTP/1.1 200 R\r\nConnection: close\r\n\r\n");
     }
     response(200, METHOD_GET, BODY_LENGTH);

@@ -123,7 +123,7 @@ static void no_body_is_over_at_once(void **state)
     assert_int_equal(next_run(&l, &run, &f), FLOW_END);
     h1_expect_body(&l, BODY_LENGTH, 0);
     assert_int_equal(next_run(&l, &run, &f), FLOW_END);
-    h1_expect_body(&l, BODY_CHUNKED, 0);
+    h1_expect_body(&l, BODY_STREAMED, 0);
     assert_int_equal(next_run(&l, &run, &f), FLOW_WAIT);
     done(&l);
 }
@@ -137,7 +137,7 @@ static void chunks_in_every_split(void **state)
                                   "0\r\nX-Sum: 7\r\nX-More: a b\r\n\r\nGET next");
             enum flow last;
             enum fault f;
-            h1_expect_body(&l, BODY_CHUNKED, 0);
+            h1_expect_body(&l, BODY_STREAMED, 0);
             struct slice body = read_body(&l, piece, bite, &last, &f);
             assert_int_equal(last, FLOW_END);
             assert_slice(body, "hello, chunked world");
@@ -174,7 +174,7 @@ static void bad_chunks_and_trailers(void **state)
             struct leg l = leg_on(rows[i].text);
             enum flow last;
             enum fault f;
-            h1_expect_body(&l, BODY_CHUNKED, 0);
+            h1_expect_body(&l, BODY_STREAMED, 0);
             (void)read_body(&l, piece, SIZE_MAX, &last, &f);
             if (last != FLOW_FAULT || f != rows[i].fault)
                 fail_msg("row %u: %s", i, fault_info(f)->token);
@@ -190,7 +190,7 @@ static void a_trailer_section_has_limits(void **state)
     struct leg l = leg_on(text);
     enum flow last;
     enum fault f;
-    h1_expect_body(&l, BODY_CHUNKED, 0);
+    h1_expect_body(&l, BODY_STREAMED, 0);
     (void)read_body(&l, SIZE_MAX, SIZE_MAX, &last, &f);
     assert_int_equal(last, FLOW_FAULT);
     assert_int_equal(f, FAULT_bad_trailer);
@@ -206,7 +206,7 @@ static void only_one_kind_ends_with_the_stream(void **state)
     assert_int_equal(ended(&l), FLOW_END);
     h1_expect_body(&l, BODY_LENGTH, 1);
     assert_int_equal(ended(&l), FLOW_FAULT);
-    h1_expect_body(&l, BODY_CHUNKED, 0);
+    h1_expect_body(&l, BODY_STREAMED, 0);
     assert_int_equal(ended(&l), FLOW_FAULT);
     h1_expect_body(&l, BODY_NONE, 0);
     assert_int_equal(ended(&l), FLOW_END);
@@ -222,7 +222,7 @@ static void small_runs_ride_with_what_waits(void **state)
     assert_true(conn_room(conn_of(&l), 10, &t));
     text_lit(&t, "head\r\n\r\n");
     conn_wrote(conn_of(&l), &t);
-    h1_announce_body(&l, BODY_CHUNKED, 0);
+    h1_announce_body(&l, BODY_STREAMED, 0);
     assert_int_equal(h1_put(&l, SLICE("hello"), &taken), FLOW_OK);
     assert_int_equal(taken, 5);
     assert_int_equal(h1_put(&l, SLICE("you"), &taken), FLOW_OK);
@@ -264,7 +264,7 @@ static void a_chunk_over_partial_writes(void **state)
         struct slice rest = { run, sizeof run };
         size_t taken;
         enum flow r;
-        h1_announce_body(&l, BODY_CHUNKED, 0);
+        h1_announce_body(&l, BODY_STREAMED, 0);
         memory_allow(&end, quota);
         while ((r = h1_put(&l, rest, &taken)) == FLOW_WAIT || rest.n > taken) {
             assert_int_not_equal(r, FLOW_FAULT);
@@ -305,7 +305,7 @@ static void trailers_behind_the_last_chunk(void **state)
     size_t taken;
     msg_init(&trailers, l.arena);
     msg_add(&trailers, SLICE("X-Sum"), SLICE("7"));
-    h1_announce_body(&l, BODY_CHUNKED, 0);
+    h1_announce_body(&l, BODY_STREAMED, 0);
     assert_int_equal(h1_put(&l, SLICE("x"), &taken), FLOW_OK);
     assert_int_equal(h1_finish(&l, &trailers), FLOW_OK);
     assert_slice(memory_out(&end), "1\r\nx\r\n0\r\nX-Sum: 7\r\n\r\n");
@@ -324,7 +324,7 @@ static void without_memory_it_waits(void **state)
     struct leg l = leg_on("");
     size_t taken;
     rig_exhaust();
-    h1_announce_body(&l, BODY_CHUNKED, 0);
+    h1_announce_body(&l, BODY_STREAMED, 0);
     assert_int_equal(h1_put(&l, SLICE("x"), &taken), FLOW_WAIT);
     assert_int_equal(taken, 0);
     assert_true(conn_of(&l)->awaits_memory);
@@ -345,7 +345,7 @@ static void the_end_of_a_chunk_is_owed(void **state)
     struct leg l = leg_on("");
     struct slice rest = { run, sizeof run };
     size_t taken;
-    h1_announce_body(&l, BODY_CHUNKED, 0);
+    h1_announce_body(&l, BODY_STREAMED, 0);
     memory_allow(&end, 100);
     assert_int_equal(h1_put(&l, rest, &taken), FLOW_WAIT);
     rest = slice_skip(rest, taken);

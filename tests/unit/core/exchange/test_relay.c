@@ -51,7 +51,7 @@ static void every_split(void **state)
     (void)state;
     for (size_t piece = 1; piece < 64; piece += 5)
         for (size_t quota = 1; quota < 64; quota += 7) {
-            start(BODY_CHUNKED, 0, BODY_UNTIL_CLOSE);
+            start(BODY_STREAMED, 0, BODY_UNTIL_CLOSE);
             from_end.piece = piece;
             memory_feed(&from_end, SLICE(CHUNKED_BODY));
             assert_int_equal(run(quota), RELAY_DONE);
@@ -73,13 +73,13 @@ static void chunks_are_made_anew(void **state)
     for (size_t piece = 1; piece < 64; piece += 5)
         for (size_t quota = 1; quota < 64; quota += 7) {
             static struct memory_end back_end;
-            start(BODY_CHUNKED, 0, BODY_CHUNKED);
+            start(BODY_STREAMED, 0, BODY_STREAMED);
             from_end.piece = piece;
             memory_feed(&from_end, SLICE(CHUNKED_BODY));
             assert_int_equal(run(quota), RELAY_DONE);
             struct leg back;
             memory_leg(&back, &back_end);
-            h1_expect_body(&back, BODY_CHUNKED, 0);
+            h1_expect_body(&back, BODY_STREAMED, 0);
             memory_feed(&back_end, memory_out(&to_end));
             assert_int_equal(conn_fill(conn_of(&back)), SOCK_OK);
             char area[64];
@@ -102,12 +102,12 @@ static void chunks_are_made_anew(void **state)
 static void trailers_only_for_who_understands_them(void **state)
 {
     (void)state;
-    start(BODY_CHUNKED, 0, BODY_CHUNKED);
+    start(BODY_STREAMED, 0, BODY_STREAMED);
     memory_feed(&from_end, SLICE("1\r\nx\r\n0\r\nX-Sum: 7\r\n\r\n"));
     assert_int_equal(run(SIZE_MAX), RELAY_DONE);
     assert_slice(memory_out(&to_end), "1\r\nx\r\n0\r\nX-Sum: 7\r\n\r\n");
     stop();
-    start(BODY_CHUNKED, 0, BODY_CHUNKED);
+    start(BODY_STREAMED, 0, BODY_STREAMED);
     relay.trailers = false;
     memory_feed(&from_end, SLICE("1\r\nx\r\n0\r\nX-Sum: 7\r\n\r\n"));
     assert_int_equal(run(SIZE_MAX), RELAY_DONE);
@@ -138,7 +138,7 @@ static void back_pressure(void **state)
 static void nothing_waits_with_the_source(void **state)
 {
     (void)state;
-    start(BODY_CHUNKED, 0, BODY_CHUNKED);
+    start(BODY_STREAMED, 0, BODY_STREAMED);
     memory_feed(&from_end, SLICE("9\r\ndata: 1\n\n\r\n"));
     assert_int_equal(turn(), RELAY_WAIT_SOURCE);
     assert_slice(memory_out(&to_end), "9\r\ndata: 1\n\n\r\n");
@@ -152,7 +152,7 @@ static void nothing_waits_with_the_source(void **state)
 
 static enum relay_result run_to_the_end_of(enum body_kind in, u64 length, const char *text)
 {
-    start(in, length, in == BODY_LENGTH ? BODY_LENGTH : BODY_CHUNKED);
+    start(in, length, in == BODY_LENGTH ? BODY_LENGTH : BODY_STREAMED);
     memory_feed(&from_end, slice_of(text));
     memory_feed_end(&from_end);
     enum relay_result r = run(SIZE_MAX);
@@ -164,10 +164,10 @@ static void a_truncated_source(void **state)
     (void)state;
     assert_int_equal(run_to_the_end_of(BODY_LENGTH, 10, "short"), RELAY_SOURCE_FAULT);
     stop();
-    assert_int_equal(run_to_the_end_of(BODY_CHUNKED, 0, "5\r\nhello\r\n"), RELAY_SOURCE_FAULT);
+    assert_int_equal(run_to_the_end_of(BODY_STREAMED, 0, "5\r\nhello\r\n"), RELAY_SOURCE_FAULT);
     assert_has_not(to_end.out, "0\r\n\r\n"); /* never made to look whole */
     stop();
-    assert_int_equal(run_to_the_end_of(BODY_CHUNKED, 0, "5\r\nhello\r\n0\r\nX"),
+    assert_int_equal(run_to_the_end_of(BODY_STREAMED, 0, "5\r\nhello\r\n0\r\nX"),
                      RELAY_SOURCE_FAULT);
     stop();
     assert_int_equal(run_to_the_end_of(BODY_UNTIL_CLOSE, 0, "hello"), RELAY_DONE);
@@ -184,7 +184,7 @@ static void a_truncated_source(void **state)
 static void the_end_of_one_that_takes_no_more(void **state)
 {
     (void)state;
-    start(BODY_UNTIL_CLOSE, 0, BODY_CHUNKED);
+    start(BODY_UNTIL_CLOSE, 0, BODY_STREAMED);
     conn_of(&from)->write_failed = true;
     memory_feed(&from_end, SLICE("hello"));
     memory_feed_end(&from_end);
@@ -196,7 +196,7 @@ static void the_end_of_one_that_takes_no_more(void **state)
 static void a_malformed_source(void **state)
 {
     (void)state;
-    start(BODY_CHUNKED, 0, BODY_CHUNKED);
+    start(BODY_STREAMED, 0, BODY_STREAMED);
     memory_feed(&from_end, SLICE("5\r\nhello\r\nz\r\n"));
     assert_int_equal(relay_turn(&relay), RELAY_SOURCE_FAULT);
     assert_int_equal(from.fault, FAULT_bad_chunk);
@@ -206,12 +206,12 @@ static void a_malformed_source(void **state)
 static void the_body_limit(void **state)
 {
     (void)state;
-    start(BODY_CHUNKED, 0, BODY_CHUNKED);
+    start(BODY_STREAMED, 0, BODY_STREAMED);
     relay.most = 5;
     memory_feed(&from_end, SLICE("5\r\nhello\r\n1\r\n!\r\n"));
     assert_int_equal(relay_turn(&relay), RELAY_TOO_LARGE);
     stop();
-    start(BODY_CHUNKED, 0, BODY_CHUNKED);
+    start(BODY_STREAMED, 0, BODY_STREAMED);
     relay.most = 5;
     memory_feed(&from_end, SLICE("5\r\nhello\r\n0\r\n\r\n"));
     assert_int_equal(run(SIZE_MAX), RELAY_DONE);
@@ -302,7 +302,7 @@ static void a_copy_that_refuses_at_each_byte(void **state)
     for (size_t most = 0; most <= LENGTH; most++)
         for (size_t quota = 1; quota < 32; quota += 6) {
             struct tee tee = { .most = most };
-            start(BODY_CHUNKED, 0, BODY_UNTIL_CLOSE);
+            start(BODY_STREAMED, 0, BODY_UNTIL_CLOSE);
             relay.tee = (struct sink){ &tee_ops, &tee };
             from_end.piece = 7;
             memory_feed(&from_end, SLICE(CHUNKED_BODY));
