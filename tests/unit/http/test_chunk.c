@@ -145,6 +145,7 @@ static void refusals(void **state)
     CHECK("00000000000000005\r\nhello", CHUNK_BAD, "", 0);
     CHECK("5\r\nhello5\r\n", CHUNK_BAD, "", 0);
     CHECK("5\r\nhelloX\n0\r\n", CHUNK_BAD, "", 0);
+    CHECK("5\r\nhello\rX0\r\n", CHUNK_BAD, "", 0);
     CHECK("5\r\nhello\n0\r\n", CHUNK_BAD, "", 0);
     CHECK("5\r\nhello\r0\r\n", CHUNK_BAD, "", 0);
     CHECK("5\r\nhello world\r\n", CHUNK_BAD, "", 0);
