@@ -252,9 +252,9 @@ static bool is_asked_to_end(struct process *p, const sigset_t *set, u32 ms)
  * has asked for the end at once. */
 static bool finish(struct process *p, const sigset_t *set, int signal_number)
 {
+    reload_end(p->reload); /* the newest stays from now on */
     u64 limit = newest(p)->conf.timeouts.drain, start = now_ms();
     bool hurry = signal_number == SIGINT, now = hurry;
-    reload_end(p->reload);
     served_end(p->served);
     drain(p, now ? DRAIN_NOW : DRAIN_GRACEFUL);
     while (!all_done(p)) {
@@ -315,10 +315,10 @@ static void dismantle(struct process *p, const sigset_t *set, bool hurry)
         _exit(EXIT_FINE); /* that thread uses what would be freed here */
     }
     offload_free(p->engine.offload);
-    watcher_free(p->watcher);
-    environment_free(p->environment);
     p->engine.offload = NULL; /* snapshot_retire frees what is left by itself */
     reload_free(p->reload);
+    watcher_free(p->watcher);
+    environment_free(p->environment);
     for (u32 i = 0; i < p->engine.nworkers; i++)
         worker_free(p->engine.workers[i]);
     dns_shared_free(p->engine.dns);
@@ -396,11 +396,12 @@ static void note_polling(void *process, const char *line)
     reload_log(((struct process *)process)->reload, LEVEL_WARNING, line);
 }
 
-static void watch_files(struct process *p)
+static void watch_files(struct process *p, const struct tree *t)
 {
     struct watcher_conf c = { .offload = p->engine.offload, .say = note_polling, .arg = p };
     p->watcher = watcher_new(&c);
     p->environment = environment_new(p->watcher, &newest(p)->conf.dns, p->engine.dns);
+    reload_watch(p->reload, p->watcher, t); /* last: from now on the newest may be replaced */
 }
 
 static int run(const char *path)
@@ -422,8 +423,8 @@ static int run(const char *path)
     announce(&p);
     p.admin_conf.text = SLICE("");
     p.reload = reload_new(&p.engine, &tree, path, &p.admin_conf);
+    watch_files(&p, &tree);
     config_free(&tree);
-    watch_files(&p);
     serve_control(&p);
     bool hurry = control(&p, &set);
     dismantle(&p, &set, hurry);

@@ -19,6 +19,7 @@
 #include "listen.h"
 #include "privileged.h"
 #include "schema_root.h"
+#include "secrets.h"
 
 enum { ADOPT_MS = 10000, NICE = 10 };
 
@@ -36,6 +37,7 @@ struct reload {
     const char *path;
     struct admin_conf admin;
     struct noted *noted;
+    struct secrets *secrets;
     struct stats *stats;
     FILE *out; /* the text of the result, while one is made */
 };
@@ -185,6 +187,7 @@ static enum reload_outcome use(struct reload *r, const struct tree *t)
         fputs("nothing has changed\n", r->out);
     noted_free(r->noted);
     r->noted = noted;
+    secrets_follow(r->secrets, t);
     return outcome;
 }
 
@@ -273,6 +276,25 @@ struct reload *reload_new(struct engine *e, const struct tree *t, const char *pa
     return r;
 }
 
+/* ---- secrets; on an offload thread ---- */
+
+static void secret_changed(void *reload)
+{
+    reload_ask(reload);
+}
+
+static void secret_unusable(void *reload, const char *why)
+{
+    reload_log(reload, LEVEL_ERROR, why);
+}
+
+void reload_watch(struct reload *r, struct watcher *w, const struct tree *t)
+{
+    struct secrets_conf c = { w, secret_changed, secret_unusable, r };
+    r->secrets = secrets_new(&c);
+    secrets_follow(r->secrets, t);
+}
+
 static u64 ask(struct reload *r)
 {
     u64 ticket = ++r->asked;
@@ -328,6 +350,7 @@ bool reload_ended(struct reload *r)
 void reload_free(struct reload *r)
 {
     pthread_join(r->thread, NULL);
+    secrets_free(r->secrets);
     reload_result_free(&r->last);
     noted_free(r->noted);
     pthread_mutex_destroy(&r->lock);

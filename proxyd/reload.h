@@ -14,6 +14,7 @@
 #include "config/tree.h"
 #include "core/conf.h"
 #include "core/worker.h"
+#include "io/watch.h"
 
 enum reload_outcome {
     RELOAD_DONE,   /* every worker uses the new one */
@@ -35,6 +36,9 @@ struct reload;
  * thread. */
 struct reload *reload_new(struct engine *e, const struct tree *t, const char *path,
                           const struct admin_conf *admin);
+/* Follows the secrets' files of the tree that runs and of those that take its place: a value that
+ * changes asks for a reload. Once, before anybody asks for one; w has to outlive reload_free. */
+void reload_watch(struct reload *r, struct watcher *w, const struct tree *t);
 /* Soon; any thread. */
 void reload_ask(struct reload *r);
 /* The same, and waits for the end of one that began after the call. Any thread that may block. */

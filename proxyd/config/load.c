@@ -174,31 +174,44 @@ bool load_include(struct loader *l, const struct word *w, struct node *block, u3
     return load_file(l, path, w->at, w->width, block, depth);
 }
 
+const char *secret_read(const char *path, struct slice *text, struct slice *value)
+{
+    struct file_id id;
+    const char *wrong = file_read(path, CONFIG_SECRET_MAX, text, &id);
+    if (wrong)
+        return wrong;
+    struct slice rest = *text;
+    *value = SLICE("");
+    slice_cut(&rest, '\n', value);
+    if (value->n && value->p[value->n - 1] == '\r')
+        value->n--;
+    if (value->n == 0)
+        wrong = "its first line is empty";
+    else if (slice_find(*value, 0))
+        wrong = "its first line holds a NUL byte";
+    if (wrong)
+        free((void *)(uintptr_t)text->p);
+    return wrong;
+}
+
 void load_secret(struct loader *l, const struct word *w, struct word *secret)
 {
     secret->kind = WORD_SECRET;
     secret->text = SLICE("");
     if (w->kind == WORD_REGEX || !may_open(l, w))
         return;
-    struct slice text;
-    struct file_id id;
+    struct slice text, value;
     const char *path = file_path(&l->t->arena, w->at.file, w->text).p;
-    const char *wrong = file_read(path, CONFIG_SECRET_MAX, &text, &id);
+    const char *wrong = secret_read(path, &text, &value);
     if (wrong) {
         diag_error(l->d, w, "cannot read the secret %s: %s", slice_shown(slice_of(path)), wrong);
         return;
     }
-    struct slice rest = text, line = SLICE("");
-    slice_cut(&rest, '\n', &line);
-    if (line.n && line.p[line.n - 1] == '\r')
-        line.n--;
-    if (line.n == 0)
-        diag_error(l->d, w, "the first line of the secret's file is empty");
-    else if (slice_find(line, 0))
-        diag_error(l->d, w, "the first line of the secret's file holds a NUL byte");
-    else
-        secret->text = arena_copy(&l->t->arena, line);
+    secret->text = arena_copy(&l->t->arena, value);
     free((void *)(uintptr_t)text.p);
+    struct secret_file *f = arena_zalloc(&l->t->arena, sizeof *f);
+    *f = (struct secret_file){ l->t->secrets, path, secret->text };
+    l->t->secrets = f;
 }
 
 static void begin(struct loader *l, bool files, struct tree *t, struct diags *d)

@@ -29,4 +29,8 @@ bool config_load_text(const char *name, struct slice text, bool files, struct tr
                       struct diags *d);
 void config_free(struct tree *t);
 
+/* The value in the file of a secret: its first line, without its end. Blocks on the disk. NULL:
+ * *value is in *text, whose p is to be freed; else what is wrong. */
+const char *secret_read(const char *path, struct slice *text, struct slice *value);
+
 #endif

@@ -62,10 +62,18 @@ struct source_text {
     struct position from; /* of the include that named it; from.file NULL: the first file */
 };
 
+/* A `secret file F` of which the value was taken. */
+struct secret_file {
+    struct secret_file *next;
+    const char *path; /* as it was opened */
+    struct slice value;
+};
+
 struct tree {
     struct arena arena;
     struct node root; /* a block without words */
     struct source_text *sources;
+    struct secret_file *secrets; /* the last one first */
 };
 
 /* The key as text ("" for the root): the first word, without `not`. */

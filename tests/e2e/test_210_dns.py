@@ -4,6 +4,7 @@ A scripted resolver (lib/dns.py) counts what it is asked and lies as told; dnsma
 world. Nothing here leaves loopback.
 """
 import contextlib
+import signal
 import threading
 import time
 
@@ -12,6 +13,7 @@ import pytest
 from lib import conf, metrics
 from lib.blackhole import BlackHole
 from lib.client import Client, fetch
+from lib.dead_disk import DeadDisk
 from lib.dns import AAAA, FORMERR, NOTIMP, NXDOMAIN, REFUSED, SERVFAIL, A, Drop
 from lib.faults import assert_refused
 from lib.origin import Origin
@@ -464,6 +466,21 @@ def test_resolv_conf_changes(proxyd, parts, origin, tmp_path):
     new.rename(file)
     assert until(lambda: connects(daemon, "two.test", origin) == 200, within(1))
     assert {n for n, _, _ in first.queries} <= {"one.test", "two.test"}, "the search list is not the proxy's"
+
+
+def test_a_hosts_file_that_hangs_holds_up_nothing_else(proxyd, dns, origin, tmp_path):
+    """Neither look-ups nor resolv.conf, and what it said before still counts."""
+    dns.set("one.test", "127.0.0.1")
+    disk, resolv_conf = DeadDisk(tmp_path), own_resolv_conf(tmp_path)
+    both = {"LD_PRELOAD": f"{disk.env['LD_PRELOAD']}:{resolv_conf['LD_PRELOAD']}"}
+    daemon = proxyd(conf.forward(dns="hosts hosts; timeout 500ms;", extra=metrics.ADMIN), env={**disk.env, **both})
+    disk.goes_away(daemon)
+    assert metrics.read(daemon)["offload_running hosts_file"] == 1
+    (daemon.folder / "resolv.conf").write_text(f"nameserver {dns.server}\n")
+    assert until(lambda: connects(daemon, "one.test", origin) == 200, within(1))
+    assert connects(daemon, "origin.test", origin) == 200
+    daemon.send_signal(signal.SIGINT)
+    assert daemon.wait(within(5)) == 0
 
 
 @pytest.mark.parametrize("last", [False, True])

@@ -2,6 +2,7 @@
 disturbed, what waits and what comes has the new one, and a file that is wrong changes nothing.
 """
 import os
+import pathlib
 import re
 import signal
 import socket
@@ -194,7 +195,7 @@ def test_many_signals_read_the_last_file(proxyd, origin):
     assert metrics.read(daemon)["reloads_total done"] - done <= 200
 
 
-@pytest.mark.slow("the hosts file is looked at every two seconds, the end waits two more for the thread")
+@pytest.mark.slow("the end waits two seconds for the thread")
 def test_a_file_on_a_disk_that_has_gone(proxyd, origin, tmp_path):
     """The reload hangs, here at the hosts file that it checks; everything else goes on, and so does the end."""
     disk = DeadDisk(tmp_path)
@@ -206,6 +207,63 @@ def test_a_file_on_a_disk_that_has_gone(proxyd, origin, tmp_path):
     assert fetch(daemon.port, origin.url()).status == 200
     daemon.send_signal(signal.SIGTERM)
     assert daemon.wait(within(5)) == 0
+
+
+# -- secrets --------------------------------------------------------------------------------------
+
+SECRET = conf.policy("deny x { path secret file the.secret; } " + conf.OPEN_RULES)
+
+
+def denies(daemon, origin, path):
+    return until(lambda: fetch(daemon.port, origin.url(path)).status == 403, within(1))
+
+
+def test_a_secret_that_changes(proxyd, origin):
+    """Renamed in and written in place; its value is never told."""
+    daemon = proxyd(conf.forward(policy_text=SECRET), files={"the.secret": "/one\n"})
+    assert fetch(daemon.port, origin.url("/one")).status == 403
+    (daemon.folder / "new").write_text("/two\nand more\n")
+    (daemon.folder / "new").rename(daemon.folder / "the.secret")
+    assert denies(daemon, origin, "/two") and fetch(daemon.port, origin.url("/one")).status == 200
+    (daemon.folder / "the.secret").write_text("/three")
+    assert denies(daemon, origin, "/three")
+    assert "/two" not in daemon.stderr() and "/three" not in daemon.stderr()
+
+
+@pytest.mark.parametrize("how,why", [("deleted", "No such file or directory"), ("empty", "its first line is empty"),
+                                     ("a FIFO", "it is a FIFO, not a regular file")])
+def test_a_secret_that_cannot_be_used(proxyd, origin, how, why):
+    """The former value stays, no reload is tried, and it is told once; the next value counts."""
+    daemon = proxyd(conf.forward(policy_text=SECRET, extra=metrics.ADMIN), files={"the.secret": "/one\n"})
+    file = daemon.folder / "the.secret"
+    file.write_text("") if how == "empty" else file.unlink()
+    if how == "a FIFO":
+        os.mkfifo(file)
+    line = told(daemon, "the secret ")
+    assert line.endswith(f"/the.secret cannot be used, the former value stays: {why}"), line
+    assert fetch(daemon.port, origin.url("/one")).status == 403
+    (daemon.folder / "new").write_text("/two\n")
+    (daemon.folder / "new").rename(file)
+    assert denies(daemon, origin, "/two")
+    assert daemon.stderr().count("cannot be used") == 1
+    assert metrics.read(daemon)["reloads_total done"] == 1 and metrics.read(daemon)["reloads_total refused"] == 0
+
+
+def test_secrets_of_the_newest_configuration_are_watched(proxyd, origin):
+    """Not those of one before, however often it was replaced; inotify watches do not add up."""
+    daemon = proxyd(conf.forward(policy_text=SECRET, extra=metrics.ADMIN), files={"the.secret": "/one\n", "other": "/a\n"})
+
+    def watches():
+        return sum(f.read_text().count("inotify wd:") for f in pathlib.Path(f"/proc/{daemon.pid}/fdinfo").iterdir())
+    assert until(lambda: metrics.read(daemon)["offload_done_total secret_file"] == 1)
+    before = watches()
+    for name in ("other", "the.secret", "other"):
+        daemon.reload(conf.forward(policy_text=SECRET.replace("the.secret", name), extra=metrics.ADMIN))
+    (daemon.folder / "the.secret").write_text("/two\n")
+    (daemon.folder / "other").write_text("/b\n")
+    assert denies(daemon, origin, "/b")
+    assert watches() == before
+    assert metrics.read(daemon)["reloads_total done"] == 4
 
 
 # -- a listener that vanishes ---------------------------------------------------------------------

@@ -456,7 +456,7 @@ static void secret_wrong(void **state)
     load("c");
     assert_int_equal(t.diags.errors, 4);
     assert_says(&t, "cannot read the secret");
-    assert_says(&t, "the first line of the secret's file is empty");
+    assert_says(&t, "its first line is empty");
     assert_says(&t, "holds a NUL byte");
     assert_says(&t, "it is a FIFO");
 }
