@@ -1,7 +1,8 @@
 /*
- * Sets of host names and domains, from one rule's two names to a list of a million. An entry is a
- * host itself or everything below it; a look-up costs one hash per label of the asked name, and
- * those hashes are shared by all sets (struct host_prints), so that twenty rules hash once.
+ * Sets of the host names and domains that rules name; lists of a million with the lines they stand
+ * in are filters/hostlist.h. An entry is a host itself or everything below it; a look-up costs one
+ * hash per label of the asked name, and those hashes are shared by all sets and lists (struct
+ * host_prints), so that twenty rules hash once.
  *
  * Only 64-bit fingerprints are kept, keyed per process: a client cannot craft a name that collides,
  * and by chance one look-up in 2^64 / entries does. Names are compared as they are: callers ask

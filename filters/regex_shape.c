@@ -133,14 +133,16 @@ struct run {
     size_t from, n; /* in the buffer */
 };
 
-static void end_run(struct run *run, struct run *best)
+static void end_run(struct run *run, struct run *best, const char *buffer,
+                    regex_tells_little *passed_over)
 {
-    if (run->n > best->n)
+    struct slice text = { buffer + run->from, run->n };
+    if (run->n > best->n && !(passed_over && passed_over(text)))
         *best = *run;
     *run = (struct run){ run->from + run->n, 0 };
 }
 
-size_t regex_required(struct slice pattern, char *out)
+size_t regex_required(struct slice pattern, regex_tells_little *passed_over, char *out)
 {
     struct tokens t = { .pattern = pattern };
     struct run run = { 0, 0 }, best = { 0, 0 };
@@ -156,12 +158,12 @@ size_t regex_required(struct slice pattern, char *out)
         case TOKEN_ONE:
         case TOKEN_BORDER: break;
         case TOKEN_END:
-            end_run(&run, &best);
+            end_run(&run, &best, out, passed_over);
             memmove(out, out + best.from, best.n);
             return best.n;
         default: return 0;
         }
-        end_run(&run, &best);
+        end_run(&run, &best, out, passed_over);
     }
 }
 

@@ -36,7 +36,9 @@ void regex_shape(struct regex_shape_of *out, struct slice pattern, bool caseless
                  enum regex_subject subject);
 
 /* The longest text that every match of the pattern contains, apart from case, written to out (room
- * for pattern.n bytes); its length, 0: none is known. */
-size_t regex_required(struct slice pattern, char *out);
+ * for pattern.n bytes); its length, 0: none is known. Texts that tell too little can be passed over
+ * for a shorter one; NULL: none is. */
+typedef bool regex_tells_little(struct slice text);
+size_t regex_required(struct slice pattern, regex_tells_little *passed_over, char *out);
 
 #endif

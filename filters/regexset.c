@@ -76,14 +76,20 @@ static bool matches_the_world(const pcre2_code *code)
     return hits > url_samples_n / 2;
 }
 
+/* Too short, or in a URL of everybody's: it would be found everywhere. */
+static bool tells_little(struct slice text)
+{
+    for (unsigned i = 0; i < url_samples_n; i++)
+        if (memmem(url_samples[i].p, url_samples[i].n, text.p, text.n))
+            return true;
+    return text.n < SHORTEST_TEXT;
+}
+
 static u64 print_of_text(struct slice pattern)
 {
     char text[PATTERN_LONGEST];
-    size_t n = regex_required(pattern, text);
-    for (unsigned i = 0; i < url_samples_n; i++)
-        if (n >= SHORTEST_TEXT && memmem(url_samples[i].p, url_samples[i].n, text, n))
-            return 0; /* in too many URLs to tell anything */
-    return n >= SHORTEST_TEXT ? hash64(hash_process_key(), text, n) | 1 : 0;
+    size_t n = regex_required(pattern, tells_little, text);
+    return n ? hash64(hash_process_key(), text, n) | 1 : 0;
 }
 
 bool regexset_add(struct regexset_builder **to, struct slice pattern, struct regex_flags flags,
@@ -200,7 +206,7 @@ static bool build_texts(struct regexset *s)
     for (size_t i = 0; i < s->n; i++) {
         if (s->regex[i].text_print == 0)
             continue;
-        size_t n = regex_required(s->regex[i].pattern, text);
+        size_t n = regex_required(s->regex[i].pattern, tells_little, text);
         if (!literalset_add(&s->by_text, (struct slice){ text, n }, true, (u32)i + 1, false))
             return false;
     }

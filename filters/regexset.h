@@ -11,8 +11,8 @@
  * A pattern that comes to its limits has neither matched nor not matched, and that is its answer.
  * All patterns together may take REGEX_MAY_TAKE_US of one look-up, for the same answer.
  *
- * Built off the workers (10,000 patterns in well below a second, by vectorscan alone in seconds),
- * immutable then. Any thread may ask, each with a scratch of its own.
+ * Built off the workers, immutable then: 10,000 patterns of the first kind take 0.1 s, one of the
+ * second 0.3 to 1.5 ms. Any thread may ask, each with a scratch of its own.
  */
 #ifndef FILTERS_REGEXSET_H
 #define FILTERS_REGEXSET_H

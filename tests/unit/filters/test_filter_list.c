@@ -1,6 +1,7 @@
 /* A whole list: what outranks what, and what a match tells. */
 #include "filters/filter_list.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -8,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "base/must.h"
 #include "filters/list_reader.h"
 #include "tests/unit/help_memory.h"
 
@@ -211,6 +213,41 @@ static void what_hangs_on_a_pattern_at_its_limits(void **state)
     filter_list_free(l);
 }
 
+static void *ask_often(void *list)
+{
+    struct regex_scratch *r = regex_scratch_new();
+    struct host_prints prints;
+    struct list_hit hit;
+    host_prints(&prints, SLICE("b.example"));
+    for (unsigned i = 0; i < 300; i++) {
+        char url[64];
+        int n = snprintf(url, sizeof url, "http://b.example/ad%u%s", i, i % 2 ? "x" : "");
+        struct list_query q = { .host = &prints,
+                                .name = SLICE("b.example"),
+                                .url = { url, (size_t)n },
+                                .path = { url + 16, (size_t)n - 16 } };
+        must(filter_list_ask(list, &q, r, &hit) == (i % 2 ? LIST_YES : LIST_NO));
+    }
+    regex_scratch_free(r);
+    return NULL;
+}
+
+/* Enough patterns for vectorscan, and a scratch that none of the threads has fitted before. */
+static void several_threads_ask(void **state)
+{
+    static const char patterns[] = "[0-9]x$\n[0-9]y$\n[0-9]z$\n[a-c]q\n[a-d]q\n[a-e]q\n[a-f]q\n"
+                                   "[a-g]q\n[a-h]q\n[a-i]q\n[a-j]q\n";
+    struct filter_list *l = one(LIST_REGEX, patterns);
+    pthread_t thread[4];
+    (void)state;
+    assert_int_equal(filter_list_sizes(l).unaided, 0);
+    for (size_t i = 0; i < countof(thread); i++)
+        assert_int_equal(pthread_create(&thread[i], NULL, ask_often, l), 0);
+    for (size_t i = 0; i < countof(thread); i++)
+        assert_int_equal(pthread_join(thread[i], NULL), 0);
+    filter_list_free(l);
+}
+
 /* Whatever memory is refused: no list, never one that lacks something. */
 static void refused_memory(void **state)
 {
@@ -250,6 +287,7 @@ int main(void)
         cmocka_unit_test(effects_of_zones),
         cmocka_unit_test(files_and_categories),
         cmocka_unit_test(what_hangs_on_a_pattern_at_its_limits),
+        cmocka_unit_test(several_threads_ask),
         cmocka_unit_test(refused_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
