@@ -392,9 +392,13 @@ def test_no_format_leaves_half_a_line(proxyd, origin):
         assert until(lambda: path.stat().st_size == room or f"log_lost_total {path}" in metrics.grown(daemon, before))
     torn = [path.read_bytes() for path in paths]
     assert any(not text.endswith(b"\n") for text in torn)
+    daemon.send_signal(signal.SIGUSR1)   # the same files: their lines are still to be finished
+    assert until(lambda: "log files opened again: 4" in daemon.stderr())
+    daemon.reload()
     resource.prlimit(daemon.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     assert until(lambda: all(path.read_bytes().endswith(b"\n") for path in paths), within(5)), "without more traffic"
     ask_some(1)
+    assert metrics.read(daemon)["log_lines_torn_total"] == 0
     daemon.stop()
     for path, before in zip(paths, torn):
         assert path.read_bytes().startswith(before)
@@ -434,7 +438,8 @@ def goaccess(folder, name, *form):
 
 @pytest.mark.parametrize("name,form", [
     ("combined", ["--log-format=COMBINED"]), ("common", ["--log-format=COMMON"]),
-    ("w3c", ['--log-format=%d %t %h %m %U %s %b %^ %T %^ "%u" %^', "--date-format=%Y-%m-%d", "--time-format=%T"])])
+    ("w3c", ['--log-format=%d %t %h %m %U %s %b %^ %T %^ "%u" %^', "--date-format=%Y-%m-%d", "--time-format=%T"]),
+    ("w3c-iis", ["--log-format=%d %t %h %m %U %s %b %^ %L %^ %u %R %^", "--date-format=%Y-%m-%d", "--time-format=%T"])])
 def test_goaccess(written, name, form):
     """It takes every line, hostile ones included, and counts the same."""
     general = goaccess(written.folder, name, *form)["general"]

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/str.h"
 #include "core/report/log.h"
 #include "core/common/snapshot.h"
 
@@ -17,13 +18,25 @@ static const size_t string_most[LOG_STRINGS] = {
     [STRING_TYPE] = 128,
 };
 
+/* As it was received, whatever the role has made of it since. */
+static struct slice received(const struct msg *m, enum token t)
+{
+    struct slice name = token_names[t];
+    for (unsigned i = 0; i < m->nfields; i++) {
+        const struct field *f = &m->fields[i];
+        if (!(f->voff & FIELD_EXTRA) && f->nlen == name.n && slice_eq_nocase(msg_name(m, f), name))
+            return msg_value(m, f);
+    }
+    return (struct slice){ NULL, 0 };
+}
+
 /* What only some formats show. */
 static void describe_more(const struct xchg *x, u8 wants, struct slice s[LOG_STRINGS])
 {
     s[STRING_REFERER] = s[STRING_AGENT] = s[STRING_TYPE] = SLICE("");
     if ((wants & WANT_AGENT) && x->req.text_len) {
-        s[STRING_REFERER] = msg_get(&x->req, TOKEN_REFERER);
-        s[STRING_AGENT] = msg_get(&x->req, TOKEN_USER_AGENT);
+        s[STRING_REFERER] = received(&x->req, TOKEN_REFERER);
+        s[STRING_AGENT] = received(&x->req, TOKEN_USER_AGENT);
     }
     if (wants & WANT_TYPE)
         s[STRING_TYPE] = x->logged_type;

@@ -139,6 +139,25 @@ static void what_a_format_wants(void **state)
     assert_has((logged(), area), "\"referer\":null,\"user_agent\":null,\"type\":\"text/");
 }
 
+/* Fields stand in the log as the client sent them, whatever the role makes of them. */
+static void as_they_were_received(void **state)
+{
+    (void)state;
+    int origin = rig_origin(), client = rig_client();
+    style.format = FORMAT_COMBINED;
+    rig.snapshot->conf.log_wants |= WANT_AGENT;
+    rig_say(client, "GET http://one.test/p HTTP/1.1\r\nHost: one.test\r\nREFERER: r\r\n"
+                    "User-Agent: a\r\n\r\n");
+    int upstream = rig_accept(origin);
+    rig_hears(upstream);
+    struct xchg *x = rig_exchange();
+    msg_remove(&x->req, TOKEN_REFERER);
+    assert_true(msg_set(&x->req, TOKEN_USER_AGENT, SLICE("other")));
+    rig_say(upstream, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    rig_hears(client);
+    assert_has((logged(), area), " 200 - \"r\" \"a\"\n");
+}
+
 /* Of what the client gets, only the body is content. */
 static void content_is_without_heads(void **state)
 {
@@ -239,19 +258,13 @@ static void the_request_id(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        LOG_TEST(a_line_for_each_exchange),
-        LOG_TEST(what_the_origin_took_part_in),
-        LOG_TEST(a_client_that_left_early),
-        LOG_TEST(each_exchange_counts_for_itself),
-        LOG_TEST(what_a_format_wants),
-        LOG_TEST(content_is_without_heads),
-        LOG_TEST(no_log_wanted),
-        LOG_TEST(what_never_became_a_head),
-        LOG_TEST(long_texts_are_cut),
-        LOG_TEST(a_full_ring_drops_and_counts),
-        LOG_TEST(errors_by_level),
-        LOG_TEST(reported_again_after_a_while),
-        cmocka_unit_test(the_request_id),
+        LOG_TEST(a_line_for_each_exchange),     LOG_TEST(what_the_origin_took_part_in),
+        LOG_TEST(a_client_that_left_early),     LOG_TEST(each_exchange_counts_for_itself),
+        LOG_TEST(what_a_format_wants),          LOG_TEST(as_they_were_received),
+        LOG_TEST(content_is_without_heads),     LOG_TEST(no_log_wanted),
+        LOG_TEST(what_never_became_a_head),     LOG_TEST(long_texts_are_cut),
+        LOG_TEST(a_full_ring_drops_and_counts), LOG_TEST(errors_by_level),
+        LOG_TEST(reported_again_after_a_while), cmocka_unit_test(the_request_id),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
