@@ -47,9 +47,9 @@ extern const char addr_class_names[];
 /* FAULT_destination_…; FAULT_NONE for public. */
 enum fault addr_class_fault(enum addr_class c);
 
-/* Reads the addresses of this machine's interfaces: at start, then on a thread of the offload
- * threads whenever they may have changed, one call at a time. Look-ups go on meanwhile, without a
- * lock. False when the kernel refuses or memory is short; the former set then stays. */
+/* Reads the addresses of this machine's interfaces: at start, then on one of the offload threads
+ * whenever they may have changed, one call at a time. Look-ups go on meanwhile, without a lock.
+ * False when the kernel refuses or memory is short; the former set then stays. */
 bool addrclass_refresh_local(void);
 /* The same with a given list, for tests. */
 bool addrclass_set_local(const struct addr *list, size_t n);

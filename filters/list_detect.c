@@ -1,7 +1,7 @@
 /*
  * Which format a file is in, by its first lines: each line speaks for at most one format, and the
  * one with the most lines has it. Mixed files are read as that one, and what does not fit is
- * rejected and told, rather than guessed at line by line.
+ * rejected and reported, rather than guessed at line by line.
  */
 #include "base/str.h"
 #include "filters/list_inside.h"

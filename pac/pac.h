@@ -1,8 +1,7 @@
 /*
  * Proxy auto-configuration: the small script a browser fetches from the listener to learn that it
  * should come back. Every name goes through the proxy; plain host names and loopback stay direct,
- * because they mean another machine on the other side of a proxy. A configured `pac` block will
- * write its own rules in front of these.
+ * because they mean another machine on the other side of a proxy.
  */
 #ifndef PAC_PAC_H
 #define PAC_PAC_H

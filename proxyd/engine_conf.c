@@ -163,8 +163,8 @@ const struct schema_row timeouts_rows[] = {
     { .key = NULL },
 };
 
-/* The words of all logs, those of a later version included: none of them becomes a file, whether
- * it stands in the wrong log or is misspelt. A slash or a dot makes a name of a file. */
+/* The words of all logs: none of them becomes a file, whether it stands in the wrong log or is
+ * misspelt. A slash or a dot makes a name of a file. */
 static bool is_word_of_logs(struct slice s)
 {
     struct guess g = guess_for(s);

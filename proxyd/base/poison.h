@@ -1,7 +1,7 @@
 /*
- * Free objects of a slab or a buffer pool never leave the process, so the address sanitizer would
- * not see them used. In its builds they are made untouchable until they are handed out again; in
- * all others these are nothing.
+ * Free objects of a slab or a buffer allocator never leave the process, so the address sanitizer
+ * would not see them used. In its builds they are made untouchable until they are handed out again;
+ * in all others these are nothing.
  */
 #ifndef BASE_POISON_H
 #define BASE_POISON_H

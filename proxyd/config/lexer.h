@@ -1,4 +1,4 @@
-/* Text to tokens: words, ; { } and the end (design: "Lexing"). */
+/* Text to tokens: words, ; { } and the end. */
 #ifndef CONFIG_LEXER_H
 #define CONFIG_LEXER_H
 

@@ -1,6 +1,6 @@
 /*
- * How single values are spelled (design: "Values"). Pure functions from text to a typed value;
- * false, with *out untouched, for anything that is not exactly of that form.
+ * How single values are spelled. Pure functions from text to a typed value; false, with *out
+ * untouched, for anything that is not exactly of that form.
  */
 #ifndef CONFIG_VALUE_H
 #define CONFIG_VALUE_H

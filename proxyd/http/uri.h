@@ -70,7 +70,7 @@ struct slice target_shown(struct slice target);
  * takes it; "*" is for OPTIONS. `target` is one of target_take. FAULT_NONE, bad_target, bad_scheme
  * (absolute-form, scheme not http) or bad_connect_target. Userinfo, an empty host, port 0 and an
  * empty port are refused. What is spelled like `host`, the parsed Host field, takes that over
- * instead of being parsed again: clients say their target twice. NULL: there is none, or it was
+ * instead of being parsed again: clients name their target twice. NULL: there is none, or it was
  * bad. */
 enum fault target_parse(enum method method, struct slice target, const struct authority *host,
                         struct target_uri *out);

@@ -145,8 +145,7 @@ static void out_of_descriptors(void **state)
     assert_has(rig_ask(b, GET), "/x");
 }
 
-/* An idle connection gives way to a client for whom there is no descriptor, but for the last.
- */
+/* An idle connection gives way to a client for whom there is no descriptor, but for the last. */
 static void idle_connections_give_way_to_a_client(void **state)
 {
     (void)state;

@@ -1,6 +1,6 @@
 /*
- * One end of a tunnel, whatever lies behind it: a connection today, a stream of a shared one or a
- * test's memory. A tunnel moves bytes between two of them and knows no connection.
+ * One end of a tunnel, whatever lies behind it: a connection, or memory in tests. A tunnel moves
+ * bytes between two of them and knows no connection.
  */
 #ifndef CORE_TUNNEL_END_H
 #define CORE_TUNNEL_END_H

@@ -66,7 +66,7 @@ struct conn {
     u64 bytes_in, bytes_out;
     struct head_scan head_scan; /* of the incomplete head in `in` */
     u8 wait;
-    u8 full_reads;          /* reads in a row that filled the buffer: promotes its class */
+    u8 full_reads;          /* reads in a row that filled the buffer; two promote its class */
     u8 in_class;            /* class for the next `in` */
     bool eof : 1;           /* the peer sent its last byte */
     bool read_failed : 1;   /* reading failed: the connection is dead */

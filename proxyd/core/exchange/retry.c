@@ -2,7 +2,7 @@
 
 #include "core/conn/target.h"
 
-/* A pool of dead servers is not tried to its end: each may cost a connect time-out. */
+/* A pool of dead servers is not tried to its end: each may take all of `timeouts connect`. */
 enum { MOST_ATTEMPTS = 5 };
 
 bool retry_foreseen(const struct xchg *x)

@@ -17,7 +17,7 @@ static void note_ruling(struct xchg *x, struct slice rule, struct slice reason)
     x->reason = reason;
 }
 
-/* May this exchange use a connection that leads there? */
+/* May this exchange use an idle connection that leads there? */
 static bool fits(void *asker, const struct addr *a)
 {
     struct ruling r = ask(asker, a);

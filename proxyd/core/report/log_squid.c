@@ -4,8 +4,8 @@
  *   1795417200.123     12 192.0.2.9 TCP_MISS/200 1256 GET http://example.com/x -
  *   HIER_DIRECT/192.0.2.1 text/html
  *
- * (on one line). They split on blanks, so every field is one word. What has no equal in squid is
- * told by the nearest word it has; the hard part is to choose the one that its readers count right.
+ * (on one line). They split on blanks, so every field is one word. What has no equal in squid gets
+ * the nearest word it has; the hard part is to choose the one that its readers count right.
  */
 #include "core/report/log_format.h"
 

@@ -1,7 +1,8 @@
 /*
- * Threads: `sleeping` and the eventfd are shared with the workers, everything else is the
- * writer's own. The writer naps 20 ms between rounds while there is traffic, so a line costs no
- * wake-up of its own; when a round finds nothing it sleeps until a worker calls.
+ * Threads: the eventfd and the atomics are shared, `sleeping` with the workers, the others with
+ * those who reload, rotate and end; everything else is the writer's own. The writer naps 20 ms
+ * between rounds while there is traffic, so a line costs no wake-up of its own; when a round finds
+ * nothing it sleeps until a worker calls.
  *
  * No call is missed: the writer says that it sleeps, then looks at the rings once more; a worker
  * publishes, then looks whether the writer sleeps. Each has a full fence between the two: without
@@ -243,8 +244,8 @@ static void complain(const struct log_output *o, struct slice line)
         (void)!write(STDERR_FILENO, line.p, line.n);
 }
 
-/* Of an access log in the error log, of that on stderr; the first time, at the end, and now and
- * then in between. */
+/* Losses of an access log are reported in the error log, those of the error log on stderr: the
+ * first time, at the end, and now and then in between. */
 static void report_unwritten(struct log_writer *w, struct log *l)
 {
     char area[400];
