@@ -64,14 +64,6 @@ void diag_error_at(struct diags *d, struct position at, u32 width, const char *f
     va_end(ap);
 }
 
-void diag_warning_at(struct diags *d, struct position at, u32 width, const char *fmt, ...)
-{
-    va_list ap;
-    va_start(ap, fmt);
-    add(d, true, at, width, fmt, ap);
-    va_end(ap);
-}
-
 void diag_error(struct diags *d, const struct word *w, const char *fmt, ...)
 {
     va_list ap;

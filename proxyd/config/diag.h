@@ -38,13 +38,11 @@ struct diags {
 void diags_init(struct diags *d);
 void diags_free(struct diags *d);
 
-/* One error or warning at a place; width is the number of source bytes the caret underlines (at
+/* An error at a place; width is the number of source bytes the caret underlines (at
  * least 1). No final dot, no newline. */
 void diag_error_at(struct diags *d, struct position at, u32 width, const char *fmt, ...)
     PRINTF_LIKE(4, 5);
-void diag_warning_at(struct diags *d, struct position at, u32 width, const char *fmt, ...)
-    PRINTF_LIKE(4, 5);
-/* The same under a word. */
+/* An error, or a warning, under a word. */
 void diag_error(struct diags *d, const struct word *w, const char *fmt, ...) PRINTF_LIKE(3, 4);
 void diag_warning(struct diags *d, const struct word *w, const char *fmt, ...) PRINTF_LIKE(3, 4);
 

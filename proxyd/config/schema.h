@@ -152,8 +152,6 @@ const char *schema_path(struct arena *a, const struct word *w);
 
 /* Is `word` one of the blank-separated words of list (NULL: none)? */
 bool schema_listed(const char *list, struct slice word);
-/* "a size such as 32k, 10m or 1g": what a word of this type looks like. */
-const char *schema_type_expected(enum schema_type t);
 /* SIZE, DURATION, HOST:PORT: how the manual writes it. */
 const char *schema_type_sign(enum schema_type t);
 

@@ -127,12 +127,6 @@ static const struct type_info {
     [TYPE_CUSTOM] = { "VALUE", "a value", "a value", NULL },
 };
 
-const char *schema_type_expected(enum schema_type t)
-{
-    must(t > TYPE_NONE && t < TYPE_COUNT_OF);
-    return types[t].expected;
-}
-
 const char *schema_type_sign(enum schema_type t)
 {
     must(t > TYPE_NONE && t < TYPE_COUNT_OF);

@@ -4,7 +4,7 @@
  * A worker's fields belong to its own thread, but for `open` and the call queue inside its loop.
  * The engine is written before the workers start and read-only then, but for the atomics, for what
  * is the control thread's, and for shared idle list, client_count, dns and the registry, which
- * bring locks of their own. Upper modules keep per-thread state in slot[].
+ * bring locks of their own.
  */
 #ifndef CORE_WORKER_H
 #define CORE_WORKER_H
@@ -83,7 +83,6 @@ struct worker {
     struct list *recheck_at; /* in client_conns: the next one to look at; NULL: none */
     u64 limited_ms[LIMITED_KINDS];
     void *accept;                          /* the listening sockets: proxyd/listen.c */
-    void *slot[8];                         /* per-thread state of upper modules */
     _Alignas(CACHE_LINE) _Atomic u32 open; /* client connections, for hand-off between workers */
     _Atomic bool done;                     /* drained: the thread has left its loop */
 };

@@ -114,12 +114,6 @@ int conn_release(struct conn *c)
     return fd;
 }
 
-void conn_abort(struct conn *c)
-{
-    stream_reset(&c->stream);
-    conn_close(c);
-}
-
 int conn_error(const struct conn *c)
 {
     return sock_connect_error(c->stream.io.fd);

@@ -91,8 +91,6 @@ void conn_close(struct conn *c);
 /* Ends the connection object but not the connection: the descriptor, out of the loop, is the
  * caller's. */
 int conn_release(struct conn *c);
-/* conn_close, but the peer sees a reset: for an answer that must not look whole. */
-void conn_abort(struct conn *c);
 /* The socket's pending error, an errno, which is cleared by asking; 0: none, so a connect has
  * succeeded. */
 int conn_error(const struct conn *c);
