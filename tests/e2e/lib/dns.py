@@ -55,6 +55,7 @@ class Dns:
         self._names = {}
         self._ttl = {}
         self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)   # many questions at once on a busy machine
         self._udp.bind((host, self.port))
         self._tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self._tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

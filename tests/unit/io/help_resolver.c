@@ -402,6 +402,9 @@ static bool bind_both(struct resolver *r)
     socklen_t n = sizeof a;
     r->udp = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     r->tcp = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int room = 4 << 20; /* a thousand questions at once while this thread waits for a core */
+    if (setsockopt(r->udp, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room) < 0)
+        (void)setsockopt(r->udp, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
     if (bind(r->udp, (struct sockaddr *)&a, n) == 0 &&
         getsockname(r->udp, (struct sockaddr *)&a, &n) == 0 &&
         bind(r->tcp, (struct sockaddr *)&a, n) == 0 && listen(r->tcp, 16) == 0) {
