@@ -103,14 +103,15 @@ static inline enum token parse_field(struct field *f, const char *base, const ch
             return TOKEN_OTHER;
     }
     const char *value = colon + 1;
-    value += *value == ' '; /* there is at least the CR */
+    bool blank = *value == ' '; /* there is at least the CR */
+    value += blank;
     if (unlikely((u8)*value <= ' '))
         while (value < stop && is_blank(*value))
             value++;
     if (unlikely((u8)stop[-1] <= ' '))
         for (; stop > value && is_blank(stop[-1]); *uneven = true)
             stop--;
-    *uneven |= value != colon + 2;
+    *uneven |= !blank | (value != colon + 2);
     f->id = (u16)t;
     f->nlen = (u16)name.n;
     f->noff = (u32)(p - base);

@@ -148,6 +148,7 @@ static void refusals(void **state)
     CHECK("5\r\nhello\rX0\r\n", CHUNK_BAD, "", 0);
     CHECK("5\r\nhello\n0\r\n", CHUNK_BAD, "", 0);
     CHECK("5\r\nhello\r0\r\n", CHUNK_BAD, "", 0);
+    CHECK("5\r\nhello\rX0\r\n", CHUNK_BAD, "", 0);
     CHECK("5\r\nhello world\r\n", CHUNK_BAD, "", 0);
     CHECK("5\r\nhello\r\n\r\n0\r\n", CHUNK_BAD, "", 0);
     CHECK("0\n", CHUNK_BAD, "", 0);

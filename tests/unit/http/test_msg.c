@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
+#include <stdio.h>
 
 #include "http/h1_write.h"
 #include "http/head.h"
@@ -139,6 +140,21 @@ static void blanks_are_normalised(void **state)
     written(&m, "Host: a\r\nA: b\r\nC: d\r\nE: \r\nF: \r\nG: \r\nH: i j\r\n");
 }
 
+/* One such line is enough, of whatever kind it is. */
+static void one_line_that_is_not_even(void **state)
+{
+    (void)state;
+    static const char *const lines[] = { "A:b\r\n", "A:  b\r\n", "A:\tb\r\n", "A: b \r\n",
+                                         "A: b\t\r\n" };
+    for (unsigned i = 0; i < countof(lines); i++) {
+        char head[100];
+        struct msg m;
+        snprintf(head, sizeof head, "GET / HTTP/1.1\r\nHost: a\r\n%sC: d\r\n\r\n", lines[i]);
+        parse(&m, NULL, head);
+        written(&m, "Host: a\r\nA: b\r\nC: d\r\n");
+    }
+}
+
 static void write_is_bounded(void **state)
 {
     (void)state;
@@ -173,6 +189,7 @@ int main(void)
         cmocka_unit_test(refused),
         cmocka_unit_test(lists),
         cmocka_unit_test(blanks_are_normalised),
+        cmocka_unit_test(one_line_that_is_not_even),
         cmocka_unit_test(write_is_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -257,7 +257,7 @@ static void done_only_when_flushed(void **state)
 
 /* A copy that takes `most` bytes and then refuses; it hears its end once. */
 struct tee {
-    char got[64];
+    char got[30000];
     size_t n, most;
     unsigned finished, dropped, trailers;
     bool waits_at_the_end;
@@ -317,6 +317,25 @@ static void a_copy_that_refuses_at_each_byte(void **state)
         }
 }
 
+/* Large runs go in pieces, as the socket takes them, and the copy has the same pieces. */
+static void a_copy_of_what_was_taken(void **state)
+{
+    (void)state;
+    static char body[30000];
+    static struct tee tee;
+    for (size_t i = 0; i < sizeof body; i++)
+        body[i] = (char)(i * 7 >> 3);
+    tee = (struct tee){ .most = sizeof body };
+    start(BODY_LENGTH, sizeof body, BODY_LENGTH);
+    relay.tee = (struct sink){ &tee_ops, &tee };
+    memory_feed(&from_end, (struct slice){ body, sizeof body });
+    assert_int_equal(run(5000), RELAY_DONE);
+    assert_int_equal(tee.n, sizeof body);
+    assert_memory_equal(tee.got, body, sizeof body);
+    assert_int_equal(tee.finished, 1);
+    stop();
+}
+
 static void a_copy_that_is_not_to_be(void **state)
 {
     (void)state;
@@ -359,6 +378,7 @@ int main(void)
         RIG_TEST(a_broken_sink),
         RIG_TEST(done_only_when_flushed),
         RIG_TEST(a_copy_that_refuses_at_each_byte),
+        RIG_TEST(a_copy_of_what_was_taken),
         RIG_TEST(a_copy_that_is_not_to_be),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
