@@ -124,9 +124,9 @@ bool port_owner(const struct addr *a, struct text *out)
     return found;
 }
 
-void port_owner_complain(const struct addr *a, struct slice said, int error, struct text *out)
+void port_owner_complain(const struct addr *a, struct slice written, int error, struct text *out)
 {
-    text_fmt(out, "cannot listen on %.*s: %s", SLICE_FMT(said), strerror(error));
+    text_fmt(out, "cannot listen on %.*s: %s", SLICE_FMT(written), strerror(error));
     if (error != EADDRINUSE)
         return;
     struct text holder = text_in(out->p + out->n, out->cap - out->n);

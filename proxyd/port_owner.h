@@ -7,7 +7,7 @@
 
 /* Appends "NAME (process PID)"; false when it cannot be found out (no right to look, or gone). */
 bool port_owner(const struct addr *a, struct text *out);
-/* Appends why listening on `a`, written `said`, failed with `error`, and who has it. */
-void port_owner_complain(const struct addr *a, struct slice said, int error, struct text *out);
+/* Appends why listening on `a`, as `written`, failed with `error`, and who has it. */
+void port_owner_complain(const struct addr *a, struct slice written, int error, struct text *out);
 
 #endif

@@ -201,15 +201,15 @@ void reload_log(struct reload *r, enum log_level level, const char *text)
 
 static void count_and_log(struct reload *r, const struct reload_result *result)
 {
-    static const char *const said[] = { "reloaded", "not reloaded, the configuration is wrong",
-                                        "not reloaded" };
+    static const char *const outcomes[] = { "reloaded", "not reloaded, the configuration is wrong",
+                                            "not reloaded" };
     bool done = result->outcome == RELOAD_DONE;
     if (result->outcome == RELOAD_ENDING)
         return;
     stat_add(r->stats, done ? STAT_reloads_done : STAT_reloads_refused, 1);
     pthread_mutex_lock(&r->publishing); /* while it is held no worker ends */
     if (!is_ending(r)) {
-        log_line(r, done ? LEVEL_INFO : LEVEL_ERROR, slice_of(said[result->outcome]));
+        log_line(r, done ? LEVEL_INFO : LEVEL_ERROR, slice_of(outcomes[result->outcome]));
         log_lines(r, done ? LEVEL_INFO : LEVEL_ERROR, result->text);
     }
     pthread_mutex_unlock(&r->publishing);

@@ -18,7 +18,7 @@ struct secret {
     struct watch *watch;
     char *path;
     _Atomic u64 print; /* of the value in force, or of the one that a reload was asked for */
-    bool told;         /* that it cannot be used; the looking thread's own */
+    bool reported;     /* that it cannot be used; the looking thread's own */
     bool used;         /* by the newest tree */
 };
 
@@ -36,9 +36,9 @@ static u64 print_of(struct slice value)
 static void tell(struct secret *s, const char *why)
 {
     char line[1024];
-    if (s->told)
+    if (s->reported)
         return;
-    s->told = true;
+    s->reported = true;
     snprintf(line, sizeof line, "the secret %s cannot be used, the former value stays: %s", s->path,
              why);
     s->conf.unusable(s->conf.arg, line);
@@ -56,7 +56,7 @@ static bool look(void *arg)
     }
     u64 print = print_of(value);
     free((void *)(uintptr_t)text.p);
-    s->told = false;
+    s->reported = false;
     if (atomic_exchange(&s->print, print) != print)
         s->conf.changed(s->conf.arg);
     return true;

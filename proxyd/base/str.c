@@ -111,6 +111,6 @@ unsigned str_distance(struct slice a, struct slice b, unsigned limit)
                 row[j] = least(row[j], higher[j - 2] + 1);
         }
     }
-    unsigned far = rows[a.n % ROWS][b.n];
-    return far > limit ? limit + 1 : far;
+    unsigned found = rows[a.n % ROWS][b.n];
+    return found > limit ? limit + 1 : found;
 }

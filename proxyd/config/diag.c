@@ -112,12 +112,12 @@ void guess_try(struct guess *g, struct slice candidate)
 {
     if (g->distance == 0 || candidate.n == 0)
         return;
-    unsigned far = str_distance(g->wrong, candidate, g->distance - 1);
-    if (far >= g->distance && begins_alike(g->wrong, candidate))
-        far = guess_limit(g->wrong);
-    if (far < g->distance && far < candidate.n) {
+    unsigned away = str_distance(g->wrong, candidate, g->distance - 1);
+    if (away >= g->distance && begins_alike(g->wrong, candidate))
+        away = guess_limit(g->wrong);
+    if (away < g->distance && away < candidate.n) {
         g->best = candidate;
-        g->distance = far;
+        g->distance = away;
     }
 }
 

@@ -239,23 +239,23 @@ static void tell_likely(const struct schema_row *row, enum schema_type t, struct
     struct addr a;
     bool host_bits = false, bad = false;
     char area[ADDR_TEXT + 8];
-    struct text near = text_in(area, sizeof area);
+    struct text meant = text_in(area, sizeof area);
     u64 n;
     if (t == TYPE_CHOICE)
         guess_try_list(&g, row->choices);
     guess_try_list(&g, row->also);
     guess_try_list(&g, row->binds);
     if ((t == TYPE_CIDR || t == TYPE_DESTINATION) && cidr_parse(s, &c, &host_bits) && host_bits) {
-        addr_text(&near, &c.base);
-        text_char(&near, '/');
-        text_u64(&near, c.bits);
+        addr_text(&meant, &c.base);
+        text_char(&meant, '/');
+        text_u64(&meant, c.bits);
     } else if (t == TYPE_DESTINATION && addr_parse_loose4(s, &a, &bad)) {
-        addr_text(&near, &a);
+        addr_text(&meant, &a);
     } else if (t == TYPE_DURATION && value_count(s, &n) && n > 0) {
-        text_u64(&near, n);
-        text_char(&near, 's');
+        text_u64(&meant, n);
+        text_char(&meant, 's');
     }
-    g.best = near.n ? text_slice(&near) : g.best;
+    g.best = meant.n ? text_slice(&meant) : g.best;
     guess_tell(&g, d);
 }
 

@@ -38,9 +38,9 @@ void dns_server_speaks_edns(struct dns_server *s)
     atomic_store_explicit(&s->plain_until, 0, memory_order_relaxed);
 }
 
-bool dns_server_lacks_edns(struct dns_server *s, bool said, u64 now_ms)
+bool dns_server_lacks_edns(struct dns_server *s, bool answered, u64 now_ms)
 {
-    if (!said && atomic_fetch_add_explicit(&s->mute, 1, memory_order_relaxed) + 1 < MUTE_MOST)
+    if (!answered && atomic_fetch_add_explicit(&s->mute, 1, memory_order_relaxed) + 1 < MUTE_MOST)
         return false;
     atomic_store_explicit(&s->mute, 0, memory_order_relaxed);
     atomic_store_explicit(&s->plain_until, now_ms + DNS_PLAIN_MS, memory_order_relaxed);

@@ -35,10 +35,10 @@ struct dns_servers {
 bool dns_server_is_plain(const struct dns_server *s, u64 now_ms);
 /* It gave a usable answer with EDNS. */
 void dns_server_speaks_edns(struct dns_server *s);
-/* It gave one without EDNS only. said: with EDNS it had answered something of no use; otherwise
+/* It gave one without EDNS only. answered: with EDNS it gave one of no use; otherwise
  * nothing at all, which may be a lost packet and counts from the second time on. True: it is
  * remembered from now on. */
-bool dns_server_lacks_edns(struct dns_server *s, bool said, u64 now_ms);
+bool dns_server_lacks_edns(struct dns_server *s, bool answered, u64 now_ms);
 
 /* The lines `nameserver ADDRESS` of a resolv.conf, at most DNS_SERVERS; port 53 where there is none
  * (ADDRESS:PORT and [V6]:PORT are an extension that c-ares knows too). What cannot be read is

@@ -50,7 +50,7 @@ struct watch {
     u64 first_ms, last_ms; /* of changes that have not been looked at; first_ms 0: there are none */
     u64 again_ms;          /* look then in any case; 0: only after a change */
     bool posted;           /* the job is the offload threads' */
-    bool ended, said;
+    bool ended, reported;
 };
 
 struct watcher {
@@ -65,7 +65,7 @@ struct watcher {
     u64 nheard;
     int *stale; /* inotify watches that may have no place any more */
     u32 nstale, room;
-    bool stopped, said_none;
+    bool stopped, reported_none;
 };
 
 static u64 now_ms(void)
@@ -280,11 +280,11 @@ static void say_polled(struct watch *w, const char *why)
     char line[PATH_MAX + 256];
     struct watcher *all = w->watcher;
     pthread_mutex_lock(&all->lock);
-    bool none = all->inotify < 0, said = none ? all->said_none : w->said;
-    w->said = true;
-    all->said_none |= none;
+    bool none = all->inotify < 0, reported = none ? all->reported_none : w->reported;
+    w->reported = true;
+    all->reported_none |= none;
     pthread_mutex_unlock(&all->lock);
-    if (said)
+    if (reported)
         return;
     snprintf(line, sizeof line, "%s%s looked at every %u s: %s%s", none ? "files" : w->conf.path,
              none ? " are" : " is", all->conf.times.poll_ms / 1000, none ? "no inotify: " : "",

@@ -310,7 +310,7 @@ def test_a_slow_answer_is_no_pause(quick):
 
 
 @pytest.fixture
-def deaf_port():
+def full_port():
     """A port whose queue is full: a connect to it is never answered."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -328,9 +328,9 @@ def deaf_port():
             one.close()
 
 
-def test_504_for_a_destination_that_does_not_accept(quick, deaf_port):
+def test_504_for_a_destination_that_does_not_accept(quick, full_port):
     with Stopwatch() as watch:
-        answer = fetch(quick.port, f"http://127.0.0.1:{deaf_port}/")
+        answer = fetch(quick.port, f"http://127.0.0.1:{full_port}/")
     assert_refused(answer, "connect_timeout")
     assert answer.status == 504
     took(watch, 0.4)
@@ -340,14 +340,14 @@ def test_504_for_an_origin_that_does_not_read(quick):
     """More than all the buffers between hold."""
     def stop_reading(conn):
         time.sleep(3)
-    quick.origin.at("/deaf", call(stop_reading))
+    quick.origin.at("/stuck", call(stop_reading))
     def offer():
         try:
             client.sock.sendall(b"x" * 100_000_000)
         except OSError:
             pass
     with Client(quick.port, timeout=SOON) as client, Stopwatch() as watch:
-        client.send(request(quick.url("/deaf"), "Content-Length: 100000000", method="PUT"))
+        client.send(request(quick.url("/stuck"), "Content-Length: 100000000", method="PUT"))
         sender = threading.Thread(target=offer)
         sender.start()
         answer = client.response("PUT")

@@ -6,7 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static _Atomic u64 ahead_us, held_us; /* held: what the kernel said when it stopped, or 0 */
+static _Atomic u64 ahead_us, held_us; /* held: the kernel's time when it stopped, or 0 */
 
 void clock_forward(u64 ms)
 {

@@ -131,7 +131,8 @@ void h1_took(void *self, size_t n)
     }
 }
 
-/* A failed write takes a reset away, and an end is read in its place. */
+/* After a failed write the kernel reports a reset no more: an end of the stream is read in its
+ * place. */
 static enum flow ended(struct leg *l)
 {
     const struct conn *c = conn_of(l);

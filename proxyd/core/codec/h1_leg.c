@@ -11,7 +11,7 @@
 
 /* ---- both sides ---- */
 
-/* Off its connection. */
+/* Takes the leg off its connection. */
 static struct conn *lift(struct leg *l)
 {
     struct conn *c = conn_of(l);

@@ -83,7 +83,7 @@ bool shared_idle_put(struct shared_idle *s, u64 hash, const struct target_key *k
     return room;
 }
 
-/* The first one to that place, or NULL. */
+/* Takes out the first one with that key, or NULL. */
 static struct entry *take_out(struct shared_idle *s, u64 hash, const struct target_key *key,
                               u64 oldest)
 {
@@ -101,7 +101,7 @@ static struct entry *take_out(struct shared_idle *s, u64 hash, const struct targ
     return found;
 }
 
-/* They had a place, so no question is asked whether there is one. */
+/* They had a place before, so the limit is not asked again. */
 static void put_back(struct shared_idle *s, u64 hash, struct list *judged)
 {
     struct shard *d = &s->shard[hash % SHARDS];

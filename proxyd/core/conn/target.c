@@ -105,7 +105,7 @@ void target_rest(struct target *t)
 }
 
 /* Takes it off the worker's idle list; it stays registered with the loop. */
-static void unpool(struct conn *c)
+static void unlist(struct conn *c)
 {
     struct target *t = c->owner;
     t->nidle--;
@@ -117,7 +117,7 @@ static void unpool(struct conn *c)
 static void close_idle(struct conn *c)
 {
     struct target *t = c->owner;
-    unpool(c);
+    unlist(c);
     conn_close(c);
     free_if_unused(t);
 }
@@ -142,7 +142,7 @@ static void idle_ready(struct conn *c)
 static const struct conn_user idle_upstream = { "idle upstream", idle_ready, close_idle, NULL,
                                                 BUF_FOR_READING };
 
-/* One that rests since `oldest` at the earliest, as all parts of the search. */
+/* One of this worker's that has rested since `oldest` at the earliest. */
 static struct conn *take_own(struct target *t, const struct idle_want *want, u64 oldest, u64 *since)
 {
     for (struct list *n = t->idle.next; n != &t->idle; n = n->next) {
@@ -152,7 +152,7 @@ static struct conn *take_own(struct target *t, const struct idle_want *want, u64
         if (!want->fits(want->asker, &c->peer))
             continue;
         *since = idle_since(c);
-        unpool(c);
+        unlist(c);
         stat_add(c->worker->stats, STAT_upstream_reused_total, 1);
         return c;
     }

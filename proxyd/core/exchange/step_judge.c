@@ -45,8 +45,8 @@ enum flow xchg_put_head(struct xchg *x)
     return FLOW_OK;
 }
 
-/* The body that the upstream side goes on with. After an early answer the rest of the request's has
- * no taker for sure. */
+/* The response's body comes from the upstream leg. After an early answer it is not sure that
+ * anybody takes the rest of the request's body, so the client's connection ends. */
 static void take_head(struct xchg *x)
 {
     x->source = leg_source(&x->upstream);

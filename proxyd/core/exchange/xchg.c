@@ -200,9 +200,9 @@ void xchg_free(struct xchg *x)
 /* A client that names a wrong target names it in Host as well. */
 static enum fault parse_target(struct xchg *x, enum fault f)
 {
-    bool said = f == FAULT_NONE && x->host_field.host.len;
+    bool has_host = f == FAULT_NONE && x->host_field.host.len;
     enum fault of_target =
-        target_parse(x->req.method, x->req.target, said ? &x->host_field : NULL, &x->uri);
+        target_parse(x->req.method, x->req.target, has_host ? &x->host_field : NULL, &x->uri);
     return of_target ? of_target : f;
 }
 

@@ -16,7 +16,7 @@
 
 enum { BATCH = 256 * 1024 };
 
-/* 0 of what is no regular file. */
+/* 0 for what is no regular file. */
 static off_t size_of(int fd)
 {
     struct stat st;

@@ -203,8 +203,8 @@ static void we_abort(void **state)
     assert_true(rig_ended(peer));
 }
 
-/* The client is told that its connection ends, and what it still sends does not destroy the answer.
- */
+/* The client learns that its connection ends, and what it still sends does not destroy the
+ * answer. */
 static void an_early_answer(void **state)
 {
     (void)state;
