@@ -155,9 +155,10 @@ static void emit_regex(struct list_reader *r, struct rule *rule, struct slice pa
     if (t.full)
         list_reject(r, "longer than 4096 bytes");
     else {
-        rule->e.kind = ENTRY_REGEX;
-        rule->e.text = text_slice(&t);
-        list_emit(r, rule->e);
+        struct list_entry e = rule->e;
+        e.kind = ENTRY_REGEX;
+        e.text = text_slice(&t);
+        list_emit(r, e);
     }
 }
 
@@ -179,9 +180,10 @@ static void emit_own_regex(struct list_reader *r, struct rule *rule, struct slic
     } else if (t.full) {
         list_reject(r, "longer than 4096 bytes");
     } else {
-        rule->e.kind = ENTRY_REGEX;
-        rule->e.text = text_slice(&t);
-        list_emit(r, rule->e);
+        struct list_entry e = rule->e;
+        e.kind = ENTRY_REGEX;
+        e.text = text_slice(&t);
+        list_emit(r, e);
     }
 }
 

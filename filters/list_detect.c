@@ -34,7 +34,8 @@ static bool is_rpz(struct slice s)
 {
     static const char *const begin[] = { "$ORIGIN", "$TTL", NULL };
     static const char *const types[] = { "SOA", "CNAME", "NS", "IN", NULL };
-    struct slice rest = s, word = list_word(&rest);
+    struct slice rest = s, word;
+    list_word(&rest); /* the owner */
     if (starts_with_one(s, begin))
         return true;
     for (unsigned at = 0; at < 5 && (word = list_word(&rest)).n; at++)

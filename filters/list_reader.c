@@ -180,8 +180,9 @@ static void decide(struct list_reader *r, enum list_format f)
 
 static void decide_by_held(struct list_reader *r)
 {
-    decide(r, list_detect((struct slice){ r->held, r->held_n }));
-    read_lines(r, (struct slice){ r->held, r->held_n });
+    struct slice held = { r->held, r->held ? r->held_n : 0 };
+    decide(r, list_detect(held));
+    read_lines(r, held);
     free(r->held);
     r->held = NULL;
     r->held_n = 0;
@@ -199,7 +200,7 @@ static bool enough(struct list_reader *r)
 
 static void hold(struct list_reader *r, struct slice bytes)
 {
-    if (r->held_n + bytes.n > r->held_room) {
+    if (r->held == NULL || r->held_n + bytes.n > r->held_room) {
         size_t room = r->held_n + bytes.n + AUTO_BYTES / 4;
         char *p = realloc(r->held, room);
         if (p == NULL) { /* then by what is there */

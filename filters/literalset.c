@@ -145,7 +145,9 @@ bool literalset_build(struct literalset *l)
         u32 *chain = chain_of(l, t);
         t->next = *chain;
         *chain = i + 1;
-        l->sizes |= (u8)(1u << (gram_size(t) - 1));
+        unsigned size = gram_size(t);
+        must(size > 0);
+        l->sizes |= (u8)(1u << (size - 1));
     }
     kill_removed(l);
     return true;

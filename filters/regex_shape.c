@@ -38,21 +38,24 @@ static enum token escape(struct tokens *t)
 }
 
 /* Behind "[". */
-static enum token class(struct tokens *t) {
-    struct slice p = t->pattern; t->at += t->at < p.n && p.p[t->at] == '^';
-    for (size_t first = t->at; t->at < p.n; t->at++){
-        char c = p.p[t->at];
-        if (c == '[' && t->at + 1 < p.n &&
-            strchr(":.=", p.p[t->at + 1])) return TOKEN_STRANGE; /* [[:alpha:]] */
-        if (c == '\\'){ t->at++;
-                        if (t->at == p.n || strchr("QEcxoNpP", p.p[t->at])) return TOKEN_STRANGE; }
-else if (c == ']' && t->at > first)
+static enum token bracket(struct tokens *t)
 {
-    t->at++;
-    return TOKEN_ONE;
-}
-}
-return TOKEN_STRANGE;
+    struct slice p = t->pattern;
+    t->at += t->at < p.n && p.p[t->at] == '^';
+    for (size_t first = t->at; t->at < p.n; t->at++) {
+        char c = p.p[t->at];
+        if (c == '[' && t->at + 1 < p.n && strchr(":.=", p.p[t->at + 1]))
+            return TOKEN_STRANGE; /* [[:alpha:]] */
+        if (c == '\\') {
+            t->at++;
+            if (t->at == p.n || strchr("QEcxoNpP", p.p[t->at]))
+                return TOKEN_STRANGE;
+        } else if (c == ']' && t->at > first) {
+            t->at++;
+            return TOKEN_ONE;
+        }
+    }
+    return TOKEN_STRANGE;
 }
 
 /* Behind "{": {3}, {3,} or {3,5}, else it is strange. */
@@ -77,7 +80,7 @@ static enum token plain(struct tokens *t)
     char c = t->pattern.p[t->at++];
     switch (c) {
     case '\\': return escape(t);
-    case '[': return class(t);
+    case '[': return bracket(t);
     case '{': return times(t);
     case '.': return TOKEN_ONE;
     case '^':

@@ -152,11 +152,11 @@ static int by_text_and_flags(const void *x, const void *y)
 /* What removes stands before what it removes. The rest keeps its order. */
 static void remove_removed(struct regexset_builder *b)
 {
-    struct regex **order = must_alloc((b->n + 1) * sizeof *order), *removing = NULL;
+    struct regex **order = must_alloc((b->n + 1) * sizeof(struct regex *)), *removing = NULL;
     size_t kept = 0;
     for (size_t i = 0; i < b->n; i++)
         order[i] = &b->regex[i];
-    qsort(order, b->n, sizeof *order, by_text_and_flags);
+    qsort(order, b->n, sizeof(struct regex *), by_text_and_flags);
     for (size_t i = 0; i < b->n; i++) {
         removing = order[i]->removes ? order[i] : removing;
         order[i]->removes = removing && slice_eq(removing->pattern, order[i]->pattern) &&
@@ -259,7 +259,7 @@ static bool takes_pattern(const struct regex *r)
 /* What vectorscan refuses at last, alone or as a whole, is always run. */
 static void build_databases(struct regexset *s, u32 *index, size_t n)
 {
-    s->database = must_alloc((n / PER_DATABASE + 1) * sizeof *s->database);
+    s->database = must_alloc((n / PER_DATABASE + 1) * sizeof(hs_database_t *));
     for (size_t from = 0; from < n; from += PER_DATABASE) {
         u32 *some = index + from;
         size_t part = n - from < PER_DATABASE ? n - from : PER_DATABASE, bad;
