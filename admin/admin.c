@@ -32,8 +32,9 @@ enum { PAUSE_MS = 100, LONGEST_WAIT_MS = 60000 };
 struct admin {
     struct MHD_Daemon *daemon;
     admin_ready_fn *ready;
-    int listener, end; /* end: eventfd, the thread is to leave */
-    bool paused;       /* accepting has failed, so nobody is accepted in this turn */
+    struct registry *registry; /* whose rules /metrics lists */
+    int listener, end;         /* end: eventfd, the thread is to leave */
+    bool paused;               /* accepting has failed, so nobody is accepted in this turn */
     pthread_t thread;
 };
 
@@ -92,12 +93,12 @@ static enum MHD_Result get_version(struct admin *a, struct MHD_Connection *c)
 static enum MHD_Result get_metrics(struct admin *a, struct MHD_Connection *c)
 {
     const char *why;
-    char *area = malloc(METRICS_MAX);
+    size_t room = metrics_room(a->registry);
+    char *area = malloc(room);
     if (!area)
         return MHD_NO;
-    struct text out = text_in(area, METRICS_MAX);
-    metrics_write(&out, is_ready(a, &why));
-    must(!out.full);
+    struct text out = text_in(area, room);
+    metrics_write(&out, is_ready(a, &why), a->registry);
     struct MHD_Response *r = MHD_create_response_from_buffer(out.n, area, MHD_RESPMEM_MUST_FREE);
     if (!r)
         free(area);
@@ -275,10 +276,12 @@ static void release(struct admin *a)
     free(a);
 }
 
-struct admin *admin_start_on(int fd, admin_ready_fn *ready, char *error, size_t n)
+struct admin *admin_start_on(int fd, admin_ready_fn *ready, struct registry *registry, char *error,
+                             size_t n)
 {
     struct admin *a = must_zalloc(sizeof *a);
     a->ready = ready;
+    a->registry = registry;
     a->listener = fd;
     a->end = eventfd(0, EFD_CLOEXEC);
     a->daemon = start_daemon(a);
@@ -291,7 +294,7 @@ struct admin *admin_start_on(int fd, admin_ready_fn *ready, char *error, size_t 
 }
 
 struct admin *admin_start(const struct addr *bind, bool both_families, admin_ready_fn *ready,
-                          char *error, size_t n)
+                          struct registry *registry, char *error, size_t n)
 {
     struct sock_listen how = { .addr = *bind, .both_families = both_families };
     int fd = privileged_listen(&how, BACKLOG);
@@ -304,7 +307,7 @@ struct admin *admin_start(const struct addr *bind, bool both_families, admin_rea
         error[t.n] = 0;
         return NULL;
     }
-    return admin_start_on(fd, ready, error, n);
+    return admin_start_on(fd, ready, registry, error, n);
 }
 
 void admin_stop(struct admin *a)

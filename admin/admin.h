@@ -1,8 +1,8 @@
 /*
  * The admin listener: health, readiness, metrics and version for machines, on a thread of its own
  * so that a scrape never waits for the data path nor the other way round. libmicrohttpd speaks the
- * HTTP. It shares nothing with the workers but the counters (relaxed sums) and the `ready`
- * callback.
+ * HTTP. It shares nothing with the workers but the counters (relaxed sums; those of rules by the
+ * registry) and the `ready` callback.
  *
  *   GET /healthz   200 "ok" while the process lives
  *   GET /readyz    200 "ready", or 503 with the reason
@@ -19,6 +19,7 @@
 #define ADMIN_ADMIN_H
 
 #include "base/addr.h"
+#include "core/common/registry.h"
 
 struct admin;
 
@@ -29,10 +30,11 @@ typedef bool admin_ready_fn(const char **why);
 /* Listens (on [::] for IPv4 too, if both_families) and answers from now on. NULL: `error` (of n
  * bytes) says why, in one clause. */
 struct admin *admin_start(const struct addr *bind, bool both_families, admin_ready_fn *ready,
-                          char *error, size_t n);
+                          struct registry *registry, char *error, size_t n);
 /* The same on a listening socket that somebody else opened; it is closed by admin_stop, and also
  * when this fails. */
-struct admin *admin_start_on(int fd, admin_ready_fn *ready, char *error, size_t n);
+struct admin *admin_start_on(int fd, admin_ready_fn *ready, struct registry *registry, char *error,
+                             size_t n);
 /* NULL is fine. */
 void admin_stop(struct admin *a);
 

@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "base/stat.h"
+#include "base/str.h"
+#include "forward/conf.h"
 #include "io/offload.h"
 #include "core/report/log_counts.h"
 
@@ -146,6 +148,49 @@ static void logs(struct text *out)
                "Lines of which only the beginning stands in a log, by where it goes", true);
 }
 
+/* ---- rules ---- */
+
+static void put_rule(struct text *out, const char *family, const char *name, u64 value)
+{
+    struct slice rest = slice_of(name), policy;
+    (void)slice_cut(&rest, '/', &policy);
+    text_fmt(out, "%s{policy=\"%.*s\",rule=\"%.*s\"} ", family, SLICE_FMT(policy), SLICE_FMT(rest));
+    text_u64(out, value);
+    text_char(out, '\n');
+}
+
+static void decided(const char *name, const void *entry, void *out)
+{
+    const struct rule_count *c = entry;
+    put_rule(out, "proxyd_rule_decisions_total", name, atomic_load(&c->decided));
+}
+
+static void shadowed(const char *name, const void *entry, void *out)
+{
+    const struct rule_count *c = entry;
+    put_rule(out, "proxyd_rule_shadowed_total", name, atomic_load(&c->shadowed));
+}
+
+static void rules(struct text *out, struct registry *r)
+{
+    family(out, "proxyd_rule_decisions_total", "counter",
+           "Decisions by a rule: one for an exchange, or one for each address where that decides");
+    registry_each(r, &forward_rule_counts, decided, out);
+    family(out, "proxyd_rule_shadowed_total", "counter",
+           "Decisions that a rule in shadow would have made");
+    registry_each(r, &forward_rule_counts, shadowed, out);
+}
+
+size_t metrics_room(struct registry *r)
+{
+    enum { RELOADED = 256 }; /* rules that come meanwhile */
+    enum {
+        NAME = 2 * 64,
+        RULE = 2 * (sizeof "proxyd_rule_decisions_total{policy=\"\",rule=\"\"} \n" + 20 + NAME)
+    };
+    return METRICS_MAX + ((size_t)registry_count(r, &forward_rule_counts) + RELOADED) * RULE;
+}
+
 /* The first line of a /proc file that begins with `prefix`, without it; false: there is none. */
 static bool proc_line(const char *path, const char *prefix, char *line, int size)
 {
@@ -215,7 +260,7 @@ static void process(struct text *out)
     plain(out, "process_max_fds", "gauge", "Limit of open file descriptors", files.rlim_cur);
 }
 
-void metrics_write(struct text *out, bool ready)
+void metrics_write(struct text *out, bool ready, struct registry *r)
 {
     family(out, "proxyd_build_info", "gauge", "What this binary is; the value is always 1");
     text_lit(out, "proxyd_build_info{version=\"" PROXYD_VERSION "\"} 1\n");
@@ -225,5 +270,6 @@ void metrics_write(struct text *out, bool ready)
     repairs(out);
     jobs(out);
     logs(out);
+    rules(out, r);
     process(out);
 }

@@ -60,8 +60,80 @@ static void read_reach(const struct schema_row *row, const struct node *n, struc
     }
 }
 
+static void read_page(const struct schema_row *row, const struct node *n, struct arena *a, void *to)
+{
+    (void)row;
+    if (n)
+        (void)policy_page_read(a, node_arg(n, 0), to);
+}
+
+/* clang-format off */
+#define MODE_ROW \
+    { .key = "mode", \
+      .type = { TYPE_CHOICE }, \
+      .choices = "shadow", \
+      .offset = offsetof(struct policy_rule, shadow), \
+      .read = read_shadow, \
+      .doc = "A rule in shadow does not decide: that it would have is logged (`shadow=RULE`) and counted, " \
+             "and the rules behind it are asked. Of several the first is noted.", \
+      .example = "mode shadow;" }
+#define TEXT_ROW \
+    { .key = "text", \
+      .type = { TYPE_TEXT }, \
+      INTO(struct policy_rule, refusal.text), \
+      .doc = "Words for whoever is refused, on the page and in the log.", \
+      .example = "text \"ask the helpdesk, extension 42\";" }
+/* clang-format on */
+
+static void read_shadow(const struct schema_row *row, const struct node *n, struct arena *a,
+                        void *to)
+{
+    bool *shadow = to;
+    (void)row;
+    (void)a;
+    *shadow = n != NULL;
+}
+
 static const struct schema_row deny_rows[] = {
 #include "policy/condition_rows.tbl"
+    MODE_ROW,
+    TEXT_ROW,
+    { .key = "respond",
+      .type = { TYPE_COUNT },
+      .least = 400,
+      .most = 599,
+      INTO(struct policy_rule, refusal.status),
+      .doc = "The status of the refusal instead of 403.",
+      .example = "respond 451;" },
+    { .key = "page",
+      .type = { TYPE_PATH },
+      .offset = offsetof(struct policy_rule, refusal.page),
+      .read = read_page,
+      .doc = "A file with the page for whoever accepts HTML, sent as it is; at most 64 kB. It is "
+             "read when the configuration is.",
+      .example = "page /etc/proxyd/refused.html;",
+      .check = policy_page_check },
+    { .key = NULL },
+};
+
+static const struct schema_row redirect_rows[] = {
+#include "policy/condition_rows.tbl" /* NOLINT(readability-duplicate-include) */
+    MODE_ROW,
+    TEXT_ROW,
+    { .key = "location",
+      .type = { TYPE_TEXT },
+      .required = true,
+      INTO(struct policy_rule, refusal.location),
+      .doc = "Where the client is sent: an absolute URL.",
+      .example = "location https://intranet.example/why;",
+      .check = policy_location_check },
+    { .key = "respond",
+      .type = { TYPE_CHOICE },
+      .choices = "301 302 303 307 308",
+      INTO(struct policy_rule, refusal.moved),
+      .fallback = "302",
+      .doc = "The status of the answer.",
+      .example = "respond 307;" },
     { .key = NULL },
 };
 
@@ -76,6 +148,15 @@ static const struct schema_row allow_rows[] = {
       .choices = "metadata loopback link-local private multicast reserved",
       .doc = "The classes of addresses this rule opens besides public ones.",
       .example = "reach private;" },
+    MODE_ROW,
+    { .key = "prefer",
+      .type = { TYPE_CHOICE },
+      .choices = "any v4 v6",
+      INTO(struct policy_rule, prefer),
+      .fallback = "any",
+      .doc = "The family of addresses that is tried first. Without it: IPv6, or the one that was "
+             "quicker of late.",
+      .example = "prefer v4;" },
     { .key = NULL },
 };
 
@@ -159,6 +240,15 @@ static const struct schema_row rules_rows[] = {
       .children = deny_rows,
       .doc = "Refuses the requests that meet all conditions; without conditions, every one.",
       .example = "deny uploads { method PUT POST; to *.filehost.example; }" },
+    { .key = "redirect",
+      .kind = ROW_NAMED,
+      .tag = RULE_DENY,
+      .repeat = true,
+      .space = "rule",
+      .children = redirect_rows,
+      .doc = "Refuses as `deny` does, by sending the client to another place; inside of it CONNECT "
+             "is only refused, because clients follow no redirect there.",
+      .example = "redirect moved { to old.example; location https://new.example/; }" },
     { .key = NULL },
 };
 

@@ -19,9 +19,14 @@ void policy_url_check(const struct node *n, struct diags *d);
 void policy_header_check(const struct node *n, struct diags *d);
 void policy_pairs_check(const struct node *n, struct diags *d);
 void policy_time_check(const struct node *n, struct diags *d);
+void policy_page_check(const struct node *n, struct diags *d);
+void policy_location_check(const struct node *n, struct diags *d);
 void policy_zone_check(const struct node *n, struct diags *d);
 void policy_method_check(const struct node *n, struct diags *d);
 void policy_default_check(const struct node *n, struct diags *d);
+
+/* The file of a page, in the arena; false: it cannot be read or is too long. */
+bool policy_page_read(struct arena *a, const struct word *w, struct slice *out);
 
 /* The block as rules, in the arena; everything the policy needs is copied or parsed, the tree may
  * go. Never NULL for a block that was checked without errors. */

@@ -5,6 +5,9 @@
 #include "base/str.h"
 #include "http/chars.h"
 #include "policy/conf.h"
+
+#include <stdio.h>
+
 #include "policy/rule.h"
 #include "policy/spans.h"
 
@@ -85,6 +88,48 @@ void policy_time_check(const struct node *n, struct diags *d)
         }
         days = what == SPAN_DAYS;
     }
+}
+
+enum { PAGE_MOST = 64 << 10 };
+
+bool policy_page_read(struct arena *a, const struct word *w, struct slice *out)
+{
+    FILE *f = fopen(schema_path(a, w), "re");
+    if (f == NULL)
+        return false;
+    char *area = arena_alloc(a, PAGE_MOST + 1);
+    size_t n = fread(area, 1, PAGE_MOST + 1, f);
+    bool ok = !ferror(f) && n <= PAGE_MOST;
+    fclose(f);
+    if (ok)
+        *out = arena_copy(a, (struct slice){ area, n });
+    return ok;
+}
+
+void policy_page_check(const struct node *n, struct diags *d)
+{
+    struct arena a;
+    struct slice page = { NULL, 0 };
+    const struct word *w = node_arg(n, 0);
+    arena_init(&a, 0);
+    if (!w->reported && !policy_page_read(&a, w, &page))
+        diag_error(d, w, "%s cannot be read, or is longer than 64 kB", word_shown(w));
+    else if (!w->reported && page.n == 0)
+        diag_error(d, w, "%s is empty", word_shown(w));
+    arena_free(&a);
+}
+
+/* It goes into a field as it stands. */
+void policy_location_check(const struct node *n, struct diags *d)
+{
+    const struct word *w = node_arg(n, 0);
+    bool ok = slice_starts(w->text, SLICE("http://")) || slice_starts(w->text, SLICE("https://"));
+    for (size_t i = 0; i < w->text.n; i++)
+        ok = ok && char_is(w->text.p[i], CHAR_URI);
+    if (ok || w->reported)
+        return;
+    diag_error(d, w, "%s is not an absolute URL", word_shown(w));
+    diag_more(d, "expected http:// or https://, then only what a URL may hold");
 }
 
 void policy_zone_check(const struct node *n, struct diags *d)

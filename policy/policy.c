@@ -91,6 +91,24 @@ static void by_default(const struct policy *p, struct evaluation *e, struct poli
     }
 }
 
+static void by_deny(const struct policy_rule *r, const struct evaluation *e,
+                    struct policy_decision *d)
+{
+    d->reason = r->refusal.text;
+    deny(d, e->exhausted ? FAULT_pattern_exhausted : FAULT_rule_denied);
+}
+
+/* One that waits for the address does not have it looked up: it is asked with the others when each
+ * address is decided on. */
+static void note_shadow(const struct policy_rule *r, enum match m, struct evaluation *e,
+                        struct policy_decision *d)
+{
+    if (m == MATCH_PENDING)
+        e->address_used = true;
+    else if (d->shadow == NULL)
+        d->shadow = r;
+}
+
 static void by_rules(const struct policy *p, struct evaluation *e, struct policy_decision *d)
 {
     for (const struct policy_rule *r = p->rule; r < p->rule + p->rules; r++) {
@@ -98,6 +116,10 @@ static void by_rules(const struct policy *p, struct evaluation *e, struct policy
         d->exhausted |= e->exhausted;
         if (m == MATCH_NO)
             continue;
+        if (unlikely(r->shadow)) {
+            note_shadow(r, m, e, d);
+            continue;
+        }
         d->rule = r;
         d->rule_name = r->name;
         if (m == MATCH_PENDING)
@@ -105,7 +127,7 @@ static void by_rules(const struct policy *p, struct evaluation *e, struct policy
         else if (r->allow)
             allow(d, e, r->reach);
         else
-            deny(d, e->exhausted ? FAULT_pattern_exhausted : FAULT_rule_denied);
+            by_deny(r, e, d);
         return;
     }
     by_default(p, e, d);
@@ -177,4 +199,31 @@ const struct policy_rule *policy_rule_at(const struct policy *p, unsigned i)
 struct slice policy_rule_name(const struct policy_rule *r)
 {
     return r->name;
+}
+
+unsigned policy_rule_number(const struct policy *p, const struct policy_rule *r)
+{
+    must(r >= p->rule && r < p->rule + p->rules);
+    return (unsigned)(r - p->rule);
+}
+
+const struct policy_rule *policy_rule_named(const struct policy *p, struct slice name)
+{
+    for (u32 i = 0; i < p->rules; i++)
+        if (slice_eq(p->rule[i].name, name))
+            return &p->rule[i];
+    return NULL;
+}
+
+struct policy_answer policy_rule_answer(const struct policy_rule *r)
+{
+    static const u16 moved[] = { 301, 302, 303, 307, 308 };
+    const struct refusal_conf *c = &r->refusal;
+    return (struct policy_answer){ c->location.n ? moved[c->moved] : (u16)c->status, c->page,
+                                   c->location };
+}
+
+sa_family_t policy_rule_prefers(const struct policy_rule *r)
+{
+    return r->prefer == PREFER_V4 ? AF_INET : r->prefer == PREFER_V6 ? AF_INET6 : 0;
 }

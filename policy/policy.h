@@ -47,7 +47,9 @@ struct policy_decision {
     bool exhausted;                 /* a pattern came to its limits on the way */
     bool address_free;              /* every address gets this decision, but for its class */
     struct slice rule_name; /* for the log: the rule, "default", "connect-ports", "http-ports" */
-    struct slice reason;    /* the text of `default deny`, else empty */
+    struct slice reason;    /* the text of the rule or of `default deny`, else empty */
+    const struct policy_rule
+        *shadow; /* the first in shadow mode that would have decided; or NULL */
 };
 
 /* `clients`: may this address ask at all? */
@@ -67,5 +69,18 @@ u32 policy_grace(const struct policy *p);
 unsigned policy_rules(const struct policy *p);
 const struct policy_rule *policy_rule_at(const struct policy *p, unsigned i);
 struct slice policy_rule_name(const struct policy_rule *r);
+unsigned policy_rule_number(const struct policy *p, const struct policy_rule *r);
+/* The rule of that name, or NULL. */
+const struct policy_rule *policy_rule_named(const struct policy *p, struct slice name);
+
+/* What a rule that denies answers: texts live as long as the policy. */
+struct policy_answer {
+    u16 status;            /* 0: that of the fault */
+    struct slice page;     /* HTML; empty: the usual page */
+    struct slice location; /* empty: none */
+};
+struct policy_answer policy_rule_answer(const struct policy_rule *r);
+/* AF_INET or AF_INET6: the family to try first; 0: it does not say. */
+sa_family_t policy_rule_prefers(const struct policy_rule *r);
 
 #endif

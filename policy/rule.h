@@ -12,11 +12,25 @@ struct condition {
     bool negated;
 };
 
+enum prefer { PREFER_NOTHING, PREFER_V4, PREFER_V6 };
+
+/* What a deny answers, beyond the rule's name. */
+struct refusal_conf {
+    struct slice text;     /* for the page; empty: none */
+    struct slice page;     /* HTML instead of the usual page; empty: the usual one */
+    struct slice location; /* of `redirect`; empty: it is a deny */
+    u32 status;
+    u8 moved; /* the place of the redirect's status among its words */
+};
+
 struct policy_rule {
     struct gate gate; /* of all conditions; first, as most rules are left at it */
     struct slice name;
     bool allow;
-    u8 reach; /* CLASS_BIT of each class an allow opens beyond public */
+    bool shadow; /* is noted when it matches, and does not decide */
+    u8 reach;    /* CLASS_BIT of each class an allow opens beyond public */
+    u8 prefer;   /* enum prefer */
+    struct refusal_conf refusal;
     u32 conditions;
     const struct condition *condition; /* in the order of conditions.tbl */
 };

@@ -162,7 +162,8 @@ static bool start_admin(struct process *p)
     const struct admin_conf *c = &p->admin_conf;
     if (!c->on)
         return true;
-    p->admin = admin_start(&c->bind, c->both_families, is_ready, error, sizeof error);
+    p->admin =
+        admin_start(&c->bind, c->both_families, is_ready, p->engine.registry, error, sizeof error);
     if (p->admin == NULL)
         say("error: admin: %s", error);
     return p->admin != NULL;

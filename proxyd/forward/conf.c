@@ -3,11 +3,30 @@
 #include "config/schema.h"
 #include "policy/conf.h"
 
+const struct registry_kind forward_rule_counts = { .name = "rule",
+                                                   .size = sizeof(struct rule_count) };
+
+static struct rule_count **count_rules(const struct policy *p, struct snapshot *s,
+                                       struct registry *r)
+{
+    unsigned n = policy_rules(p);
+    struct rule_count **counts = arena_alloc(&s->arena, n * sizeof(struct rule_count *));
+    for (unsigned i = 0; i < n; i++) {
+        char area[160];
+        struct text name = text_in(area, sizeof area);
+        text_add(&name, policy_name(p));
+        text_char(&name, '/');
+        text_add(&name, policy_rule_name(policy_rule_at(p, i)));
+        counts[i] = registry_get(r, s, &forward_rule_counts, text_slice(&name));
+    }
+    return counts;
+}
+
 const void *forward_compile(const struct node *policy, struct snapshot *s, struct registry *r)
 {
     struct forward_part *part = arena_zalloc(&s->arena, sizeof *part);
-    (void)r;
     part->policy = policy_compile(policy, &s->arena);
+    part->counts = count_rules(part->policy, s, r);
     part->profile = profile_intern(&(struct conn_profile){ .scheme = SCHEME_HTTP });
     return part;
 }

@@ -4,13 +4,22 @@
 #define FORWARD_CONF_H
 
 #include "config/tree.h"
+#include <stdatomic.h>
+
 #include "core/conn/profile.h"
 #include "core/common/registry.h"
 #include "core/common/snapshot.h"
 #include "policy/policy.h"
 
+/* Of a rule, by policy and name: it outlives a configuration. */
+struct rule_count {
+    _Atomic u64 decided, shadowed;
+};
+extern const struct registry_kind forward_rule_counts;
+
 struct forward_part {
     const struct policy *policy;
+    struct rule_count **counts;         /* of each rule */
     const struct conn_profile *profile; /* of every destination: plain TCP */
 };
 

@@ -7,6 +7,7 @@
 
 #include "core/exchange/via.h"
 #include "core/exchange/xchg.h"
+#include "forward/conf.h"
 #include "forward/where.h"
 #include "http/hop.h"
 
@@ -27,6 +28,21 @@ bool forward_edit_response(struct xchg *x)
     return via_sign(x, &x->resp);
 }
 
+/* What the rule wants to be answered. Clients follow no redirect of a CONNECT. */
+static void answer_of_rule(const struct xchg *x, struct msg *resp, struct refusal *r)
+{
+    const struct policy_rule *rule = policy_rule_named(forward_part_of(x->listen)->policy, x->rule);
+    if (rule == NULL)
+        return;
+    struct policy_answer a = policy_rule_answer(rule);
+    if (a.location.n && x->req.method == METHOD_CONNECT)
+        return;
+    if (a.location.n && !msg_add(resp, SLICE("Location"), a.location))
+        return;
+    r->status = a.status;
+    r->page = a.page;
+}
+
 /* To somebody who took the proxy for a web server. */
 static void explain_use(const struct xchg *x, struct text *help)
 {
@@ -38,10 +54,12 @@ static void explain_use(const struct xchg *x, struct text *help)
     text_lit(help, "/proxy.pac");
 }
 
-void forward_refuse(struct xchg *x, struct msg *resp, struct text *help)
+void forward_refuse(struct xchg *x, struct msg *resp, struct refusal *r)
 {
     if (x->fault == FAULT_method_not_allowed)
         (void)msg_add_line(resp, TOKEN_ALLOW, SLICE("Allow: GET, HEAD\r\n"));
     if (x->fault == FAULT_not_found)
-        explain_use(x, help);
+        explain_use(x, r->help);
+    if (x->fault == FAULT_rule_denied || x->fault == FAULT_pattern_exhausted)
+        answer_of_rule(x, resp, r);
 }

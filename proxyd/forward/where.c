@@ -90,6 +90,24 @@ static struct policy_question question(const struct xchg *x, const struct addr *
     };
 }
 
+/* Once for an exchange, or once for each address where addresses decide. */
+static void count(const struct xchg *x, const struct policy_decision *d)
+{
+    const struct forward_part *part = forward_part_of(x->listen);
+    if (d->rule && d->action != POLICY_NEEDS_ADDRESS)
+        atomic_fetch_add_explicit(&part->counts[policy_rule_number(part->policy, d->rule)]->decided,
+                                  1, memory_order_relaxed);
+    if (unlikely(d->shadow))
+        atomic_fetch_add_explicit(
+            &part->counts[policy_rule_number(part->policy, d->shadow)]->shadowed, 1,
+            memory_order_relaxed);
+}
+
+static struct slice shadow_of(const struct policy_decision *d)
+{
+    return d->shadow ? policy_rule_name(d->shadow) : SLICE("");
+}
+
 enum verdict forward_rules(struct xchg *x)
 {
     struct policy_decision *d = &xchg_role_area(x, struct notes)->decision;
@@ -98,6 +116,9 @@ enum verdict forward_rules(struct xchg *x)
     policy_decide(forward_part_of(x->listen)->policy, &q, d);
     if (d->exhausted)
         stat_add(x->worker->stats, STAT_patterns_exhausted_total, 1);
+    if (d->address_free || d->action == POLICY_DENY)
+        count(x, d);
+    x->shadow = shadow_of(d);
     x->rule = d->rule_name;
     x->reason = d->reason;
     x->fault = d->action == POLICY_DENY ? d->fault : FAULT_NONE;
@@ -106,9 +127,11 @@ enum verdict forward_rules(struct xchg *x)
 
 enum verdict forward_where(struct xchg *x)
 {
+    const struct policy_rule *rule = xchg_role_area(x, struct notes)->decision.rule;
     x->to = (struct destination){ .profile = forward_part_of(x->listen)->profile,
                                   .host = &x->uri.host,
-                                  .port = x->uri.port };
+                                  .port = x->uri.port,
+                                  .prefer = rule ? policy_rule_prefers(rule) : 0 };
     return PASS;
 }
 
@@ -119,13 +142,15 @@ struct ruling forward_vet(const struct xchg *x, const struct addr *a)
     if (first->action == POLICY_ALLOW && first->address_free) {
         if (a == NULL || policy_class_allowed(first->reach, a, &why))
             why = FAULT_NONE;
-        return (struct ruling){ why, first->rule_name, first->reason };
+        return (struct ruling){ why, first->rule_name, first->reason, SLICE("") };
     }
     struct policy_decision d;
     struct policy_question q = question(x, a);
     q.address_unknown = a == NULL;
     policy_decide(forward_part_of(x->listen)->policy, &q, &d);
-    return (struct ruling){ d.action == POLICY_DENY ? d.fault : FAULT_NONE, d.rule_name, d.reason };
+    count(x, &d);
+    return (struct ruling){ d.action == POLICY_DENY ? d.fault : FAULT_NONE, d.rule_name, d.reason,
+                            shadow_of(&d) };
 }
 
 /* From what its record says was asked for; the address is the one that it leads to. */
@@ -138,14 +163,14 @@ struct ruling forward_recheck(struct worker *w, const struct listener *l,
     struct policy_decision d;
     *grace_ms = policy_grace(policy);
     if (!policy_client_allowed(policy, &r->client))
-        return (struct ruling){ FAULT_client_not_allowed, SLICE(""), SLICE("") };
+        return (struct ruling){ .fault = FAULT_client_not_allowed };
     struct policy_question q = { .client = r->client,
                                  .method = method_find(method),
                                  .method_text = method,
                                  .destination = &r->server };
     enum fault f = target_parse(q.method, access_record_string(r, STRING_TARGET), NULL, &uri);
     if (f != FAULT_NONE) /* not whole in the record: nobody can say that it may go on */
-        return (struct ruling){ f, SLICE(""), SLICE("") };
+        return (struct ruling){ .fault = f };
     apply_search(w, &uri.host);
     q.connect = q.method == METHOD_CONNECT;
     q.host = &uri.host;
@@ -153,5 +178,6 @@ struct ruling forward_recheck(struct worker *w, const struct listener *l,
     q.path = q.connect ? (struct slice){ NULL, 0 } : uri.path;
     q.query = uri.query;
     policy_decide(policy, &q, &d);
-    return (struct ruling){ d.action == POLICY_DENY ? d.fault : FAULT_NONE, d.rule_name, d.reason };
+    return (struct ruling){ d.action == POLICY_DENY ? d.fault : FAULT_NONE, d.rule_name, d.reason,
+                            SLICE("") };
 }

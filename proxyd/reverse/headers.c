@@ -56,9 +56,9 @@ bool reverse_edit_response(struct xchg *x)
     return true;
 }
 
-void reverse_refuse(struct xchg *x, struct msg *resp, struct text *help)
+void reverse_refuse(struct xchg *x, struct msg *resp, struct refusal *r)
 {
-    (void)help; /* the clients of a server cannot do anything about it */
+    (void)r; /* the clients of a server cannot do anything about it */
     if (x->fault == FAULT_method_not_allowed)
         (void)msg_add_line(resp, TOKEN_ALLOW,
                            SLICE("Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, TRACE, PATCH\r\n"));

@@ -2,12 +2,12 @@
 #ifndef REVERSE_HEADERS_H
 #define REVERSE_HEADERS_H
 
-#include "core/types.h"
+#include "core/exchange/role.h"
 #include "http/msg.h"
 
 bool reverse_edit_request(struct xchg *x);
 bool reverse_address_request(struct xchg *x);
 bool reverse_edit_response(struct xchg *x);
-void reverse_refuse(struct xchg *x, struct msg *resp, struct text *help);
+void reverse_refuse(struct xchg *x, struct msg *resp, struct refusal *r);
 
 #endif

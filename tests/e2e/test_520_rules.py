@@ -10,6 +10,7 @@ import pytest
 from lib import conf, metrics
 from lib.client import Client
 from lib.faults import assert_refused
+from lib.origin import Origin
 from lib.times import until
 
 REACH = f"reach {conf.CLASSES};"
@@ -111,3 +112,107 @@ def test_decided_again_for_each_address_on_what_was_received(proxyd, origin):
     with Client(daemon.port) as client:   # and on a connection that is there already
         assert client.ask(f"GET {origin.url('/')} HTTP/1.1\r\nHost: x\r\n\r\n").status == 200
         assert_refused(client.ask(f"GET {origin.url('/')} HTTP/1.1\r\nHost: x\r\nProxy-Team: red\r\n\r\n"), "rule_denied")
+
+
+# -- what a rule answers -------------------------------------------------------------------------
+
+def test_text_status_and_page(proxyd, origin):
+    # covers: policy rules deny text, policy rules deny respond, policy rules deny page
+    rules = ('deny a { path /a; text "ask <the> desk"; respond 451; } deny b { path /b; page refused.html; } '
+             f"deny c {{ path /c; }} allow any {{ {REACH} }}")
+    page = "<!DOCTYPE html><title>no</title><p>Our own page"
+    daemon = proxyd(conf.forward(rules=rules), files={"hosts": conf.HOSTS, "refused.html": page})
+    answer = ask(daemon, origin, "/a", "Accept: text/plain\r\n")
+    assert answer.status == 451 and "ask <the> desk" in answer.body.decode() and "rule_denied" in answer.body.decode()
+    answer = ask(daemon, origin, "/a", "Accept: text/html\r\n")
+    assert answer.status == 451 and "ask &lt;the&gt; desk" in answer.body.decode() and "451" in answer.body.decode()
+    assert '"status":451' in ask(daemon, origin, "/a", "Accept: application/json\r\n").body.decode()
+    line = daemon.wait_log("rule=a")
+    assert " 451 " in line and line.get("cause") == "rule_denied" and "ask <the> desk" in line
+    answer = ask(daemon, origin, "/b", "Accept: text/html\r\n")
+    assert answer.status == 403 and answer.body.decode() == page and "text/html" in answer.get("Content-Type")
+    assert_refused(ask(daemon, origin, "/b", "Accept: text/plain\r\n"), "rule_denied")
+    assert_refused(ask(daemon, origin, "/c", "Accept: text/html\r\n"), "rule_denied")
+    assert origin.requests == []
+
+
+def test_a_denied_connect_has_the_status_of_the_rule(proxyd, origin):
+    daemon = proxyd(conf.forward(rules=f'deny a {{ method CONNECT; respond 451; text "no"; }} allow any {{ {REACH} }}'))
+    answer = ask(daemon, origin, "/", method="CONNECT")
+    assert answer.status == 451 and "rule a" in answer.reason
+
+
+def test_redirect(proxyd, origin):
+    # covers: policy rules redirect location, policy rules redirect respond, policy rules redirect text
+    rules = ("redirect a { path /a; location https://new.example/why?x=1; text \"it has moved\"; } "
+             f"redirect b {{ path /b; to 127.0.0.1; location http://b.example/; respond 308; }} "
+             f"redirect c {{ method CONNECT; location http://c.example/; }} allow any {{ {REACH} }}")
+    daemon = proxyd(conf.forward(rules=rules))
+    answer = ask(daemon, origin, "/a")
+    assert (answer.status, answer.get("Location")) == (302, "https://new.example/why?x=1")
+    assert "it has moved" in answer.body.decode()
+    answer = ask(daemon, origin, "/b")
+    assert (answer.status, answer.get("Location")) == (308, "http://b.example/"), "also where the address decides"
+    answer = ask(daemon, origin, "/", method="CONNECT")
+    assert_refused(answer, "rule_denied")
+    assert not answer.has("Location"), "nobody follows one there"
+    assert ask(daemon, origin, "/c").status == 200
+    assert " 302 " in daemon.wait_log("rule=a") and len(origin.requests) == 1
+
+
+REDIRECTS = {"url": 'url ~"/x$"', "header": "header X-Team red", "cookie": "cookie a=b", "query": "query q=1", "path": "path /x",
+             "to": "to origin.test", "method": "method GET", "from": "from 127.0.0.1", "port": "port {port}", "time": "time 00:00-24:00"}
+
+
+@pytest.mark.parametrize("name", REDIRECTS)
+def test_conditions_of_a_redirect(proxyd, origin, name):
+    # covers: policy rules redirect url, policy rules redirect header, policy rules redirect cookie, policy rules redirect query
+    # covers: policy rules redirect path, policy rules redirect to, policy rules redirect method, policy rules redirect from
+    # covers: policy rules redirect port, policy rules redirect time
+    condition = REDIRECTS[name].replace("{port}", str(origin.port))
+    for negated, status in (("", 302), ("not ", 200)):
+        daemon = proxyd(conf.forward(rules=f"redirect r {{ {negated}{condition}; location http://x.example/; }} allow any {{ {REACH} }}"))
+        assert ask(daemon, origin, "/x?q=1" if name == "query" else "/x", "X-Team: red\r\nCookie: a=b\r\n").status == status
+
+
+def test_shadow(proxyd, origin):
+    """It is logged and counted, and the decision goes on."""
+    # covers: policy rules deny mode, policy rules allow mode, policy rules redirect mode
+    rules = ("deny a { path /a; mode shadow; } allow b { path /b; mode shadow; reach loopback; } "
+             "redirect c { path /c; mode shadow; location http://x.example/; } deny d { path /d; to 127.0.0.1; mode shadow; } "
+             f"deny e {{ path /a/e; mode shadow; }} deny rest {{ path /b; }} allow any {{ {REACH} }}")
+    daemon = proxyd(conf.forward(rules=rules, extra=metrics.ADMIN))
+    for path, status, shadow in (("/a", 200, "a"), ("/b", 403, "b"), ("/c", 200, "c"), ("/d", 200, "d"), ("/a/e", 200, "a"), ("/x", 200, None)):
+        assert ask(daemon, origin, path).status == status, path
+        line = daemon.wait_log(f"{path} ")
+        assert line.get("shadow") == shadow, line
+        assert line.get("rule") == ("rest" if path == "/b" else "any")
+    now = metrics.read(daemon)
+    assert {r: now[f"rule_shadowed_total open {r}"] for r in "abcde"} == {"a": 2, "b": 1, "c": 1, "d": 1, "e": 0}
+    assert now["rule_decisions_total open a"] == 0 and now["rule_decisions_total open rest"] == 1
+
+
+def test_counters_of_rules_outlive_a_reload(proxyd, origin):
+    rules = f"deny a {{ path /a; }} deny gone {{ path /gone; }} deny addr {{ path /addr; to 127.0.0.1; }} allow any {{ {REACH} }}"
+    daemon = proxyd(conf.forward(rules=rules, extra=metrics.ADMIN))
+    for path in ("/a", "/a", "/gone", "/addr", "/x"):
+        ask(daemon, origin, path)
+    counts = {name: metrics.read(daemon).get(f"rule_decisions_total open {name}") for name in ("a", "gone", "addr", "any")}
+    assert counts == {"a": 2, "gone": 1, "addr": 1, "any": 1}
+    daemon.reload(conf.forward(rules=rules.replace("deny gone { path /gone; }", "deny fresh { path /fresh; }"), extra=metrics.ADMIN))
+    assert metrics.read(daemon)["rule_decisions_total open fresh"] == 0
+    ask(daemon, origin, "/a")
+    assert metrics.read(daemon)["rule_decisions_total open a"] == 3
+    assert until(lambda: "rule_decisions_total open gone" not in metrics.read(daemon)), "nobody uses it any more"
+
+
+def test_prefer(proxyd):
+    # covers: policy rules allow prefer
+    with Origin("0.0.0.0", name="dual.test") as four, Origin("::1", port=four.port) as six:
+        for prefer, family in (("", six), ("prefer any;", six), ("prefer v6;", six), ("prefer v4;", four)):
+            daemon = proxyd(conf.forward(rules=f"allow any {{ {prefer} {REACH} }}", listener=""))
+            assert ask(daemon, four, "/", host="dual.test").status == 200
+            assert (len(four.requests), len(six.requests)) == ((1, 0) if family is four else (0, 1)), prefer
+            four.requests.clear(), six.requests.clear()
+        daemon = proxyd(conf.forward(rules=f"allow any {{ to 127.0.0.0/8 ::1; prefer v4; {REACH} }}"))
+        assert ask(daemon, four, "/", host="dual.test").status == 200 and len(four.requests) == 1

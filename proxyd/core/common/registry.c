@@ -117,6 +117,16 @@ void registry_release(struct snapshot *s)
     s->pins = NULL;
 }
 
+void registry_each(struct registry *r, const struct registry_kind *kind,
+                   void (*each)(const char *name, const void *entry, void *ctx), void *ctx)
+{
+    pthread_mutex_lock(&r->lock);
+    for (const struct entry *e = r->first; e; e = e->next)
+        if (e->kind == kind)
+            each(e->name, e->state, ctx);
+    pthread_mutex_unlock(&r->lock);
+}
+
 u32 registry_count(struct registry *r, const struct registry_kind *kind)
 {
     pthread_mutex_lock(&r->lock);

@@ -28,7 +28,8 @@ enum { STAGGER_MS = 250, LOOK_AGAIN_MS = 10, MOST_ADDRESSES = DNS_ADDRESSES };
 
 struct candidate {
     struct addr addr;
-    struct slice rule;    /* what allowed it */
+    struct slice rule; /* what allowed it */
+    struct slice shadow;
     struct conn *attempt; /* the running connect */
 };
 
@@ -166,6 +167,7 @@ static bool try_address(struct dial *d, struct candidate *to)
     struct worker *w = d->worker;
     d->result.server = to->addr;
     d->result.rule = to->rule;
+    d->result.shadow = to->shadow;
     int fd = connect_to(w, &to->addr, &destination(d)->profile->source);
     stat_add(w->stats, STAT_upstream_connects_total, 1);
     if (fd < 0) {
@@ -232,13 +234,14 @@ static u8 choose_allowed(struct dial *d, const struct addr *a, u8 n, struct cand
             continue;
         struct ruling r = judge(d, &one);
         if (r.fault == FAULT_NONE)
-            ok[nok++] = (struct candidate){ .addr = one, .rule = r.rule };
+            ok[nok++] = (struct candidate){ .addr = one, .rule = r.rule, .shadow = r.shadow };
         else if (denied.fault == FAULT_NONE)
             denied = (struct dial_result){ .resolved_us = denied.resolved_us,
                                            .fault = r.fault,
                                            .server = one,
                                            .rule = r.rule,
-                                           .reason = r.reason };
+                                           .reason = r.reason,
+                                           .shadow = r.shadow };
     }
     if (d->next == 0) {
         d->result = denied;
@@ -274,6 +277,7 @@ static enum fault fault_unresolved(struct dial *d, enum fault f)
 {
     struct ruling r = d->request.vet(d->request.asker, NULL);
     d->result.rule = r.rule;
+    d->result.shadow = r.shadow;
     if (r.fault == FAULT_NONE)
         return f;
     d->result.reason = r.reason;
@@ -287,7 +291,10 @@ static void resolved(struct dial *d)
     d->result.resolved_us = d->worker->loop.now.mono_us;
     d->open = a->open;
     if (a->fault == FAULT_NONE)
-        queue_allowed(d, a->addr, a->n, a->preferred ? a->preferred : AF_INET6);
+        queue_allowed(d, a->addr, a->n,
+                      destination(d)->prefer ? destination(d)->prefer
+                      : a->preferred         ? a->preferred
+                                             : AF_INET6);
     else if (d->next == 0)
         d->result.fault = fault_unresolved(d, a->fault);
     try_next(d);
@@ -396,6 +403,7 @@ static void won(struct dial *d, struct conn *c)
     const struct conn_profile *profile = destination(d)->profile;
     d->result.server = c->peer;
     d->result.rule = candidate_of(d, c)->rule;
+    d->result.shadow = candidate_of(d, c)->shadow;
     if (!is_given(d))
         dns_note_winner(d->worker->dns, name_of(d), c->peer.family);
     close_attempts(d, c);

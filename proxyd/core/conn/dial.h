@@ -30,6 +30,7 @@ struct dial_result {
     struct addr server;        /* the address in use or tried last; family 0: none */
     u64 resolved_us;           /* monotonic: when the look-up had answered; 0: none was needed */
     struct slice rule, reason; /* of what allowed it, or denied all; rule empty: none did */
+    struct slice shadow;       /* see struct ruling */
 };
 
 struct dial_request {

@@ -24,6 +24,7 @@ struct destination {
     const struct host *host;
     u16 port;
     u8 ngiven;
+    sa_family_t prefer;       /* to be tried first; 0: whichever was quicker of late */
     const struct addr *given; /* its addresses, ports not looked at: then nothing is resolved */
     struct addr pinned;       /* part of the key; family 0: none */
 };
@@ -32,6 +33,7 @@ struct destination {
 struct ruling {
     enum fault fault; /* FAULT_NONE: allowed */
     struct slice rule, reason;
+    struct slice shadow; /* a rule that only says what it would have done */
 };
 
 struct target {

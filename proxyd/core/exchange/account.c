@@ -15,7 +15,7 @@ static const size_t string_most[LOG_STRINGS] = {
     [STRING_METHOD] = 64,   [STRING_TARGET] = 2048,  [STRING_HOST] = 256,
     [STRING_RULE] = 128,    [STRING_LISTENER] = 128, [STRING_REASON] = 512,
     [STRING_PROTOCOL] = 16, [STRING_REFERER] = 1024, [STRING_AGENT] = 512,
-    [STRING_TYPE] = 128,
+    [STRING_TYPE] = 128,    [STRING_SHADOW] = 128,
 };
 
 /* As it was received, whatever the role has made of it since. */
@@ -56,6 +56,7 @@ static size_t describe(const struct xchg *x, struct slice protocol, struct slice
     s[STRING_LISTENER] = x->listen->name;
     s[STRING_REASON] = x->reason;
     s[STRING_PROTOCOL] = protocol;
+    s[STRING_SHADOW] = x->shadow;
     if (wants > WANT_RECORD) {
         describe_more(x, wants, s);
         n = LOG_STRINGS;

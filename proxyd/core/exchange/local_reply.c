@@ -97,14 +97,14 @@ static void add_proxy_status(struct msg *m, const struct fault_info *f)
 }
 
 /* A refused CONNECT shows no body in any browser, so its status line carries the reason. */
-static struct slice reason_line(struct xchg *x, const struct fault_info *f)
+static struct slice reason_line(struct xchg *x, const struct fault_info *f, u16 status)
 {
     enum { REASON = 256 };
     char *area = x->req.method == METHOD_CONNECT ? arena_try(&x->arena, REASON) : NULL;
     if (area == NULL)
-        return (struct slice){ NULL, 0 };
+        return status_reason(status);
     struct text t = text_in(area, REASON);
-    text_add(&t, status_reason(f->status));
+    text_add(&t, status_reason(status));
     text_lit(&t, " (");
     text_cstr(&t, f->token);
     if (x->rule.n) {
@@ -123,20 +123,28 @@ void reply_fault(struct xchg *x)
     account_id_text(id, x->worker, x->id);
     struct text bt = text_in(body, sizeof body);
     struct text ht = text_in(help, sizeof help), ct = text_in(client, sizeof client);
-    reply_begin(x, f->status, reason_line(x, f));
+    struct refusal r = { .help = &ht };
+    reply_begin(x, f->status, SLICE(""));
     add_proxy_status(&x->resp, f);
     if (x->fault == FAULT_client_not_allowed) /* it may be a gateway's, which nobody expects */
         addr_text(&ct, &x->peer);
     if (x->role->refuse)
-        x->role->refuse(x, &x->resp, &ht);
+        x->role->refuse(x, &x->resp, &r);
+    x->resp.status = r.status ? r.status : f->status;
+    x->resp.reason = reason_line(x, f, x->resp.status);
     enum page_form form = x->req.method == METHOD_CONNECT ? PAGE_TEXT : page_form(&x->req);
     struct page p = { .fault = f,
+                      .status = x->resp.status,
                       .target = x->req.target,
                       .rule = x->rule,
                       .reason = x->reason,
                       .client = text_slice(&ct),
                       .help = text_slice(&ht),
                       .id = { id, sizeof id } };
+    if (form == PAGE_HTML && r.page.n) {
+        reply_kept(x, page_type(form), r.page);
+        return;
+    }
     page_write(&bt, form, &p);
     enum fault why = x->fault;
     if (reply_text(x, page_type(form), text_slice(&bt)) == REFUSED) {

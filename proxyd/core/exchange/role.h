@@ -11,6 +11,12 @@
 #include "core/exchange/stage.h"
 #include "core/conn/target.h"
 
+struct refusal {
+    struct text *help;
+    u16 status;        /* 0: that of the fault */
+    struct slice page; /* HTML, which stays as long as the exchange; empty: the usual page */
+};
+
 struct role {
     const char *name; /* the word after `mode` */
     /* First bytes that are no HTTP request line (at least 1): which fault is it? FAULT_NONE: may
@@ -48,9 +54,9 @@ struct role {
     bool (*address_request)(struct xchg *x);
     /* Edits x->resp for the client side: once for each head, interim ones too. */
     bool (*edit_response)(struct xchg *x);
-    /* Adds fields to a refusal (Allow, Retry-After …), and what its page says that helps. NULL:
-     * neither. */
-    void (*refuse)(struct xchg *x, struct msg *resp, struct text *help);
+    /* Adds fields to a refusal (Allow, Retry-After …), what its page says that helps, and what it
+     * is instead of the usual one. NULL: nothing. */
+    void (*refuse)(struct xchg *x, struct msg *resp, struct refusal *r);
 };
 
 #endif

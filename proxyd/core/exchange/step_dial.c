@@ -10,8 +10,10 @@ static struct ruling ask(void *asker, const struct addr *a)
     return x->role->vet ? x->role->vet(x, a) : (struct ruling){ .fault = FAULT_NONE };
 }
 
-static void note_ruling(struct xchg *x, struct slice rule, struct slice reason)
+static void note_ruling(struct xchg *x, struct slice rule, struct slice reason, struct slice shadow)
 {
+    if (shadow.n)
+        x->shadow = shadow;
     if (rule.n)
         x->rule = rule;
     x->reason = reason;
@@ -23,7 +25,7 @@ static bool fits(void *asker, const struct addr *a)
     struct ruling r = ask(asker, a);
     if (r.fault != FAULT_NONE)
         return false;
-    note_ruling(asker, r.rule, r.reason);
+    note_ruling(asker, r.rule, r.reason, r.shadow);
     return true;
 }
 
@@ -39,7 +41,7 @@ static void note_result(struct xchg *x, const struct dial_result *r)
 {
     x->dial = NULL;
     x->resolved_us = r->resolved_us;
-    note_ruling(x, r->rule, r->reason);
+    note_ruling(x, r->rule, r->reason, r->shadow);
     if (r->server.family)
         x->server = r->server;
 }

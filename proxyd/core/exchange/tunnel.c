@@ -322,7 +322,7 @@ static struct ruling decide(const struct tunnel *t, u32 *grace_ms)
     const struct listener *l = snapshot_listener(w->snapshot, t->record->at);
     *grace_ms = 0;
     if (l == NULL || !t->record->decided || l->role->recheck == NULL)
-        return (struct ruling){ FAULT_NONE, SLICE(""), SLICE("") };
+        return (struct ruling){ .fault = FAULT_NONE };
     return l->role->recheck(w, l, t->record, grace_ms);
 }
 

@@ -70,6 +70,7 @@ void log_put_readable(struct text *t, struct log_clock *c, const struct log_part
         addr_text_port(t, &r->server);
     }
     put_named(t, SLICE(" rule="), p->s[STRING_RULE]);
+    put_named(t, SLICE(" shadow="), p->s[STRING_SHADOW]);
     put_named(t, SLICE(" upgrade="), p->s[STRING_PROTOCOL]);
     if (r->fault) {
         text_lit(t, " cause=");

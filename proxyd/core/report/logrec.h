@@ -21,6 +21,7 @@ enum log_string {
     STRING_LISTENER,
     STRING_REASON,
     STRING_PROTOCOL,
+    STRING_SHADOW,  /* a rule that only says what it would have done */
     STRING_REFERER, /* this and what follows is empty unless some log wants it (enum log_want) */
     STRING_AGENT,
     STRING_TYPE,
@@ -28,9 +29,9 @@ enum log_string {
 };
 
 struct log_head {
-    u8 kind;
-    u8 level;   /* LOG_ERROR */
-    u16 status; /* LOG_ACCESS; 0: no answer was sent */
+    u16 kind : 2;
+    u16 level : 2;   /* LOG_ERROR */
+    u16 status : 12; /* LOG_ACCESS; 0: no answer was sent */
     u16 length[LOG_STRINGS];
     u64 wall_us;
 };
@@ -48,8 +49,8 @@ struct access_record {
     u64 minor : 1;   /* HTTP/1.minor of the request */
     u64 decided : 1; /* of a tunnel: by a role that can do so again, for what came in at `at` */
     u64 leases : 3;  /* of a tunnel: so many leases lie before this record on the heap */
-    u32 first_us;   /* likewise; at most 71 minutes */
-    u32 no_content; /* bytes of bytes_out that are no content: heads, and the framing of chunks */
+    u32 first_us;    /* likewise; at most 71 minutes */
+    u32 no_content;  /* bytes of bytes_out that are no content: heads, and the framing of chunks */
     struct addr client, server;
     const struct listen_addr *at; /* of a tunnel, to be decided again */
 };

@@ -82,7 +82,7 @@ static void json_member(struct text *t, const char *name, struct slice value, en
 static void write_json(struct text *t, const struct page *p)
 {
     text_lit(t, "{\"status\":");
-    text_u64(t, p->fault->status);
+    text_u64(t, p->status);
     json_member(t, "cause", slice_of(p->fault->token), VALUE_OF_PEER);
     json_member(t, "text", slice_of(p->fault->text), VALUE_OF_PEER);
     json_member(t, "help", p->help, VALUE_OF_PEER);
@@ -102,10 +102,10 @@ static void write_html(struct text *t, const struct page *p)
          upstream = p->fault->whose == FAULT_OF_UPSTREAM;
     char area[8];
     struct text status = text_in(area, sizeof area);
-    text_u64(&status, p->fault->status);
+    text_u64(&status, p->status);
     struct template_value values[] = {
         { "status", text_slice(&status), VALUE_OF_PEER },
-        { "phrase", status_reason(p->fault->status), VALUE_OF_PEER },
+        { "phrase", status_reason(p->status), VALUE_OF_PEER },
         { "style", refusal_css(), VALUE_MARKUP },
         { "side",
           slice_of(denied     ? "rules"

@@ -13,6 +13,7 @@ enum { PAGE_HELP = 768 };
 
 struct page {
     const struct fault_info *fault;
+    u16 status;
     struct slice target; /* as the client sent it; shown shortened */
     struct slice rule;   /* what decided, or empty */
     struct slice reason; /* words of the administrator, or empty */

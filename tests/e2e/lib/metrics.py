@@ -6,7 +6,7 @@
     assert metrics.grown(daemon, before)["tunnels_total"] == 1
 
 Names are without the prefix `proxyd_`; proxyd_faults_total{cause="x"} is "fault x", and any other
-proxyd_name{label="x"} is "name x".
+proxyd_name{label="x",other="y"} is "name x y".
 """
 import re
 import urllib.request
@@ -15,7 +15,7 @@ from .times import until
 
 ADMIN = "admin { bind 127.0.0.1:{admin_port}; }"
 
-_SAMPLE = re.compile(r'^proxyd_(\w+)(?:\{\w+="([^"]+)"\})? (\S+)$', re.M)
+_SAMPLE = re.compile(r'^proxyd_(\w+)(?:\{\w+="([^"]+)"(?:,\w+="([^"]+)")?\})? (\S+)$', re.M)
 
 
 def text(daemon):
@@ -26,13 +26,13 @@ def text(daemon):
 
 
 def read(daemon):
-    return {_named(name, label): int(float(value)) for name, label, value in _SAMPLE.findall(text(daemon))}
+    return {_named(name, *labels): int(float(value)) for name, *labels, value in _SAMPLE.findall(text(daemon))}
 
 
-def _named(name, label):
+def _named(name, *labels):
     if name == "faults_total":
-        return f"fault {label}"
-    return f"{name} {label}" if label else name
+        return f"fault {labels[0]}"
+    return " ".join([name, *filter(None, labels)])
 
 
 def grown(daemon, before):

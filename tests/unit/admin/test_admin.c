@@ -21,6 +21,7 @@
 enum { PLACES = 64 }; /* connections at once */
 
 static const char *not_ready; /* NULL: ready */
+static struct registry *registry;
 static struct admin *admin;
 static struct addr where;
 static char answer[1 << 17];
@@ -43,7 +44,7 @@ static int start(void **state)
     socklen_t n = sizeof ss;
     assert_int_equal(getsockname(fd, (struct sockaddr *)&ss, &n), 0);
     addr_from_sockaddr(&where, (struct sockaddr *)&ss);
-    admin = admin_start_on(fd, ready, error, sizeof error);
+    admin = admin_start_on(fd, ready, registry, error, sizeof error);
     return admin ? 0 : -1;
 }
 
@@ -235,7 +236,7 @@ static void a_taken_port_is_named(void **state)
 {
     (void)state;
     char error[200], port[20];
-    assert_null(admin_start(&where, false, ready, error, sizeof error));
+    assert_null(admin_start(&where, false, ready, registry, error, sizeof error));
     snprintf(port, sizeof port, "127.0.0.1:%u: ", where.port);
     assert_non_null(strstr(error, port));
     assert_non_null(strstr(error, strerror(EADDRINUSE)));
@@ -255,5 +256,8 @@ int main(void)
         cmocka_unit_test(without_descriptors_clients_wait),
         cmocka_unit_test(without_places_clients_wait),
     };
-    return cmocka_run_group_tests(tests, start, stop);
+    registry = registry_new();
+    int failed = cmocka_run_group_tests(tests, start, stop);
+    registry_free(registry);
+    return failed;
 }

@@ -13,11 +13,12 @@
 
 static char area[METRICS_MAX];
 static struct stats mine, other;
+static struct registry *registry;
 
 static struct slice exposition(void)
 {
     struct text t = text_in(area, sizeof area);
-    metrics_write(&t, true);
+    metrics_write(&t, true, registry);
     assert_false(t.full);
     return text_slice(&t);
 }
@@ -194,5 +195,8 @@ int main(void)
     };
     stats_register(&mine);
     stats_register(&other);
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    registry = registry_new();
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    registry_free(registry);
+    return failed;
 }

@@ -268,7 +268,7 @@ static struct ruling deny_two(const struct access_record *r)
 {
     asked++;
     if (slice_is(access_record_string(r, STRING_TARGET), "two.test:443"))
-        return (struct ruling){ FAULT_rule_denied, SLICE("no-more"), SLICE("") };
+        return (struct ruling){ .fault = FAULT_rule_denied, .rule = SLICE("no-more") };
     return (struct ruling){ .fault = FAULT_NONE };
 }
 

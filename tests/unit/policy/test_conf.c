@@ -123,7 +123,18 @@ static void values_of_conditions(void **state)
           { "default deny; time-zone ../../../etc/passwd;", "not a time zone", false },
           { IN_RULE("to list ads;"), "\"list\" is not known", false },
           { IN_RULE("user *;"), "not known", false },
-          { IN_RULE("mode shadow;"), "not known", false },
+          { IN_RULE("mode dark;"), "not known", false },
+          { IN_RULE("prefer v5;"), "not known", false },
+          { IN_RULE("text \"x\";"), "not known", false },
+          { "default deny; rules { deny r { respond 302; } }", "too small", false },
+          { "default deny; rules { deny r { page /no/such/file; } }", "cannot be read", false },
+          { "default deny; rules { redirect r { } }", "\"location\" is missing", false },
+          { "default deny; rules { redirect r { location /x; } }", "absolute URL", false },
+          { "default deny; rules { redirect r { location \"http://x/ y\"; } }", "absolute", false },
+          { "default deny; rules { redirect r { location http://x/; respond 304; } }", "not known",
+            false },
+          { "default deny; rules { redirect r { location http://x/; } deny r { to a; } }", "already",
+            false },
           { IN_RULE("port http;"), "not a port", false },
           { IN_RULE("path admin;"), "not a path", false },
           { IN_RULE("path /a?b;"), "not a path", false },
@@ -141,6 +152,8 @@ static void a_rule_behind_a_catch_all(void **state)
           { RULES("allow a { to *; to x.example *; reach private; } allow b { }"), "never", true },
           { RULES("allow a { not to *; } allow b { }"), NULL, false },
           { RULES("allow a { to *; port 80; } allow b { }"), NULL, false },
+          { RULES("deny a { text \"x\"; respond 451; } allow b { }"), "never", true },
+          { RULES("deny a { mode shadow; } allow b { }"), NULL, false },
           { RULES("allow a { to x.example; } allow b { }"), NULL, false });
 }
 

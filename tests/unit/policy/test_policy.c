@@ -370,6 +370,50 @@ static void cheap_and_full_way_agree(void **state)
     policy_text_free(&p);
 }
 
+static void a_shadow_is_noted_and_does_not_decide(void **state)
+{
+    (void)state;
+    struct policy_text p = policy_from(
+        "policy p { default allow; rules { deny a { to .a.example; mode shadow; } deny b { to "
+        "10.0.0.1; mode shadow; } allow c { to b.a.example; mode shadow; } deny d { to d.a.example; "
+        "} } }");
+    struct policy_decision d;
+    decide(p.policy, &(struct ask){ "GET", "d.a.example", 80 }, &d);
+    assert_true(d.action == POLICY_DENY && slice_is(d.rule_name, "d"));
+    assert_true(d.shadow && slice_is(policy_rule_name(d.shadow), "a"));
+    decide(p.policy, &(struct ask){ "GET", "b.a.example", 80 }, &d);
+    assert_true(d.action == POLICY_ALLOW && slice_is(policy_rule_name(d.shadow), "a"));
+    decide(p.policy, &(struct ask){ "GET", "x.example", 80 }, &d);
+    assert_true(d.action == POLICY_ALLOW && d.shadow == NULL && !d.address_free);
+    decide(p.policy, &(struct ask){ "GET", "x.example", 80, .at = "10.0.0.1" }, &d);
+    assert_true(d.shadow && slice_is(policy_rule_name(d.shadow), "b"));
+    policy_text_free(&p);
+}
+
+static void what_rules_answer(void **state)
+{
+    (void)state;
+    struct policy_text p = policy_from(
+        "policy p { default allow; rules { deny a { respond 451; text T; } redirect b { location "
+        "http://x/; respond 307; } allow c { prefer v4; } allow d { prefer v6; } deny e { } } }");
+    const struct policy_rule *r[5];
+    for (unsigned i = 0; i < 5; i++)
+        r[i] = policy_rule_at(p.policy, i);
+    assert_int_equal(policy_rule_answer(r[0]).status, 451);
+    assert_int_equal(policy_rule_answer(r[1]).status, 307);
+    assert_true(slice_is(policy_rule_answer(r[1]).location, "http://x/"));
+    assert_int_equal(policy_rule_answer(r[4]).status, 0);
+    assert_int_equal(policy_rule_prefers(r[2]), AF_INET);
+    assert_int_equal(policy_rule_prefers(r[3]), AF_INET6);
+    assert_int_equal(policy_rule_prefers(r[4]), 0);
+    assert_ptr_equal(policy_rule_named(p.policy, SLICE("c")), r[2]);
+    assert_null(policy_rule_named(p.policy, SLICE("z")));
+    struct policy_decision d;
+    decide(p.policy, &(struct ask){ "GET", "a.example", 80 }, &d);
+    assert_true(slice_is(d.reason, "T"));
+    policy_text_free(&p);
+}
+
 static void rules_can_be_listed(void **state)
 {
     (void)state;
@@ -431,6 +475,8 @@ int main(void)
         cmocka_unit_test(address_free),
         cmocka_unit_test(what_shares_a_bit_is_told_apart),
         cmocka_unit_test(cheap_and_full_way_agree),
+        cmocka_unit_test(a_shadow_is_noted_and_does_not_decide),
+        cmocka_unit_test(what_rules_answer),
         cmocka_unit_test(rules_can_be_listed),
         cmocka_unit_test(a_rule_of_many_hosts),
     };

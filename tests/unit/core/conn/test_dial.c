@@ -148,7 +148,8 @@ static struct ruling deny_one(const struct xchg *x, const struct addr *a)
 {
     (void)x;
     if (a && a->ip[3] == 1)
-        return (struct ruling){ FAULT_destination_loopback, SLICE("not-there"), SLICE("why") };
+        return (struct ruling){ FAULT_destination_loopback, SLICE("not-there"), SLICE("why"),
+                                SLICE("") };
     return (struct ruling){ .fault = FAULT_NONE, .rule = SLICE("elsewhere") };
 }
 

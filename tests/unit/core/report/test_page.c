@@ -11,6 +11,7 @@ static const char *page(enum page_form f, const char *target, const char *reason
 {
     struct text t = text_in(area, sizeof area - 1);
     struct page p = { .fault = fault_info(FAULT_rule_denied),
+                      .status = 403,
                       .target = slice_of(target),
                       .rule = SLICE("office"),
                       .reason = slice_of(reason),
@@ -112,7 +113,9 @@ static void every_fault_has_a_page(void **state)
     (void)state;
     for (unsigned i = 1; i < FAULT_COUNT; i++) {
         const struct fault_info *info = fault_info((enum fault)i);
-        struct page p = { .fault = info, .target = SLICE("/"), .id = SLICE("id") };
+        struct page p = {
+            .fault = info, .status = info->status, .target = SLICE("/"), .id = SLICE("id")
+        };
         if (info->status == 0)
             continue;
         for (enum page_form f = PAGE_TEXT; f <= PAGE_JSON; f++) {
