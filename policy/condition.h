@@ -31,6 +31,8 @@ enum trait {
     TRAIT_LITERAL = 2,
     TRAIT_PATH = 4, /* the path is shown, … */
     TRAIT_TUNNEL = 8,
+    TRAIT_REQUEST = 16, /* asked for the request, … */
+    TRAIT_ANSWER = 32,  /* or for the head of the answer */
 };
 struct gate {
     u64 ports;   /* bit port % 64 */
@@ -89,6 +91,7 @@ struct condition_kind {
     /* Clears what the condition, without `not`, never holds for. */
     void (*narrow)(const void *data, struct gate *g);
     enum match (*holds)(const void *data, struct evaluation *e);
+    bool on_answer; /* it looks at the answer, and so does a rule with it */
 };
 
 enum condition_id {

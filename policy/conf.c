@@ -74,8 +74,8 @@ static void read_page(const struct schema_row *row, const struct node *n, struct
       .choices = "shadow", \
       .offset = offsetof(struct policy_rule, shadow), \
       .read = read_shadow, \
-      .doc = "A rule in shadow does not decide: that it would have is logged (`shadow=RULE`) and counted, " \
-             "and the rules behind it are asked. Of several the first is noted.", \
+      .doc = "A rule in shadow does not decide: that it would have is logged (`shadow=RULE`) and " \
+             "counted, and the rules behind it are asked. Of several the first is noted.", \
       .example = "mode shadow;" }
 #define TEXT_ROW \
     { .key = "text", \
@@ -111,8 +111,7 @@ static const struct schema_row deny_rows[] = {
       .read = read_page,
       .doc = "A file with the page for whoever accepts HTML, sent as it is; at most 64 kB. It is "
              "read when the configuration is.",
-      .example = "page /etc/proxyd/refused.html;",
-      .check = policy_page_check },
+      .example = "page refused.html;" },
     { .key = NULL },
 };
 
@@ -149,6 +148,20 @@ static const struct schema_row allow_rows[] = {
       .doc = "The classes of addresses this rule opens besides public ones.",
       .example = "reach private;" },
     MODE_ROW,
+    { .key = "request",
+      .kind = ROW_BLOCK,
+      .offset = offsetof(struct policy_rule, request),
+      .read = edits_read,
+      .children = edit_rows,
+      .doc = "What is changed in the fields of the requests that this rule lets through.",
+      .example = "request { set X-Site shop; remove X-Debug; }" },
+    { .key = "response",
+      .kind = ROW_BLOCK,
+      .offset = offsetof(struct policy_rule, response),
+      .read = edits_read,
+      .children = edit_rows,
+      .doc = "What is changed in the fields of the answers to them.",
+      .example = "response { remove X-Internal-*; set Cache-Control no-store; }" },
     { .key = "prefer",
       .type = { TYPE_CHOICE },
       .choices = "any v4 v6",
@@ -174,11 +187,13 @@ static void read_conditions(const struct node *n, struct policy_rule *r, struct 
                 continue;
             struct condition *made_now = &list[made++];
             *made_now = (struct condition){ kind, kind->make(c, a), c->negated };
+            r->on_answer |= kind->on_answer;
             if (!c->negated)
                 kind->narrow(made_now->data, &r->gate);
         }
     r->condition = list;
     r->conditions = (u32)made;
+    r->gate.traits &= ~(u32)(r->on_answer ? TRAIT_REQUEST : TRAIT_ANSWER);
 }
 
 enum { RULE_DENY, RULE_ALLOW }; /* tags */
@@ -201,8 +216,12 @@ static void read_rules(const struct schema_row *row, const struct node *rules, s
     for (const struct node *n = rules ? rules->children : NULL; n; n = n->next)
         most++;
     struct policy_rule *list = arena_alloc(a, most * sizeof *list);
-    for (const struct node *n = rules ? rules->children : NULL; n; n = n->next)
-        read_rule(n, &list[p->rules++], a);
+    for (const struct node *n = rules ? rules->children : NULL; n; n = n->next) {
+        struct policy_rule *r = &list[p->rules++];
+        read_rule(n, r, a);
+        p->judges |= r->on_answer;
+        p->edits |= r->request || r->response;
+    }
     p->rule = list;
 }
 
@@ -238,6 +257,7 @@ static const struct schema_row rules_rows[] = {
       .repeat = true,
       .space = "rule",
       .children = deny_rows,
+      .check = policy_deny_check,
       .doc = "Refuses the requests that meet all conditions; without conditions, every one.",
       .example = "deny uploads { method PUT POST; to *.filehost.example; }" },
     { .key = "redirect",

@@ -36,11 +36,16 @@ static bool matches_all(const struct node *rule)
     return true;
 }
 
+static bool on_answer(const struct node *rule)
+{
+    return node_child(rule, "status") || node_child(rule, "length") || node_child(rule, "type");
+}
+
 static void check_unreachable(const struct node *rules, struct diags *d)
 {
     const struct node *all = NULL;
     for (const struct node *r = rules->children; r; r = r->next) {
-        if (all) {
+        if (all && !on_answer(r)) {
             diag_warning(d, &r->words[1], "the rule %s can never decide", word_shown(&r->words[1]));
             diag_more(d, "every request matches %s at %s already", slice_shown(node_name(all)),
                       position_shown(node_at(all)));
@@ -119,6 +124,20 @@ static void check_closed(const struct node *rule, u8 reach, struct diags *d)
             continue;
         tell_closed(to, rule, classes, d);
         return;
+    }
+}
+
+/* What comes too late when the answer is there. */
+static void check_answer_rule(const struct node *rule, struct diags *d)
+{
+    static const char *const late[] = { "reach", "request", "prefer" };
+    for (size_t i = 0; i < countof(late); i++) {
+        const struct node *n = node_child(rule, late[i]);
+        if (n == NULL)
+            continue;
+        diag_warning(d, &n->words[0], "\"%s\" of the rule %s has no effect", late[i],
+                     slice_shown(node_name(rule)));
+        diag_more(d, "it looks at the answer, and the request has been sent by then");
     }
 }
 
@@ -260,7 +279,9 @@ void policy_conf_check(const struct node *policy, struct diags *d)
     for (const struct node *r = rules->children; r; r = r->next, i++) {
         bool allow = slice_is(node_key(r), "allow"), told = check_path_of_tunnels(r, d);
         check_from(r, &p->clients, d);
-        if (allow)
+        if (p->rule[i].on_answer)
+            check_answer_rule(r, d);
+        else if (allow)
             check_closed(r, p->rule[i].reach, d);
         else if (!told)
             check_tunnel(p, r, d);

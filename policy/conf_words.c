@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 
+#include "policy/ranges.h"
 #include "policy/rule.h"
 #include "policy/spans.h"
 
@@ -90,6 +91,50 @@ void policy_time_check(const struct node *n, struct diags *d)
     }
 }
 
+static void check_ranges(const struct node *n, bool (*read)(struct slice, struct range *),
+                         const char *what, const char *expected, struct diags *d)
+{
+    for (u32 i = 0; i < node_nargs(n); i++) {
+        const struct word *w = node_arg(n, i);
+        struct range r;
+        if (w->reported || (w->kind != WORD_REGEX && read(w->text, &r)))
+            continue;
+        diag_error(d, w, "%s is not %s", word_shown(w), what);
+        diag_more(d, "expected %s", expected);
+    }
+}
+
+void policy_status_check(const struct node *n, struct diags *d)
+{
+    check_ranges(n, status_range, "a status of an answer",
+                 "a number from 100 to 599 or a range, such as 404 or 500-599; what a deny answers "
+                 "is said by \"respond\"",
+                 d);
+}
+
+void policy_length_check(const struct node *n, struct diags *d)
+{
+    check_ranges(n, length_range, "a range of lengths",
+                 "FROM-TO, FROM- or -TO in bytes or with k, m or g, such as 100m-", d);
+}
+
+void policy_type_check(const struct node *n, struct diags *d)
+{
+    for (u32 i = 0; i < node_nargs(n); i++) {
+        const struct word *w = node_arg(n, i);
+        struct slice rest = w->text, type;
+        if (w->kind == WORD_REGEX || w->reported)
+            continue;
+        bool ok = slice_cut(&rest, '/', &type) && slice_is_token(type) && slice_is_token(rest) &&
+                  !slice_find(type, '*') && (slice_is(rest, "*") || !slice_find(rest, '*'));
+        if (ok)
+            continue;
+        diag_error(d, w, "%s is not a media type", word_shown(w));
+        diag_more(d, "expected TYPE/SUBTYPE, TYPE/* or ~\"…\", such as video/*");
+    }
+    check_patterns(n, 0, d);
+}
+
 enum { PAGE_MOST = 64 << 10 };
 
 bool policy_page_read(struct arena *a, const struct word *w, struct slice *out)
@@ -106,10 +151,14 @@ bool policy_page_read(struct arena *a, const struct word *w, struct slice *out)
     return ok;
 }
 
-void policy_page_check(const struct node *n, struct diags *d)
+/* Its page: not a check of the statement, whose example names a file that is not there. */
+void policy_deny_check(const struct node *rule, struct diags *d)
 {
     struct arena a;
     struct slice page = { NULL, 0 };
+    const struct node *n = node_child(rule, "page");
+    if (n == NULL || node_nargs(n) != 1)
+        return;
     const struct word *w = node_arg(n, 0);
     arena_init(&a, 0);
     if (!w->reported && !policy_page_read(&a, w, &page))

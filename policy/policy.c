@@ -11,7 +11,7 @@
 const struct condition_kind condition_kinds[CONDITION_COUNT] = {
 #define CONDITION(name)                                                                            \
     [CONDITION_##name] = { #name, condition_##name##_make, condition_##name##_narrow,              \
-                           condition_##name##_holds },
+                           condition_##name##_holds, CONDITION_##name >= CONDITION_status },
 #include "policy/conditions.tbl"
 #undef CONDITION
 };
@@ -82,6 +82,10 @@ static void allow(struct policy_decision *d, struct evaluation *e, u8 reach)
 static void by_default(const struct policy *p, struct evaluation *e, struct policy_decision *d)
 {
     d->rule = NULL;
+    if (e->q->answer) { /* it passes */
+        d->action = POLICY_ALLOW;
+        return;
+    }
     d->rule_name = SLICE("default");
     if (p->default_allow) {
         allow(d, e, 0);
@@ -124,8 +128,10 @@ static void by_rules(const struct policy *p, struct evaluation *e, struct policy
         d->rule_name = r->name;
         if (m == MATCH_PENDING)
             d->action = POLICY_NEEDS_ADDRESS;
-        else if (r->allow)
+        else if (r->allow && !r->on_answer)
             allow(d, e, r->reach);
+        else if (r->allow)
+            d->action = POLICY_ALLOW;
         else
             by_deny(r, e, d);
         return;
@@ -139,8 +145,18 @@ static struct gate gate_of(const struct policy_question *q)
         .ports = (u64)1 << q->port % 64,
         .methods = (u32)1 << q->method,
         .traits = (q->host->literal ? TRAIT_LITERAL : TRAIT_NAME) |
-                  (q->path.p ? TRAIT_PATH : TRAIT_TUNNEL),
+                  (q->path.p ? TRAIT_PATH : TRAIT_TUNNEL) |
+                  (q->answer ? TRAIT_ANSWER : TRAIT_REQUEST),
     };
+}
+
+static void begin(struct evaluation *e, const struct policy_question *q)
+{
+    e->q = q;
+    e->gate = gate_of(q);
+    e->address = q->destination ? q->destination : q->host->literal ? &q->host->addr : NULL;
+    e->address_used = e->class_known = e->prints_known = e->paths_known = e->urls_known = false;
+    e->exhausted = false;
 }
 
 void policy_decide(const struct policy *p, const struct policy_question *q,
@@ -154,13 +170,35 @@ void policy_decide(const struct policy *p, const struct policy_question *q,
         return;
     }
     struct evaluation e; /* 34 kB, of which only the small fields are set and usually touched */
-    e.q = q;
-    e.gate = gate_of(q);
-    e.address = q->destination ? q->destination : q->host->literal ? &q->host->addr : NULL;
-    e.address_used = e.class_known = e.prints_known = e.paths_known = e.urls_known = false;
-    e.exhausted = false;
+    begin(&e, q);
     by_rules(p, &e, d);
     d->address_free = d->action != POLICY_NEEDS_ADDRESS && (q->host->literal || !e.address_used);
+}
+
+bool policy_judges(const struct policy *p)
+{
+    return p->judges;
+}
+
+void policy_judge(const struct policy *p, const struct policy_question *q,
+                  struct policy_decision *d)
+{
+    struct evaluation e;
+    *d = (struct policy_decision){ .address_free = true };
+    begin(&e, q);
+    by_rules(p, &e, d);
+    if (d->action == POLICY_NEEDS_ADDRESS) /* there is none any more */
+        *d = (struct policy_decision){ .action = POLICY_ALLOW };
+}
+
+bool policy_edits(const struct policy *p)
+{
+    return p->edits;
+}
+
+const struct edits *policy_rule_edits(const struct policy_rule *r, bool response)
+{
+    return response ? r->response : r->request;
 }
 
 bool policy_client_allowed(const struct policy *p, const struct addr *client)

@@ -19,6 +19,7 @@
 #include "http/token.h"
 #include "http/uri.h"
 
+struct edits;
 struct policy;
 struct policy_rule;
 
@@ -33,6 +34,7 @@ struct policy_question {
     struct slice path;              /* raw, without query; p NULL: not shown (CONNECT) */
     struct slice query;             /* raw, without '?'; p NULL: there is none */
     const struct msg *request;      /* as received, whatever was edited since; NULL: not shown */
+    const struct msg *answer;       /* its head, for policy_judge; NULL: for policy_decide */
     u64 now_s;                      /* since 1970; 0: the clock says */
     const struct addr *destination; /* the address under judgement; NULL: not resolved yet */
 };
@@ -59,6 +61,13 @@ bool policy_client_allowed(const struct policy *p, const struct addr *client);
 void policy_decide(const struct policy *p, const struct policy_question *q,
                    struct policy_decision *d);
 
+/* Has it rules that look at the answer? */
+bool policy_judges(const struct policy *p);
+/* Asks those only, with `answer` and the address that it came from: ALLOW, with the rule if one
+ * decided, or DENY. */
+void policy_judge(const struct policy *p, const struct policy_question *q,
+                  struct policy_decision *d);
+
 /* May an allow with this reach lead to the address? On false *why is FAULT_destination_… */
 bool policy_class_allowed(u8 reach, const struct addr *a, enum fault *why);
 
@@ -80,6 +89,9 @@ struct policy_answer {
     struct slice location; /* empty: none */
 };
 struct policy_answer policy_rule_answer(const struct policy_rule *r);
+/* Does any rule edit fields? What one that allowed edits; NULL: nothing. */
+bool policy_edits(const struct policy *p);
+const struct edits *policy_rule_edits(const struct policy_rule *r, bool response);
 /* AF_INET or AF_INET6: the family to try first; 0: it does not say. */
 sa_family_t policy_rule_prefers(const struct policy_rule *r);
 

@@ -5,6 +5,7 @@
 #include "filters/cidrset.h"
 #include "filters/portset.h"
 #include "policy/condition.h"
+#include "policy/edits.h"
 
 struct condition {
     const struct condition_kind *kind;
@@ -27,10 +28,12 @@ struct policy_rule {
     struct gate gate; /* of all conditions; first, as most rules are left at it */
     struct slice name;
     bool allow;
-    bool shadow; /* is noted when it matches, and does not decide */
-    u8 reach;    /* CLASS_BIT of each class an allow opens beyond public */
-    u8 prefer;   /* enum prefer */
+    bool on_answer; /* is asked for answers, and not for requests */
+    bool shadow;    /* is noted when it matches, and does not decide */
+    u8 reach;       /* CLASS_BIT of each class an allow opens beyond public */
+    u8 prefer;      /* enum prefer */
     struct refusal_conf refusal;
+    const struct edits *request, *response; /* NULL: none */
     u32 conditions;
     const struct condition *condition; /* in the order of conditions.tbl */
 };
@@ -41,6 +44,7 @@ struct policy {
     struct portset connect_ports, http_ports;
     u32 grace; /* ms */
     bool default_allow;
+    bool judges, edits; /* some rule does */
     struct slice default_text;
     u32 rules;
     const struct policy_rule *rule;

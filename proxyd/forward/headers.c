@@ -14,7 +14,7 @@
 bool forward_edit_request(struct xchg *x)
 {
     hop_strip(&x->req);
-    return via_sign(x, &x->req);
+    return forward_apply_edits(x, false) && via_sign(x, &x->req);
 }
 
 bool forward_address_request(struct xchg *x)
@@ -25,6 +25,8 @@ bool forward_address_request(struct xchg *x)
 bool forward_edit_response(struct xchg *x)
 {
     hop_strip(&x->resp);
+    if (x->resp.status >= 200 && !forward_apply_edits(x, true))
+        return false;
     return via_sign(x, &x->resp);
 }
 

@@ -13,7 +13,9 @@ static const struct stage rules = { .name = "asking the policy's rules", .run = 
 static const struct stage where = { .name = "finding the destination", .run = forward_where };
 
 static const struct stage *const request_stages[] = { &own, &rules, NULL };
-static const struct stage *const response_stages[] = { NULL };
+static const struct stage answer = { .name = "asking the policy's rules about the answer",
+                                     .run = forward_judge };
+static const struct stage *const response_stages[] = { &answer, NULL };
 
 const struct role forward_role = {
     .name = "forward",

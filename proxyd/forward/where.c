@@ -12,9 +12,11 @@
 #include "io/dns.h"
 #include "io/sock.h"
 #include "pac/pac.h"
+#include "policy/edits.h"
 
 struct notes {
     struct policy_decision decision;
+    const struct policy_rule *answer; /* that let the answer pass; NULL: none was needed */
 };
 
 void forward_local_authority(const struct xchg *x, struct text *t)
@@ -123,6 +125,43 @@ enum verdict forward_rules(struct xchg *x)
     x->reason = d->reason;
     x->fault = d->action == POLICY_DENY ? d->fault : FAULT_NONE;
     return x->fault == FAULT_NONE ? PASS : REFUSED;
+}
+
+enum verdict forward_judge(struct xchg *x)
+{
+    const struct policy *policy = forward_part_of(x->listen)->policy;
+    struct policy_decision d;
+    if (likely(!policy_judges(policy)))
+        return PASS;
+    struct policy_question q = question(x, x->server.family ? &x->server : NULL);
+    q.answer = &x->resp;
+    policy_judge(policy, &q, &d);
+    if (d.exhausted)
+        stat_add(x->worker->stats, STAT_patterns_exhausted_total, 1);
+    count(x, &d);
+    xchg_role_area(x, struct notes)->answer = d.rule;
+    x->shadow = d.shadow ? shadow_of(&d) : x->shadow;
+    if (d.action != POLICY_DENY)
+        return PASS;
+    x->rule = d.rule_name;
+    x->reason = d.reason;
+    x->fault = d.fault;
+    return REFUSED;
+}
+
+bool forward_apply_edits(struct xchg *x, bool response)
+{
+    const struct policy *policy = forward_part_of(x->listen)->policy;
+    const struct notes *n = xchg_role_area(x, struct notes);
+    struct msg *m = response ? &x->resp : &x->req;
+    if (likely(!policy_edits(policy)))
+        return true;
+    const struct policy_rule *r = n->decision.action == POLICY_ALLOW && n->decision.address_free
+                                      ? n->decision.rule
+                                      : policy_rule_named(policy, x->rule);
+    if (r && !edits_apply(policy_rule_edits(r, response), m))
+        return false;
+    return !response || n->answer == NULL || edits_apply(policy_rule_edits(n->answer, true), m);
 }
 
 enum verdict forward_where(struct xchg *x)

@@ -15,6 +15,10 @@ enum verdict forward_local(struct xchg *x);
 void forward_local_authority(const struct xchg *x, struct text *t);
 /* Stage: the policy's rules, on what the request shows. */
 enum verdict forward_rules(struct xchg *x);
+/* Stage: those rules that look at the answer. */
+enum verdict forward_judge(struct xchg *x);
+/* What the rules that let x through edit in the request or in the answer; NULL: nothing. */
+bool forward_apply_edits(struct xchg *x, bool response);
 /* The request's own host and port are the destination. */
 enum verdict forward_where(struct xchg *x);
 /* The policy's word on an address the host has: before it is dialled, before an idle connection

@@ -10,7 +10,7 @@ import pytest
 from lib import conf, metrics
 from lib.client import Client
 from lib.faults import assert_refused
-from lib.origin import Origin
+from lib.origin import Origin, send
 from lib.times import until
 
 REACH = f"reach {conf.CLASSES};"
@@ -184,7 +184,7 @@ def test_shadow(proxyd, origin):
     daemon = proxyd(conf.forward(rules=rules, extra=metrics.ADMIN))
     for path, status, shadow in (("/a", 200, "a"), ("/b", 403, "b"), ("/c", 200, "c"), ("/d", 200, "d"), ("/a/e", 200, "a"), ("/x", 200, None)):
         assert ask(daemon, origin, path).status == status, path
-        line = daemon.wait_log(f"{path} ")
+        line = daemon.wait_log(f"{path}\"")
         assert line.get("shadow") == shadow, line
         assert line.get("rule") == ("rest" if path == "/b" else "any")
     now = metrics.read(daemon)
@@ -216,3 +216,77 @@ def test_prefer(proxyd):
             four.requests.clear(), six.requests.clear()
         daemon = proxyd(conf.forward(rules=f"allow any {{ to 127.0.0.0/8 ::1; prefer v4; {REACH} }}"))
         assert ask(daemon, four, "/", host="dual.test").status == 200 and len(four.requests) == 1
+
+
+# -- the answer ----------------------------------------------------------------------------------
+
+ANSWERS = {
+    "type": ("type application/x-msdownload video/*", ["/exe", "/video"], ["/text", "/untyped"]),
+    "length": ("length 100k-", ["/long"], ["/text", "/chunks"]),
+    "status": ("status 404 500-599", ["/missing", "/broken"], ["/text"]),
+}
+
+
+@pytest.fixture
+def answers(origin):
+    def at(path, fields="", body=b"hello", status="200 OK"):
+        origin.at(path, send(f"HTTP/1.1 {status}\r\n{fields}Content-Length: {len(body)}\r\n\r\n".encode() + body))
+    at("/exe", "Content-Type: application/x-msdownload\r\n")
+    at("/video", "Content-Type: Video/mp4; a=b\r\n")
+    at("/text", "Content-Type: text/plain\r\nX-In-A: 1\r\nx-in-b: 2\r\nX-Out: 3\r\n")
+    at("/untyped")
+    at("/long", body=b"x" * 200000)
+    at("/missing", status="404 Not Found")
+    at("/broken", status="503 Service Unavailable")
+    origin.at("/chunks", send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"))
+    return origin
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_rules_that_look_at_the_answer(proxyd, answers, name):
+    # covers: policy rules deny type, policy rules deny length, policy rules deny status, policy rules allow type
+    # covers: policy rules allow length, policy rules allow status
+    condition, yes, no = ANSWERS[name]
+    denies = proxyd(conf.forward(rules=f'deny r {{ {condition}; path /; text "not this"; }} allow any {{ {REACH} }}', extra=metrics.ADMIN))
+    allows = proxyd(conf.forward(rules=f"allow r {{ {condition}; }} deny s {{ status 100-599; }} allow any {{ {REACH} }}"))
+    for path in yes:
+        with Client(denies.port) as client:
+            answer = client.ask(f"GET {answers.url(path)} HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert_refused(answer, "rule_denied")
+            assert "not this" in answer.body.decode() and b"hello" not in answer.body
+            assert client.ask(f"GET {answers.url('/text')} HTTP/1.1\r\nHost: x\r\n\r\n").body == b"hello", "the client may go on"
+        assert ask(allows, answers, path, host="127.0.0.1").status != 403
+        assert denies.wait_log(f"{path}\"").get("rule") == "r"
+    for path in no:
+        assert ask(denies, answers, path, host="127.0.0.1").body == b"hello"
+        assert_refused(ask(allows, answers, path, host="127.0.0.1"), "rule_denied")
+    now = metrics.read(denies)
+    assert now["rule_decisions_total open r"] == len(yes) and now["upstream_idle"] >= 1
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_redirect_by_the_answer(proxyd, answers, name):
+    # covers: policy rules redirect type, policy rules redirect length, policy rules redirect status
+    condition, yes, no = ANSWERS[name]
+    daemon = proxyd(conf.forward(rules=f"redirect r {{ {condition}; location http://x.example/; }} allow any {{ {REACH} }}"))
+    assert ask(daemon, answers, yes[0], host="127.0.0.1").get("Location") == "http://x.example/"
+    assert ask(daemon, answers, no[0], host="127.0.0.1").status == 200
+
+
+def test_edits(proxyd, answers):
+    # covers: policy rules allow request set, policy rules allow request add, policy rules allow request remove
+    # covers: policy rules allow response set, policy rules allow response add, policy rules allow response remove
+    rules = ("allow r { to 127.0.0.1; path /text; reach loopback; request { set User-Agent one; add X-New 1; add X-New 2; remove X-Debug X-Gone-*; } "
+             f"response {{ remove X-In-*; set X-Out out; add Vary a; }} }} allow any {{ {REACH} }}")
+    daemon = proxyd(conf.forward(rules=rules))
+    fields = "User-Agent: curl\r\nuser-agent: two\r\nX-Debug: 1\r\nX-Gone-A: 1\r\nX-Stays: 1\r\n"
+    with Client(daemon.port) as client:
+        for round in range(2):   # the second one on a connection that is there already
+            answer = client.ask(f"GET http://origin.test:{answers.port}/text HTTP/1.1\r\nHost: x\r\n{fields}\r\n")
+            seen = answers.requests[-1]
+            assert seen.all("User-Agent") == ["one"] and seen.all("X-New") == ["1", "2"]
+            assert not seen.has("X-Debug") and not seen.has("X-Gone-A") and seen.get("X-Stays") == "1"
+            assert answer.body == b"hello" and answer.get("X-Out") == "out" and answer.get("Vary") == "a"
+            assert not answer.has("X-In-A") and not answer.has("X-In-B")
+        answer = client.ask(f"GET {answers.url('/untyped')} HTTP/1.1\r\nHost: x\r\n{fields}\r\n")
+        assert answers.requests[-1].get("X-Debug") == "1" and not answer.has("X-Out"), "of another rule"

@@ -113,11 +113,11 @@ void log_put_json(struct text *t, struct log_clock *c, const struct log_parts *p
     put_flag(t, "tunnel", r->tunnel);
     put_string(t, "upgrade", p->s[STRING_PROTOCOL]);
     put_string(t, "rule", p->s[STRING_RULE]);
-    put_string(t, "shadow", p->s[STRING_SHADOW]);
     put_string(t, "cause", slice_of(r->fault ? fault_info((enum fault)r->fault)->token : ""));
     put_string(t, "reason", p->s[STRING_REASON]);
     put_string(t, "referer", p->s[STRING_REFERER]);
     put_string(t, "user_agent", p->s[STRING_AGENT]);
     put_string(t, "type", p->s[STRING_TYPE]);
+    put_string(t, "shadow", p->s[STRING_SHADOW]);
     text_char(t, '}');
 }

@@ -1,12 +1,16 @@
 /* What the origin and the client see of each other through a forward proxy, byte for byte. */
 #include "forward/headers.h"
 
+#include "forward/conf.h"
 #include "forward/role.h"
 #include "http/h1_write.h"
 #include "tests/unit/core/help_engine.h"
+#include "tests/unit/policy/policy_text.h"
 
 static struct xchg *x;
 static char area[4096];
+static struct policy_text rules;
+static struct forward_part part;
 
 static int set_up(void **state)
 {
@@ -15,12 +19,18 @@ static int set_up(void **state)
     x->worker = rig.worker;
     x->listen = rig.listener;
     x->role = &forward_role;
+    rules =
+        policy_from("policy p { default allow; rules { deny no { respond 451; } redirect away { "
+                    "location http://x.test/; } } }");
+    part.policy = rules.policy;
+    rig.listener->part = &part;
     arena_init(&x->arena, 0);
     return 0;
 }
 
 static int tear_down(void **state)
 {
+    policy_text_free(&rules);
     arena_free(&x->arena);
     free(x);
     return rig_tear_down(state);
@@ -138,14 +148,30 @@ static void refusals(void **state)
     (void)state;
     char words[256];
     struct text help = text_in(words, sizeof words);
+    struct refusal r = { .help = &help };
     msg_init(&x->resp, &x->arena);
     x->fault = FAULT_rule_denied;
-    forward_refuse(x, &x->resp, &help);
+    forward_refuse(x, &x->resp, &r);
     assert_int_equal(x->resp.nfields, 0);
     x->fault = FAULT_method_not_allowed;
-    forward_refuse(x, &x->resp, &help);
+    forward_refuse(x, &x->resp, &r);
     assert_slice(msg_get(&x->resp, TOKEN_ALLOW), "GET, HEAD");
     assert_int_equal(help.n, 0);
+    assert_int_equal(r.status, 0);
+    x->fault = FAULT_rule_denied;
+    x->rule = SLICE("no");
+    forward_refuse(x, &x->resp, &r);
+    assert_int_equal(r.status, 451);
+    r.status = 0;
+    x->rule = SLICE("away");
+    x->req.method = METHOD_CONNECT; /* clients follow no redirect there */
+    forward_refuse(x, &x->resp, &r);
+    assert_int_equal(r.status, 0);
+    assert_null(msg_find_name(&x->resp, SLICE("Location")));
+    x->req.method = METHOD_GET;
+    forward_refuse(x, &x->resp, &r);
+    assert_int_equal(r.status, 302);
+    assert_non_null(msg_find_name(&x->resp, SLICE("Location")));
 }
 
 int main(void)

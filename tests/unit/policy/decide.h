@@ -28,6 +28,9 @@ struct ask {
     const char *query;
     const char *fields; /* of the request, each with CRLF */
     u64 now;
+    u16 status;         /* > 0: an answer is judged, … */
+    const char *answer; /* with these fields, … */
+    i64 length;         /* and this length; below 0: in chunks */
 };
 
 /* The fields as the parser would leave them. */
@@ -37,9 +40,11 @@ static inline void put_fields(struct msg *m, const char *fields)
     m->text = fields;
     for (const char *at = fields; at && *at;) {
         const char *colon = strchr(at, ':'), *end = strstr(at, "\r\n");
+        enum token t = token_find(slice_range(at, colon));
+        m->present[t >> 6] |= 1ull << (t & 63);
         m->fields[m->nfields++] =
-            (struct field){ (u16)token_find(slice_range(at, colon)), (u16)(colon - at),
-                            (u32)(at - fields), (u32)(colon + 2 - fields), (u32)(end - colon - 2) };
+            (struct field){ (u16)t, (u16)(colon - at), (u32)(at - fields),
+                            (u32)(colon + 2 - fields), (u32)(end - colon - 2) };
         at = end + 2;
     }
 }
@@ -59,7 +64,7 @@ static inline void decide(const struct policy *p, const struct ask *ask, struct 
     if (host_parse(slice_of(ask->host), &host) != FAULT_NONE)
         fail_msg("%s", ask->host);
     struct addr at = ip(ask->at ? ask->at : "::");
-    struct msg request;
+    struct msg request, answer;
     struct policy_question q = {
         .client = ip(ask->from ? ask->from : "127.0.0.1"),
         .connect = strcmp(ask->method, "CONNECT") == 0,
@@ -82,7 +87,17 @@ static inline void decide(const struct policy *p, const struct ask *ask, struct 
         memcpy(longer, ask->path, strlen(ask->path));
         q.path = (struct slice){ longer, ask->path_bytes };
     }
-    policy_decide(p, &q, d);
+    if (ask->status) {
+        put_fields(&answer, ask->answer);
+        answer.response = true;
+        answer.status = ask->status;
+        answer.body = ask->length < 0 ? BODY_STREAMED : BODY_LENGTH;
+        answer.body_len = ask->length < 0 ? 0 : (u64)ask->length;
+        q.answer = &answer;
+        policy_judge(p, &q, d);
+    } else {
+        policy_decide(p, &q, d);
+    }
 }
 
 static inline void decide_rows(const char *text, const struct ask *rows, size_t n)

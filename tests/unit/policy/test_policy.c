@@ -375,7 +375,8 @@ static void a_shadow_is_noted_and_does_not_decide(void **state)
     (void)state;
     struct policy_text p = policy_from(
         "policy p { default allow; rules { deny a { to .a.example; mode shadow; } deny b { to "
-        "10.0.0.1; mode shadow; } allow c { to b.a.example; mode shadow; } deny d { to d.a.example; "
+        "10.0.0.1; mode shadow; } allow c { to b.a.example; mode shadow; } deny d { to "
+        "d.a.example; "
         "} } }");
     struct policy_decision d;
     decide(p.policy, &(struct ask){ "GET", "d.a.example", 80 }, &d);
