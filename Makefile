@@ -233,7 +233,7 @@ CORE_OBJ := $(patsubst %.c,$(BUILD)/release/%.o,$(wildcard proxyd/base/*.c proxy
 $(BUILD)/release/bin/echo_role: $(BUILD)/release/tests/echo_role.o $(CORE_OBJ)
 	$(say) LINK $@
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(LINK_HARDEN) -o $@ $^ $(call lib,libs,libcares,-lcares) -lpthread
+	$(Q)$(CC) $(LINK_HARDEN) -o $@ $^ $(call lib,libs,libcares,-lcares) $(call lib,libs,libidn2,-lidn2) -lpthread
 
 layers: $(BUILD)/release/bin/echo_role | $(BUILD)/release/bin/proxyd
 	$(Q)BUILD=$(BUILD) tests/run.sh layers $<

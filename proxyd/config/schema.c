@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "base/idn.h"
 #include "base/must.h"
 #include "base/str.h"
 #include "config/schema_key.h"
@@ -179,6 +180,27 @@ static bool check_count(struct checker *c, const struct node *n, u32 first)
     return false;
 }
 
+/* Names in U-labels are A-labels from here on. What has no such form stays and is told. */
+static void take_idn(struct checker *c, enum schema_type t, struct word *w)
+{
+    char area[512];
+    struct text ascii = text_in(area, sizeof area);
+    bool host = t == TYPE_DOMAIN || t == TYPE_HOST_PATTERN || t == TYPE_DESTINATION;
+    struct slice name = w->text;
+    const char *colon = t == TYPE_SERVER ? slice_find(name, ':') : NULL;
+    if (w->kind == WORD_REGEX || !(host || colon) || likely(!idn_is_needed(name)))
+        return;
+    if (colon)
+        name.n = (size_t)(colon - name.p);
+    size_t pattern = slice_starts(name, SLICE("*.")) ? 2 : slice_starts(name, SLICE("."));
+    text_put(&ascii, name.p, pattern);
+    if (!idn_to_ascii(&ascii, slice_skip(name, pattern)))
+        return;
+    text_add(&ascii, slice_skip(w->text, name.n));
+    if (!ascii.full)
+        w->text = arena_copy(&c->t->arena, text_slice(&ascii));
+}
+
 /* Marks those that are wrong as reported. False: there are too few or too many of them. */
 static bool check_words(struct checker *c, struct node *n)
 {
@@ -197,6 +219,7 @@ static bool check_words(struct checker *c, struct node *n)
         }
         if (t == TYPE_CUSTOM)
             continue;
+        take_idn(c, t, w);
         if (t == TYPE_REF && w->kind != WORD_REGEX)
             w->reported = !check_ref(c, row, w);
         else

@@ -5,6 +5,7 @@
  */
 #include "http/uri.h"
 
+#include "base/idn.h"
 #include "base/str.h"
 #include "http/chars.h"
 
@@ -50,6 +51,16 @@ static bool copy_name(struct slice text, struct host *out, size_t *last)
     return text.n > label && text.n - label <= LABEL_MAX_LEN;
 }
 
+/* A name with U-labels: its ASCII form is looked at like any other, for it may be an address. */
+static enum fault parse_idn(struct slice text, struct host *out)
+{
+    char area[NAME_MAX_LEN + 2];
+    struct text ascii = text_in(area, sizeof area);
+    if (!idn_is_needed(text) || !idn_to_ascii(&ascii, text) || idn_is_needed(text_slice(&ascii)))
+        return FAULT_bad_host;
+    return host_parse(text_slice(&ascii), out);
+}
+
 enum fault host_parse(struct slice text, struct host *out)
 {
     size_t last;
@@ -61,8 +72,11 @@ enum fault host_parse(struct slice text, struct host *out)
         return parse_bracketed(text, out);
     if (text.n && text.p[text.n - 1] == '.')
         text.n--;
-    if (text.n == 0 || text.n > NAME_MAX_LEN || !copy_name(text, out, &last))
-        return FAULT_bad_host;
+    if (unlikely(text.n == 0 || text.n > NAME_MAX_LEN || !copy_name(text, out, &last))) {
+        out->name[0] = 0;
+        out->len = 0;
+        return parse_idn(text, out);
+    }
     if (likely(!ascii_digit(text.p[last])))
         return FAULT_NONE;
     if (addr_parse4(text, &out->addr)) { /* spelled as we would: the copied name stands */

@@ -81,7 +81,8 @@ enum fault target_parse(enum method method, struct slice target, const struct au
  * stay as long as m. May be called again. False: no memory. */
 bool msg_address(struct msg *m, const struct target_uri *t, const struct host *h, u16 port);
 
-/* A reg-name (letters, digits, '-', '_', labels of 1–63, 253 in all, one final dot dropped), an
+/* A reg-name (letters, digits, '-', '_', labels of 1–63, 253 in all, one final dot dropped;
+ * U-labels become A-labels), an
  * IPv4 address in any spelling, or [IPv6] without zone. FAULT_NONE or bad_host. */
 enum fault host_parse(struct slice text, struct host *out);
 

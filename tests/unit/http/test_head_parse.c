@@ -154,7 +154,7 @@ static void host_refusals(void **state)
         { "Host: :80\r\n", 0, FAULT_bad_host },
         { "Host: http://a\r\n", 0, FAULT_bad_host },
         { "Host: a%2e\r\n", 0, FAULT_bad_host },
-        { "Host: a\xc3\xa9\r\n", 0, FAULT_bad_host },
+        { "Host: a\xc3\r\n", 0, FAULT_bad_host },
         { "Host: [::1\r\n", 0, FAULT_bad_host },
         { "Host: 1.2.3.999\r\n", 0, FAULT_bad_host },
         { "Host: a:80\r\n", 0, FAULT_NONE },

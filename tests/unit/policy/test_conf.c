@@ -94,6 +94,8 @@ static void values_of_conditions(void **state)
           { IN_RULE("to 127.1;"), "not a destination", false },
           { IN_RULE("to *.1;"), "not a destination", false },
           { IN_RULE("to 300.1.1.1;"), "not a destination", false },
+          { IN_RULE("to \xc3\xa9..example;"), "not a destination", false },
+          { IN_RULE("to \xff.example;"), "UTF-8", false },
           { IN_RULE("to a..b;"), "not a destination", false },
           { IN_RULE("to *a.example;"), "not a destination", false },
           { IN_RULE("to a.*.example;"), "not a destination", false },

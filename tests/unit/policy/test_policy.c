@@ -415,6 +415,20 @@ static void what_rules_answer(void **state)
     policy_text_free(&p);
 }
 
+/* U-labels of the configuration and of a request are the same A-labels. */
+static void names_in_u_labels(void **state)
+{
+    (void)state;
+    RULES("deny r { to m\xc3\xbcnchen.example *.\xc3\xa9.example .\xef\xbd\x81.example; } allow "
+          "rest { }",
+          { "GET", "xn--mnchen-3ya.example", 80, "deny r rule_denied" },
+          { "GET", "M\xc3\x9cNCHEN.example.", 80, "deny r rule_denied" },
+          { "GET", "x.\xc3\xa9.example", 80, "deny r rule_denied" },
+          { "GET", "xn--9ca.example", 80, "allow rest" },
+          { "GET", "a.example", 80, "deny r rule_denied" },
+          { "GET", "munchen.example", 80, "allow rest" });
+}
+
 static void rules_can_be_listed(void **state)
 {
     (void)state;
@@ -478,6 +492,7 @@ int main(void)
         cmocka_unit_test(cheap_and_full_way_agree),
         cmocka_unit_test(a_shadow_is_noted_and_does_not_decide),
         cmocka_unit_test(what_rules_answer),
+        cmocka_unit_test(names_in_u_labels),
         cmocka_unit_test(rules_can_be_listed),
         cmocka_unit_test(a_rule_of_many_hosts),
     };
