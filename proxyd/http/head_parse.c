@@ -103,15 +103,14 @@ static inline enum token parse_field(struct field *f, const char *base, const ch
             return TOKEN_OTHER;
     }
     const char *value = colon + 1;
-    bool blank = *value == ' '; /* there is at least the CR */
-    value += blank;
+    value += *value == ' '; /* there is at least the CR */
     if (unlikely((u8)*value <= ' '))
-        while (value < stop && is_blank(*value))
+        for (; value < stop && is_blank(*value); *uneven = true)
             value++;
     if (unlikely((u8)stop[-1] <= ' '))
         for (; stop > value && is_blank(stop[-1]); *uneven = true)
             stop--;
-    *uneven |= !blank | (value != colon + 2);
+    *uneven |= value != colon + 2;
     f->id = (u16)t;
     f->nlen = (u16)name.n;
     f->noff = (u32)(p - base);
