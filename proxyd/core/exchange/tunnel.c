@@ -338,10 +338,17 @@ void tunnel_recheck(struct tunnel *t)
     arm(t);
 }
 
+/* It may be allowed again by now: a rule has hours, and a newer configuration comes to tunnels in
+ * shares of a turn. */
 static void end_denied(struct tunnel *t)
 {
     u32 grace_ms;
     struct ruling r = decide(t, &grace_ms);
+    if (r.fault == FAULT_NONE) {
+        t->denied_ms = 0;
+        arm(t);
+        return;
+    }
     account_rule(&t->record, &r);
     end_early(t, r.fault);
 }

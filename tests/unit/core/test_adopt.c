@@ -319,6 +319,24 @@ static void allowed_again_within_it(void **state)
     assert_string_equal(rig_hears(up), "on");
 }
 
+/* By a rule's hours, say: then no configuration comes that would tell the tunnel. */
+static void allowed_again_by_the_clock(void **state)
+{
+    (void)state;
+    int origin = rig_listen("127.0.0.2", 0, 8), up;
+    struct addr at;
+    assert_true(sock_local(origin, &at));
+    rig.port = at.port;
+    int two = tunnel_to(origin, CONNECT("two.test"), &up);
+    rig.recheck = deny_two;
+    publish(rig_snapshot());
+    rig_later(1000);
+    rig.recheck = NULL;
+    rig_later(10000);
+    rig_say(two, "on");
+    assert_string_equal(rig_hears(up), "on");
+}
+
 /* The exchange began before, and is a tunnel after: it is decided again all the same. */
 static void what_becomes_a_tunnel_later(void **state)
 {
@@ -501,6 +519,7 @@ int main(void)
         ADOPT_TEST(a_tunnel_keeps_none),
         ADOPT_TEST(who_is_denied_now_gets_the_grace),
         ADOPT_TEST(allowed_again_within_it),
+        ADOPT_TEST(allowed_again_by_the_clock),
         ADOPT_TEST(what_becomes_a_tunnel_later),
         ADOPT_TEST(in_shares_of_a_turn),
         ADOPT_TEST_TWO(under_running_exchanges),
