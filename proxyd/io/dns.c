@@ -153,7 +153,7 @@ static void tell(struct flight *f)
 
 static void give_up(struct flight *f, enum fault fault)
 {
-    struct dns_news news = { .fault = fault };
+    struct dns_news news = { .fault = fault, .unasked = !f->turn.flying };
     dns_ask_end(&f->v6);
     dns_ask_end(&f->v4);
     dns_cache_store(f->dns->shared, f->entry, &news, loop_ms(f->dns->loop), true);
@@ -212,7 +212,7 @@ static void begin_waiting(struct dns *d)
 
 static void cannot_ask(struct dns *d, struct dns_entry *e)
 {
-    struct dns_news news = { .fault = FAULT_dns_failure };
+    struct dns_news news = { .fault = FAULT_dns_failure, .unasked = true };
     dns_cache_store(d->shared, e, &news, loop_ms(d->loop), true);
 }
 

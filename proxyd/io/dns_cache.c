@@ -350,29 +350,29 @@ static void set_addresses(struct dns_entry *e, const u8 *ips, u8 n6, u8 n4)
 
 /* How long a failure answers for the name. A want of our own says nothing of it and may be over the
  * next instant. */
-static u64 failure_hold_ms(const struct dns_entry *e)
+static u64 failure_hold_ms(const struct dns_entry *e, bool unasked)
 {
     if (has_addresses(e))
         return DNS_STALE_HOLD_MS;
-    return e->fault == FAULT_out_of_descriptors ? 0 : DNS_FAILURE_HOLD_MS;
+    return unasked || e->fault == FAULT_out_of_descriptors ? 0 : DNS_FAILURE_HOLD_MS;
 }
 
-static void take_failure(struct dns_entry *e, u8 fault, u64 now)
+static void take_failure(struct dns_entry *e, const struct dns_news *news, u64 now)
 {
     if (e->fault == FAULT_NONE && now < e->fresh_until) { /* a refresh in the background failed */
         e->refresh_at = now + DNS_FAILURE_HOLD_MS;
         return;
     }
-    e->fault = fault;
+    e->fault = (u8)news->fault;
     if (now >= e->stale_until)
         set_addresses(e, NULL, 0, 0);
-    e->fresh_until = now + failure_hold_ms(e);
+    e->fresh_until = now + failure_hold_ms(e, news->unasked);
 }
 
 static void take_news(struct dns_entry *e, const struct dns_news *news, u64 now)
 {
     if (dns_not_heard(news->fault)) {
-        take_failure(e, (u8)news->fault, now);
+        take_failure(e, news, now);
         return;
     }
     u64 ttl = news->ttl * 1000ull;

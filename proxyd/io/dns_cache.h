@@ -55,6 +55,7 @@ enum dns_found {
 /* What a flight learned; ips as in an entry: n6 × 16 bytes, then n4 × 4. */
 struct dns_news {
     enum fault fault;
+    bool unasked; /* with a fault: nobody was asked, so it says nothing of the name */
     u8 n6, n4;
     u32 ttl; /* seconds */
     u8 ips[DNS_PER_FAMILY * 16 + DNS_PER_FAMILY * 4];

@@ -215,6 +215,43 @@ static void a_client_takes_its_share(void **state)
         dns_cancel(w.dns, &a[i].wait);
 }
 
+static const char *look_up_for(const struct addr *client, const char *name, struct ask *a)
+{
+    *a = (struct ask){ .wait.done = on_done };
+    if (!dns_lookup(w.dns, slice_of(name), client, &a->wait))
+        turn_until(&w, a);
+    return said(&a->wait.answer);
+}
+
+/* What a client is refused, or waits for in vain, because it asks for too much, says nothing of the
+ * name: the next client that wants it is not told so. */
+static void a_full_queue_says_nothing_of_a_name(void **state)
+{
+    (void)state;
+    enum { MOST = DNS_TURNS_CLIENT + DNS_WAITING_CLIENT };
+    static struct ask a[MOST];
+    struct ask b;
+    char dead[32];
+    const struct addr one = { .family = AF_INET, .ip = { 192, 0, 2, 1 } };
+    const struct addr two = { .family = AF_INET, .ip = { 192, 0, 2, 2 } };
+    resolver_silent_zone(resolver, "dead.test");
+    rule((struct rule){ "waited.test", .addresses = "192.0.2.8", .minimum = 5 });
+    rule((struct rule){ "refused.test", .addresses = "192.0.2.9", .minimum = 5 });
+    for (unsigned i = 0; i < MOST; i++) {
+        snprintf(dead, sizeof dead, "n%u.zone%udead.test", i, i % 100);
+        a[i] = (struct ask){ .wait.done = on_done };
+        const char *name = i + 1 < MOST ? dead : "waited.test";
+        assert_false(dns_lookup(w.dns, slice_of(name), &one, &a[i].wait));
+    }
+    assert_string_equal(look_up_for(&one, "refused.test", &b), "dns_failure");
+    assert_string_equal(look_up_for(&two, "refused.test", &b), "192.0.2.9");
+    turn_until(&w, &a[MOST - 1]);
+    assert_string_equal(said(&a[MOST - 1].wait.answer), "dns_timeout");
+    assert_string_equal(look_up_for(&two, "waited.test", &b), "192.0.2.8");
+    for (unsigned i = 0; i < MOST; i++)
+        dns_cancel(w.dns, &a[i].wait);
+}
+
 /* When the zone is alive, whoever waited gets its answer, in the order of asking. */
 static void who_waits_is_answered(void **state)
 {
@@ -400,6 +437,7 @@ int main(void)
         TEST(churning),
         TEST(a_dead_zone_takes_its_share),
         TEST(a_client_takes_its_share),
+        TEST(a_full_queue_says_nothing_of_a_name),
         TEST(who_waits_is_answered),
         TEST(names_at_once_are_capped),
         TEST(out_of_descriptors),
