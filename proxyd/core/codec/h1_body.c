@@ -232,6 +232,15 @@ static bool copy_behind(struct leg *l, struct slice run)
     return true;
 }
 
+/* Needs no buffer, so nothing waits for one that may have been wanted for a copy. */
+static enum sock_result send_from_there(struct leg *l, struct slice run, size_t *taken)
+{
+    enum sock_result r = conn_send(conn_of(l), run, taken);
+    l->memory = conn_of(l)->awaits_memory = false;
+    note_out(l);
+    return r;
+}
+
 enum flow h1_put(void *self, struct slice run, size_t *taken)
 {
     struct leg *l = self;
@@ -245,8 +254,7 @@ enum flow h1_put(void *self, struct slice run, size_t *taken)
     if (copy_behind(l, run)) {
         *taken = run.n;
     } else {
-        r = conn_send(conn_of(l), run, taken);
-        note_out(l);
+        r = send_from_there(l, run, taken);
     }
     account(l, *taken);
     if (l->h1.out.kind == BODY_STREAMED && r == SOCK_OK && !close_chunk(l))

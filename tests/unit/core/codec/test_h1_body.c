@@ -318,6 +318,24 @@ static void trailers_behind_the_last_chunk(void **state)
     done(&l);
 }
 
+/* A small run for which there is no buffer to be copied to goes from where it is. What is left of it
+ * waits for the peer, whose clock it is then, and the connection for nothing when all has gone. */
+static void what_goes_without_memory_does_not_wait_for_it(void **state)
+{
+    (void)state;
+    struct leg l = leg_on("");
+    size_t taken;
+    h1_announce_body(&l, BODY_LENGTH, 100000);
+    rig_exhaust();
+    memory_allow(&end, 3);
+    assert_int_equal(h1_put(&l, SLICE("hello"), &taken), FLOW_WAIT);
+    assert_int_equal(taken, 3);
+    assert_false(l.memory);
+    assert_false(conn_of(&l)->awaits_memory);
+    rig_relieve();
+    done(&l);
+}
+
 static void without_memory_it_waits(void **state)
 {
     (void)state;
@@ -391,6 +409,7 @@ int main(void)
         RIG_TEST(a_chunk_over_partial_writes),
         RIG_TEST(not_a_byte_beyond_the_length),
         RIG_TEST(trailers_behind_the_last_chunk),
+        RIG_TEST(what_goes_without_memory_does_not_wait_for_it),
         RIG_TEST(without_memory_it_waits),
         RIG_TEST(the_end_of_a_chunk_is_owed),
         RIG_TEST(a_broken_sink),
