@@ -35,9 +35,9 @@ struct dns_servers {
 bool dns_server_is_plain(const struct dns_server *s, u64 now_ms);
 /* It gave a usable answer with EDNS. */
 void dns_server_speaks_edns(struct dns_server *s);
-/* It gave one without EDNS only. answered: with EDNS it gave one of no use; otherwise
- * nothing at all, which may be a lost packet and counts from the second time on. True: it is
- * remembered from now on. */
+/* It gave one without EDNS only. answered: with EDNS it gave one of no use; otherwise nothing at
+ * all, which may be a lost packet and counts from the second time on. True: it is remembered from
+ * now on. */
 bool dns_server_lacks_edns(struct dns_server *s, bool answered, u64 now_ms);
 
 /* The lines `nameserver ADDRESS` of a resolv.conf, at most DNS_SERVERS; port 53 where there is none
