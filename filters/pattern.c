@@ -119,24 +119,16 @@ enum match pattern_find(const struct pattern *p, struct slice text)
 
 /* ---- measuring ---- */
 
-u32 pattern_steps(struct slice pattern, struct slice text, u32 most)
+bool pattern_needs(struct slice pattern, struct slice text, u32 steps)
 {
-    u32 low = 1, high = most;
     pcre2_code *code = compile(pattern, 0, NULL, NULL);
     pcre2_match_context *c = pcre2_match_context_create(NULL);
     pcre2_match_data *m = pcre2_match_data_create(1, NULL);
     must(code && c && m);
-    while (low < high) { /* the least limit that is enough */
-        u32 limit = low + (high - low) / 2;
-        pcre2_set_match_limit(c, limit);
-        int rc = pcre2_match(code, (PCRE2_SPTR)text.p, text.n, 0, PCRE2_NO_JIT, m, c);
-        if (rc == PCRE2_ERROR_MATCHLIMIT)
-            low = limit + 1;
-        else
-            high = limit;
-    }
+    pcre2_set_match_limit(c, steps);
+    int rc = pcre2_match(code, (PCRE2_SPTR)text.p, text.n, 0, PCRE2_NO_JIT, m, c);
     pcre2_match_data_free(m);
     pcre2_match_context_free(c);
     pcre2_code_free(code);
-    return low;
+    return rc == PCRE2_ERROR_MATCHLIMIT;
 }

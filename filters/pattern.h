@@ -30,8 +30,8 @@ enum match pattern_find(const struct pattern *p, struct slice text);
 
 /* ---- for `check` ---- */
 
-/* How many steps a search in the text takes without JIT, but no more than `most`. The pattern must
- * be one that pattern_compile takes. */
-u32 pattern_steps(struct slice pattern, struct slice text, u32 most);
+/* Does a search in the text, without JIT, need more steps than that? The pattern must be one that
+ * pattern_compile takes. */
+bool pattern_needs(struct slice pattern, struct slice text, u32 steps);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "base/str.h"
 #include "config/value.h"
+#include "policy/lint.h"
 #include "policy/rule.h"
 
 /* ---- rules that can never decide ---- */
@@ -41,7 +42,8 @@ static bool on_answer(const struct node *rule)
     return node_child(rule, "status") || node_child(rule, "length") || node_child(rule, "type");
 }
 
-static void check_unreachable(const struct node *rules, struct diags *d)
+/* True: told. */
+static bool check_unreachable(const struct node *rules, struct diags *d)
 {
     const struct node *all = NULL;
     for (const struct node *r = rules->children; r; r = r->next) {
@@ -49,11 +51,12 @@ static void check_unreachable(const struct node *rules, struct diags *d)
             diag_warning(d, &r->words[1], "the rule %s can never decide", word_shown(&r->words[1]));
             diag_more(d, "every request matches %s at %s already", slice_shown(node_name(all)),
                       position_shown(node_at(all)));
-            return;
+            return true;
         }
         if (matches_all(r))
             all = r;
     }
+    return false;
 }
 
 /* ---- conditions of one rule that nothing meets ---- */
@@ -142,7 +145,8 @@ static void check_answer_rule(const struct node *rule, struct diags *d)
 }
 
 /* A `from` of addresses that are refused before any rule is asked. */
-static void check_from(const struct node *rule, const struct cidrset *clients, struct diags *d)
+/* True: told. */
+static bool check_from(const struct node *rule, const struct cidrset *clients, struct diags *d)
 {
     for (const struct node *from = positive(rule, "from"); from; from = positive_again(from)) {
         bool meets = false;
@@ -158,8 +162,9 @@ static void check_from(const struct node *rule, const struct cidrset *clients, s
                      slice_shown(node_name(rule)));
         diag_more(d, "none of these addresses is one of \"clients\", and others are refused before "
                      "any rule");
-        return;
+        return true;
     }
+    return false;
 }
 
 /* A path together with nothing but CONNECT. True: reported. */
@@ -271,14 +276,18 @@ void policy_conf_check(const struct node *policy, struct diags *d)
     const struct node *rules = node_child(policy, "rules");
     if (rules == NULL || policy->reported)
         return;
-    check_unreachable(rules, d);
+    if (!check_unreachable(rules, d))
+        lint_covered(rules, d);
     struct arena a;
     arena_init(&a, 0);
     const struct policy *p = policy_compile(policy, &a);
-    u32 i = 0;
+    u32 i = 0, budget = PATTERNS_MEASURED;
     for (const struct node *r = rules->children; r; r = r->next, i++) {
         bool allow = slice_is(node_key(r), "allow"), told = check_path_of_tunnels(r, d);
-        check_from(r, &p->clients, d);
+        if (!check_from(r, &p->clients, d))
+            lint_exclusive(r, d);
+        lint_ports(r, p, d);
+        lint_patterns(r, &budget, d);
         if (p->rule[i].on_answer)
             check_answer_rule(r, d);
         else if (allow)

@@ -7,6 +7,7 @@
 #include "base/stat.h"
 #include "config/load.h"
 #include "control_socket.h"
+#include "exposure.h"
 #include "modes.h"
 #include "policy/conf.h"
 #include "reverse/conf.h"
@@ -276,6 +277,8 @@ bool root_check(struct tree *t, struct diags *d)
     schema_check(t, root_rows, d);
     conf_check(&t->root, d);
     check_admin(&t->root, d);
+    if (d->errors == before)
+        exposure_check(&t->root, d);
     return d->errors == before;
 }
 

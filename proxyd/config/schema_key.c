@@ -124,6 +124,23 @@ const struct schema_row *schema_meant(const struct schema_row *rows, const struc
     return rows->key ? rows : NULL;
 }
 
+static const struct foreign {
+    const char *word, *program, *here;
+} foreign[] = {
+#define FOREIGN(word, program, here) { word, program, here },
+#include "config/foreign.tbl"
+#undef FOREIGN
+};
+
+/* A word that somebody brings from another program. */
+static const struct foreign *foreign_word(struct slice word)
+{
+    for (size_t i = 0; i < countof(foreign); i++)
+        if (slice_is(word, foreign[i].word))
+            return &foreign[i];
+    return NULL;
+}
+
 void schema_unknown_key(const struct node *n, const struct schema_row *rows,
                         const struct schema_row *top, struct diags *d)
 {
@@ -145,6 +162,11 @@ void schema_unknown_key(const struct node *n, const struct schema_row *rows,
     }
     known[k.n] = 0;
     diag_error(d, &n->words[0], "%s is not known %s", slice_shown(node_key(n)), where);
+    const struct foreign *f = foreign_word(node_key(n));
+    if (f) {
+        diag_more(d, "this is a word of %s; here: %s", f->program, f->here);
+        return;
+    }
     if (rows[0].key && rows[1].key)
         diag_more(d, "expected one of: %s", known);
     else

@@ -483,7 +483,8 @@ def test_the_start_of_a_reverse_listener(proxyd, origin):
     ("*", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("[::]", "127.0.0.1"), ("127.0.0.2", "127.0.0.2"), ("[::1]", "[::1]")])
 def test_what_to_try_can_be_tried(proxyd, bind, reached):
     """A wildcard is no address to connect to."""
-    daemon = proxyd(conf.forward(workers=1).replace("127.0.0.1:{port}", bind + ":{port}"), expect_ready=False)
+    daemon = proxyd(conf.forward(workers=1, clients="127.0.0.0/8 ::1 10.0.0.0/8").replace("127.0.0.1:{port}", bind + ":{port}"),
+                    expect_ready=False)
     assert start_of(daemon) == (f"proxyd: listener main: forward on {bind}:{daemon.port}\n"
                                 f"proxyd: control at {daemon.folder}/control.sock: proxyd reload, proxyd ctl\n"
                                 f"proxyd: 1 worker; try: curl -x http://{reached}:{daemon.port} http://example.com/\n")
@@ -529,7 +530,7 @@ def test_the_admin_port_is_held(proxyd):
 
 
 def test_an_address_that_is_not_of_this_machine(proxyd):
-    code, stderr = refuses_to_start(proxyd, conf.forward().replace("127.0.0.1:{port}", "192.0.2.1:3128"))
+    code, stderr = refuses_to_start(proxyd, conf.forward(clients="10.0.0.0/8").replace("127.0.0.1:{port}", "192.0.2.1:3128"))
     assert code == FAILED
     assert NOTE.sub("", stderr) == "proxyd: error: cannot listen on 192.0.2.1:3128: Cannot assign requested address\n"
 
@@ -657,3 +658,25 @@ def test_the_default_policy_serves_loopback_clients_only(tmp_path):
         end(process)
 
     in_namespace(inside, addresses=["10.9.8.7"], routes=["1.2.3.0/24"])
+
+
+def test_traps_are_told(write):
+    """What is right and not what was meant: warnings, which --strict makes errors."""
+    path = write("listener a { bind *:3128; mode forward; policy p; }\nadmin { bind *:3180; }\npolicy p { default deny; rules {\n"
+                 "deny both { to a.example; to b.example; }\nallow ssh { to a.example; port 22; }\ndeny slow { url ~\"/(a+)+$\"; }\n"
+                 "deny dot { url ~\"ads.example.com\"; }\nallow a { to .c.example; }\ndeny late { to d.c.example; } } }\n")
+    assert check(path).returncode == FINE and check(path, "--strict").returncode == FAILED
+    told = check(path).stderr
+    for part in ('1:19: warning: other machines reach "*:3128" and get 403', "2:14: warning: everybody who reaches",
+                 '4:27: warning: the rule "both" can never match', "values of one: to a.example b.example;",
+                 '5:27: warning: the rule "ssh" can never match', 'add it to "connect-ports"', "6:17: warning: this regular expression needs more than",
+                 "7:16: warning: this looks like a domain", 'expected "to .ads.example.com"', '9:6: warning: the rule "late" can never decide'):
+        assert part in told, part
+    assert told.endswith("0 errors, 7 warnings\n")
+
+
+def test_words_of_other_programs(write):
+    told = said(write(RIGHT + "acl office src 10.0.0.0/8;\nhttp_access allow office;\nConnectPort 443;\nproxy_pass http://127.0.0.1:80;\n"))
+    for program, here in (("squid", "conditions stand in the rules themselves"), ("squid", "the rules of a policy"),
+                          ("tinyproxy", "policy NAME { connect-ports 443 8443; }"), ("nginx", "routes NAME { route NAME")):
+        assert f"this is a word of {program}; here: {here}" in told

@@ -323,7 +323,7 @@ static void different_ports_and_families_do_not_clash(void **state)
     (void)state;
     check("listener a { bind 127.0.0.1:1 127.0.0.1:2 127.0.0.2:1 [::1]:1 0.0.0.0:3; mode forward; "
           "policy p; }" POLICY "admin { bind [::1]:3; }");
-    assert_string_equal(t.said, "");
+    assert_int_equal(t.diags.errors, 0);
 }
 
 static void warnings(void **state)
@@ -340,6 +340,53 @@ static void warnings(void **state)
 }
 
 /* ---- reading ---- */
+
+/* Listeners that nobody can use, that everybody can use, and that tell everybody. */
+static void exposure(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *said;
+    } rows[] = {
+#define LISTENS(at) "listener a { bind " at "; mode forward; policy p; }"
+        { LISTENS("*:1") "policy p { default deny; }", "other machines reach \"*:1\" and get 403" },
+        { LISTENS("127.0.0.1:1 192.0.2.1:1") "policy p { clients ::1; default deny; }",
+          "are this machine only" },
+        { LISTENS("127.0.0.1:1") "policy p { default deny; }", NULL },
+        { LISTENS("*:1") "policy p { clients 10.0.0.0/8; default deny; }", NULL },
+#define OPEN(clients, ports, rule)                                                                 \
+    LISTENS("*:1")                                                                                 \
+    "policy p { clients " clients "; connect-ports " ports "; default deny; rules { " rule " } }"
+        { OPEN("0.0.0.0/0", "any", "allow all { reach private loopback; }"), "is an open proxy" },
+        { OPEN("0.0.0.0/0", "443", "allow all { reach private loopback; }"), NULL },
+        { OPEN("10.0.0.0/8", "any", "allow all { reach private loopback; }"), NULL },
+        { OPEN("0.0.0.0/0", "any", "allow all { reach private loopback; from 10.0.0.0/8; }"), NULL },
+        { OPEN("::/0", "any", "allow all { }"), NULL },
+        { LISTENS("127.0.0.1:1") "policy p { default deny; } admin { bind *:2; }",
+          "can read the admin listener" },
+        { LISTENS("127.0.0.1:1") "policy p { default deny; } admin { bind 8.8.8.8:2; }",
+          "can read the admin listener" },
+        { LISTENS("127.0.0.1:1") "policy p { default deny; } admin { bind 10.0.0.1:2; }", NULL },
+    };
+    for (size_t i = 0; i < countof(rows); i++) {
+        check(rows[i].text);
+        if (t.diags.errors || t.diags.warnings != (rows[i].said != NULL) ||
+            (rows[i].said && !strstr(t.said, rows[i].said)))
+            fail_msg("%s:\n%s", rows[i].text, t.said);
+        end(NULL);
+    }
+    check("");
+}
+
+static void words_of_other_programs(void **state)
+{
+    (void)state;
+    check("http_access allow all;\nserver_name a.example;\n" POLICY
+          "listener a { bind 127.0.0.1:1; mode forward; policy p; proxy_pass http://x; }");
+    assert_int_equal(t.diags.errors, 3);
+    assert_non_null(strstr(t.said, "this is a word of squid; here: the rules of a policy"));
+    assert_non_null(strstr(t.said, "this is a word of nginx; here: routes NAME"));
+}
 
 static void defaults_are_read(void **state)
 {
@@ -389,7 +436,7 @@ static void values_are_read(void **state)
           "dns { server 127.0.0.1 [::1]:5300; server ::1; hosts none; timeout 500ms;\n"
           "      search corp.example.; }\n"
           "admin { bind *:3180; }\n");
-    assert_string_equal(t.said, "");
+    assert_int_equal(t.diags.errors, 0);
     struct root_conf root = root_read(&t.tree, &t.tree.arena);
     struct conf c = root.engine;
     assert_int_equal(c.workers, 3);
@@ -554,6 +601,8 @@ int main(void)
         cmocka_unit_test_teardown(listeners, end),
         cmocka_unit_test_teardown(different_ports_and_families_do_not_clash, end),
         cmocka_unit_test_teardown(warnings, end),
+        cmocka_unit_test_teardown(exposure, end),
+        cmocka_unit_test_teardown(words_of_other_programs, end),
         cmocka_unit_test_teardown(defaults_are_read, end),
         cmocka_unit_test_teardown(values_are_read, end),
         cmocka_unit_test(values_go_where_their_rows_say),

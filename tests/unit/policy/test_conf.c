@@ -260,6 +260,81 @@ static void a_from_outside_of_clients(void **state)
           { "clients 10.0.0.0/8; " RULES("allow a { from 10.1.0.0/16; }"), NULL, false });
 }
 
+static void conditions_that_exclude_each_other(void **state)
+{
+    (void)state;
+    CHECK({ RULES("allow a { to x.example; to y.example; }"),
+            "alternatives are values of one: to x.example y.example;", true },
+          { RULES("allow a { to .x.example; to *.y.example z.example; }"), "never match", true },
+          { RULES("allow a { port 80; port 443; }"), "never match", true },
+          { RULES("allow a { method GET; method HEAD POST; }"), "never match", true },
+          { "clients 10.0.0.0/8; " RULES("allow a { from 10.1.0.0/16; from 10.2.0.0/16; }"),
+            "never match", true });
+    CHECK({ RULES("allow a { to x.example; to .x.example; }"), NULL, false },
+          { RULES("allow a { to *.x.example; to b.x.example y.example; }"), NULL, false },
+          { RULES("allow a { to x.example; not to y.example; }"), NULL, false },
+          { RULES("allow a { to x.example; to 10.0.0.0/8; reach private; }"), NULL, false },
+          { RULES("allow a { to x.example; to ~\"x\"; }"), NULL, false },
+          { RULES("allow a { port 8080-8090; port 8085; }"), NULL, false },
+          { RULES("allow a { path /a; path /b; }"), NULL, false });
+}
+
+static void ports_that_are_refused_before(void **state)
+{
+    (void)state;
+    CHECK({ RULES("allow a { port 22; }"), "add it to \"connect-ports\" of the policy", true },
+          { RULES("allow a { port 8443; method CONNECT; }"), "connect-ports", true },
+          { RULES("allow a { port 22; method GET; }"), "http-ports", true },
+          { RULES("deny a { port 1-79; }"), "never match", true });
+    CHECK({ RULES("allow a { port 8443; }"), NULL, false },
+          { "connect-ports 22; " RULES("allow a { port 22; method CONNECT; }"), NULL, false },
+          { RULES("allow a { port 22 443; }"), NULL, false },
+          { RULES("allow a { not port 22; }"), NULL, false });
+}
+
+static void rules_behind_others_that_take_everything(void **state)
+{
+    (void)state;
+    CHECK({ RULES("allow a { to .x.example; } deny b { to a.x.example; }"),
+            "the rule \"b\" can never decide", true },
+          { RULES("allow a { to .x.example; } allow b { to x.example *.x.example; port 443; }"),
+            "\"a\" at ", true },
+          { RULES(
+                "deny a { from 127.0.0.0/8; port 1-65535; } allow b { from 127.0.0.1; port 80; }"),
+            "never decide", true },
+          { RULES("deny a { path /x; } allow b { path /x; to y.example; }"), "\"b\" can never",
+            true },
+          { RULES("deny a { not to x.example; } allow b { not to x.example; method GET; }"),
+            "\"b\" can never", true });
+    CHECK({ RULES("allow a { to *.x.example; } deny b { to x.example; }"), NULL, false },
+          { RULES("allow a { to a.x.example; } deny b { to .x.example; }"), NULL, false },
+          { RULES("allow a { to x.example; port 443; } deny b { to x.example; }"), NULL, false },
+          { RULES("deny a { to x.example; mode shadow; } deny b { to x.example; }"), NULL, false },
+          { RULES("allow a { path /x; } deny b { path /x; method GET; }"), NULL, false },
+          { RULES("allow a { to x.example; } deny b { to x.example; type a/b; }"), NULL, false },
+          { RULES("deny a { to 10.0.0.0/8; } allow b { to x.example; }"), NULL, false });
+}
+
+static void regular_expressions(void **state)
+{
+    (void)state;
+    CHECK({ RULES("deny a { url ~\"^https?://([^/]*\\.)?ads\\.example(:[0-9]+)?(/|$)\"; }"),
+            "\"to .ads.example\" says the same", true },
+          { RULES("deny a { to ~\"(^|\\.)ads\\.example$\"; }"), "to .ads.example", true },
+          { RULES("deny a { url ~\"ads.example.com\"; }"), "its dots match any character", true },
+          { RULES("deny a { url ~\"ads\\.example\\.com\"; }"), "looks like a domain", true },
+          { RULES("deny a { url ~\"http://a.example/x\\.y\"; }"), NULL, false },
+          { RULES("deny a { url ~\"http://host/secret\"; }"), "is a plain text", true },
+          { RULES("deny a { url ~\"/(a+)+$\"; }"), "needs more than 50000 steps", true },
+          { RULES("deny a { url ~\"^http://[^/]+/(x|x)*y\"; }"), "steps", true },
+          { RULES("deny a { url ~\"/banner(.*)(.*)(.*)(.*)z\"; }"), "steps", true },
+          { RULES("deny a { header X ~\"^([a-z0-9]+-?)+$\"; }"), "steps", true });
+    CHECK({ RULES("deny a { url ~\"^http://[^/]+/(banner|sponsor)s?/\"; }"), NULL, false },
+          { RULES("deny a { url ~\"\\.exe$\" ~\"/ads/\" ~\"[?&]id=[0-9]+(&|$)\"; }"), NULL, false },
+          { RULES("deny a { url ~\"banner.*[0-9]+x[0-9]+.*gif\"; }"), NULL, false },
+          { RULES("deny a { to ~\"^ads[0-9]*[.]\"; }"), NULL, false });
+}
+
 static void several_errors_in_one_run(void **state)
 {
     (void)state;
@@ -282,6 +357,10 @@ int main(void)
         cmocka_unit_test(an_allow_without_reach),
         cmocka_unit_test(a_path_of_tunnels),
         cmocka_unit_test(a_from_outside_of_clients),
+        cmocka_unit_test(conditions_that_exclude_each_other),
+        cmocka_unit_test(ports_that_are_refused_before),
+        cmocka_unit_test(rules_behind_others_that_take_everything),
+        cmocka_unit_test(regular_expressions),
         cmocka_unit_test(several_errors_in_one_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
