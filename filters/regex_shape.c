@@ -2,6 +2,7 @@
 #include "filters/regex_shape.h"
 
 #include "base/str.h"
+#include "filters/list_name.h"
 
 enum token {
     TOKEN_END,
@@ -272,6 +273,14 @@ static bool host_alone(struct regex_shape_of *out, struct slice p, bool caseless
     return out->kind && take_host(out, &p, caseless) && slice_is(p, "$");
 }
 
+/* Addresses are looked up as such, so a set of hosts would not find them. */
+static bool is_a_name(const struct regex_shape_of *out)
+{
+    struct list_name is;
+    struct slice text = { out->text, out->n };
+    return list_name(&is, text) == NULL && !is.is_address;
+}
+
 void regex_shape(struct regex_shape_of *out, struct slice pattern, bool caseless,
                  enum regex_subject subject)
 {
@@ -281,7 +290,8 @@ void regex_shape(struct regex_shape_of *out, struct slice pattern, bool caseless
         return;
     if (only_text(out, pattern))
         out->shape = REGEX_TEXT;
-    else if (subject == REGEX_OF_URL ? url_of_host(out, pattern, caseless)
-                                     : host_alone(out, pattern, caseless))
+    else if ((subject == REGEX_OF_URL ? url_of_host(out, pattern, caseless)
+                                      : host_alone(out, pattern, caseless)) &&
+             is_a_name(out))
         out->shape = REGEX_HOST;
 }

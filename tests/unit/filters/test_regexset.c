@@ -47,6 +47,9 @@ static void shapes(void **state)
         { "^https?://ads.example[:/]", false, REGEX_OF_URL, REGEX_OTHER, 0, NULL },
         { "^https?://(.*\\.)?ads\\.example[:/]", false, REGEX_OF_URL, REGEX_OTHER, 0, NULL },
         { "^http://ads\\.example[:/]", false, REGEX_OF_URL, REGEX_OTHER, 0, NULL },
+        { "^https?://10\\.0\\.0\\.1[:/]", false, REGEX_OF_URL, REGEX_OTHER, 0,
+          NULL }, /* an address */
+        { "^https?://a\\.0[:/]", false, REGEX_OF_URL, REGEX_OTHER, 0, NULL },
         { "^https?://ads\\.example[:/]x", false, REGEX_OF_URL, REGEX_OTHER, 0, NULL },
         { "(^|\\.)ads\\.example$", false, REGEX_OF_HOST, REGEX_HOST, HOST_BOTH, "ads.example" },
         { "^ads\\.example$", false, REGEX_OF_HOST, REGEX_HOST, HOST_ITSELF, "ads.example" },
