@@ -136,6 +136,9 @@ int main(void)
     bench_rules("20 rules by path", "path /admin%u;", "/a/path/of/usual/length.html", false);
     bench_rules("20 rules by path, %XX in it", "path /admin%u;", "/a/path%2fof/usual/length.html",
                 false);
+    bench_rules("20 rules by a regex on the URL", "url ~\"^http://[^/]+/(banner|sponsor)%u/\";",
+                "/a/path/of/usual/length.html", false);
+    bench_rules("20 rules by a regex on the host", "to ~\"(^|[.])ads%u[.]\";", "/", false);
     bench_rules("no rule but the first by port", "port 9%u;", "/", false);
     bench_classes();
     bench_hosts(10);
