@@ -1,13 +1,21 @@
+/* One list of all, for listings, and a table of chains by kind and name: a policy of 100,000 rules
+ * has an entry for each, and each is found again at every reload. */
 #include "core/common/registry.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "base/hash.h"
+#include "base/list.h"
 #include "base/must.h"
 #include "core/common/snapshot.h"
 
+enum { FIRST_BUCKETS = 64 };
+
 struct entry {
-    struct entry *next;
+    struct list link;   /* in registry->all */
+    struct entry *next; /* in its bucket */
+    u64 hash;
     const struct registry_kind *kind;
     u32 users; /* snapshots */
     u32 n;
@@ -16,8 +24,10 @@ struct entry {
 };
 
 struct registry {
-    pthread_mutex_t lock; /* guards the list and `users` of its entries */
-    struct entry *first;
+    pthread_mutex_t lock; /* guards all of it, and `users` of the entries */
+    struct list all;      /* newest first */
+    struct entry **bucket;
+    u32 nbuckets, n; /* nbuckets: a power of two */
 };
 
 /* In the snapshot's arena. */
@@ -27,10 +37,18 @@ struct registry_pin {
     struct entry *entry;
 };
 
+static struct entry *entry_of(struct list *link)
+{
+    return container_of(link, struct entry, link);
+}
+
 struct registry *registry_new(void)
 {
     struct registry *r = must_zalloc(sizeof *r);
     pthread_mutex_init(&r->lock, NULL);
+    list_init(&r->all);
+    r->nbuckets = FIRST_BUCKETS;
+    r->bucket = must_zalloc(r->nbuckets * sizeof(struct entry *));
     return r;
 }
 
@@ -42,43 +60,69 @@ static void free_entry(struct entry *e)
 
 void registry_free(struct registry *r)
 {
-    while (r->first) {
-        struct entry *e = r->first;
-        r->first = e->next;
-        free_entry(e);
-    }
+    struct list *l;
+    while ((l = list_pop(&r->all)) != NULL)
+        free_entry(entry_of(l));
     pthread_mutex_destroy(&r->lock);
+    free(r->bucket);
     free(r);
 }
 
 static u32 count(const struct registry *r, const struct registry_kind *kind)
 {
     u32 n = 0;
-    for (const struct entry *e = r->first; e; e = e->next)
-        n += e->kind == kind;
+    for (struct list *l = r->all.next; l != &r->all; l = l->next)
+        n += entry_of(l)->kind == kind;
     return n;
 }
 
-static struct entry *find(const struct registry *r, const struct registry_kind *kind,
-                          struct slice name)
+static struct entry **bucket_of(struct registry *r, u64 hash)
 {
-    struct entry *e = r->first;
-    while (e && !(e->kind == kind && slice_eq((struct slice){ e->name, e->n }, name)))
+    return &r->bucket[hash & (r->nbuckets - 1)];
+}
+
+static struct entry *find(struct registry *r, const struct registry_kind *kind, struct slice name,
+                          u64 hash)
+{
+    struct entry *e = *bucket_of(r, hash);
+    while (e &&
+           !(e->hash == hash && e->kind == kind && slice_eq((struct slice){ e->name, e->n }, name)))
         e = e->next;
     return e;
 }
 
-static struct entry *add(struct registry *r, const struct registry_kind *kind, struct slice name)
+static void put_into_bucket(struct registry *r, struct entry *e)
+{
+    struct entry **bucket = bucket_of(r, e->hash);
+    e->next = *bucket;
+    *bucket = e;
+}
+
+static void widen(struct registry *r)
+{
+    free(r->bucket);
+    r->nbuckets *= 2;
+    r->bucket = must_zalloc(r->nbuckets * sizeof(struct entry *));
+    for (struct list *l = r->all.next; l != &r->all; l = l->next)
+        put_into_bucket(r, entry_of(l));
+}
+
+static struct entry *add(struct registry *r, const struct registry_kind *kind, struct slice name,
+                         u64 hash)
 {
     struct entry *e = must_zalloc(sizeof *e + kind->size);
     e->kind = kind;
+    e->hash = hash;
     e->n = (u32)name.n;
     e->name = must_alloc(name.n + 1);
     memcpy(e->name, name.p, name.n);
+    e->name[name.n] = 0;
     if (kind->init)
         kind->init(e->state, count(r, kind));
-    e->next = r->first;
-    r->first = e;
+    if (r->n++ >= r->nbuckets)
+        widen(r);
+    list_push_front(&r->all, &e->link);
+    put_into_bucket(r, e);
     return e;
 }
 
@@ -86,10 +130,11 @@ void *registry_get(struct registry *r, struct snapshot *s, const struct registry
                    struct slice name)
 {
     struct registry_pin *pin = arena_alloc(&s->arena, sizeof *pin);
+    u64 hash = hash64(hash_process_key(), name.p, name.n);
     pthread_mutex_lock(&r->lock);
-    struct entry *e = find(r, kind, name);
+    struct entry *e = find(r, kind, name, hash);
     if (e == NULL)
-        e = add(r, kind, name);
+        e = add(r, kind, name, hash);
     e->users++;
     pthread_mutex_unlock(&r->lock);
     *pin = (struct registry_pin){ s->pins, r, e };
@@ -99,10 +144,12 @@ void *registry_get(struct registry *r, struct snapshot *s, const struct registry
 
 static void take_out(struct registry *r, struct entry *e)
 {
-    struct entry **at = &r->first;
+    struct entry **at = bucket_of(r, e->hash);
     while (*at != e)
         at = &(*at)->next;
     *at = e->next;
+    list_remove(&e->link);
+    r->n--;
     free_entry(e);
 }
 
@@ -121,9 +168,9 @@ void registry_each(struct registry *r, const struct registry_kind *kind,
                    void (*each)(const char *name, const void *entry, void *ctx), void *ctx)
 {
     pthread_mutex_lock(&r->lock);
-    for (const struct entry *e = r->first; e; e = e->next)
-        if (e->kind == kind)
-            each(e->name, e->state, ctx);
+    for (struct list *l = r->all.next; l != &r->all; l = l->next)
+        if (entry_of(l)->kind == kind)
+            each(entry_of(l)->name, entry_of(l)->state, ctx);
     pthread_mutex_unlock(&r->lock);
 }
 
