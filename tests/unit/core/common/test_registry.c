@@ -58,6 +58,30 @@ static void kept_for_ever(void **state)
     registry_free(r);
 }
 
+static void look_at_name(const char *name, const void *entry, void *found)
+{
+    (void)entry;
+    *(bool *)found = strcmp(name, "abc") == 0;
+}
+
+/* In memory that something else was in before. */
+static void names_end(void **state)
+{
+    (void)state;
+    struct registry *r = registry_new();
+    struct snapshot *s = snapshot_new(1);
+    bool found = false;
+    char *used = malloc(24);
+    memset(used, 'x', 24);
+    __asm__ volatile("" : : "r"(used) : "memory"); /* else nobody would write what is freed */
+    free(used);
+    registry_get(r, s, &turns, SLICE("abc"));
+    registry_each(r, &turns, look_at_name, &found);
+    assert_true(found);
+    snapshot_free(s);
+    registry_free(r);
+}
+
 /* As many as a large policy has rules: in a time that grows with them, not with their square. */
 static void very_many(void **state)
 {
@@ -87,6 +111,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(found_again),
         cmocka_unit_test(kept_for_ever),
+        cmocka_unit_test(names_end),
         cmocka_unit_test(very_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
