@@ -162,13 +162,13 @@ static void put_rule(struct text *out, const char *family, const char *name, u64
 static void decided(const char *name, const void *entry, void *out)
 {
     const struct rule_count *c = entry;
-    put_rule(out, "proxyd_rule_decisions_total", name, atomic_load(&c->decided));
+    put_rule(out, "proxyd_rule_decisions_total", name, rule_decided(c));
 }
 
 static void shadowed(const char *name, const void *entry, void *out)
 {
     const struct rule_count *c = entry;
-    put_rule(out, "proxyd_rule_shadowed_total", name, atomic_load(&c->shadowed));
+    put_rule(out, "proxyd_rule_shadowed_total", name, rule_shadowed(c));
 }
 
 static void rules(struct text *out, struct registry *r)

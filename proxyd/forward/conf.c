@@ -22,10 +22,28 @@ static struct rule_count **count_rules(const struct policy *p, struct snapshot *
     return counts;
 }
 
+u64 rule_decided(const struct rule_count *c)
+{
+    u64 n = 0;
+    for (unsigned i = 0; i < RULE_SHARDS; i++)
+        n += atomic_load_explicit(&c->shard[i].decided, memory_order_relaxed);
+    return n;
+}
+
+u64 rule_shadowed(const struct rule_count *c)
+{
+    u64 n = 0;
+    for (unsigned i = 0; i < RULE_SHARDS; i++)
+        n += atomic_load_explicit(&c->shard[i].shadowed, memory_order_relaxed);
+    return n;
+}
+
 const void *forward_compile(const struct node *policy, struct snapshot *s, struct registry *r)
 {
     struct forward_part *part = arena_zalloc(&s->arena, sizeof *part);
     part->policy = policy_compile(policy, &s->arena);
+    part->judges = policy_judges(part->policy);
+    part->edits = policy_edits(part->policy);
     part->counts = count_rules(part->policy, s, r);
     part->profile = profile_intern(&(struct conn_profile){ .scheme = SCHEME_HTTP });
     return part;

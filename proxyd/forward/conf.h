@@ -11,14 +11,22 @@
 #include "core/common/snapshot.h"
 #include "policy/policy.h"
 
-/* Of a rule, by policy and name: it outlives a configuration. */
+/* Of a rule, by policy and name: it outlives a configuration. Workers add to shards of their own, a
+ * cache line apart: all of them would else write to one line with each request. */
+enum { RULE_SHARDS = 8 };
 struct rule_count {
-    _Atomic u64 decided, shadowed;
+    struct rule_shard {
+        _Atomic u64 decided, shadowed;
+        char apart[CACHE_LINE - 2 * sizeof(u64)];
+    } shard[RULE_SHARDS];
 };
 extern const struct registry_kind forward_rule_counts;
+u64 rule_decided(const struct rule_count *c);
+u64 rule_shadowed(const struct rule_count *c);
 
 struct forward_part {
     const struct policy *policy;
+    bool judges, edits;                 /* policy_judges, policy_edits */
     struct rule_count **counts;         /* of each rule */
     const struct conn_profile *profile; /* of every destination: plain TCP */
 };

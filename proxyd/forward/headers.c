@@ -11,10 +11,16 @@
 #include "forward/where.h"
 #include "http/hop.h"
 
+/* Most policies edit nothing. */
+static inline bool apply_edits(struct xchg *x, bool response)
+{
+    return likely(!forward_part_of(x->listen)->edits) || forward_apply_edits(x, response);
+}
+
 bool forward_edit_request(struct xchg *x)
 {
     hop_strip(&x->req);
-    return forward_apply_edits(x, false) && via_sign(x, &x->req);
+    return apply_edits(x, false) && via_sign(x, &x->req);
 }
 
 bool forward_address_request(struct xchg *x)
@@ -25,7 +31,7 @@ bool forward_address_request(struct xchg *x)
 bool forward_edit_response(struct xchg *x)
 {
     hop_strip(&x->resp);
-    if (x->resp.status >= 200 && !forward_apply_edits(x, true))
+    if (x->resp.status >= 200 && !apply_edits(x, true))
         return false;
     return via_sign(x, &x->resp);
 }

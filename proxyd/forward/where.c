@@ -75,34 +75,37 @@ static void apply_search(const struct worker *w, struct host *h)
     h->len = (u8)t.n;
 }
 
-static struct policy_question question(const struct xchg *x, const struct addr *destination)
+/* Fills the rest of *q, which is zero. */
+static inline void ask(const struct xchg *x, struct policy_question *q)
 {
-    return (struct policy_question){
-        .client = x->peer,
-        .connect = x->req.method == METHOD_CONNECT,
-        .method = x->req.method,
-        .method_text = x->req.method_text,
-        .host = &x->uri.host,
-        .port = x->uri.port,
-        .path = x->req.method == METHOD_CONNECT ? (struct slice){ NULL, 0 } : x->uri.path,
-        .query = x->uri.query,
-        .request = x->req.method == METHOD_CONNECT ? NULL : &x->req,
-        .now_s = x->worker->loop.now.wall_us / 1000000,
-        .destination = destination,
-    };
+    q->client = x->peer;
+    q->connect = x->req.method == METHOD_CONNECT;
+    q->method = x->req.method;
+    q->method_text = x->req.method_text;
+    q->host = &x->uri.host;
+    q->port = x->uri.port;
+    q->query = x->uri.query;
+    q->now_s = x->worker->loop.now.wall_us / 1000000;
+    if (likely(!q->connect)) {
+        q->path = x->uri.path;
+        q->request = &x->req;
+    }
 }
 
 /* Once for an exchange, or once for each address where addresses decide. */
-static void count(const struct xchg *x, const struct policy_decision *d)
+static struct rule_shard *shard_of(const struct xchg *x, const struct policy_rule *r)
 {
     const struct forward_part *part = forward_part_of(x->listen);
+    struct rule_count *c = part->counts[policy_rule_number(part->policy, r)];
+    return &c->shard[x->worker->id % RULE_SHARDS];
+}
+
+static void count(const struct xchg *x, const struct policy_decision *d)
+{
     if (d->rule && d->action != POLICY_NEEDS_ADDRESS)
-        atomic_fetch_add_explicit(&part->counts[policy_rule_number(part->policy, d->rule)]->decided,
-                                  1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&shard_of(x, d->rule)->decided, 1, memory_order_relaxed);
     if (unlikely(d->shadow))
-        atomic_fetch_add_explicit(
-            &part->counts[policy_rule_number(part->policy, d->shadow)]->shadowed, 1,
-            memory_order_relaxed);
+        atomic_fetch_add_explicit(&shard_of(x, d->shadow)->shadowed, 1, memory_order_relaxed);
 }
 
 static struct slice shadow_of(const struct policy_decision *d)
@@ -114,7 +117,8 @@ enum verdict forward_rules(struct xchg *x)
 {
     struct policy_decision *d = &xchg_role_area(x, struct notes)->decision;
     apply_search(x->worker, &x->uri.host);
-    struct policy_question q = question(x, NULL);
+    struct policy_question q = { .destination = NULL };
+    ask(x, &q);
     policy_decide(forward_part_of(x->listen)->policy, &q, d);
     if (d->exhausted)
         stat_add(x->worker->stats, STAT_patterns_exhausted_total, 1);
@@ -127,14 +131,12 @@ enum verdict forward_rules(struct xchg *x)
     return x->fault == FAULT_NONE ? PASS : REFUSED;
 }
 
-enum verdict forward_judge(struct xchg *x)
+static enum verdict judge_answer(struct xchg *x, const struct policy *policy)
 {
-    const struct policy *policy = forward_part_of(x->listen)->policy;
     struct policy_decision d;
-    if (likely(!policy_judges(policy)))
-        return PASS;
-    struct policy_question q = question(x, x->server.family ? &x->server : NULL);
-    q.answer = &x->resp;
+    struct policy_question q = { .destination = x->server.family ? &x->server : NULL,
+                                 .answer = &x->resp };
+    ask(x, &q);
     policy_judge(policy, &q, &d);
     if (d.exhausted)
         stat_add(x->worker->stats, STAT_patterns_exhausted_total, 1);
@@ -149,13 +151,19 @@ enum verdict forward_judge(struct xchg *x)
     return REFUSED;
 }
 
+enum verdict forward_judge(struct xchg *x)
+{
+    const struct forward_part *part = forward_part_of(x->listen);
+    if (likely(!part->judges))
+        return PASS;
+    return judge_answer(x, part->policy);
+}
+
 bool forward_apply_edits(struct xchg *x, bool response)
 {
     const struct policy *policy = forward_part_of(x->listen)->policy;
     const struct notes *n = xchg_role_area(x, struct notes);
     struct msg *m = response ? &x->resp : &x->req;
-    if (likely(!policy_edits(policy)))
-        return true;
     const struct policy_rule *r = n->decision.action == POLICY_ALLOW && n->decision.address_free
                                       ? n->decision.rule
                                       : policy_rule_named(policy, x->rule);
@@ -184,8 +192,8 @@ struct ruling forward_vet(const struct xchg *x, const struct addr *a)
         return (struct ruling){ why, first->rule_name, first->reason, SLICE("") };
     }
     struct policy_decision d;
-    struct policy_question q = question(x, a);
-    q.address_unknown = a == NULL;
+    struct policy_question q = { .destination = a, .address_unknown = a == NULL };
+    ask(x, &q);
     policy_decide(forward_part_of(x->listen)->policy, &q, &d);
     count(x, &d);
     return (struct ruling){ d.action == POLICY_DENY ? d.fault : FAULT_NONE, d.rule_name, d.reason,

@@ -17,7 +17,8 @@ void forward_local_authority(const struct xchg *x, struct text *t);
 enum verdict forward_rules(struct xchg *x);
 /* Stage: those rules that look at the answer. */
 enum verdict forward_judge(struct xchg *x);
-/* What the rules that let x through edit in the request or in the answer; NULL: nothing. */
+/* What the rules that let x through edit in the request or in the answer; for a policy that edits.
+ * False: no memory. */
 bool forward_apply_edits(struct xchg *x, bool response);
 /* The request's own host and port are the destination. */
 enum verdict forward_where(struct xchg *x);
