@@ -9,7 +9,8 @@
 
 #include "io/sock.h"
 
-/* For appending log lines, mode 0640; -1 with errno. */
+/* For appending log lines, mode 0640; -1 with errno. It waits for no reader: ENXIO is a FIFO
+ * that nobody reads from, and a full one gives EAGAIN. */
 int privileged_open_log(const char *path);
 /* As sock_listen and sock_may_listen. */
 int privileged_listen(const struct sock_listen *how, int backlog);

@@ -148,19 +148,20 @@ static struct log_set *open_logs(struct reload *r, const struct snapshot *s)
     return logs;
 }
 
-/* s is the engine's or freed afterwards. */
+/* s is the engine's or freed afterwards. The logs are opened first: that may hang, as on a disk
+ * that has gone away, and whoever ends the process waits for `publishing`. */
 static enum reload_outcome put_in_place(struct reload *r, struct snapshot *s)
 {
     enum reload_outcome outcome = RELOAD_DONE;
     void **opened = must_zalloc(r->engine->nworkers * sizeof *opened);
-    struct log_set *logs = NULL;
+    struct log_set *logs = open_logs(r, s);
     pthread_mutex_lock(&r->publishing);
     if (is_ending(r)) {
         outcome = RELOAD_ENDING;
     } else if (!all_adopted(r)) {
         fputs("error: a worker has not taken over the configuration before this one yet\n", r->out);
         outcome = RELOAD_FAILED;
-    } else if ((logs = open_logs(r, s)) == NULL || !open_listeners(r, s, opened)) {
+    } else if (logs == NULL || !open_listeners(r, s, opened)) {
         outcome = RELOAD_FAILED;
     } else {
         set_client_limit(r, s);

@@ -209,6 +209,18 @@ def test_a_file_on_a_disk_that_has_gone(proxyd, origin, tmp_path):
     assert daemon.wait(within(5)) == 0
 
 
+def test_a_log_that_nobody_reads(proxyd, origin):
+    """A FIFO without a reader is told of and holds nothing up: not the reload, and not the end."""
+    daemon = proxyd(PLAIN)
+    os.mkfifo(daemon.folder / "pipe")
+    daemon.reload(forward(log="to pipe"), refused=True)
+    assert "pipe: nobody reads from it" in told(daemon, "cannot open the log")
+    daemon.send_signal(signal.SIGUSR1)
+    assert fetch(daemon.port, origin.url()).status == 200
+    daemon.send_signal(signal.SIGTERM)
+    assert daemon.wait(within(5)) == 0
+
+
 # -- secrets --------------------------------------------------------------------------------------
 
 SECRET = conf.policy("deny x { path secret file the.secret; } " + conf.OPEN_RULES)

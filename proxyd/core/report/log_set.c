@@ -28,7 +28,8 @@ static bool open_one(const struct log_set *s, const struct log_conf *c, struct l
     p->fd = open_place(s, p);
     if (p->fd >= 0 || c->to == LOG_NONE)
         return true;
-    text_fmt(why, "cannot open the log %s: %s", p->path, strerror(errno));
+    text_fmt(why, "cannot open the log %s: %s", p->path,
+             errno == ENXIO ? "nobody reads from it" : strerror(errno));
     return false;
 }
 
