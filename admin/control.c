@@ -47,7 +47,10 @@ static enum MHD_Result run(const struct control *control, struct MHD_Connection 
                            const char *path, const char *method)
 {
     const struct control_command *k = command_at(control, path);
-    struct control_answer answer = { .status = MHD_HTTP_OK };
+    struct control_answer answer = {
+        .status = MHD_HTTP_OK,
+        .caller = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd,
+    };
     if (k == NULL)
         return say(c, MHD_HTTP_NOT_FOUND, strdup("this proxyd does not know that command\n"));
     if (strcmp(k->method, method) != 0)

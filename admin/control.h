@@ -17,6 +17,7 @@
 struct control_answer {
     unsigned status; /* HTTP's: 200 done; 4xx, 5xx not done, and the text says why */
     char *text;      /* malloc'd lines for people; taken over. NULL: none */
+    int caller;      /* given: its socket. POLLHUP there says that nobody waits for the answer */
 };
 
 /* One command. `run` is called on a thread of its connection and may block. `argument` is what

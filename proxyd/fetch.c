@@ -1,5 +1,6 @@
 #include "fetch.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +15,7 @@
 #define PROXYD_VERSION "0"
 #endif
 
-enum { LONGEST_URL = 8000, MOST_BYTES = 100 << 20 };
+enum { LONGEST_URL = 8000, MOST_BYTES = 100 << 20, LOOK_MS = 200 };
 
 struct fetching {
     struct engine *engine;
@@ -25,12 +26,13 @@ struct fetching {
 /* One fetch. The worker writes what comes after `call`, until `done` says that it has finished. */
 struct fetch {
     struct requester requester; /* first: it is the requester */
-    struct call call;
+    struct call call, stop;
     struct slice url, listener;
     char *name; /* of the listener that was asked */
     pthread_mutex_t lock;
     pthread_cond_t over;
     bool done, begun, refused; /* refused: there is no such listener, or no memory */
+    bool stopping;             /* `stop` is on its way to the worker */
     struct xchg_facts facts;
     char rule[64];
     u16 status;
@@ -129,6 +131,18 @@ static void begin(struct call *call, void *receiver)
         finish(f);
 }
 
+static void stop(struct call *call, void *receiver)
+{
+    struct fetch *f = container_of(call, struct fetch, stop);
+    (void)receiver;
+    if (f->begun && !f->done && f->requester.leg)
+        internal_cancel(&f->requester);
+    pthread_mutex_lock(&f->lock);
+    f->stopping = false;
+    pthread_cond_signal(&f->over);
+    pthread_mutex_unlock(&f->lock);
+}
+
 /* ---- the report ---- */
 
 static void put_ms(FILE *to, const char *what, u64 from, u64 until)
@@ -225,28 +239,56 @@ static bool url_fits(struct slice url)
     return url.n > 0 && url.n <= LONGEST_URL;
 }
 
-static bool post(struct fetching *f, struct fetch *one)
+static bool post(struct fetching *f, struct call *call)
 {
     pthread_mutex_lock(&f->lock);
     bool taken = !f->ending;
     if (taken)
-        loop_post(&f->engine->workers[0]->loop, &one->call);
+        loop_post(&f->engine->workers[0]->loop, call);
     pthread_mutex_unlock(&f->lock);
     return taken;
 }
 
-static void wait_over(struct fetch *f)
+static bool has_gone(int caller)
 {
+    struct pollfd p = { .fd = caller };
+    return caller >= 0 && poll(&p, 1, 0) > 0;
+}
+
+static void wait_some(struct fetch *f)
+{
+    struct timespec limit;
+    clock_gettime(CLOCK_REALTIME, &limit);
+    u64 ns = (u64)limit.tv_nsec + LOOK_MS * 1000000ull;
+    limit.tv_sec += (time_t)(ns / 1000000000);
+    limit.tv_nsec = (long)(ns % 1000000000);
+    pthread_cond_timedwait(&f->over, &f->lock, &limit);
+}
+
+/* When the caller has gone, the request is ended once. When the process ends, the drain does it. */
+static void wait_over(struct fetching *all, struct fetch *f, int caller)
+{
+    bool stopped = false;
     pthread_mutex_lock(&f->lock);
-    while (!f->done)
-        pthread_cond_wait(&f->over, &f->lock);
+    while (!f->done || f->stopping) {
+        wait_some(f);
+        if (f->done || stopped || !has_gone(caller))
+            continue;
+        stopped = f->stopping = true;
+        pthread_mutex_unlock(&f->lock);
+        bool posted = post(all, &f->stop);
+        pthread_mutex_lock(&f->lock);
+        if (!posted)
+            f->stopping = false;
+    }
     pthread_mutex_unlock(&f->lock);
 }
 
-unsigned fetch_run(struct fetching *f, struct slice what, char **text)
+unsigned fetch_run(struct fetching *f, struct slice what, int caller, char **text)
 {
     struct fetch one = { .requester = { .head = on_head, .bytes = on_bytes, .end = on_end },
-                         .call.run = begin };
+                         .call.run = begin,
+                         .stop.run = stop };
     size_t n;
     unsigned status;
     FILE *to = open_memstream(text, &n);
@@ -260,8 +302,8 @@ unsigned fetch_run(struct fetching *f, struct slice what, char **text)
     }
     pthread_mutex_init(&one.lock, NULL);
     pthread_cond_init(&one.over, NULL);
-    if (post(f, &one))
-        wait_over(&one);
+    if (post(f, &one.call))
+        wait_over(f, &one, caller);
     status = report(to, &one);
     fclose(to);
     free(one.name);

@@ -18,9 +18,10 @@ void fetching_end(struct fetching *f);
 void fetching_free(struct fetching *f);
 
 /* `what` is "URL" or "URL LISTENER"; without a listener the first of the configuration. Blocks
- * until the answer has come to its end; any thread but a worker's. *text is for people, malloc'd.
+ * until the answer has come to its end, or until the socket `caller` (-1: none) is hung up, which
+ * ends the request; any thread but a worker's. *text is for people, malloc'd.
  * Returns an HTTP status: 200 an answer came, whatever it says; 400 `what` is wrong; 502 none came,
  * or it was cut; 503 the process ends. */
-unsigned fetch_run(struct fetching *f, struct slice what, char **text);
+unsigned fetch_run(struct fetching *f, struct slice what, int caller, char **text);
 
 #endif

@@ -38,7 +38,7 @@ static void do_reload(void *self, struct slice argument, struct control_answer *
 static void do_fetch(void *self, struct slice argument, struct control_answer *answer)
 {
     struct served *s = self;
-    answer->status = fetch_run(s->fetching, argument, &answer->text);
+    answer->status = fetch_run(s->fetching, argument, answer->caller, &answer->text);
 }
 
 static const struct control_command commands[] = {

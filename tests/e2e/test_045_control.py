@@ -3,6 +3,7 @@ import os
 import signal
 import stat
 import subprocess
+import threading
 
 import pytest
 
@@ -10,8 +11,8 @@ from lib import conf
 from lib.client import fetch
 from lib.daemon import BINARY, StartFailed, run_command
 from lib.faults import assert_refused
-from lib.origin import close, ok, pause, send
-from lib.times import within
+from lib.origin import close, ok, pause, read_body, send, wait
+from lib.times import until, within
 
 DENY = 'deny no { path /x; } '
 
@@ -151,6 +152,23 @@ def test_fetch_through_another_listener(proxyd, origin):
     assert code == 0 and rows["listener"] == "edge" and rows["status"] == "200 OK"
     assert origin.paths() == ["/x"]
     assert fetch_by(daemon, "http://any.site.test/x", "nowhere")[0] == 1
+
+
+def test_fetches_that_nobody_waits_for_are_ended(proxyd, origin):
+    """As many as there are places, of an answer that never ends: an interrupted one gives its place back."""
+    go = threading.Event()
+    origin.at("/endless", read_body(), send(b"HTTP/1.1 200 OK\r\n\r\nx"), wait(go))
+    daemon = proxyd(conf.forward())
+    socket = daemon.folder / "control.sock"
+    asked = [subprocess.Popen([BINARY, "ctl", "--socket", socket, "fetch", origin.url("/endless")],
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for _ in range(16)]
+    assert until(lambda: len(origin.requests) == 16)
+    for one in asked:
+        one.kill()
+        one.wait()
+    assert until(lambda: reload(socket).returncode == 0, within(3))
+    assert until(lambda: daemon.stdout().count("/endless") == 16)
+    go.set()
 
 
 def test_fetch_of_an_answer_that_is_cut(proxyd, origin):
