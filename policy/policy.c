@@ -248,7 +248,7 @@ unsigned policy_rule_number(const struct policy *p, const struct policy_rule *r)
 const struct policy_rule *policy_rule_named(const struct policy *p, struct slice name)
 {
     for (u32 i = 0; i < p->rules; i++)
-        if (slice_eq(p->rule[i].name, name))
+        if (p->rule[i].name.p == name.p) /* a rule may be called "default" */
             return &p->rule[i];
     return NULL;
 }

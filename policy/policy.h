@@ -79,7 +79,7 @@ unsigned policy_rules(const struct policy *p);
 const struct policy_rule *policy_rule_at(const struct policy *p, unsigned i);
 struct slice policy_rule_name(const struct policy_rule *r);
 unsigned policy_rule_number(const struct policy *p, const struct policy_rule *r);
-/* The rule of that name, or NULL. */
+/* Whose name a decision has given; NULL: no rule's, such as that of the default. */
 const struct policy_rule *policy_rule_named(const struct policy *p, struct slice name);
 
 /* What a rule that denies answers: texts live as long as the policy. */

@@ -407,11 +407,25 @@ static void what_rules_answer(void **state)
     assert_int_equal(policy_rule_prefers(r[2]), AF_INET);
     assert_int_equal(policy_rule_prefers(r[3]), AF_INET6);
     assert_int_equal(policy_rule_prefers(r[4]), 0);
-    assert_ptr_equal(policy_rule_named(p.policy, SLICE("c")), r[2]);
-    assert_null(policy_rule_named(p.policy, SLICE("z")));
     struct policy_decision d;
     decide(p.policy, &(struct ask){ "GET", "a.example", 80 }, &d);
     assert_true(slice_is(d.reason, "T"));
+    assert_ptr_equal(policy_rule_named(p.policy, d.rule_name), r[0]);
+    policy_text_free(&p);
+}
+
+/* What is done by default is done by no rule, whatever that is called. */
+static void a_rule_called_default(void **state)
+{
+    (void)state;
+    struct policy_text p =
+        policy_from("policy p { default allow; rules { allow default { to a.example; } } }");
+    struct policy_decision d;
+    decide(p.policy, &(struct ask){ "GET", "a.example", 80 }, &d);
+    assert_ptr_equal(policy_rule_named(p.policy, d.rule_name), policy_rule_at(p.policy, 0));
+    decide(p.policy, &(struct ask){ "GET", "b.example", 80 }, &d);
+    assert_true(slice_is(d.rule_name, "default"));
+    assert_null(policy_rule_named(p.policy, d.rule_name));
     policy_text_free(&p);
 }
 
@@ -492,6 +506,7 @@ int main(void)
         cmocka_unit_test(cheap_and_full_way_agree),
         cmocka_unit_test(a_shadow_is_noted_and_does_not_decide),
         cmocka_unit_test(what_rules_answer),
+        cmocka_unit_test(a_rule_called_default),
         cmocka_unit_test(names_in_u_labels),
         cmocka_unit_test(rules_can_be_listed),
         cmocka_unit_test(a_rule_of_many_hosts),
