@@ -12,12 +12,17 @@
 #include "policy/patterns.h"
 
 struct to {
-    bool any;
-    u8 classes; /* CLASS_BIT of each */
+    bool any, more; /* more: anything but hosts */
+    u8 classes;     /* CLASS_BIT of each */
     struct hostset hosts;
     struct cidrset nets;
     struct patterns patterns; /* of the canonical host */
 };
+
+static bool has_addresses(const struct to *to)
+{
+    return to->classes || to->nets.n4 + to->nets.n6;
+}
 
 const void *condition_to_make(const struct node *n, struct arena *a)
 {
@@ -47,6 +52,7 @@ const void *condition_to_make(const struct node *n, struct arena *a)
     }
     cidrset_build(&to->nets, a, nets, nnets);
     patterns_gather(&to->patterns, n, a);
+    to->more = has_addresses(to) || to->patterns.n;
     return to;
 }
 
@@ -72,19 +78,14 @@ static enum match in_nets(const struct to *to, const struct addr *a)
     return MATCH_NO;
 }
 
-enum match condition_to_holds(const void *data, struct evaluation *e)
+/* What most rules do not have; apart, so that they do not pay for its registers. */
+static enum match __attribute__((noinline)) holds_more(const struct to *to, struct evaluation *e)
 {
-    const struct to *to = data;
-    bool literal = e->q->host->literal;
-    if (to->any)
-        return MATCH_YES;
-    if (to->hosts.entries && !literal && hostset_has(&to->hosts, evaluation_prints(e)))
-        return MATCH_YES;
     enum match found = MATCH_NO;
-    if (unlikely(to->patterns.n))
+    if (to->patterns.n)
         found =
             patterns_find(&to->patterns, e, (struct slice){ e->q->host->name, e->q->host->len });
-    if (found == MATCH_YES || (to->classes == 0 && to->nets.n4 + to->nets.n6 == 0))
+    if (found == MATCH_YES || !has_addresses(to))
         return found;
     if (e->address == NULL && found == MATCH_NO)
         return e->q->address_unknown ? MATCH_UNKNOWN : MATCH_PENDING;
@@ -95,6 +96,16 @@ enum match condition_to_holds(const void *data, struct evaluation *e)
         return MATCH_YES;
     enum match net = in_nets(to, e->address);
     return net == MATCH_NO ? found : net;
+}
+
+enum match condition_to_holds(const void *data, struct evaluation *e)
+{
+    const struct to *to = data;
+    if (to->any)
+        return MATCH_YES;
+    if (to->hosts.entries && !e->q->host->literal && hostset_has(&to->hosts, evaluation_prints(e)))
+        return MATCH_YES;
+    return likely(!to->more) ? MATCH_NO : holds_more(to, e);
 }
 
 const void *condition_port_make(const struct node *n, struct arena *a)

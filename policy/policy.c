@@ -59,7 +59,7 @@ static enum match both_forms(const struct policy_rule *r, struct evaluation *e, 
 static enum match rule_matches(const struct policy_rule *r, struct evaluation *e)
 {
     e->form = FORM_NORMAL;
-    e->form_matters = e->exhausted = false;
+    e->form_matters = false;
     enum match m = all_hold(r, e);
     return likely(!e->form_matters) ? m : both_forms(r, e, m);
 }
@@ -117,11 +117,16 @@ static void by_rules(const struct policy *p, struct evaluation *e, struct policy
 {
     for (const struct policy_rule *r = p->rule; r < p->rule + p->rules; r++) {
         enum match m = gate_shut(&r->gate, &e->gate) ? MATCH_NO : rule_matches(r, e);
-        d->exhausted |= e->exhausted;
-        if (m == MATCH_NO)
+        if (m == MATCH_NO && likely(!e->exhausted))
             continue;
+        d->exhausted |= e->exhausted;
+        if (m == MATCH_NO) {
+            e->exhausted = false; /* it is about the next rule from here on */
+            continue;
+        }
         if (unlikely(r->shadow)) {
             note_shadow(r, m, e, d);
+            e->exhausted = false;
             continue;
         }
         d->rule = r;
