@@ -11,6 +11,7 @@
 #include "forward/conf.h"
 #include "io/offload.h"
 #include "core/report/log_counts.h"
+#include "lists.h"
 
 #ifndef PROXYD_VERSION
 #define PROXYD_VERSION "0"
@@ -271,5 +272,6 @@ void metrics_write(struct text *out, bool ready, struct registry *r)
     jobs(out);
     logs(out);
     rules(out, r);
+    lists_metrics(out);
     process(out);
 }

@@ -59,6 +59,7 @@ struct evaluation {
     bool urls_known, urls_unsafe, urls_equal; /* the same of URLs */
     bool exhausted;    /* set by a condition of the rule whose pattern came to its limits */
     bool form_matters; /* set by a condition that may say something else for another form */
+    struct policy_listed listed; /* set by a condition of the rule that found it in a list */
     enum addr_class class;
     enum path_form form; /* the one under trial */
     struct slice path[FORMS];

@@ -9,6 +9,7 @@
 #include "config/value.h"
 #include "filters/cidrset.h"
 #include "filters/portset.h"
+#include "policy/condition_list.h"
 #include "policy/patterns.h"
 
 struct to {
@@ -17,6 +18,7 @@ struct to {
     struct hostset hosts;
     struct cidrset nets;
     struct patterns patterns; /* of the canonical host */
+    struct list_uses lists;
 };
 
 static bool has_addresses(const struct to *to)
@@ -24,11 +26,28 @@ static bool has_addresses(const struct to *to)
     return to->classes || to->nets.n4 + to->nets.n6;
 }
 
+struct list_uses *condition_to_lists(const void *data)
+{
+    return &((struct to *)(uintptr_t)data)->lists;
+}
+
+/* `list NAME`, and `category C` where it follows. The last word of the value. */
+static u32 read_list(struct to *to, const struct node *n, u32 i, struct arena *a)
+{
+    struct list_use *u = &to->lists.use[to->lists.n++];
+    *u = (struct list_use){ .name = arena_copy(a, node_arg(n, i + 1)->text) };
+    if (i + 3 >= node_nargs(n) || !word_is_bare(node_arg(n, i + 2), "category"))
+        return i + 1;
+    u->category = arena_copy(a, node_arg(n, i + 3)->text);
+    return i + 3;
+}
+
 const void *condition_to_make(const struct node *n, struct arena *a)
 {
     struct to *to = arena_zalloc(a, sizeof *to);
     struct cidr *nets = arena_alloc(a, node_nargs(n) * sizeof *nets);
     size_t nnets = 0;
+    to->lists.use = arena_alloc(a, node_nargs(n) * sizeof *to->lists.use);
     hostset_init(&to->hosts, a, node_nargs(n));
     for (u32 i = 0; i < node_nargs(n); i++) {
         const struct word *w = node_arg(n, i);
@@ -39,6 +58,8 @@ const void *condition_to_make(const struct node *n, struct arena *a)
             enum addr_class class;
             must(i + 1 < node_nargs(n) && addr_class_find(node_arg(n, ++i)->text, &class));
             to->classes |= CLASS_BIT(class);
+        } else if (word_is_bare(w, "list")) {
+            i = read_list(to, n, i, a);
         } else if (slice_is(w->text, "*")) {
             to->any = true;
         } else if (cidr_parse(w->text, &nets[nnets], &host_bits)) {
@@ -52,14 +73,14 @@ const void *condition_to_make(const struct node *n, struct arena *a)
     }
     cidrset_build(&to->nets, a, nets, nnets);
     patterns_gather(&to->patterns, n, a);
-    to->more = has_addresses(to) || to->patterns.n;
+    to->more = has_addresses(to) || to->patterns.n || to->lists.n;
     return to;
 }
 
 void condition_to_narrow(const void *data, struct gate *g)
 {
     const struct to *to = data;
-    if (!to->any && to->classes == 0 && to->patterns.n == 0 && to->nets.n4 + to->nets.n6 == 0)
+    if (!to->any && to->lists.n == 0 && to->classes == 0 && to->patterns.n == 0 && to->nets.n4 + to->nets.n6 == 0)
         g->traits &= ~(u32)TRAIT_LITERAL;
 }
 
@@ -78,6 +99,18 @@ static enum match in_nets(const struct to *to, const struct addr *a)
     return MATCH_NO;
 }
 
+/* Of all lists; one that is in none may still be in another by its address. */
+static enum match in_lists(const struct to *to, struct evaluation *e)
+{
+    enum match all = MATCH_NO;
+    for (u32 i = 0; i < to->lists.n && all != MATCH_YES; i++) {
+        enum match m = list_use_holds(&to->lists.use[i], e);
+        if (m == MATCH_YES || all == MATCH_NO || (all == MATCH_PENDING && m == MATCH_UNSAFE))
+            all = m;
+    }
+    return all;
+}
+
 /* What most rules do not have; apart, so that they do not pay for its registers. */
 static enum match __attribute__((noinline)) holds_more(const struct to *to, struct evaluation *e)
 {
@@ -85,6 +118,10 @@ static enum match __attribute__((noinline)) holds_more(const struct to *to, stru
     if (to->patterns.n)
         found =
             patterns_find(&to->patterns, e, (struct slice){ e->q->host->name, e->q->host->len });
+    if (to->lists.n && found != MATCH_YES) {
+        enum match m = in_lists(to, e);
+        found = m == MATCH_NO ? found : m;
+    }
     if (found == MATCH_YES || !has_addresses(to))
         return found;
     if (e->address == NULL && found == MATCH_NO)

@@ -343,7 +343,7 @@ const struct schema_row policy_rows[] = {
     { .key = NULL },
 };
 
-const struct policy *policy_compile(const struct node *policy, struct arena *a)
+struct policy *policy_compile(const struct node *policy, struct arena *a)
 {
     struct policy *p = arena_zalloc(a, sizeof *p);
     p->name = arena_copy(a, node_name(policy));

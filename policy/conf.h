@@ -33,6 +33,6 @@ bool policy_page_read(struct arena *a, const struct word *w, struct slice *out);
 
 /* The block as rules, in the arena; everything the policy needs is copied or parsed, the tree may
  * go. Never NULL for a block that was checked without errors. */
-const struct policy *policy_compile(const struct node *policy, struct arena *a);
+struct policy *policy_compile(const struct node *policy, struct arena *a);
 
 #endif

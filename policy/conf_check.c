@@ -89,6 +89,10 @@ static u8 classes_of_value(const struct node *to, u32 *i)
     bool host_bits;
     if (node_arg(to, *i)->kind == WORD_REGEX)
         return CLASS_BIT(CLASS_PUBLIC);
+    if (word_is_bare(node_arg(to, *i), "list") || word_is_bare(node_arg(to, *i), "category")) {
+        ++*i;
+        return CLASS_BIT(CLASS_PUBLIC);
+    }
     if (slice_is(word, "class") && addr_class_find(node_arg(to, ++*i)->text, &class))
         return CLASS_BIT(class);
     return cidr_parse(word, &net, &host_bits) ? addr_classes_in(&net) : CLASS_BIT(CLASS_PUBLIC);
@@ -256,7 +260,8 @@ static void check_tunnel(const struct policy *p, const struct node *rule, struct
         struct slice host = to ? node_arg(to, i)->text : SLICE("*");
         if (to && node_arg(to, i)->kind == WORD_REGEX) {
             host = SLICE("*");
-        } else if (slice_is(host, "class")) {
+        } else if (to && (slice_is(host, "class") || word_is_bare(node_arg(to, i), "list") ||
+                          word_is_bare(node_arg(to, i), "category"))) {
             i++;
             host = SLICE("*");
         }

@@ -194,16 +194,25 @@ void policy_zone_check(const struct node *n, struct diags *d)
     arena_free(&a);
 }
 
+static bool follows_list(const struct node *n, u32 i)
+{
+    return i >= 2 && word_is_bare(node_arg(n, i - 2), "list");
+}
+
 void policy_to_check(const struct node *n, struct diags *d)
 {
     for (u32 i = 0; i < node_nargs(n); i++) {
         const struct word *w = node_arg(n, i);
         if (w->kind == WORD_REGEX)
             check_pattern(w, d);
-        else if (slice_is(w->text, "class"))
+        else if (word_is_bare(w, "category") && !follows_list(n, i)) {
+            diag_error(d, w, "%s belongs behind the name of a list", word_shown(w));
+            diag_more(d, "expected something like: to list ut1 category gambling;");
             i++;
-        else if (!w->reported && w->kind == WORD_BARE &&
-                 schema_listed("list category pool", w->text)) {
+        } else if (slice_is(w->text, "class") || word_is_bare(w, "list") ||
+                   word_is_bare(w, "category"))
+            i++;
+        else if (!w->reported && w->kind == WORD_BARE && schema_listed("pool", w->text)) {
             diag_error(d, w, "%s is not known here", word_shown(w));
             diag_more(d, "expected hosts, ~\"…\", addresses, networks or \"class\"; "
                          "a host of this name is written in quotes");

@@ -6,6 +6,7 @@
 #include "policy/policy.h"
 
 #include "base/must.h"
+#include "policy/condition_list.h"
 #include "policy/rule.h"
 
 const struct condition_kind condition_kinds[CONDITION_COUNT] = {
@@ -60,6 +61,7 @@ static enum match rule_matches(const struct policy_rule *r, struct evaluation *e
 {
     e->form = FORM_NORMAL;
     e->form_matters = false;
+    e->listed.list.n = 0;
     enum match m = all_hold(r, e);
     return likely(!e->form_matters) ? m : both_forms(r, e, m);
 }
@@ -130,6 +132,8 @@ static void by_rules(const struct policy *p, struct evaluation *e, struct policy
             continue;
         }
         d->rule = r;
+        if (unlikely(e->listed.list.n))
+            d->listed = e->listed;
         d->rule_name = r->name;
         if (m == MATCH_PENDING)
             d->action = POLICY_NEEDS_ADDRESS;
@@ -162,6 +166,15 @@ static void begin(struct evaluation *e, const struct policy_question *q)
     e->address = q->destination ? q->destination : q->host->literal ? &q->host->addr : NULL;
     e->address_used = e->class_known = e->prints_known = e->paths_known = e->urls_known = false;
     e->exhausted = false;
+    e->listed = (struct policy_listed){ .line = 0 };
+}
+
+static bool lists_are_there(const struct policy *p, unsigned reader)
+{
+    for (u32 i = 0; i < p->nlists; i++)
+        if (p->lists[i]->of[reader] == NULL)
+            return false;
+    return true;
 }
 
 void policy_decide(const struct policy *p, const struct policy_question *q,
@@ -172,6 +185,11 @@ void policy_decide(const struct policy *p, const struct policy_question *q,
                    : !portset_has(&p->http_ports, q->port)) {
         d->rule_name = q->connect ? SLICE("connect-ports") : SLICE("http-ports");
         deny(d, q->connect ? FAULT_connect_port_denied : FAULT_http_port_denied);
+        return;
+    }
+    if (unlikely(p->nlists) && !lists_are_there(p, q->reader)) {
+        d->rule_name = SLICE("list");
+        deny(d, FAULT_list_missing);
         return;
     }
     struct evaluation e; /* 34 kB, of which only the small fields are set and usually touched */
@@ -204,6 +222,40 @@ bool policy_edits(const struct policy *p)
 const struct edits *policy_rule_edits(const struct policy_rule *r, bool response)
 {
     return response ? r->response : r->request;
+}
+
+static void bind_condition(struct policy *p, const void *data,
+                           const struct list_slot *(*find)(void *, struct slice), void *ctx)
+{
+    struct list_uses *uses = condition_to_lists(data);
+    for (u32 i = 0; i < uses->n; i++) {
+        const struct list_slot *slot = find(ctx, uses->use[i].name);
+        uses->use[i].slot = slot;
+        if (slot && !slot->optional)
+            p->lists[p->nlists++] = slot;
+    }
+}
+
+static u32 list_uses(const struct policy_rule *r)
+{
+    u32 n = 0;
+    for (u32 i = 0; i < r->conditions; i++)
+        if (r->condition[i].kind == &condition_kinds[CONDITION_to])
+            n += condition_to_lists(r->condition[i].data)->n;
+    return n;
+}
+
+void policy_bind_lists(struct policy *p, struct arena *a,
+                       const struct list_slot *(*find)(void *ctx, struct slice name), void *ctx)
+{
+    u32 most = 0;
+    for (u32 i = 0; i < p->rules; i++)
+        most += list_uses(&p->rule[i]);
+    p->lists = arena_alloc(a, (most ? most : 1) * sizeof *p->lists);
+    for (u32 i = 0; i < p->rules; i++)
+        for (u32 k = 0; k < p->rule[i].conditions; k++)
+            if (p->rule[i].condition[k].kind == &condition_kinds[CONDITION_to])
+                bind_condition(p, p->rule[i].condition[k].data, find, ctx);
 }
 
 bool policy_client_allowed(const struct policy *p, const struct addr *client)

@@ -15,11 +15,13 @@
 #define POLICY_POLICY_H
 
 #include "base/addr.h"
+#include "base/arena.h"
 #include "base/fault.h"
 #include "http/token.h"
 #include "http/uri.h"
 
 struct edits;
+struct list_slot;
 struct policy;
 struct policy_rule;
 
@@ -37,6 +39,15 @@ struct policy_question {
     const struct msg *answer;       /* its head, for policy_judge; NULL: for policy_decide */
     u64 now_s;                      /* since 1970; 0: the clock says */
     const struct addr *destination; /* the address under judgement; NULL: not resolved yet */
+    unsigned reader;                /* of lists: the number of the worker (filters/list_slot.h) */
+};
+
+/* The entry of a list by which a rule matched. The texts but for `list` are the list's: they are
+ * gone when its content is exchanged, at the earliest after this turn of the worker's loop. */
+struct policy_listed {
+    struct slice list; /* empty: no list was needed */
+    struct slice category, file;
+    u32 line;
 };
 
 enum policy_action { POLICY_ALLOW, POLICY_DENY, POLICY_NEEDS_ADDRESS };
@@ -50,6 +61,7 @@ struct policy_decision {
     bool address_free;              /* every address gets this decision, but for its class */
     struct slice rule_name; /* for the log: the rule, "default", "connect-ports", "http-ports" */
     struct slice reason;    /* the text of the rule or of `default deny`, else empty */
+    struct policy_listed listed;
     const struct policy_rule
         *shadow; /* the first in shadow mode that would have decided; or NULL */
 };
@@ -67,6 +79,10 @@ bool policy_judges(const struct policy *p);
  * decided, or DENY. */
 void policy_judge(const struct policy *p, const struct policy_question *q,
                   struct policy_decision *d);
+/* Gives the conditions their lists: `find` is called with each name that occurs. Until then their
+ * lists are unknown. Once, before any question. */
+void policy_bind_lists(struct policy *p, struct arena *a,
+                       const struct list_slot *(*find)(void *ctx, struct slice name), void *ctx);
 
 /* May an allow with this reach lead to the address? On false *why is FAULT_destination_… */
 bool policy_class_allowed(u8 reach, const struct addr *a, enum fault *why);

@@ -46,6 +46,8 @@ struct policy {
     bool default_allow;
     bool judges, edits; /* some rule does */
     struct slice default_text;
+    const struct list_slot **lists; /* that no request is decided without */
+    u32 nlists;
     u32 rules;
     const struct policy_rule *rule;
 };

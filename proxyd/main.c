@@ -38,6 +38,7 @@
 #include "privileged.h"
 #include "reload.h"
 #include "listen.h"
+#include "lists.h"
 #include "modes.h"
 #include "served.h"
 
@@ -152,8 +153,8 @@ static bool make_engine(struct process *p)
 
 static bool is_ready(const char **why)
 {
-    *why = "draining";
-    return !atomic_load(&is_draining);
+    *why = atomic_load(&is_draining) ? "draining" : "a list has not been loaded yet";
+    return !atomic_load(&is_draining) && lists_loaded();
 }
 
 static bool start_admin(struct process *p)
@@ -256,6 +257,7 @@ static bool finish(struct process *p, const sigset_t *set, int signal_number)
     reload_end(p->reload); /* the newest stays from now on */
     u64 limit = newest(p)->conf.timeouts.drain, start = now_ms();
     bool hurry = signal_number == SIGINT, now = hurry;
+    lists_end();
     served_end(p->served);
     drain(p, now ? DRAIN_NOW : DRAIN_GRACEFUL);
     while (!all_done(p)) {
@@ -401,6 +403,7 @@ static void watch_files(struct process *p, const struct tree *t)
 {
     struct watcher_conf c = { .offload = p->engine.offload, .say = note_polling, .arg = p };
     p->watcher = watcher_new(&c);
+    lists_start(&p->engine, p->watcher, p->reload);
     p->environment = environment_new(p->watcher, &newest(p)->conf.dns, p->engine.dns);
     reload_watch(p->reload, p->watcher, t); /* last: from now on the newest may be replaced */
 }

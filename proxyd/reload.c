@@ -17,6 +17,7 @@
 #include "core/common/self_addrs.h"
 #include "core/report/log_writer.h"
 #include "listen.h"
+#include "lists.h"
 #include "privileged.h"
 #include "schema_root.h"
 #include "secrets.h"
@@ -156,8 +157,13 @@ static enum reload_outcome put_in_place(struct reload *r, struct snapshot *s)
     void **opened = must_zalloc(r->engine->nworkers * sizeof *opened);
     struct log_set *logs = open_logs(r, s);
     pthread_mutex_lock(&r->publishing);
+    struct slice lacking = lists_lacking(s, atomic_load(&r->engine->newest));
     if (is_ending(r)) {
         outcome = RELOAD_ENDING;
+    } else if (lacking.n) {
+        fprintf(r->out, "error: the list %.*s could not be loaded, the error log says why\n",
+                SLICE_FMT(lacking));
+        outcome = RELOAD_FAILED;
     } else if (!all_adopted(r)) {
         fputs("error: a worker has not taken over the configuration before this one yet\n", r->out);
         outcome = RELOAD_FAILED;

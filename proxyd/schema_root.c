@@ -8,6 +8,7 @@
 #include "config/load.h"
 #include "control_socket.h"
 #include "exposure.h"
+#include "list_conf.h"
 #include "modes.h"
 #include "policy/conf.h"
 #include "reverse/conf.h"
@@ -160,6 +161,14 @@ const struct schema_row root_rows[] = {
       .check = check_listener,
       .doc = "Where clients connect, and in which direction requests go from there.",
       .example = "listener egress { bind 127.0.0.1:3128; mode forward; policy staff; }" },
+    { .key = "list",
+      .kind = ROW_NAMED,
+      .repeat = true,
+      .warn_unused = true,
+      .children = list_rows,
+      .doc = "Names, networks, URLs or regular expressions in files, for `to list NAME` in a rule. "
+             "[Lists](operation.md#lists) tells how they are loaded and exchanged.",
+      .example = "list ads { source lists/ads.txt; format adblock; }" },
     { .key = "policy",
       .kind = ROW_NAMED,
       .repeat = true,

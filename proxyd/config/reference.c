@@ -95,8 +95,12 @@ static void put_values(FILE *to, const struct schema_row *row)
         put_value(to, row, row->type[i], i >= schema_least_words(row) ? " and perhaps " : " ");
     put_words(to, row->also, ", ", ", ");
     if (row->binds) {
-        put_words(to, row->binds, ", ", ", ");
+        struct slice rest = slice_of(row->binds), first;
+        (void)slice_cut(&rest, ' ', &first);
+        fprintf(to, ", `%.*s`", SLICE_FMT(first));
         put_words(to, row->bound, " with ", ", ");
+        put_words(to, rest.n ? rest.p : NULL, "; ", ", ");
+        fputs(rest.n ? " with a name" : "", to);
     }
     if (schema_most_words(row) > 1 && row->type[1] == TYPE_NONE)
         fputs("; several", to);

@@ -128,25 +128,36 @@ static bool check_ref(struct checker *c, const struct schema_row *row, const str
     return false;
 }
 
-/* Words bound to the one before, as in `to class private`. */
+static bool check_choice(struct checker *c, const struct node *n, u32 i)
+{
+    const struct word *w = &n->words[i];
+    if (schema_listed(n->row->bound, w->text))
+        return true;
+    struct guess g = guess_for(w->text);
+    guess_try_list(&g, n->row->bound);
+    diag_error(c->d, w, "%s is not a %s", word_shown(w), n->words[i - 1].text.p);
+    diag_more(c->d, "expected one of: %s", list_shown(n->row->bound));
+    guess_tell(&g, c->d);
+    return false;
+}
+
+/* Words bound to the one before, as in `to class private`: word i binds the next. */
 static bool check_bound(struct checker *c, const struct node *n, u32 i)
 {
     const struct schema_row *row = n->row;
+    struct slice rest = slice_of(row->binds), first;
+    bool chooses = slice_cut(&rest, ' ', &first) && slice_eq(n->words[i].text, first);
     if (i + 1 >= n->nwords) {
         diag_error(c->d, &n->words[i], "%s needs a word behind it", word_shown(&n->words[i]));
-    } else if (schema_listed(row->bound, n->words[i + 1].text)) {
-        return true;
-    } else {
-        struct guess g = guess_for(n->words[i + 1].text);
-        guess_try_list(&g, row->bound);
-        diag_error(c->d, &n->words[i + 1], "%s is not a %s", word_shown(&n->words[i + 1]),
-                   n->words[i].text.p);
-        diag_more(c->d, "expected one of: %s", list_shown(row->bound));
-        guess_tell(&g, c->d);
+        if (chooses)
+            diag_more(c->d, "expected one of: %s", list_shown(row->bound));
         return false;
     }
-    diag_more(c->d, "expected one of: %s", list_shown(row->bound));
-    return false;
+    if (chooses)
+        return check_choice(c, n, i + 1);
+    if (row->refers && slice_is(n->words[i].text, row->refers))
+        return check_ref(c, row, &n->words[i + 1]);
+    return true;
 }
 
 /* The example, when there is one, shows what was expected best of all. */
@@ -201,6 +212,15 @@ static void take_idn(struct checker *c, enum schema_type t, struct word *w)
         w->text = arena_copy(&c->t->arena, text_slice(&ascii));
 }
 
+/* A word in quotes is the value itself, but for the first of them, which always was a keyword. */
+static bool binds_next(const struct schema_row *row, const struct word *w)
+{
+    struct slice rest = slice_of(row->binds), first;
+    if (w->kind == WORD_REGEX || !schema_listed(row->binds, w->text))
+        return false;
+    return w->kind == WORD_BARE || (slice_cut(&rest, ' ', &first) && slice_eq(first, w->text));
+}
+
 /* Marks those that are wrong as reported. False: there are too few or too many of them. */
 static bool check_words(struct checker *c, struct node *n)
 {
@@ -213,7 +233,7 @@ static bool check_words(struct checker *c, struct node *n)
         enum schema_type t = schema_word_type(row, i - first);
         if (w->reported)
             continue;
-        if (w->kind != WORD_REGEX && schema_listed(row->binds, w->text)) {
+        if (binds_next(row, w)) {
             w->reported = !check_bound(c, n, i++);
             continue;
         }

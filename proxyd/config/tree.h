@@ -97,6 +97,11 @@ static inline const struct word *node_arg(const struct node *n, u32 i)
 {
     return &n->words[i + 1];
 }
+/* Is it this word, and not in quotes? */
+static inline bool word_is_bare(const struct word *w, const char *text)
+{
+    return w->kind == WORD_BARE && slice_is(w->text, text);
+}
 /* The name of a named block: `policy staff { … }` gives "staff"; "" when there is none. */
 static inline struct slice node_name(const struct node *n)
 {

@@ -1,6 +1,7 @@
 #include "forward/conf.h"
 
 #include "config/schema.h"
+#include "filters/list_slot.h"
 #include "policy/conf.h"
 
 const struct registry_kind forward_rule_counts = { .name = "rule",
@@ -38,10 +39,21 @@ u64 rule_shadowed(const struct rule_count *c)
     return n;
 }
 
+static const struct list_slot *find_list(void *snapshot, struct slice name)
+{
+    const struct snapshot *s = snapshot;
+    for (u32 i = 0; i < s->nlists; i++)
+        if (slice_eq(s->lists[i]->name, name))
+            return s->lists[i];
+    return NULL;
+}
+
 const void *forward_compile(const struct node *policy, struct snapshot *s, struct registry *r)
 {
     struct forward_part *part = arena_zalloc(&s->arena, sizeof *part);
-    part->policy = policy_compile(policy, &s->arena);
+    struct policy *p = policy_compile(policy, &s->arena);
+    policy_bind_lists(p, &s->arena, find_list, s);
+    part->policy = p;
     part->judges = policy_judges(part->policy);
     part->edits = policy_edits(part->policy);
     part->counts = count_rules(part->policy, s, r);

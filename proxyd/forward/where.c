@@ -90,6 +90,7 @@ static inline void ask(const struct xchg *x, struct policy_question *q)
         q->path = x->uri.path;
         q->request = &x->req;
     }
+    q->reader = x->worker->id;
 }
 
 /* Once for an exchange, or once for each address where addresses decide. */
@@ -214,7 +215,8 @@ struct ruling forward_recheck(struct worker *w, const struct listener *l,
     struct policy_question q = { .client = r->client,
                                  .method = method_find(method),
                                  .method_text = method,
-                                 .destination = &r->server };
+                                 .destination = &r->server,
+                                 .reader = w->id };
     enum fault f = target_parse(q.method, access_record_string(r, STRING_TARGET), NULL, &uri);
     if (f != FAULT_NONE) /* not whole in the record: nobody can say that it may go on */
         return (struct ruling){ .fault = f };

@@ -180,7 +180,7 @@ ERRORS = {
 main.conf:1:1: error: "wrokers" is not known at the top level
     wrokers 4;
     ^~~~~~~
-    expected one of: workers, offload-threads, include, listener, policy, routes, pool, log access, log error, \
+    expected one of: workers, offload-threads, include, listener, list, policy, routes, pool, log access, log error, \
 dns, limits, timeouts, admin, control
     did you mean "workers"?
 main.conf: 1 error, 0 warnings
@@ -252,7 +252,7 @@ def test_all_errors_in_one_run_up_to_twenty(write):
 
 
 @pytest.mark.parametrize("text", [
-    "user proxyd;", "cache main { path /x; }", "list ads { source x; }", "pac office { direct x; }",
+    "user proxyd;", "cache main { path /x; }", "pac office { direct x; }",
     'test "x" { expect deny; }'])
 def test_what_a_later_version_brings_is_not_known(write, text):
     """Never accepted silently."""

@@ -54,6 +54,8 @@ struct registry *registry_new(void)
 
 static void free_entry(struct entry *e)
 {
+    if (e->kind->end)
+        e->kind->end(e->state);
     free(e->name);
     free(e);
 }
@@ -150,16 +152,18 @@ static void take_out(struct registry *r, struct entry *e)
     *at = e->next;
     list_remove(&e->link);
     r->n--;
-    free_entry(e);
 }
 
 void registry_release(struct snapshot *s)
 {
     for (struct registry_pin *p = s->pins; p; p = p->next) {
         pthread_mutex_lock(&p->registry->lock);
-        if (--p->entry->users == 0 && !p->entry->kind->kept)
+        bool last = --p->entry->users == 0 && !p->entry->kind->kept;
+        if (last)
             take_out(p->registry, p->entry);
         pthread_mutex_unlock(&p->registry->lock);
+        if (last)
+            free_entry(p->entry);
     }
     s->pins = NULL;
 }

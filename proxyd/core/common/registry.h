@@ -20,6 +20,7 @@ struct registry_kind {
     size_t size;                           /* of an entry; zeroed when it is new */
     bool kept;                             /* for ever */
     void (*init)(void *entry, u32 number); /* number: how many of the kind came before; or NULL */
+    void (*end)(void *entry);              /* before it is freed, without a lock; or NULL */
 };
 
 struct registry *registry_new(void);

@@ -18,6 +18,7 @@
 #include "core/listener.h"
 #include "core/worker.h"
 
+struct list_slot;
 struct self_addrs;
 struct registry_pin;
 
@@ -33,6 +34,8 @@ struct snapshot {
     u32 nlisteners;
     struct listener **by_slot; /* [listen_addr.slot]; NULL: not in this configuration */
     u32 nslots;
+    const struct list_slot **lists; /* those that the directions' rules ask */
+    u32 nlists;
     struct self_addrs *self_addrs; /* the addresses of the proxy itself, admin's included */
     struct registry_pin *pins;     /* entries of the registry that it uses */
     _Atomic u32 holders;           /* workers that may still use it, and who made it */

@@ -66,8 +66,8 @@ static void all_that_is_wrong_at_once(void **state)
            "\"mode forward\" needs \"policy\"");
     ERRORS(LISTENER "policy p { default allow; rules { allow a { method get \"A B\"; } } }", 2,
            "\"get\" is not a method: methods are case-sensitive", "\"A B\" is not a method\n");
-    ERRORS(LISTENER "policy p { default allow; rules { allow a { to list class x; } } }", 2,
-           "\"list\" is not known here", "\"x\" is not a class");
+    ERRORS(LISTENER "policy p { default allow; rules { allow a { to pool class x; } } }", 2,
+           "\"pool\" is not known here", "\"x\" is not a class");
     ERRORS("listener a { bind ${PROXYD_UNSET}; mode forward; }", 2, "has no PROXYD_UNSET",
            "\"mode forward\" needs \"policy\"");
     ERRORS(LISTENER "policy p { include /no/such; } policy q { }", 2, "cannot read \"/no/such\"",
@@ -360,7 +360,8 @@ static void exposure(void **state)
         { OPEN("0.0.0.0/0", "any", "allow all { reach private loopback; }"), "is an open proxy" },
         { OPEN("0.0.0.0/0", "443", "allow all { reach private loopback; }"), NULL },
         { OPEN("10.0.0.0/8", "any", "allow all { reach private loopback; }"), NULL },
-        { OPEN("0.0.0.0/0", "any", "allow all { reach private loopback; from 10.0.0.0/8; }"), NULL },
+        { OPEN("0.0.0.0/0", "any", "allow all { reach private loopback; from 10.0.0.0/8; }"),
+          NULL },
         { OPEN("::/0", "any", "allow all { }"), NULL },
         { LISTENS("127.0.0.1:1") "policy p { default deny; } admin { bind *:2; }",
           "can read the admin listener" },

@@ -9,12 +9,14 @@
 #include "config/load.h"
 #include "policy/conf.h"
 
+static const struct schema_row no_rows[] = { { .key = NULL } };
 static const struct schema_row test_rows[] = {
     { .key = "policy",
       .kind = ROW_NAMED,
       .repeat = true,
       .children = policy_rows,
       .check = policy_conf_check },
+    { .key = "list", .kind = ROW_NAMED, .repeat = true, .children = no_rows },
     { .key = NULL },
 };
 

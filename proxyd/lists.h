@@ -1,0 +1,39 @@
+/*
+ * The lists of the running process: loads each off the workers, looks at its files again when they
+ * change, and exchanges its content between two turns of every worker's loop.
+ *
+ * The hard thing is when an old content may go. Each worker has a pointer of its own to what it
+ * asks (filters/list_slot.h), changed by a call posted to its loop; whoever drops the last pointer
+ * gives the content to an offload thread. A list outlives the configurations that use it by
+ * whatever still has to do with it: watches and posted calls.
+ *
+ * A new content that is broken, has fewer than `min-entries` or less than half of what was there is
+ * not taken: the old one stays, and the error log and the counters say so.
+ */
+#ifndef PROXYD_LISTS_H
+#define PROXYD_LISTS_H
+
+#include "base/text.h"
+#include "config/tree.h"
+#include "core/common/registry.h"
+#include "core/common/snapshot.h"
+#include "io/watch.h"
+#include "reload.h"
+
+/* Puts the lists that are used into s->lists; those that are new are loaded. Blocks. */
+void lists_compile(const struct tree *t, struct snapshot *s, struct registry *r);
+/* A list of `next` that has never been loaded, is not optional and not in `now`: its name; else
+ * empty. */
+struct slice lists_lacking(const struct snapshot *next, const struct snapshot *now);
+
+/* Watches files from now on. w outlives the lists or is told to stop before. */
+void lists_start(struct engine *e, struct watcher *w, struct reload *r);
+/* No content is exchanged any more. Before the workers drain. */
+void lists_end(void);
+
+/* Has each list that is not optional been loaded once? Any thread. */
+bool lists_loaded(void);
+/* The metrics of all lists; any thread. */
+void lists_metrics(struct text *out);
+
+#endif
