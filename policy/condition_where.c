@@ -80,7 +80,8 @@ const void *condition_to_make(const struct node *n, struct arena *a)
 void condition_to_narrow(const void *data, struct gate *g)
 {
     const struct to *to = data;
-    if (!to->any && to->lists.n == 0 && to->classes == 0 && to->patterns.n == 0 && to->nets.n4 + to->nets.n6 == 0)
+    if (!to->any && to->lists.n == 0 && to->classes == 0 && to->patterns.n == 0 &&
+        to->nets.n4 + to->nets.n6 == 0)
         g->traits &= ~(u32)TRAIT_LITERAL;
 }
 

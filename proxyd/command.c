@@ -12,6 +12,7 @@
 #include "config/reference_tables.h"
 #include "config/shown.h"
 #include "ctl.h"
+#include "list_check.h"
 
 #ifndef PROXYD_VERSION
 #define PROXYD_VERSION "0"
@@ -33,8 +34,9 @@ enum option_for {
     FOR_REFERENCE = 8,
     FOR_RELOAD = 16,
     FOR_CTL = 32,
+    FOR_LISTS = 64,
     FOR_ALL = 255,
-    FOR_CONFIG_FILE = FOR_RUN | FOR_CHECK
+    FOR_CONFIG_FILE = FOR_RUN | FOR_CHECK | FOR_LISTS
 };
 
 static const struct option_row {
@@ -68,6 +70,9 @@ static struct command do_check(struct options o)
     struct diags d;
     diags_init(&d);
     bool fine = config_open(o.config, &t, &d);
+    if (fine)
+        lists_check(&t, &d, stdout);
+    fine = fine && d.errors == 0;
     diags_print(&d, stderr);
     const char *name = o.config == NULL             ? "the built-in configuration"
                        : strcmp(o.config, "-") == 0 ? "standard input"
@@ -84,6 +89,32 @@ static struct command do_check(struct options o)
     diags_free(&d);
     config_free(&t);
     return leave(refused ? EXIT_FAILED : EXIT_FINE);
+}
+
+/* `show`, or `find` with what is looked for. */
+static struct command do_lists(struct options o)
+{
+    bool show = o.operand[0] && strcmp(o.operand[0], "show") == 0;
+    bool find = o.operand[0] && strcmp(o.operand[0], "find") == 0;
+    if (!(show && o.operand[1] == NULL) && !(find && o.operand[1] && o.operand[2] == NULL)) {
+        fputs("proxyd lists: expected \"show\", or \"find\" and a host or a URL\n"
+              "\"proxyd lists --help\" explains it\n",
+              stderr);
+        return leave(EXIT_USAGE);
+    }
+    struct tree t = { 0 };
+    struct diags d;
+    diags_init(&d);
+    bool fine = config_open(o.config, &t, &d);
+    if (!fine)
+        diags_print(&d, stderr);
+    else if (show)
+        fine = lists_show(&t, stdout);
+    else
+        fine = lists_find(&t, o.operand[1], stdout);
+    diags_free(&d);
+    config_free(&t);
+    return leave(fine ? EXIT_FINE : EXIT_FAILED);
 }
 
 static struct command do_config(struct options o)
@@ -269,6 +300,29 @@ static const struct command_row {
       "\n"
       "exit codes: 0 an answer came, whatever it says, 1 none came or no proxyd there, 2 wrong "
       "usage\n" },
+    { "lists", FOR_LISTS, 3, do_lists, "show the lists of a configuration, or find a host in them",
+      "Loads the lists of a configuration as \"run\" would. \"show\" tells of each how it is read, "
+      "what\n"
+      "a bare name means in it, how many entries it has and which lines are rejected. \"find\" "
+      "tells\n"
+      "which line of which list means a host or a URL (of https only the host shows), and what "
+      "each\n"
+      "policy decides about it for a client on this machine.\n"
+      "\n"
+      "usage: proxyd lists show [-c FILE]\n"
+      "       proxyd lists find HOST|URL [-c FILE]\n"
+      "\n"
+      "  -c, --config FILE   the configuration, \"-\" for standard input; without it the built-in\n"
+      "  -h, --help          this text\n"
+      "\n"
+      "example:\n"
+      "  $ proxyd lists find www.bet.example -c proxyd.conf\n"
+      "  list ut1: lists/ut1/gambling/domains:1234, category gambling, matches bet.example\n"
+      "  policy staff: denied by gambling, by the list ut1\n"
+      "\n"
+      "exit codes: 0 found, or all lists shown; 1 in no list, a list that cannot be loaded or a "
+      "wrong\n"
+      "configuration; 2 wrong usage\n" },
     { "config", FOR_CONFIG, 0, do_config, "print the built-in configuration",
       "Prints the configuration that \"run\" uses when it is given none. It is commented and\n"
       "meant as the start of your own.\n"

@@ -74,6 +74,8 @@ static void end(struct loading *l)
     }
     all->lines += one->lines;
     all->rejected += one->rejected;
+    if (all->suffixes == 0)
+        all->first_suffix = one->first_suffix;
     all->suffixes += one->suffixes;
     all->ports += one->ports;
     for (unsigned i = 0; i < SKIP_KINDS; i++)
@@ -157,6 +159,8 @@ static bool read_folder(struct loading *l, const char *path, const char *categor
 {
     struct dirent **entry;
     char next[PATH_MAX];
+    if (l->found)
+        l->found(l->ctx, path);
     if (deep > FOLDERS_DEEP)
         return fail(l, path, "its folders are too deep");
     int n = scandir(path, &entry, NULL, alphasort);
@@ -308,6 +312,23 @@ void list_report_line(const struct list_report_all *r, FILE *to)
         fprintf(to, ", %llu line%s rejected", (unsigned long long)r->rejected,
                 r->rejected == 1 ? "" : "s");
     fputc('\n', to);
+}
+
+void list_report_table(const struct list_report_all *r, FILE *to)
+{
+    fprintf(to, "  format   %s\n  bare     %s\n  files    %u\n  lines    %llu\n  entries  %llu\n",
+            r->categories ? "categories of squidGuard" : list_format_name(r->format),
+            r->categories ? list_meaning_text(MEANS_SUBDOMAINS) : list_meaning_text(r->bare),
+            r->files, (unsigned long long)r->lines, (unsigned long long)r->entries);
+    for (enum list_skip i = 0; i < SKIP_KINDS; i++)
+        if (r->skipped[i])
+            fprintf(to, "  passed over %llu: %s\n", (unsigned long long)r->skipped[i],
+                    list_skip_text(i));
+    if (r->ports)
+        fprintf(to, "  %llu entries had a port, which does not count\n",
+                (unsigned long long)r->ports);
+    fprintf(to, "  memory   %llu kB\n  rejected %llu\n", (unsigned long long)(r->bytes / 1024),
+            (unsigned long long)r->rejected);
 }
 
 void list_report_rejected(const struct list_report_all *r, FILE *to)

@@ -25,16 +25,19 @@ struct list_report_all {
     u32 files;
     u64 lines, bytes, entries, rejected, suffixes, ports;
     u64 skipped[SKIP_KINDS];
+    u32 first_suffix;
     struct list_load_told told[LIST_TOLD];
     u32 ntold;
 };
 
 /* On a thread that may block. NULL: r->why says why not. found (NULL: nothing) is called with each
- * file of a folder. */
+ * folder and file of a folder. */
 struct list_content *list_load(const struct list_conf *c, u32 readers, struct list_report_all *r,
                                void (*found)(void *ctx, const char *path), void *ctx);
 /* "domains, a bare name means exact names, 12 entries from 1 file". */
 void list_report_line(const struct list_report_all *r, FILE *to);
+/* The same and more as a table. */
+void list_report_table(const struct list_report_all *r, FILE *to);
 /* The rejected lines that are told of, one a line, and how many more there are. */
 void list_report_rejected(const struct list_report_all *r, FILE *to);
 

@@ -241,14 +241,10 @@ static void watch_all(struct source *s)
     pthread_mutex_unlock(&service.lock);
 }
 
-/* A file of a folder, and the category's folder, in which others may appear. */
+/* A file of a folder, or a folder in which others may appear. */
 static void found(void *ctx, const char *path)
 {
-    char folder[PATH_MAX];
-    const char *slash = strrchr(path, '/');
     (void)add_watch(ctx, path);
-    if (slash && snprintf(folder, sizeof folder, "%.*s", (int)(slash - path), path) > 0)
-        (void)add_watch(ctx, folder);
 }
 
 /* Against what is in force; false: not to be taken, and r->why says so. */
@@ -472,7 +468,7 @@ void lists_metrics(struct text *out)
         { "proxyd_list_refused_total", "counter", "Times a new content was not taken", refused_of },
     };
     pthread_mutex_lock(&service.lock);
-    for (unsigned i = 0; i < countof(metrics); i++) {
+    for (unsigned i = 0; i < countof(metrics) && service.first; i++) {
         text_fmt(out, "# HELP %s %s\n# TYPE %s %s\n", metrics[i].name, metrics[i].help,
                  metrics[i].name, metrics[i].type);
         for (const struct source *s = service.first; s; s = s->next)

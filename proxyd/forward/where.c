@@ -114,6 +114,30 @@ static struct slice shadow_of(const struct policy_decision *d)
     return d->shadow ? policy_rule_name(d->shadow) : SLICE("");
 }
 
+/* The texts are gone when the list's content is exchanged, so they are copied: behind the rule's
+ * name, as the log wants them. */
+static void note_list(struct xchg *x, struct policy_decision *d)
+{
+    const struct policy_listed *l = &d->listed;
+    size_t n = d->rule_name.n + l->list.n + l->category.n + l->file.n + 16;
+    char *area = arena_try(&x->arena, n);
+    if (area == NULL)
+        return;
+    struct text t = text_in(area, n);
+    text_add(&t, d->rule_name);
+    text_char(&t, 0);
+    text_add(&t, l->list);
+    text_char(&t, 0);
+    text_add(&t, l->category);
+    text_char(&t, 0);
+    text_add(&t, l->file);
+    text_char(&t, ':');
+    text_u64(&t, l->line);
+    d->rule_name.p = area; /* forward_vet gives it again */
+    x->rule = d->rule_name;
+    x->listed = slice_skip(text_slice(&t), x->rule.n + 1);
+}
+
 enum verdict forward_rules(struct xchg *x)
 {
     struct policy_decision *d = &xchg_role_area(x, struct notes)->decision;
@@ -127,6 +151,8 @@ enum verdict forward_rules(struct xchg *x)
         count(x, d);
     x->shadow = shadow_of(d);
     x->rule = d->rule_name;
+    if (unlikely(d->listed.list.n))
+        note_list(x, d);
     x->reason = d->reason;
     x->fault = d->action == POLICY_DENY ? d->fault : FAULT_NONE;
     return x->fault == FAULT_NONE ? PASS : REFUSED;

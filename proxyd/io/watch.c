@@ -28,7 +28,9 @@ enum { PLACES = 64, LINKS = 40, HEARD = 256 };
 enum {
     IN_FOLDER = IN_ONLYDIR | IN_MASK_ADD | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO |
                 IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF,
-    IN_FILE = IN_MASK_ADD | IN_MODIFY | IN_CLOSE_WRITE | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF
+    /* What is watched may be a folder itself, for what is in it. */
+    IN_FILE = IN_MASK_ADD | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_MODIFY |
+              IN_CLOSE_WRITE | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF
 };
 
 struct place {
@@ -222,7 +224,8 @@ static bool is_used(const struct watcher *w, int wd)
 static bool concerns(const struct places *p, const struct place *event)
 {
     for (u32 i = 0; i < p->n; i++)
-        if (p->at[i].wd == event->wd && (event->name == 0 || p->at[i].name == event->name))
+        if (p->at[i].wd == event->wd &&
+            (event->name == 0 || p->at[i].name == 0 || p->at[i].name == event->name))
             return true;
     return false;
 }

@@ -2,6 +2,8 @@
  * Files that are looked at again when they change: in place, by another one renamed over them, by
  * deletion and creation, by a symbolic link that leads elsewhere, by a folder that is replaced.
  *
+ * It may be a folder: then what is directly in it counts.
+ *
  * Every folder on the way to a file is watched for the one name that matters in it, and so is the
  * file; links are followed. Changes are collected until 200 ms have passed without one, at most
  * 2 s. The hard thing is that a path may lead to a disk that has gone away: whatever touches it is

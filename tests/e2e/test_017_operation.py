@@ -11,7 +11,8 @@ pytestmark = pytest.mark.smoke
 
 TEXT = (ROOT / "docs/operation.md").read_text(encoding="utf-8")
 REFERENCE = (ROOT / "docs/reference.md").read_text(encoding="utf-8")
-RIG = conf.forward(extra=metrics.ADMIN)
+RIG = conf.forward(rules="deny x { to list ads; } " + conf.OPEN_RULES,
+                   extra=metrics.ADMIN + "list ads { source none.txt; optional; }")
 
 
 def source(name):

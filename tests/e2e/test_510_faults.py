@@ -560,6 +560,7 @@ ELSEWHERE = {
     "tunnel_idle_timeout": "test_200_connect.py::test_idle_limit",
     "tunnel_lifetime": "test_200_connect.py::test_lifetime_limit",
     "pattern_exhausted": "test_520_rules.py::test_a_pattern_that_comes_to_its_limits",
+    "list_missing": "test_530_lists.py::test_missing",
 }
 
 #: No exchange brings it about, and why.

@@ -1,5 +1,11 @@
 """Lists: what a rule says by `to list`, how lists are loaded, and how their content is exchanged while the proxy works."""
+import gzip
+import io
+import json
 import os
+import re
+import tarfile
+import threading
 import urllib.error
 import urllib.request
 
@@ -7,6 +13,7 @@ import pytest
 
 from lib import conf, metrics
 from lib.client import Client
+from lib.daemon import run_command
 from lib.faults import assert_refused
 from lib.times import until, within
 
@@ -143,3 +150,165 @@ def test_reload_without_its_list(proxyd):
     put(daemon, "a.test\n")
     daemon.reload(lists())
     assert listed(daemon, "a.test")
+
+
+# -- archives and hostile files -------------------------------------------------------------------
+
+def tar(*members):
+    """name → text, or a tarfile.TarInfo that stands as it is."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as archive:
+        for name, text in members:
+            info = name if isinstance(name, tarfile.TarInfo) else tarfile.TarInfo(name)
+            info.size = len(text)
+            archive.addfile(info, io.BytesIO(text.encode()))
+    return out.getvalue()
+
+
+def link(name, to, kind=tarfile.SYMTYPE):
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = kind, to
+    return info
+
+
+def test_packed(proxyd):
+    """gzip by its content, whatever the name; a tar of categories below the folder that it is packed in."""
+    # covers: list source
+    files = {"one.txt": gzip.compress(b"a.test\n"),
+             "ut1.tar.gz": tar(("blacklists/games/domains", "g.test\n"), ("blacklists/news/urls", "n.test/x\n"),
+                               (link("blacklists/alias", "games"), ""), ("blacklists/README", "no list"))}
+    rules = "deny listed { to list one list ut1 category games list ut1 category news; } allow rest { }"
+    daemon = proxyd(lists("list one { source one.txt; } list ut1 { source ut1.tar.gz; }", rules), files=files)
+    for host, path in (("a.test", "/"), ("w.g.test", "/"), ("n.test", "/x/y")):
+        assert listed(daemon, host, path), host
+    assert not listed(daemon, "b.test")
+
+
+HOSTILE = {
+    "cut gzip": ("a.txt", gzip.compress(os.urandom(50000).hex().encode())[:-20000], "cut off in the middle"),
+    "damaged gzip": ("a.txt", gzip.compress(b"a.test\n" * 9000)[:-8] + b"\0" * 8, "crc|incorrect|data"),
+    "cut tar": ("a.tgz", tar(("c/domains", "\n".join(os.urandom(20).hex() + ".test" for _ in range(3000))))[:-30000], ""),
+    "up": ("a.tgz", tar(("c/domains", "a.test\n"), ("c/../../x/domains", "b.test\n")), "leads out of its folder: c/../../x"),
+    "absolute": ("a.tgz", tar(("/c/domains", "a.test\n")), "leads out of its folder: /c"),
+    "only links": ("a.tgz", tar((link("c/domains", "/etc/hosts"), ""), (link("d/domains", "/etc/hosts", tarfile.LNKTYPE), "")),
+                   "no CATEGORY/domains"),
+    "no list": ("a.txt", b"\0\1\2<html>\n" * 100, "lines are wrong"),
+    "a long line": ("a.txt", gzip.compress(b"x" * (64 << 20)), "lines are wrong"),
+    "a FIFO": ("a.txt", None, "it is no regular file"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_files(tmp_path, name):
+    file, content, why = HOSTILE[name]
+    if content is None:
+        os.mkfifo(tmp_path / file)
+    else:
+        (tmp_path / file).write_bytes(content)
+    config = tmp_path / "proxyd.conf"
+    config.write_text(f"listener a {{ bind 127.0.0.1:1; mode forward; policy p; }} list l {{ source {file}; }} "
+                      "policy p { default allow; rules { deny x { to list l; } } }")
+    found = run_command("check", "-c", str(config))
+    assert found.returncode == 1 and 'the list "l" cannot be loaded' in found.stderr, found
+    assert re.search(why, found.stderr), found.stderr
+
+
+def test_a_link_out_of_the_folder(proxyd, tmp_path):
+    """Links within the folder are aliases; one that leads out brings nothing, and the list is refused."""
+    daemon = proxyd(lists("list ads { source ut1; }"), files={"ut1/a/domains": "a.test\n", "secret/domains": "b.test\n"})
+    folder = daemon.folder / "ut1"
+    os.symlink("a", folder / "alias")
+    put(daemon, "a.test\nc.test\n", "ut1/a/domains")
+    assert until(lambda: listed(daemon, "c.test"), within(5))
+    os.symlink("../secret", folder / "out")
+    put(daemon, "a.test\nd.test\n", "ut1/a/domains")
+    assert until(lambda: "it leads out of the folder of the list" in daemon.stderr(), within(5))
+    assert listed(daemon, "c.test") and not listed(daemon, "b.test")
+
+
+def test_a_new_category(proxyd):
+    daemon = proxyd(lists("list ads { source ut1; }"), files={"ut1/a/domains": "a.test\n"})
+    new = daemon.folder / "ut1" / "b"
+    new.mkdir()
+    (new / "domains").write_text("b.test\n")
+    assert until(lambda: listed(daemon, "b.test"), within(6))
+
+
+# -- exchanged under load -------------------------------------------------------------------------
+
+@pytest.mark.threads
+@pytest.mark.slow("many exchanges of a large list")
+def test_exchange_under_load(proxyd, origin):
+    """No request fails, what stands in both contents is always refused, what is in neither always passes."""
+    stay = "".join(f"n{i}.test\n" for i in range(20000)) + "both.test\n"
+    daemon = proxyd(lists(workers=2), files={"ads.txt": stay + "old.test\n"})
+    stop, wrong, asked = threading.Event(), [], [0]
+
+    def load():
+        with Client(daemon.port) as client:
+            while not stop.is_set():
+                answer = client.get(origin.url("/"))
+                refusal = client.ask("GET http://both.test/ HTTP/1.1\r\nHost: x\r\n\r\n")
+                if answer.status != 200 or refusal.status != 403:
+                    wrong.append((answer.status, refusal.status))
+                asked[0] += 1
+
+    threads = [threading.Thread(target=load) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        for i in range(6):
+            put(daemon, stay + f"new{i}.test\n")
+            assert until(lambda: listed(daemon, f"new{i}.test"), within(10)), i
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert wrong == [] and asked[0] > 20
+    assert not listed(daemon, "old.test") and not listed(daemon, "new4.test")
+    assert until(lambda: metrics.read(daemon).get("offload_done_total list_free", 0) >= 6, within(5))
+
+
+# -- why ------------------------------------------------------------------------------------------
+
+def test_log_and_page(proxyd):
+    """The list, the category and the line stand beside the rule in the log; the page names no file."""
+    rules = "deny games { to list ut1 category games; } allow rest { }"
+    log = "to access.log; format json"
+    files = {"ut1/games/domains": "x.test\ng.test\n"}
+    daemon = proxyd(conf.forward(rules=rules, extra="list ut1 { source ut1; } log access { to stdout; }", log=log), files=files)
+    answer = ask(daemon, "g.test", fields="Accept: application/json\r\n")
+    page = json.loads(answer.body)
+    assert (page["rule"], page["list"], page["category"]) == ("games", "ut1", "games") and b"domains" not in answer.body
+    assert b"<dt>List</dt><dd>ut1</dd>" in ask(daemon, "g.test", fields="Accept: text/html\r\n").body
+    assert b"<dt>List" not in ask(daemon, "127.0.0.1", fields="Accept: text/html\r\n").body
+    line = daemon.wait_log("g.test")
+    assert " rule=games list=ut1 category=games entry=" in line and line.split("entry=")[1].split()[0].endswith("ut1/games/domains:2")
+    record = next(r for r in map(json.loads, (daemon.folder / "access.log").read_text().splitlines()) if "g.test" in r["url"])
+    assert (record["rule"], record["list"], record["category"]) == ("games", "ut1", "games")
+    assert record["entry"].endswith("ut1/games/domains:2")
+
+
+def test_commands(tmp_path):
+    (tmp_path / "ut1" / "games").mkdir(parents=True)
+    (tmp_path / "ut1" / "games" / "domains").write_text("g.test\nnot a name\n")
+    (tmp_path / "hosts.txt").write_text("0.0.0.0 h.test\n0.0.0.0 bad..name\n")
+    config = tmp_path / "proxyd.conf"
+    config.write_text("listener a { bind 127.0.0.1:1; mode forward; policy p; } "
+                      "list ut1 { source ut1; } list hosts { source hosts.txt; } "
+                      "policy p { default allow; rules { deny g { to list ut1 category games; } "
+                      "deny h { to list hosts list ut1 category game; } } }")
+    checked = run_command("check", "-c", str(config))
+    assert "list hosts: hosts, exact names; 1 entries from 1 file, 1 line rejected\n" in checked.stdout
+    assert f"{tmp_path}/hosts.txt:2: an empty label" in checked.stdout
+    assert 'warning: the list "ut1" has no category "game"' in checked.stderr and checked.returncode == 0
+    shown = run_command("lists", "show", "-c", str(config)).stdout
+    assert re.search(r"list ut1\n  source +ut1\n  format +categories of squidGuard\n  bare +names and their subdomains\n", shown)
+    assert f"{tmp_path}/ut1/games/domains:2: more than one word: not a name\n" in shown and "categories games\n" in shown
+    found = run_command("lists", "find", "w.g.test", "-c", str(config))
+    assert found.returncode == 0 and found.stdout == (
+        f"list ut1: {tmp_path}/ut1/games/domains:1, category games, matches g.test\npolicy p: denied by g, by the list ut1\n")
+    assert "policy p: denied by h, by the list hosts" in run_command("lists", "find", "http://h.test/x?y", "-c", str(config)).stdout
+    none = run_command("lists", "find", "https://none.test/x", "-c", str(config))
+    assert none.returncode == 1 and none.stdout == "in no list\npolicy p: allowed by default\n"
+    assert run_command("lists", "find", "-c", str(config)).returncode == 2

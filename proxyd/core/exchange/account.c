@@ -13,7 +13,7 @@ static u16 clip(size_t n, size_t most)
 
 static const size_t string_most[LOG_STRINGS] = {
     [STRING_METHOD] = 64,   [STRING_TARGET] = 2048,  [STRING_HOST] = 256,
-    [STRING_RULE] = 128,    [STRING_LISTENER] = 128, [STRING_REASON] = 512,
+    [STRING_RULE] = 640,    [STRING_LISTENER] = 128, [STRING_REASON] = 512,
     [STRING_PROTOCOL] = 16, [STRING_REFERER] = 1024, [STRING_AGENT] = 512,
     [STRING_TYPE] = 128,    [STRING_SHADOW] = 128,
 };
@@ -53,6 +53,8 @@ static size_t describe(const struct xchg *x, struct slice protocol, struct slice
                          ? (struct slice){ x->uri.host.name, x->uri.host.len }
                          : SLICE("");
     s[STRING_RULE] = x->rule;
+    if (unlikely(x->listed.n) && x->rule.p + x->rule.n + 1 == x->listed.p)
+        s[STRING_RULE].n += 1 + x->listed.n;
     s[STRING_LISTENER] = x->listen->name;
     s[STRING_REASON] = x->reason;
     s[STRING_PROTOCOL] = protocol;

@@ -1,5 +1,6 @@
 #include "core/exchange/local_reply.h"
 
+#include "base/str.h"
 #include "core/exchange/account.h"
 #include "core/report/page.h"
 #include "http/date.h"
@@ -133,10 +134,15 @@ void reply_fault(struct xchg *x)
     x->resp.status = r.status ? r.status : f->status;
     x->resp.reason = reason_line(x, f, x->resp.status);
     enum page_form form = x->req.method == METHOD_CONNECT ? PAGE_TEXT : page_form(&x->req);
+    struct slice rest = x->listed, list = SLICE(""), category = SLICE("");
+    if (slice_cut(&rest, 0, &list))
+        (void)slice_cut(&rest, 0, &category);
     struct page p = { .fault = f,
                       .status = x->resp.status,
                       .target = x->req.target,
                       .rule = x->rule,
+                      .list = list,
+                      .category = category,
                       .reason = x->reason,
                       .client = text_slice(&ct),
                       .help = text_slice(&ht),

@@ -91,6 +91,8 @@ struct xchg {
     u16 status;               /* of the final head written to the client side; 0: none */
     struct slice rule;        /* name of what decided, for the log; lives in the configuration */
     struct slice shadow;      /* of one that only says what it would have done; there too */
+    struct slice listed;      /* list NUL category NUL file:line, where one decided; behind the rule's
+                                 name and a NUL, in the arena */
     struct slice reason;      /* words of the administrator for a refusal; lives there too */
     struct slice logged_type; /* Content-Type of the answer, where a log wants it; in the arena */
     u64 id;

@@ -1,6 +1,8 @@
 /* What all formats share, and which one it is. */
 #include "core/report/log_format.h"
 
+#include "base/str.h"
+
 #include <time.h>
 
 enum { MASK_V4 = 24, MASK_V6 = 48 };
@@ -119,6 +121,11 @@ void log_parts(struct log_parts *p, const struct log_style *style, const struct 
     p->r = r;
     cut_strings(p->s, &r->head, (const char *)(r + 1));
     p->client = style->mask_client ? masked(&r->client) : r->client;
+    struct slice rest = p->s[STRING_RULE];
+    p->list = p->category = p->entry = SLICE("");
+    if (slice_cut(&rest, 0, &p->s[STRING_RULE]) && slice_cut(&rest, 0, &p->list) &&
+        slice_cut(&rest, 0, &p->category))
+        p->entry = rest;
     struct slice *target = &p->s[STRING_TARGET];
     const char *mark = slice_find(*target, '?');
     p->query = (struct slice){ NULL, 0 };

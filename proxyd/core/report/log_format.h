@@ -24,6 +24,7 @@ struct log_parts {
     struct slice s[LOG_STRINGS]; /* STRING_TARGET and STRING_REFERER without what is not shown */
     struct slice query;          /* behind the `?`, where it is wanted */
     bool hidden;                 /* there is a query, and it is not shown */
+    struct slice list, category, entry; /* of the list that decided; entry: file:line */
     struct addr client;
     char referer[1024];
 };

@@ -119,5 +119,8 @@ void log_put_json(struct text *t, struct log_clock *c, const struct log_parts *p
     put_string(t, "user_agent", p->s[STRING_AGENT]);
     put_string(t, "type", p->s[STRING_TYPE]);
     put_string(t, "shadow", p->s[STRING_SHADOW]);
+    put_string(t, "list", p->list);
+    put_string(t, "category", p->category);
+    put_string(t, "entry", p->entry);
     text_char(t, '}');
 }

@@ -71,6 +71,9 @@ void log_put_readable(struct text *t, struct log_clock *c, const struct log_part
     }
     put_named(t, SLICE(" rule="), p->s[STRING_RULE]);
     put_named(t, SLICE(" shadow="), p->s[STRING_SHADOW]);
+    put_named(t, SLICE(" list="), p->list);
+    put_named(t, SLICE(" category="), p->category);
+    put_named(t, SLICE(" entry="), p->entry);
     put_named(t, SLICE(" upgrade="), p->s[STRING_PROTOCOL]);
     if (r->fault) {
         text_lit(t, " cause=");

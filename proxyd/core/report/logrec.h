@@ -17,7 +17,7 @@ enum log_string {
     STRING_METHOD,
     STRING_TARGET,
     STRING_HOST,
-    STRING_RULE,
+    STRING_RULE, /* where a list decided with NUL list NUL category NUL file:line behind it */
     STRING_LISTENER,
     STRING_REASON,
     STRING_PROTOCOL,

@@ -63,6 +63,8 @@ static void write_text(struct text *t, const struct page *p)
     text_line(t, "help", p->help, text_escaped);
     text_line(t, "client", p->client, text_escaped);
     text_line(t, "rule", p->rule, text_escaped);
+    text_line(t, "list", p->list, text_escaped);
+    text_line(t, "category", p->category, text_escaped);
     text_line(t, "reason", p->reason, put_text);
     text_line(t, "request", p->target, text_escaped);
     text_line(t, "id", p->id, text_escaped);
@@ -88,6 +90,8 @@ static void write_json(struct text *t, const struct page *p)
     json_member(t, "help", p->help, VALUE_OF_PEER);
     json_member(t, "client", p->client, VALUE_OF_PEER);
     json_member(t, "rule", p->rule, VALUE_OF_PEER);
+    json_member(t, "list", p->list, VALUE_OF_PEER);
+    json_member(t, "category", p->category, VALUE_OF_PEER);
     json_member(t, "reason", p->reason, VALUE_OF_ADMINISTRATOR);
     json_member(t, "request", p->target, VALUE_OF_PEER);
     json_member(t, "id", p->id, VALUE_OF_PEER);
@@ -124,6 +128,8 @@ static void write_html(struct text *t, const struct page *p)
         { "cause", slice_of(p->fault->token), VALUE_OF_PEER },
         { "client", p->client, VALUE_OF_PEER },
         { "rule", p->rule, VALUE_OF_PEER },
+        { "list", p->list, VALUE_OF_PEER },
+        { "category", p->category, VALUE_OF_PEER },
         { "id", p->id, VALUE_OF_PEER },
         { NULL, { NULL, 0 }, VALUE_OF_PEER },
     };

@@ -16,6 +16,7 @@ struct page {
     u16 status;
     struct slice target; /* as the client sent it; shown shortened */
     struct slice rule;   /* what decided, or empty */
+    struct slice list, category; /* in which it was found, or empty */
     struct slice reason; /* words of the administrator, or empty */
     struct slice client; /* the client's own address, where that decided, or empty */
     struct slice help;   /* what the client can do about it, or empty; at most PAGE_HELP */
