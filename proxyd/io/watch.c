@@ -324,11 +324,15 @@ static void run(struct offload_job *job)
     pthread_mutex_unlock(&all->lock);
 }
 
-/* Under the lock; it is in no list, and no job has it. */
+/* It is in no list, and no job has it. The owner is told without the lock: it may hold one of its
+ * own when it begins a watch. */
 static void free_watch(struct watch *w)
 {
-    give_up(w->watcher, &w->places);
-    remove_stale(w->watcher);
+    struct watcher *all = w->watcher;
+    pthread_mutex_lock(&all->lock);
+    give_up(all, &w->places);
+    remove_stale(all);
+    pthread_mutex_unlock(&all->lock);
     if (w->conf.forget)
         w->conf.forget(w->conf.arg);
     free((void *)(uintptr_t)w->conf.path);
@@ -342,11 +346,12 @@ static void done(struct offload_job *job)
     struct watcher *all = w->watcher;
     pthread_mutex_lock(&all->lock);
     w->posted = false;
-    if (w->ended)
-        free_watch(w);
-    else
+    bool ended = w->ended;
+    if (!ended)
         wake(all);
     pthread_mutex_unlock(&all->lock);
+    if (ended)
+        free_watch(w);
 }
 
 /* ---- the thread ---- */
@@ -495,7 +500,8 @@ void watch_end(struct watch *w)
     pthread_mutex_lock(&all->lock);
     w->ended = true;
     list_remove(&w->link);
-    if (!w->posted || offload_cancel(all->conf.offload, &w->job))
-        free_watch(w);
+    bool free_now = !w->posted || offload_cancel(all->conf.offload, &w->job);
     pthread_mutex_unlock(&all->lock);
+    if (free_now)
+        free_watch(w);
 }

@@ -180,6 +180,7 @@ def world(tmp_path, parts, proxyd):
         release(port)
 
 
+@pytest.mark.slow("it runs every command of the README, one after the other")
 def test_every_command_of_the_walk(world):
     for program in ("curl", "wget", "bash", "make"):
         need(program)
