@@ -12,6 +12,7 @@
 
 struct clock {
     u64 mono_us; /* monotonic microseconds */
+    u64 mono_ms; /* the same: asked for some ten times in a turn */
     u64 wall_us; /* microseconds since 1970 */
 };
 
@@ -24,11 +25,12 @@ static inline u64 clock_us(clockid_t id)
 static inline void clock_read(struct clock *c)
 {
     c->mono_us = clock_us(CLOCK_MONOTONIC);
+    c->mono_ms = c->mono_us / 1000;
     c->wall_us = clock_us(CLOCK_REALTIME);
 }
 static inline u64 clock_ms(const struct clock *c)
 {
-    return c->mono_us / 1000;
+    return c->mono_ms;
 }
 
 #endif

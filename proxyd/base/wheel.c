@@ -128,7 +128,7 @@ static u64 next_tick(const struct wheel *w)
     return next;
 }
 
-static void run_until(struct wheel *w, u64 now, u64 now_ms)
+void wheel_run_until(struct wheel *w, u64 now, u64 now_ms)
 {
     while ((w->next = next_tick(w)) <= now) {
         u64 next = w->tick = w->next;
@@ -136,15 +136,6 @@ static void run_until(struct wheel *w, u64 now, u64 now_ms)
             if (next % span(l) == 0)
                 run_slot(w, l, (unsigned)((next >> (6 * l)) % WHEEL_SLOTS), now_ms);
     }
-}
-
-void wheel_run(struct wheel *w, u64 now_ms)
-{
-    u64 now = now_ms / WHEEL_TICK_MS;
-    if (unlikely(w->next <= now))
-        run_until(w, now, now_ms);
-    if (now > w->tick)
-        w->tick = now;
 }
 
 u32 wheel_wait(const struct wheel *w, u64 now_ms, u32 most)

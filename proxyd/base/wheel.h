@@ -68,8 +68,17 @@ static inline void timer_rest(struct timer *t)
 /* Out of the wheel altogether; must be called before the owner's memory goes. */
 void timer_clear(struct wheel *w, struct timer *t);
 
+/* Runs what comes up until the tick `now`, of which there is something: wheel_run. */
+void wheel_run_until(struct wheel *w, u64 now, u64 now_ms);
 /* Runs what is due at now_ms. */
-void wheel_run(struct wheel *w, u64 now_ms);
+static inline void wheel_run(struct wheel *w, u64 now_ms)
+{
+    u64 now = now_ms / WHEEL_TICK_MS;
+    if (unlikely(w->next <= now))
+        wheel_run_until(w, now, now_ms);
+    if (now > w->tick)
+        w->tick = now;
+}
 /* Milliseconds from now_ms until something may be due, at most `most`. */
 u32 wheel_wait(const struct wheel *w, u64 now_ms, u32 most);
 
