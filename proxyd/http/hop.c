@@ -1,6 +1,6 @@
 /*
  * Taking out what must not pass a proxy. Connection names further fields, so it is read first; then
- * one pass over the fields with a bit map decides all known names. Fields with unknown names are
+ * a bit map decides all known names. Fields with unknown names are
  * looked for one by one, which is bounded: a head with more than 64 Connection options is refused.
  */
 #include "http/hop.h"
@@ -8,13 +8,12 @@
 #include "base/str.h"
 
 /* Filled before main and then only read. */
-static u64 hop_mask[2], keep_mask[2], proxy_mask[2];
+static u64 always[2], keep[2];
 
 __attribute__((constructor)) static void build(void)
 {
-    token_mask(hop_mask, TOKEN_HOP);
-    token_mask(keep_mask, TOKEN_KEEP);
-    token_mask(proxy_mask, TOKEN_PROXY);
+    token_mask(always, TOKEN_HOP | TOKEN_PROXY);
+    token_mask(keep, TOKEN_KEEP);
 }
 
 static void mark(u64 mask[2], enum token t)
@@ -30,25 +29,19 @@ static void unmark(u64 mask[2], enum token t)
 /* Adds what Connection nominates: known names to mask, unknown ones are deleted at once. */
 static void nominated(struct msg *m, u64 mask[2])
 {
+    u64 named[2] = { 0, 0 };
     for (const struct field *f = msg_find(m, TOKEN_CONNECTION); f; f = msg_find_next(m, f)) {
         struct slice rest = msg_value(m, f), item;
         while (list_next(&rest, &item)) {
             enum token t = token_find(item);
             if (t != TOKEN_OTHER)
-                mark(mask, t);
+                mark(named, t);
             else if (msg_has(m, TOKEN_OTHER))
                 msg_remove_name(m, item);
         }
     }
-}
-
-static void delete_known(struct msg *m, const u64 mask[2])
-{
-    for (struct field *f = m->fields, *end = f + m->nfields; f < end; f++)
-        if (f->id < TOKEN_COUNT && (mask[f->id >> 6] >> (f->id & 63) & 1))
-            f->id = FIELD_DELETED;
-    m->present[0] &= ~mask[0];
-    m->present[1] &= ~mask[1];
+    for (unsigned i = 0; i < 2; i++)
+        mask[i] |= named[i] & ~keep[i];
 }
 
 /* Proxy-* that is in no table. */
@@ -69,11 +62,9 @@ static void delete_others(struct msg *m)
 
 void hop_strip(struct msg *m)
 {
-    u64 mask[2] = { 0, 0 };
+    u64 mask[2] = { always[0], always[1] };
     if (msg_has(m, TOKEN_CONNECTION))
         nominated(m, mask);
-    for (unsigned i = 0; i < 2; i++)
-        mask[i] = (mask[i] & ~keep_mask[i]) | hop_mask[i] | proxy_mask[i];
     if (m->response)
         unmark(mask, TOKEN_PROXY_STATUS);
     if (m->body == BODY_STREAMED)
@@ -82,8 +73,7 @@ void hop_strip(struct msg *m)
         mark(mask, TOKEN_CONTENT_LENGTH);
     if (!m->response)
         mark(mask, TOKEN_HOST);
-    if ((m->present[0] & mask[0]) || (m->present[1] & mask[1]))
-        delete_known(m, mask);
+    msg_remove_all(m, mask);
     if (msg_has(m, TOKEN_OTHER))
         delete_others(m);
 }

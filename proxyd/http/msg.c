@@ -64,14 +64,26 @@ static void forget(struct msg *m, enum token t)
     m->present[t >> 6] &= ~(1ull << (t & 63));
 }
 
+static void delete (struct msg *m, enum token t)
+{
+    for (struct field *f = m->fields, *end = f + m->nfields; f < end; f++)
+        if (f->id == t)
+            f->id = FIELD_DELETED;
+    forget(m, t);
+}
+
 void msg_remove(struct msg *m, enum token t)
 {
-    if (!msg_has(m, t))
-        return;
-    for (unsigned i = 0; i < m->nfields; i++)
-        if (m->fields[i].id == t)
-            m->fields[i].id = FIELD_DELETED;
-    forget(m, t);
+    if (msg_has(m, t))
+        delete (m, t);
+}
+
+/* Nearly always one name or none is there, so each has a pass of its own. */
+void msg_remove_all(struct msg *m, const u64 mask[2])
+{
+    for (unsigned w = 0; w < 2; w++)
+        for (u64 there = m->present[w] & mask[w]; there; there &= there - 1)
+            delete (m, (enum token)(64 * w + (unsigned)__builtin_ctzll(there)));
 }
 
 void msg_remove_name(struct msg *m, struct slice name)

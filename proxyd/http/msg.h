@@ -101,6 +101,8 @@ struct slice msg_get(const struct msg *m, enum token t);
 
 /* Every field of that name. */
 void msg_remove(struct msg *m, enum token t);
+/* Every field whose name has its bit in mask (token_mask). */
+void msg_remove_all(struct msg *m, const u64 mask[2]);
 void msg_remove_name(struct msg *m, struct slice name);
 void msg_remove_field(struct msg *m, struct field *f);
 /* Appends a field; name and value are copied. The name must be a token. Controls in the value (an

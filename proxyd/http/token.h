@@ -11,7 +11,8 @@ enum token_flags {
     TOKEN_HOP = 1,        /* belongs to one connection: never forwarded (RFC 9110 section 7.6.1) */
     TOKEN_KEEP = 2,       /* meant for everybody on the way: Connection cannot nominate it away */
     TOKEN_NO_TRAILER = 4, /* means harm in a trailer section (RFC 9110 section 6.5.1) */
-    TOKEN_PROXY = 8       /* Proxy-*: between a client and this proxy only */
+    TOKEN_PROXY = 8,      /* Proxy-*: between a client and this proxy only */
+    TOKEN_CLAIM = 16      /* what a request says about who asks, which anybody can write */
 };
 
 enum token {

@@ -10,11 +10,13 @@
 #include "base/str.h"
 #include "core/exchange/xchg.h"
 
-static const enum token claims[] = { TOKEN_FORWARDED,          TOKEN_X_FORWARDED_FOR,
-                                     TOKEN_X_FORWARDED_HOST,   TOKEN_X_FORWARDED_PROTO,
-                                     TOKEN_X_FORWARDED_PORT,   TOKEN_X_FORWARDED_PREFIX,
-                                     TOKEN_X_FORWARDED_SERVER, TOKEN_X_REAL_IP,
-                                     TOKEN_CLIENT_CERT,        TOKEN_CLIENT_CERT_CHAIN };
+/* Filled before main and then only read. */
+static u64 claims[2];
+
+__attribute__((constructor)) static void build(void)
+{
+    token_mask(claims, TOKEN_CLAIM);
+}
 
 /* Of a name that is not in the token table. */
 static bool is_claim(struct slice name)
@@ -30,9 +32,7 @@ static bool is_claim(struct slice name)
 enum verdict reverse_identity(struct xchg *x)
 {
     struct msg *m = &x->req;
-    for (unsigned i = 0; i < countof(claims); i++)
-        if (msg_has(m, claims[i]))
-            msg_remove(m, claims[i]);
+    msg_remove_all(m, claims);
     for (u32 i = 0; msg_has(m, TOKEN_OTHER) && i < m->nfields; i++)
         if (m->fields[i].id == TOKEN_OTHER && is_claim(msg_name(m, &m->fields[i])))
             msg_remove_field(m, &m->fields[i]);
