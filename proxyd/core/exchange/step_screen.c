@@ -26,12 +26,18 @@ static enum verdict anybody(struct xchg *x)
     return PASS;
 }
 
+/* What every direction asks. One stage, as nearly always nothing of it is in the request. */
+static enum verdict check_hop(struct xchg *x)
+{
+    enum verdict v = check_loop(x);
+    if (v == PASS && unlikely(msg_has(&x->req, TOKEN_MAX_FORWARDS)))
+        v = check_max_forwards(x);
+    return v == PASS ? check_body_limit(x) : v;
+}
+
 static const struct stage open_to_all = { .name = "asking nobody's name", .run = anybody };
-static const struct stage always[] = {
-    { .name = "checking for a loop", .run = check_loop },
-    { .name = "checking Max-Forwards", .run = check_max_forwards },
-    { .name = "checking the size of the body", .run = check_body_limit },
-};
+static const struct stage of_every_hop = { .name = "checking Via, Max-Forwards and the body's size",
+                                           .run = check_hop };
 
 enum verdict stage_run(struct xchg *x, const struct stage *s)
 {
@@ -42,9 +48,11 @@ enum verdict stage_run(struct xchg *x, const struct stage *s)
 
 static const struct stage *stage_at(const struct xchg *x, u8 i)
 {
-    if (i == 0)
-        return x->role->who ? x->role->who : &open_to_all;
-    return i <= countof(always) ? &always[i - 1] : x->role->request_stages[i - 1 - countof(always)];
+    switch (i) {
+    case 0: return x->role->who ? x->role->who : &open_to_all;
+    case 1: return &of_every_hop;
+    default: return x->role->request_stages[i - 2];
+    }
 }
 
 const char *screen_doing(const struct xchg *x)
