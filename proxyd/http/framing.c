@@ -107,8 +107,7 @@ static enum fault connection_options(const struct msg *m, const u64 twice[2], un
     return FAULT_NONE;
 }
 
-/* Persistence, upgrade, TE: the same in both directions. */
-static enum fault connection(struct msg *m, const u64 twice[2])
+static enum fault connection_fields(struct msg *m, const u64 twice[2])
 {
     unsigned options;
     enum fault f = connection_options(m, twice, &options);
@@ -122,6 +121,15 @@ static enum fault connection(struct msg *m, const u64 twice[2])
             m->te_trailers |= slice_eq_nocase(item, SLICE("trailers"));
     }
     return f;
+}
+
+/* Persistence, upgrade, TE: the same in both directions. */
+static inline enum fault connection(struct msg *m, const u64 twice[2])
+{
+    if (msg_has(m, TOKEN_CONNECTION) || msg_has(m, TOKEN_TE))
+        return connection_fields(m, twice);
+    m->keep_alive = m->minor;
+    return FAULT_NONE;
 }
 
 /* RFC 9110 section 10.1.1; nothing but 100-continue was ever defined. 1.0 cannot expect. */
