@@ -91,7 +91,7 @@ static bool step(struct head_scan *s, const char *p, u32 n, const struct head_li
     u64 after_cr = at > s->line && p[at - 1] == '\r';
     u64 after_lf = at == s->line;
     u64 bad = b.lf ^ (b.cr << 1 | after_cr);
-    if (unlikely(b.other)) /* perhaps only in what follows the head */
+    if (unlikely(b.other)) /* perhaps none, or only in what follows the head */
         bad |= scan_controls(p, p + at, p + n) & ~b.cr & ~b.lf;
     u64 ends = b.cr & (b.lf << 1 | after_lf);
     bad &= low_bits(count);

@@ -18,7 +18,7 @@
 /* What up to 64 bytes hold, one bit per byte, the first byte lowest. */
 struct scan_bits {
     u64 cr, lf;
-    bool other; /* some other control, HTAB aside */
+    bool other; /* perhaps some other control: surely when it is one, and for HTAB and 0x80 on */
 };
 
 #if SCAN_BLOCKS
@@ -35,6 +35,12 @@ static inline __m128i scan_same(__m128i x, char c)
 static inline u32 scan_mask(__m128i x)
 {
     return (u32)_mm_movemask_epi8(x);
+}
+
+/* Controls, and 0x80 on: from a signed compare of what is one higher. */
+static inline __m128i scan_is_unusual(__m128i x)
+{
+    return _mm_cmplt_epi8(_mm_add_epi8(x, _mm_set1_epi8(1)), _mm_set1_epi8(0x21));
 }
 
 static inline __m128i scan_is_control(__m128i x)
@@ -92,7 +98,7 @@ static inline void scan_lines(struct scan_bits *b, const char *first, const char
     do {                                                                                           \
         __m128i x = scan_load(p + (i)), is_cr = scan_same(x, '\r'), is_lf = scan_same(x, '\n');    \
         other =                                                                                    \
-            _mm_or_si128(other, _mm_andnot_si128(_mm_or_si128(is_cr, is_lf), scan_is_control(x))); \
+            _mm_or_si128(other, _mm_andnot_si128(_mm_or_si128(is_cr, is_lf), scan_is_unusual(x))); \
         cr |= (u64)scan_mask(is_cr) << (i);                                                        \
         lf |= (u64)scan_mask(is_lf) << (i);                                                        \
     } while (0)
@@ -165,6 +171,15 @@ static inline u64 scan_controls(const char *first, const char *p, const char *en
 
 /* What ends a target, or makes it one that has to be looked at closely: http/target.c. */
 SCAN_FOR(scan_odd, scan_is_odd, !char_is(*p, CHAR_URI) || *p == '@')
+
+/* The end of an authority in a target. */
+#if SCAN_BLOCKS
+static inline __m128i scan_begins_path(__m128i x)
+{
+    return _mm_or_si128(scan_same(x, '/'), scan_same(x, '?'));
+}
+#endif
+SCAN_FOR(scan_path, scan_begins_path, *p == '/' || *p == '?')
 
 /* The first colon in [p, stop), or stop. Up to `end` may be read: most names fit in 32 bytes, so
  * those are looked at without asking how long the line is. */

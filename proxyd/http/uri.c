@@ -7,7 +7,7 @@
 
 #include "base/idn.h"
 #include "base/str.h"
-#include "http/chars.h"
+#include "http/scan.h"
 
 enum { NAME_MAX_LEN = 253, LABEL_MAX_LEN = 63 };
 
@@ -164,30 +164,37 @@ static enum fault own_authority(const struct authority *host, struct target_uri 
 {
     if (host == NULL || !slice_eq(host->text, out->authority))
         return authority_parse(out->authority, &out->host, &out->port, &out->has_port);
-    memcpy(out->host.name, host->host.name, host->host.len + 1u);
-    out->host.len = host->host.len;
-    out->host.literal = host->host.literal;
-    out->host.addr = host->host.addr;
+    host_copy(&out->host, &host->host);
     out->port = host->port;
     out->has_port = host->has_port;
     return FAULT_NONE;
+}
+
+/* scheme "://" */
+static enum fault parse_scheme(struct slice target, struct slice *scheme)
+{
+    if (likely(slice_starts(target, SLICE("http://")))) {
+        *scheme = (struct slice){ target.p, 4 };
+        return FAULT_NONE;
+    }
+    const char *colon = slice_find(target, ':'), *end = target.p + target.n;
+    if (!colon || end - colon < 3 || colon[1] != '/' || colon[2] != '/')
+        return FAULT_bad_target;
+    *scheme = slice_range(target.p, colon);
+    if (!is_scheme(*scheme))
+        return FAULT_bad_target;
+    return slice_eq_nocase(*scheme, SLICE("http")) ? FAULT_NONE : FAULT_bad_scheme;
 }
 
 /* scheme "://" authority [path] ["?" query] */
 static enum fault parse_absolute(struct slice target, const struct authority *host,
                                  struct target_uri *out)
 {
-    const char *colon = slice_find(target, ':'), *end = target.p + target.n;
-    if (!colon || end - colon < 3 || colon[1] != '/' || colon[2] != '/')
-        return FAULT_bad_target;
-    out->scheme = slice_range(target.p, colon);
-    if (!is_scheme(out->scheme))
-        return FAULT_bad_target;
-    if (!slice_eq_nocase(out->scheme, SLICE("http")))
-        return FAULT_bad_scheme;
-    const char *from = colon + 3, *to = from;
-    while (to < end && *to != '/' && *to != '?')
-        to++;
+    enum fault f = parse_scheme(target, &out->scheme);
+    if (f)
+        return f;
+    const char *from = out->scheme.p + out->scheme.n + 3, *end = target.p + target.n;
+    const char *to = scan_path(target.p, from, end);
     out->form = TARGET_ABSOLUTE;
     out->authority = slice_range(from, to);
     out->path_query = slice_range(to, end);

@@ -28,7 +28,7 @@ static void note_host(struct xchg *x)
 {
     if (x->uri.form == TARGET_ABSOLUTE || x->host_field.host.len == 0)
         return;
-    x->uri.host = x->host_field.host;
+    host_copy(&x->uri.host, &x->host_field.host);
     x->uri.port = x->host_field.port;
     x->uri.authority = x->host_field.text;
 }
