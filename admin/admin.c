@@ -276,8 +276,23 @@ static void release(struct admin *a)
     free(a);
 }
 
-struct admin *admin_start_on(int fd, admin_ready_fn *ready, struct registry *registry, char *error,
-                             size_t n)
+int admin_listen(const struct addr *bind, bool both_families, char *error, size_t n)
+{
+    struct sock_listen how = { .addr = *bind, .both_families = both_families };
+    int fd = privileged_listen(&how, BACKLOG);
+    if (fd < 0) {
+        int why = errno;
+        char area[ADDR_TEXT];
+        struct text at = text_in(area, sizeof area), t = text_in(error, n - 1);
+        addr_text_port(&at, bind);
+        port_owner_complain(bind, text_slice(&at), why, &t);
+        error[t.n] = 0;
+    }
+    return fd;
+}
+
+struct admin *admin_start(int fd, admin_ready_fn *ready, struct registry *registry, char *error,
+                          size_t n)
 {
     struct admin *a = must_zalloc(sizeof *a);
     a->ready = ready;
@@ -291,23 +306,6 @@ struct admin *admin_start_on(int fd, admin_ready_fn *ready, struct registry *reg
     snprintf(error, n, "the admin thread does not start: %s", strerror(why));
     release(a);
     return NULL;
-}
-
-struct admin *admin_start(const struct addr *bind, bool both_families, admin_ready_fn *ready,
-                          struct registry *registry, char *error, size_t n)
-{
-    struct sock_listen how = { .addr = *bind, .both_families = both_families };
-    int fd = privileged_listen(&how, BACKLOG);
-    if (fd < 0) {
-        int why = errno;
-        char area[ADDR_TEXT];
-        struct text at = text_in(area, sizeof area), t = text_in(error, n - 1);
-        addr_text_port(&at, bind);
-        port_owner_complain(bind, text_slice(&at), why, &t);
-        error[t.n] = 0;
-        return NULL;
-    }
-    return admin_start_on(fd, ready, registry, error, n);
 }
 
 void admin_stop(struct admin *a)

@@ -27,14 +27,13 @@ struct admin;
  * Called on the admin thread. */
 typedef bool admin_ready_fn(const char **why);
 
-/* Listens (on [::] for IPv4 too, if both_families) and answers from now on. NULL: `error` (of n
- * bytes) says why, in one clause. */
-struct admin *admin_start(const struct addr *bind, bool both_families, admin_ready_fn *ready,
-                          struct registry *registry, char *error, size_t n);
-/* The same on a listening socket that somebody else opened; it is closed by admin_stop, and also
- * when this fails. */
-struct admin *admin_start_on(int fd, admin_ready_fn *ready, struct registry *registry, char *error,
-                             size_t n);
+/* A socket that listens (on [::] for IPv4 too, if both_families). -1: `error` (of n bytes) says
+ * why, in one clause. */
+int admin_listen(const struct addr *bind, bool both_families, char *error, size_t n);
+/* Answers on a listening socket from now on; it is closed by admin_stop, and also when this fails.
+ * NULL: `error` says why. */
+struct admin *admin_start(int fd, admin_ready_fn *ready, struct registry *registry, char *error,
+                          size_t n);
 /* NULL is fine. */
 void admin_stop(struct admin *a);
 

@@ -221,7 +221,7 @@ static const struct command_row {
       "  INT, or any again   end at once\n"
       "  HUP                 read the configuration again; a wrong one changes nothing\n"
       "  USR1                open the files of the logs again, for rotation\n"
-      "  USR2                ignored\n"
+      "  any other           a line in the error log, and nothing else\n"
       "\n"
       "example:\n"
       "  proxyd run &\n"

@@ -1,7 +1,8 @@
 /*
  * The process: from the command line to running workers, and the control thread's loop of signals.
  *
- * Order of the start: understand the configuration, claim addresses and files, then threads.
+ * Order of the start: understand the configuration, bind addresses, become the user that is wanted,
+ * open files, then threads.
  * Whatever fails before the threads run ends the process with a message; nothing fails after it.
  */
 #include <errno.h>
@@ -9,7 +10,6 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,21 +41,24 @@
 #include "lists.h"
 #include "modes.h"
 #include "served.h"
+#include "signals.h"
+#include "user.h"
 
-enum { OFFLOAD_MOST = 4096 };
+enum { OFFLOAD_MOST = 4096, LOW_PORTS = 1024 };
 enum { CONTROL_MS = 2000, TICK_MS = 20, PATIENCE_MS = 2000, HURRY_MS = 100 };
 
 struct process {
     struct engine engine;
     struct arena arena; /* of what is read once, at the start */
     struct admin_conf admin_conf;
-    const char *control_path; /* as configured; see served_open */
+    const char *control_path; /* as configured; see served_choose */
+    struct user_conf user;
     struct admin *admin;
+    int admin_fd; /* its listening socket, until it has started */
     struct served *served;
     struct reload *reload;
     struct watcher *watcher;
     struct environment *environment;
-    struct log_set *logs; /* until the writer has them */
     char pseudonym[32];
 };
 
@@ -89,14 +92,17 @@ static const struct snapshot *newest(const struct process *p)
     return atomic_load(&p->engine.newest);
 }
 
+/* The writer takes them up before its first line. */
 static bool open_logs(struct process *p)
 {
     char area[512];
     struct text why = text_in(area, sizeof area);
-    p->logs = log_set_open(&newest(p)->conf, privileged_open_log, &why);
-    if (p->logs == NULL)
+    struct log_set *logs = log_set_open(&newest(p)->conf, privileged_open_log, &why);
+    if (logs)
+        log_writer_change(p->engine.log_writer, logs);
+    else
         say("error: %.*s", SLICE_FMT(text_slice(&why)));
-    return p->logs != NULL;
+    return logs != NULL;
 }
 
 static bool close_idle(void *worker)
@@ -141,7 +147,7 @@ static bool make_engine(struct process *p)
     e->shared_idle = shared_idle_new();
     e->client_count = client_count_new();
     e->dns = start_dns(&c->dns);
-    e->log_writer = log_writer_new(p->logs, e->nworkers);
+    e->log_writer = log_writer_new(NULL, e->nworkers);
     e->workers = must_zalloc(e->nworkers * sizeof(struct worker *));
     for (u32 i = 0; i < e->nworkers; i++)
         if (e->dns == NULL || (e->workers[i] = worker_new(e, i)) == NULL) {
@@ -157,14 +163,22 @@ static bool is_ready(const char **why)
     return !atomic_load(&is_draining) && lists_loaded();
 }
 
-static bool start_admin(struct process *p)
+static bool open_admin(struct process *p)
 {
     char error[256];
     const struct admin_conf *c = &p->admin_conf;
-    if (!c->on)
+    p->admin_fd = c->on ? admin_listen(&c->bind, c->both_families, error, sizeof error) : -1;
+    if (c->on && p->admin_fd < 0)
+        say("error: admin: %s", error);
+    return !c->on || p->admin_fd >= 0;
+}
+
+static bool start_admin(struct process *p)
+{
+    char error[256];
+    if (p->admin_fd < 0)
         return true;
-    p->admin =
-        admin_start(&c->bind, c->both_families, is_ready, p->engine.registry, error, sizeof error);
+    p->admin = admin_start(p->admin_fd, is_ready, p->engine.registry, error, sizeof error);
     if (p->admin == NULL)
         say("error: admin: %s", error);
     return p->admin != NULL;
@@ -199,28 +213,6 @@ static void announce(const struct process *p)
         suggest(&s->listeners[0], p->engine.nworkers);
 }
 
-static void block_signals(sigset_t *set)
-{
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN); /* a log at the limit of file sizes is one that cannot be written */
-    signal(SIGHUP, SIG_DFL);  /* blocked, but it would be lost were it ignored */
-    signal(SIGUSR1, SIG_DFL);
-    signal(SIGUSR2, SIG_IGN);
-    sigemptyset(set);
-    sigaddset(set, SIGHUP);
-    sigaddset(set, SIGUSR1);
-    sigaddset(set, SIGTERM);
-    sigaddset(set, SIGINT);
-    sigaddset(set, SIGQUIT);
-    pthread_sigmask(SIG_BLOCK, set, NULL);
-}
-
-static int wait_signal(const sigset_t *set, u32 ms)
-{
-    struct timespec t = { .tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000 };
-    return sigtimedwait(set, NULL, &t);
-}
-
 static void drain(struct process *p, enum drain_state how)
 {
     atomic_store(&is_draining, true);
@@ -241,22 +233,58 @@ static u64 now_ms(void)
     return clock_us(CLOCK_MONOTONIC) / 1000;
 }
 
-/* HUP comes too late when the end has begun; the logs are written to the last. */
+static void tell(struct process *p, enum log_level level, const char *line)
+{
+    if (p->engine.log_writer)
+        log_writer_tell(p->engine.log_writer, level, line);
+    else
+        say("%s", line);
+}
+
+/* A signal that does not ask for the end. */
+static void answer(struct process *p, enum signal_meaning m, int number, bool ending)
+{
+    char area[100];
+    struct text line = text_in(area, sizeof area - 1);
+    signals_name(&line, number);
+    if (m == SIGNAL_REOPEN && p->engine.log_writer) {
+        log_writer_reopen(p->engine.log_writer); /* which says so */
+        return;
+    }
+    if (m == SIGNAL_UNKNOWN)
+        text_lit(&line, ": this signal means nothing here, and nothing is done");
+    else if (ending)
+        text_lit(&line, ": comes too late, for the end has begun");
+    else
+        text_lit(&line, ": reading the configuration again");
+    area[line.n] = 0;
+    if (m == SIGNAL_RELOAD && !ending)
+        reload_ask(p->reload);
+    tell(p, m == SIGNAL_RELOAD && !ending ? LEVEL_INFO : LEVEL_WARNING, area);
+}
+
+static bool is_end(enum signal_meaning m)
+{
+    return m == SIGNAL_GRACEFUL || m == SIGNAL_FAST;
+}
+
+/* One more signal that asks for the end, within so many ms? */
 static bool is_asked_to_end(struct process *p, const sigset_t *set, u32 ms)
 {
-    int s = wait_signal(set, ms);
-    if (s == SIGUSR1 && p)
-        log_writer_reopen(p->engine.log_writer);
-    return s > 0 && s != SIGHUP && s != SIGUSR1;
+    int number;
+    enum signal_meaning m = signals_wait(set, ms, &number);
+    if (m != SIGNAL_NONE && !is_end(m))
+        answer(p, m, number, true);
+    return is_end(m);
 }
 
 /* After the first signal: until all is finished, time is up, or a second one comes. True: a signal
  * has asked for the end at once. */
-static bool finish(struct process *p, const sigset_t *set, int signal_number)
+static bool finish(struct process *p, const sigset_t *set, enum signal_meaning how)
 {
     reload_end(p->reload); /* the newest stays from now on */
     u64 limit = newest(p)->conf.timeouts.drain, start = now_ms();
-    bool hurry = signal_number == SIGINT, now = hurry;
+    bool hurry = how == SIGNAL_FAST, now = hurry;
     lists_end();
     served_end(p->served);
     drain(p, now ? DRAIN_NOW : DRAIN_GRACEFUL);
@@ -277,27 +305,27 @@ static bool threads_ended(const struct process *p)
 }
 
 /* Do the threads that read files come to their end, in some time and before one more signal? */
-static bool finish_threads(const struct process *p, const sigset_t *set, bool hurry)
+static bool finish_threads(struct process *p, const sigset_t *set, bool hurry)
 {
     u64 end = now_ms() + (hurry ? HURRY_MS : PATIENCE_MS);
     while (!threads_ended(p))
-        if (is_asked_to_end(NULL, set, TICK_MS) || now_ms() >= end)
+        if (is_asked_to_end(p, set, TICK_MS) || now_ms() >= end)
             return threads_ended(p);
     return true;
 }
 
-/* Until the first signal, and what it asks for; true: the end at once. */
+/* Until the first signal that asks for the end, and what it asks for; true: the end at once. */
 static bool control(struct process *p, const sigset_t *set)
 {
-    int s;
-    while ((s = wait_signal(set, CONTROL_MS)) < 0 || s == SIGHUP || s == SIGUSR1) {
-        if (s == SIGHUP)
-            reload_ask(p->reload);
-        if (s == SIGUSR1)
-            log_writer_reopen(p->engine.log_writer);
+    for (;;) {
+        int number;
+        enum signal_meaning m = signals_wait(set, CONTROL_MS, &number);
+        if (is_end(m))
+            return finish(p, set, m);
+        if (m != SIGNAL_NONE)
+            answer(p, m, number, false);
         environment_tick(p->environment, p->engine.offload);
     }
-    return finish(p, set, s);
 }
 
 /* The loops of the workers stay until no job of the offload threads can post to one any more. */
@@ -310,6 +338,7 @@ static void dismantle(struct process *p, const sigset_t *set, bool hurry)
     for (u32 i = 0; i < p->engine.nworkers; i++)
         worker_join(p->engine.workers[i]);
     log_writer_stop(p->engine.log_writer);
+    p->engine.log_writer = NULL;
     u64 cut = atomic_load(&p->engine.cut);
     if (cut)
         say("%llu requests and tunnels were cut off", (unsigned long long)cut);
@@ -356,6 +385,7 @@ static void compile(struct process *p, const struct tree *t)
     atomic_store(&e->newest, s);
     p->admin_conf = c.admin;
     p->control_path = c.control;
+    p->user = c.user;
 }
 
 static bool open_listeners(struct process *p)
@@ -378,9 +408,40 @@ static bool claim_control(struct process *p)
 {
     char area[256];
     struct text note = text_in(area, sizeof area);
-    bool good = served_open(p->control_path, &p->served, &note);
+    bool good = served_open(&p->served, &note);
     if (note.n)
         say("%s: %.*s", good ? "note" : "error", SLICE_FMT(text_slice(&note)));
+    return good;
+}
+
+static bool has_low_ports(const struct process *p)
+{
+    bool any = false;
+    for (u32 i = 0; i < newest(p)->nlisteners; i++)
+        any |= newest(p)->listeners[i].at->addr.port < LOW_PORTS;
+    return any;
+}
+
+/* What is read again later has to be readable for who the process is then. */
+static void look_back(const char *path)
+{
+    if (path && access(path, R_OK) < 0)
+        say("warning: %s: %s, for this user: it cannot be read again by a reload", path,
+            strerror(errno));
+}
+
+static bool become_user(struct process *p, const char *path)
+{
+    char area[512];
+    struct text note = text_in(area, sizeof area);
+    unsigned uid, gid;
+    if (user_ids(&p->user, &uid, &gid))
+        served_give(p->served, uid, gid);
+    bool good = user_become(&p->user, has_low_ports(p), &note);
+    if (note.n)
+        say("%s: %.*s", good ? "warning" : "error", SLICE_FMT(text_slice(&note)));
+    if (good && p->user.name && path && strcmp(path, "-") != 0)
+        look_back(path);
     return good;
 }
 
@@ -416,9 +477,10 @@ static int run(const char *path)
     if (!read_configuration(path, &tree))
         return EXIT_CONFIG;
     compile(&p, &tree);
-    block_signals(&set);
-    if (!open_logs(&p) || !make_engine(&p) || !open_listeners(&p) || !start_admin(&p) ||
-        !claim_control(&p))
+    signals_block(&set);
+    p.served = served_choose(p.control_path);
+    if (!make_engine(&p) || !open_listeners(&p) || !open_admin(&p) || !become_user(&p, path) ||
+        !open_logs(&p) || !claim_control(&p) || !start_admin(&p))
         return EXIT_FAILED;
     log_writer_start(p.engine.log_writer);
     p.engine.offload = offload_new(newest(&p)->conf.offload_threads, OFFLOAD_MOST);

@@ -12,7 +12,7 @@
 
 #include "engine_conf.h"
 
-enum { LISTEN_STATE = 0x0a };
+enum { LISTEN_STATE = 0x0a, LEAST_FREE_PORT = 1024 };
 
 /* "0100007F:0CEA", or four such words for IPv6: each is as this machine has it in memory. */
 static bool read_local(const char *text, struct addr *out)
@@ -127,6 +127,10 @@ bool port_owner(const struct addr *a, struct text *out)
 void port_owner_complain(const struct addr *a, struct slice written, int error, struct text *out)
 {
     text_fmt(out, "cannot listen on %.*s: %s", SLICE_FMT(written), strerror(error));
+    if (error == EACCES && a->port < LEAST_FREE_PORT)
+        text_lit(out,
+                 ", ports below 1024 take root or CAP_NET_BIND_SERVICE; where `user` has given "
+                 "both up, a restart opens it");
     if (error != EADDRINUSE)
         return;
     struct text holder = text_in(out->p + out->n, out->cap - out->n);

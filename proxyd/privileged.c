@@ -25,6 +25,19 @@ bool privileged_may_listen(const struct sock_listen *how)
 
 #define RUN_FOLDER "/run/proxyd"
 
+/* By its descriptor: what stands there now is what was made or found, and no link. */
+void privileged_give_folder(const char *path, unsigned uid, unsigned gid)
+{
+    if (strncmp(path, RUN_FOLDER "/", sizeof RUN_FOLDER) != 0 || geteuid() != 0)
+        return;
+    (void)mkdir(RUN_FOLDER, 0755);
+    int fd = open(RUN_FOLDER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return; /* the socket will not be had either, and that is told */
+    (void)!fchown(fd, uid, gid);
+    close(fd);
+}
+
 /* fchmod on the socket before bind: the file is made with that mode, at no moment with another. */
 int privileged_listen_local(const struct sockaddr_un *at)
 {

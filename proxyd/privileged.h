@@ -15,6 +15,9 @@ int privileged_open_log(const char *path);
 /* As sock_listen and sock_may_listen. */
 int privileged_listen(const struct sock_listen *how, int backlog);
 bool privileged_may_listen(const struct sock_listen *how);
+/* For a path in /run/proxyd: that folder is made if it is missing, and belongs to this user from
+ * now on, who makes the socket in it and takes it away. For root; nothing for other paths. */
+void privileged_give_folder(const char *path, unsigned uid, unsigned gid);
 /* A unix socket that only this user may open (mode 0600, from the first moment); a folder
  * /run/proxyd that is missing is made. -1 with errno. */
 struct sockaddr_un;

@@ -144,6 +144,19 @@ const struct schema_row root_rows[] = {
       .doc = "Threads for what may block, see [Jobs](#jobs). A file that hangs, as on a disk that "
              "has gone away, holds one of them; the last one is kept for short jobs.",
       .example = "offload-threads 8;" },
+    { .key = "user",
+      .type = { TYPE_TEXT },
+      .min = 1,
+      .max = 2,
+      .offset = offsetof(struct root_conf, user),
+      .read = user_read,
+      .check = user_check,
+      .restart = true,
+      .doc = "When it is started as root: who the process is once its addresses are bound, and "
+             "perhaps the group, else that user's own. Logs are opened and all files are read by "
+             "that user then; when it listens on a port below 1024, the right to bind such ports "
+             "is kept for reloads, else nothing. Without this key root stays root, and says so.",
+      .example = "user proxyd;" },
     { .key = "include",
       .type = { TYPE_PATH },
       .repeat = true,

@@ -5,6 +5,7 @@
 #include "admin/conf.h"
 #include "config/schema.h"
 #include "engine_conf.h"
+#include "user.h"
 
 extern const struct schema_row root_rows[];
 
@@ -18,6 +19,7 @@ struct root_conf {
     struct listener_conf *listeners;
     u32 nlisteners; /* at least 1 */
     struct admin_conf admin;
+    struct user_conf user;
     const char *control; /* path of the control socket; "": none wanted; NULL: the default */
 };
 /* The tree must have been checked without errors. */

@@ -8,6 +8,7 @@
 #include "base/must.h"
 #include "control_socket.h"
 #include "fetch.h"
+#include "privileged.h"
 
 struct served {
     int fd; /* the listening socket; control's, once that runs */
@@ -15,6 +16,7 @@ struct served {
     struct engine *engine;
     struct reload *reload;
     struct fetching *fetching;
+    bool chosen; /* by the administrator */
     char path[CONTROL_PATH];
 };
 
@@ -66,19 +68,36 @@ static const char *why_not(int error)
     }
 }
 
-bool served_open(const char *path, struct served **out, struct text *note)
+struct served *served_choose(const char *path)
 {
     struct served *s = must_zalloc(sizeof *s);
-    *out = NULL;
-    s->fd = choose_path(s->path, path) ? control_listen(s->path) : -1;
-    if (s->fd >= 0) {
-        *out = s;
-        return true;
-    }
-    if (s->path[0])
-        text_fmt(note, "no control socket at %s: %s", s->path, why_not(errno));
+    s->fd = -1;
+    s->chosen = path && path[0];
+    if (choose_path(s->path, path))
+        return s;
     free(s);
-    return path == NULL || path[0] == 0;
+    return NULL;
+}
+
+void served_give(struct served *s, unsigned uid, unsigned gid)
+{
+    if (s)
+        privileged_give_folder(s->path, uid, gid);
+}
+
+bool served_open(struct served **at, struct text *note)
+{
+    struct served *s = *at;
+    if (s == NULL)
+        return true;
+    s->fd = control_listen(s->path);
+    if (s->fd >= 0)
+        return true;
+    bool chosen = s->chosen;
+    text_fmt(note, "no control socket at %s: %s", s->path, why_not(errno));
+    free(s);
+    *at = NULL;
+    return !chosen;
 }
 
 bool served_start(struct served *s, struct engine *e, struct reload *r, struct text *note)

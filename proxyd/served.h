@@ -8,11 +8,15 @@
 
 struct served;
 
-/* Claims `path` (NULL: the default; "": nowhere, *out is NULL); who asks has to wait until
- * served_start. *note gets a sentence for the start's messages when there is something to say.
- * False: *note tells why the proxy must not start; only a path that the administrator has chosen is
- * worth that. */
-bool served_open(const char *path, struct served **out, struct text *note);
+/* Where: `path`, the default for NULL, nowhere for "". NULL: nowhere. The default is root's as long
+ * as the process is, so before it becomes another user. */
+struct served *served_choose(const char *path);
+/* The folder that is the daemon's own, /run/proxyd, becomes that user's, if the socket is there. */
+void served_give(struct served *s, unsigned uid, unsigned gid);
+/* Claims the place; who asks has to wait until served_start. *note gets a sentence for the start's
+ * messages when there is something to say; then *at is NULL. False: *note tells why the proxy must
+ * not start; only a path that the administrator has chosen is worth that. */
+bool served_open(struct served **at, struct text *note);
 /* Serves from now on. NULL is fine. False: *note tells why not, and s is gone. */
 bool served_start(struct served *s, struct engine *e, struct reload *r, struct text *note);
 /* Nothing more is asked of the workers. Before they drain. NULL is fine. */

@@ -1,8 +1,8 @@
 /*
  * Threads: the eventfd and the atomics are shared, `sleeping` with the workers, the others with
- * those who reload, rotate and end; everything else is the writer's own. The writer naps 20 ms
- * between rounds while there is traffic, so a line costs no wake-up of its own; when a round finds
- * nothing it sleeps until a worker calls.
+ * those who reload, rotate, have a line to say and end; everything else is the writer's own. The
+ * writer naps 20 ms between rounds while there is traffic, so a line costs no wake-up of its own;
+ * when a round finds nothing it sleeps until a worker calls.
  *
  * No call is missed: the writer says that it sleeps, then looks at the rings once more; a worker
  * publishes, then looks whether the writer sleeps. Each has a full fence between the two: without
@@ -22,6 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/call.h"
 #include "base/clock.h"
 #include "base/must.h"
 #include "base/stat.h"
@@ -29,6 +30,15 @@
 #include "core/report/log_output.h"
 
 enum { RING = 1 << 20, NAP_MS = 20, STOP_SECONDS = 2, TELL_AGAIN_MS = 10000, FINISH_MS = 1000 };
+
+enum asked { ASKED_REOPEN = 1, ASKED_LINES = 2 };
+
+/* From a thread that is no worker. */
+struct line {
+    struct call call;
+    enum log_level level;
+    char text[];
+};
 
 struct log {
     struct log_place place;
@@ -48,7 +58,9 @@ struct log_writer {
     struct log_clock clock;
     int event;
     pthread_t thread;
-    _Atomic bool sleeping, stop, reopen;
+    _Atomic bool sleeping, stop;
+    _Atomic u8 asked; /* bits of enum asked */
+    struct call_queue lines;
     struct log_set *_Atomic next; /* to be adopted */
 };
 
@@ -196,6 +208,22 @@ static void reopen(struct log_writer *w)
     tell(w, LEVEL_INFO, "log files opened again: %u", n);
 }
 
+static void tell_line(struct call *call, void *writer)
+{
+    struct line *l = container_of(call, struct line, call);
+    tell(writer, l->level, "%s", l->text);
+    free(l);
+}
+
+static void tell_lines(struct log_writer *w)
+{
+    for (struct call *c = call_take(&w->lines); c;) {
+        struct call *next = c->next;
+        c->run(c, w);
+        c = next;
+    }
+}
+
 /* What other threads have asked for. */
 static void obey(struct log_writer *w)
 {
@@ -204,15 +232,20 @@ static void obey(struct log_writer *w)
         if (s)
             adopt(w, s);
     }
-    if (unlikely(atomic_load_explicit(&w->reopen, memory_order_relaxed))) {
-        atomic_store(&w->reopen, false);
-        reopen(w);
+    if (unlikely(atomic_load_explicit(&w->asked, memory_order_relaxed))) {
+        u8 asked = atomic_exchange(&w->asked, 0);
+        if (asked & ASKED_LINES)
+            tell_lines(w);
+        if (asked & ASKED_REOPEN)
+            reopen(w);
     }
 }
 
 struct log_writer *log_writer_new(struct log_set *set, u32 nrings)
 {
-    struct log_writer *w = must_zalloc(sizeof *w);
+    struct log_writer *w = aligned_alloc(CACHE_LINE, sizeof *w);
+    must(w != NULL);
+    memset(w, 0, sizeof *w);
     w->ring = aligned_alloc(CACHE_LINE, nrings * sizeof *w->ring);
     must(w->ring != NULL);
     w->lost = must_zalloc(nrings * sizeof *w->lost);
@@ -377,8 +410,30 @@ void log_writer_change(struct log_writer *w, struct log_set *set)
 
 void log_writer_reopen(struct log_writer *w)
 {
-    atomic_store(&w->reopen, true);
+    atomic_fetch_or(&w->asked, ASKED_REOPEN);
     log_writer_wake(w, true);
+}
+
+void log_writer_tell(struct log_writer *w, enum log_level level, const char *text)
+{
+    size_t n = strlen(text) + 1;
+    struct line *l = must_zalloc(sizeof *l + n);
+    l->call.run = tell_line;
+    l->level = level;
+    memcpy(l->text, text, n);
+    call_post(&w->lines, &l->call);
+    atomic_fetch_or(&w->asked, ASKED_LINES);
+    log_writer_wake(w, true);
+}
+
+/* Those that came too late. */
+static void free_lines(struct log_writer *w)
+{
+    for (struct call *c = call_take(&w->lines); c;) {
+        struct call *next = c->next;
+        free(container_of(c, struct line, call));
+        c = next;
+    }
 }
 
 void log_writer_stop(struct log_writer *w)
@@ -399,6 +454,7 @@ void log_writer_stop(struct log_writer *w)
     for (u32 i = 0; i < w->naccess; i++)
         close_log(&w->access[i]);
     close_log(&w->error);
+    free_lines(w);
     log_set_free(atomic_load(&w->next));
     free(w); /* the counters stay: readers may still sum them */
 }

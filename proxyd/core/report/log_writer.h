@@ -23,6 +23,9 @@ void log_writer_wake(struct log_writer *w, bool urgent);
 void log_writer_change(struct log_writer *w, struct log_set *set);
 /* Opens the files by their names again: they have been renamed. Any thread; waits for nothing. */
 void log_writer_reopen(struct log_writer *w);
+/* A line for the error log, if its level asks for it; copied. Any thread but a worker, whose way is
+ * its ring (log_error); waits for nothing. */
+void log_writer_tell(struct log_writer *w, enum log_level level, const char *text);
 /* Writes what is left and ends the thread. */
 void log_writer_stop(struct log_writer *w);
 

@@ -51,7 +51,7 @@ static void a_key_of_another_block(void **state)
         "t.conf:2:1: error: \"fields\" is not known at the top level\n"
         "    fields 100;\n"
         "    ^~~~~~\n"
-        "    expected one of: workers, offload-threads, include, listener, list, "
+        "    expected one of: workers, offload-threads, user, include, listener, list, "
         "policy, routes, pool, log access, log error, dns, limits, timeouts, admin, control\n"
         "    it is known in the block \"limits\"\n");
 }
