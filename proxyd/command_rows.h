@@ -1,0 +1,67 @@
+/*
+ * The commands of the command line as the table that they stand in: name, options, what a command
+ * does and the help that teaches it. A new one is a row in command_rows.c and a function in
+ * command_do.c.
+ */
+#ifndef PROXYD_COMMAND_ROWS_H
+#define PROXYD_COMMAND_ROWS_H
+
+#include "base/types.h"
+#include "command.h"
+#include "config/diag.h"
+
+#ifndef PROXYD_VERSION
+#define PROXYD_VERSION "0"
+#endif
+
+enum { MOST_OPERANDS = 3 };
+
+/* The options of one command line. */
+struct options {
+    const char *config, *socket;
+    bool help, strict, show_default, keys;
+    const char *operand[MOST_OPERANDS]; /* words that are no options; NULL: not given */
+};
+
+enum option_for {
+    FOR_RUN = 1,
+    FOR_CHECK = 2,
+    FOR_CONFIG = 4,
+    FOR_REFERENCE = 8,
+    FOR_RELOAD = 16,
+    FOR_CTL = 32,
+    FOR_LISTS = 64,
+    FOR_ALL = 255,
+    FOR_CONFIG_FILE = FOR_RUN | FOR_CHECK | FOR_LISTS
+};
+
+struct command_row {
+    const char *name;
+    unsigned bit;      /* enum option_for */
+    unsigned operands; /* most words that are no options */
+    struct command (*act)(struct options o);
+    const char *line; /* in the list of commands */
+    const char *help;
+};
+
+extern const struct command_row command_rows[];
+extern const size_t command_row_count;
+
+/* What the commands do with their options (command_do.c). Each says how to go on, and has
+ * complained on standard error when that is to leave with a failure. */
+struct command do_run(struct options o);
+struct command do_check(struct options o);
+struct command do_lists(struct options o);
+struct command do_config(struct options o);
+struct command do_reference(struct options o);
+struct command do_reload(struct options o);
+struct command do_ctl(struct options o);
+struct command do_version(struct options o);
+struct command do_help(struct options o); /* command.c */
+
+/* To leave with an exit code. */
+struct command command_leave(int code);
+/* "did you mean", on standard error, when there is a guess. */
+void command_guess(const struct guess *g);
+
+#endif
