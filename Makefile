@@ -200,7 +200,8 @@ help:
 ## make compilers      warnings are errors, gcc and clang
 ## make format lint    clang-format; clang-format check, clang-tidy, cppcheck
 ## make reference      write docs/reference.md anew; documents: is it current, has each key a test?
-## make install        PREFIX=/usr/local DESTDIR=; uninstall takes it away again
+## make install        PREFIX=/usr/local SYSCONFDIR=/etc DESTDIR=; with unit, manual, completion and an
+##                     example to start from; uninstall takes it away again
 ## make deps           install the Debian packages that are missing (SECTIONS="build test lint bench")
 ## make clean          remove what was built
 
@@ -307,15 +308,43 @@ reference: $(BUILD)/proxyd
 	$(Q)$(BUILD)/proxyd reference > docs/reference.md
 
 # ---------------------------------------------------------------- putting it in place
-install: $(BUILD)/proxyd
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/doc/proxyd/docs
-	install -m 755 $(BUILD)/proxyd $(DESTDIR)$(PREFIX)/bin/proxyd
-	install -m 644 README.md $(DESTDIR)$(PREFIX)/share/doc/proxyd/
-	install -m 644 docs/*.md $(DESTDIR)$(PREFIX)/share/doc/proxyd/docs/
+SYSCONFDIR ?= /etc
+CONFDIR := $(SYSCONFDIR)/proxyd
+DOCDIR := $(PREFIX)/share/doc/proxyd
+MADE := $(BUILD)/share
+
+# MODE SOURCE TARGET, one a word; `make uninstall` takes the same ones away.
+INSTALLED = 755:$(BUILD)/proxyd:$(PREFIX)/bin/proxyd \
+    644:$(MADE)/proxyd.service:$(PREFIX)/lib/systemd/system/proxyd.service \
+    644:service/sysusers.conf:$(PREFIX)/lib/sysusers.d/proxyd.conf \
+    644:service/tmpfiles.conf:$(PREFIX)/lib/tmpfiles.d/proxyd.conf \
+    644:service/office.conf:$(DOCDIR)/examples/office.conf \
+    644:service/lists/blocked.txt:$(DOCDIR)/examples/lists/blocked.txt \
+    644:README.md:$(DOCDIR)/README.md \
+    $(foreach d,$(wildcard docs/*.md),644:$(d):$(DOCDIR)/$(d))
+# An administrator's once they are there: never overwritten, and taken away only as they came.
+INSTALLED_ONCE = 644:service/office.conf:$(CONFDIR)/proxyd.conf \
+    644:service/lists/blocked.txt:$(CONFDIR)/lists/blocked.txt \
+    644:service/logrotate.conf:$(SYSCONFDIR)/logrotate.d/proxyd
+
+$(MADE)/proxyd.service: service/proxyd.service.in FORCE
+	@mkdir -p $(@D)
+	$(Q)sed -e 's|@BINDIR@|$(PREFIX)/bin|' -e 's|@CONFDIR@|$(CONFDIR)|' $< > $@
+
+of_file = $(word $(2),$(subst :, ,$(1)))
+install: $(BUILD)/proxyd $(MADE)/proxyd.service
+	$(Q)set -e; $(foreach f,$(INSTALLED),install -D -m $(call of_file,$(f),1) $(call of_file,$(f),2) '$(DESTDIR)$(call of_file,$(f),3)';)
+	$(Q)set -e; $(foreach f,$(INSTALLED_ONCE),[ -e '$(DESTDIR)$(call of_file,$(f),3)' ] || \
+	    install -D -m $(call of_file,$(f),1) $(call of_file,$(f),2) '$(DESTDIR)$(call of_file,$(f),3)';)
+	@echo 'installed in $(DESTDIR)$(PREFIX), the configuration in $(DESTDIR)$(CONFDIR)'
+	@$(if $(DESTDIR),:,echo 'as a service: systemd-sysusers; systemctl daemon-reload; systemctl enable --now proxyd')
 
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/proxyd
-	rm -rf $(DESTDIR)$(PREFIX)/share/doc/proxyd
+	$(Q)rm -f $(foreach f,$(INSTALLED),'$(DESTDIR)$(call of_file,$(f),3)')
+	$(Q)$(foreach f,$(INSTALLED_ONCE),if cmp -s $(call of_file,$(f),2) '$(DESTDIR)$(call of_file,$(f),3)'; then \
+	    rm -f '$(DESTDIR)$(call of_file,$(f),3)'; elif [ -e '$(DESTDIR)$(call of_file,$(f),3)' ]; then \
+	    echo 'left, because it was changed: $(DESTDIR)$(call of_file,$(f),3)'; fi;)
+	$(Q)rmdir $(addprefix $(DESTDIR),$(DOCDIR)/examples/lists $(DOCDIR)/examples $(DOCDIR)/docs $(DOCDIR) $(CONFDIR)/lists $(CONFDIR)) 2>/dev/null || true
 
 clean:
 	$(Q)if [ -e '$(BUILD)' ] && [ ! -e '$(MARKER)' ]; then \

@@ -40,9 +40,11 @@
 #include "listen.h"
 #include "lists.h"
 #include "modes.h"
+#include "notify.h"
 #include "served.h"
 #include "signals.h"
 #include "user.h"
+#include "watchdog.h"
 
 enum { OFFLOAD_MOST = 4096, LOW_PORTS = 1024 };
 enum { CONTROL_MS = 2000, TICK_MS = 20, PATIENCE_MS = 2000, HURRY_MS = 100 };
@@ -59,6 +61,8 @@ struct process {
     struct reload *reload;
     struct watcher *watcher;
     struct environment *environment;
+    struct watchdog *watchdog;
+    const char *status; /* what the service manager was told last */
     char pseudonym[32];
 };
 
@@ -198,6 +202,17 @@ static void suggest(const struct listener *l, u32 nworkers)
         SLICE_FMT(text_slice(&at)), mode->after);
 }
 
+static void tell_status(struct process *p)
+{
+    const char *why;
+    if (is_ready(&why))
+        why = "serving";
+    if (p->status == why)
+        return;
+    p->status = why;
+    notify_status(why);
+}
+
 static void announce(const struct process *p)
 {
     const struct snapshot *s = newest(p);
@@ -282,6 +297,7 @@ static bool is_asked_to_end(struct process *p, const sigset_t *set, u32 ms)
  * has asked for the end at once. */
 static bool finish(struct process *p, const sigset_t *set, enum signal_meaning how)
 {
+    notify_stopping(newest(p)->conf.timeouts.drain);
     reload_end(p->reload); /* the newest stays from now on */
     u64 limit = newest(p)->conf.timeouts.drain, start = now_ms();
     bool hurry = how == SIGNAL_FAST, now = hurry;
@@ -290,6 +306,7 @@ static bool finish(struct process *p, const sigset_t *set, enum signal_meaning h
     drain(p, now ? DRAIN_NOW : DRAIN_GRACEFUL);
     while (!all_done(p)) {
         hurry |= is_asked_to_end(p, set, TICK_MS);
+        watchdog_tick(p->watchdog);
         bool late = limit != UINT32_MAX && now_ms() - start >= limit;
         if ((hurry || late) && !now) {
             now = true;
@@ -317,9 +334,13 @@ static bool finish_threads(struct process *p, const sigset_t *set, bool hurry)
 /* Until the first signal that asks for the end, and what it asks for; true: the end at once. */
 static bool control(struct process *p, const sigset_t *set)
 {
+    u32 ms = watchdog_ms(p->watchdog) < CONTROL_MS ? watchdog_ms(p->watchdog) : CONTROL_MS;
+    notify_ready();
     for (;;) {
         int number;
-        enum signal_meaning m = signals_wait(set, CONTROL_MS, &number);
+        watchdog_tick(p->watchdog);
+        tell_status(p);
+        enum signal_meaning m = signals_wait(set, ms, &number);
         if (is_end(m))
             return finish(p, set, m);
         if (m != SIGNAL_NONE)
@@ -353,6 +374,7 @@ static void dismantle(struct process *p, const sigset_t *set, bool hurry)
     environment_free(p->environment);
     for (u32 i = 0; i < p->engine.nworkers; i++)
         worker_free(p->engine.workers[i]);
+    watchdog_free(p->watchdog);
     dns_shared_free(p->engine.dns);
     shared_idle_free(p->engine.shared_idle);
     client_count_free(p->engine.client_count);
@@ -478,6 +500,7 @@ static int run(const char *path)
         return EXIT_CONFIG;
     compile(&p, &tree);
     signals_block(&set);
+    notify_open();
     p.served = served_choose(p.control_path);
     if (!make_engine(&p) || !open_listeners(&p) || !open_admin(&p) || !become_user(&p, path) ||
         !open_logs(&p) || !claim_control(&p) || !start_admin(&p))
@@ -492,6 +515,7 @@ static int run(const char *path)
     watch_files(&p, &tree);
     config_free(&tree);
     serve_control(&p);
+    p.watchdog = watchdog_new(&p.engine);
     bool hurry = control(&p, &set);
     dismantle(&p, &set, hurry);
     return EXIT_FINE;

@@ -18,6 +18,7 @@
 #include "core/report/log_writer.h"
 #include "listen.h"
 #include "lists.h"
+#include "notify.h"
 #include "privileged.h"
 #include "schema_root.h"
 #include "secrets.h"
@@ -228,11 +229,14 @@ static struct reload_result reload_once(struct reload *r)
     struct tree t = { 0 };
     size_t n;
     must((r->out = open_memstream(&result.text, &n)) != NULL);
+    notify_reloading();
     if (read_tree(r, &t))
         result.outcome = use(r, &t);
     config_free(&t);
     fclose(r->out);
     count_and_log(r, &result);
+    if (!is_ending(r)) /* then the manager was told another thing */
+        notify_ready();
     return result;
 }
 

@@ -9,10 +9,15 @@ from lib.daemon import BINARY
 from lib.faults import ROOT
 from lib.times import SLOW
 
-pytestmark = pytest.mark.inputs("Makefile", "README.md", "docs/*.md")
+pytestmark = pytest.mark.inputs("Makefile", "README.md", "docs/*.md", "service/*", "service/lists/*")
 
 
 INSTALLED = {ROOT / "README.md", *(ROOT / "docs").glob("*.md")}
+
+SERVICE = {   # what a server needs beside the binary, and which of it is the administrator's
+    "opt/lib/systemd/system/proxyd.service", "opt/lib/sysusers.d/proxyd.conf", "opt/lib/tmpfiles.d/proxyd.conf",
+    "opt/share/doc/proxyd/examples/office.conf", "opt/share/doc/proxyd/examples/lists/blocked.txt"}
+OWN = {"etc/proxyd/proxyd.conf", "etc/proxyd/lists/blocked.txt", "etc/logrotate.d/proxyd"}
 
 
 def make(*words, code=0):
@@ -28,20 +33,43 @@ def files(folder):
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
+def place(folder):
+    return [f"DESTDIR={folder}", "PREFIX=/opt", f"BUILD={BINARY.parent}"]
+
+
+@pytest.mark.slow("make several times")
 def test_install_and_uninstall(tmp_path):
-    """What is installed is found by the links of what is installed."""
-    place = [f"DESTDIR={tmp_path}", "PREFIX=/opt", f"BUILD={BINARY.parent}"]
-    make("install", *place)
+    """What is installed is found by the links of what is installed; all of it goes away again."""
+    make("install", *place(tmp_path))
     documents = tmp_path / "opt/share/doc/proxyd"
-    assert files(tmp_path / "opt") == ["bin/proxyd", *sorted(
-        f"share/doc/proxyd/{page.relative_to(ROOT)}" for page in INSTALLED)]
+    assert set(files(tmp_path)) == SERVICE | OWN | {"opt/bin/proxyd"} | {
+        f"opt/share/doc/proxyd/{page.relative_to(ROOT)}" for page in INSTALLED}
+    for name in files(tmp_path):
+        path = tmp_path / name
+        assert path.stat().st_mode & 0o7777 == (0o755 if name == "opt/bin/proxyd" else 0o644), name
+        assert all((tmp_path / folder).stat().st_mode & 0o777 == 0o755 for folder in list(path.relative_to(tmp_path).parents)[:-1]), name
     for source in INSTALLED:
         page = documents / source.relative_to(ROOT)
         for target in re.findall(r"\]\(([^)#:]+)", page.read_text(encoding="utf-8")):
             to_source = (source.parent / target).resolve() not in INSTALLED
             assert to_source or (page.parent / target).exists(), f"{page.name}: {target}"
-    make("uninstall", *place)
+    unit = (tmp_path / "opt/lib/systemd/system/proxyd.service").read_text()
+    assert "ExecStart=/opt/bin/proxyd run -c /etc/proxyd/proxyd.conf\n" in unit and "@" not in re.sub("[=~]@[a-z]", "", unit)
+    make("uninstall", *place(tmp_path))
     assert files(tmp_path) == []
+    assert not (tmp_path / "etc/proxyd").exists() and not documents.exists()
+
+
+@pytest.mark.slow("make several times")
+def test_the_administrators_files_stay(tmp_path):
+    """A configuration that was changed is neither overwritten nor taken away."""
+    make("install", *place(tmp_path))
+    config = tmp_path / "etc/proxyd/proxyd.conf"
+    config.write_text("mine")
+    make("install", *place(tmp_path))
+    assert config.read_text() == "mine"
+    assert f"left, because it was changed: {config}" in make("uninstall", *place(tmp_path))
+    assert files(tmp_path) == ["etc/proxyd/proxyd.conf"] and config.read_text() == "mine"
 
 
 def test_clean_removes_what_the_build_made(tmp_path):

@@ -1,4 +1,5 @@
-"""What a service needs: another user than root, and a word for every signal.
+"""What a service needs: another user than root, a word for every signal, a service manager that knows how
+it is, and the files that are installed beside it.
 
 Tests of the change of the user are root's, who alone can make it.
 """
@@ -7,22 +8,26 @@ import os
 import pathlib
 import pwd
 import re
+import select
 import shutil
 import signal
 import socket
 import subprocess
 import tempfile
 import threading
+import time
 
 import pytest
 
 from lib import conf, metrics
 from lib.client import Client, fetch, request
 from lib.daemon import BINARY, Proxyd, StartFailed, environment, run_command
+from lib.faults import ROOT
 from lib.namespace import in_namespace
 from lib.origin import Origin, read_body, send, wait
+from lib.preload import preload
 from lib.skip import need, skip
-from lib.times import until, within
+from lib.times import SLOW, until, within
 
 NOBODY = pwd.getpwnam("nobody")
 # LSan looks at a process as a debugger does, which one that dumps no core forbids.
@@ -81,6 +86,9 @@ def test_every_thread_is_that_user(place):
                 for thread, value in of_threads(daemon, key).items():
                     assert sorted(value) == expected, (key, thread)
             assert "running as root" not in daemon.stderr()
+            with Client(daemon.ports["admin_port"]) as client:   # it still may look at itself
+                shown = client.ask(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").body.decode()
+            assert int(re.search(r"^process_open_fds (\d+)", shown, re.M)[1]) > 10
         finally:
             daemon.stop()
 
@@ -244,3 +252,176 @@ def test_signals_while_it_ends(proxyd, origin):
         go.set()
         assert client.exactly(2) == b"cd"
     assert daemon.wait(within(5)) == 0
+
+
+# -- the service manager --------------------------------------------------------------------------
+
+class Manager:
+    """A service manager's end of NOTIFY_SOCKET: an address that is a path, or "@NAME"."""
+
+    def __init__(self, address):
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind("\0" + address[1:] if address[0] == "@" else address)
+        self.env = {"NOTIFY_SOCKET": address}
+
+    def next(self, beginning):
+        """The next message that begins so; others are passed over."""
+        end = time.monotonic() + within(5)
+        while True:
+            self.socket.settimeout(max(0.001, end - time.monotonic()))
+            message = self.socket.recv(4096).decode()
+            if message.startswith(beginning):
+                return message
+
+    def silence(self, beginning, seconds):
+        """No such message for so long."""
+        try:
+            self.socket.settimeout(seconds)
+            end = time.monotonic() + seconds
+            while time.monotonic() < end:
+                assert not self.socket.recv(4096).decode().startswith(beginning)
+        except TimeoutError:
+            pass
+
+
+@pytest.mark.parametrize("form", ["path", "abstract"])
+def test_the_manager_is_told(proxyd, tmp_path, form):
+    """Ready when it serves, reloading and ready again whatever came of it, stopping and for how long."""
+    manager = Manager(str(tmp_path / "notify") if form == "path" else f"@proxyd-{os.getpid()}")
+    text = conf.forward(extra="timeouts { drain 20s; } " + metrics.ADMIN)
+    daemon = proxyd(text, env=manager.env)
+    manager.next("READY=1")
+    assert manager.next("STATUS=") == "STATUS=serving"
+    for config, refused in ((text + "\n# more", False), ("nothing;", True)):
+        before = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+        daemon.reload(config, refused=refused)
+        message = manager.next("RELOADING=1")
+        assert before <= int(message.partition("\nMONOTONIC_USEC=")[2]) <= time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+        assert manager.next("READY=1") == "READY=1"
+    daemon.send_signal(signal.SIGTERM)
+    assert "STATUS=" in manager.next("STOPPING=1")
+    assert manager.next("EXTEND_TIMEOUT_USEC") == "EXTEND_TIMEOUT_USEC=30000000"
+    assert daemon.wait(within(5)) == 0
+
+
+def test_the_manager_knows_what_is_missing(proxyd, tmp_path):
+    """Ready, for it answers; but not yet as it should."""
+    manager = Manager(str(tmp_path / "notify"))
+    lists = "list names { source names.txt; format domains; }"
+    daemon = proxyd(conf.forward(rules="deny x { to list names; }", extra=lists),
+                    env=manager.env | {"WATCHDOG_USEC": "200000"})   # it looks four times as often
+    assert manager.next("STATUS=") == "STATUS=a list has not been loaded yet"
+    (daemon.folder / "names.txt").write_text("a.example\n")
+    assert manager.next("STATUS=") == "STATUS=serving"
+
+
+_HANG = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+int accept4(int fd, struct sockaddr *peer, socklen_t *n, int flags)
+{
+    int (*real)(int, struct sockaddr *, socklen_t *, int) = dlsym(RTLD_NEXT, "accept4");
+    while (access("hang", F_OK) == 0)
+        usleep(1000);
+    return real(fd, peer, n, flags);
+}
+"""
+
+
+def test_watchdog(proxyd, tmp_path):
+    """A worker that hangs keeps the word back that all is well, and it comes again when the worker turns."""
+    manager = Manager(str(tmp_path / "notify"))
+    period = 0.2 * SLOW
+    env = {"WATCHDOG_USEC": str(int(period * 1e6))} | preload(tmp_path, "hang", _HANG)
+    daemon = proxyd(env=manager.env | env)
+    for _ in range(3):
+        manager.next("WATCHDOG=1")
+    hang = daemon.folder / "hang"
+    hang.touch()
+    with socket.create_connection(("127.0.0.1", daemon.port)):
+        assert until(lambda: "has not turned for" in daemon.stderr())
+        while manager.socket in select.select([manager.socket], [], [], 0)[0]:
+            manager.socket.recv(4096)
+        manager.silence("WATCHDOG=1", period)
+        assert count(daemon, "has not turned for") == 1
+        hang.unlink()
+        manager.next("WATCHDOG=1")
+
+
+def test_watchdog_of_another_process(proxyd, tmp_path):
+    manager = Manager(str(tmp_path / "notify"))
+    proxyd(env=manager.env | {"WATCHDOG_USEC": "20000", "WATCHDOG_PID": "1"})
+    manager.next("READY=1")
+    manager.silence("WATCHDOG=1", 0.2)
+
+
+# -- what is installed ----------------------------------------------------------------------------
+
+SERVICE = ROOT / "service"
+
+
+def test_the_unit(tmp_path):
+    """As systemd judges it: no word that it does not know, and a sandbox that it calls fine."""
+    analyze = need("systemd-analyze")
+    unit = tmp_path / "proxyd.service"
+    unit.write_text((SERVICE / "proxyd.service.in").read_text()
+                    .replace("@BINDIR@/proxyd", str(BINARY)).replace("@CONFDIR@", str(SERVICE)))
+    done = subprocess.run([analyze, "verify", "--man=no", unit], capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and "proxyd.service" not in done.stderr, done.stderr
+    done = subprocess.run([analyze, "security", "--offline=yes", "--threshold=20", "--no-pager", unit],
+                          capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert float(re.search(r"exposure level for proxyd.service: ([\d.]+)", done.stdout)[1]) < 2
+
+
+def test_user_and_folders(tmp_path):
+    """sysusers makes the user, tmpfiles the folders, which are that user's and nobody else's to write or, but
+    for the control socket's, to read."""
+    users, files = need("systemd-sysusers"), need("systemd-tmpfiles")
+    if os.geteuid() != 0:
+        skip("only root can give folders away")
+    (tmp_path / "etc").mkdir()
+    subprocess.run([users, f"--root={tmp_path}", SERVICE / "sysusers.conf"], check=True)
+    passwd = re.search(r"^proxyd:\w*:(\d+):(\d+):.*:/usr/sbin/nologin$", (tmp_path / "etc/passwd").read_text(), re.M)
+    subprocess.run([files, "--create", f"--root={tmp_path}", SERVICE / "tmpfiles.conf"], check=True)
+    for path, mode in (("run", 0o755), ("var/lib", 0o750), ("var/cache", 0o750), ("var/log", 0o750)):
+        st = (tmp_path / path / "proxyd").stat()
+        assert (st.st_mode & 0o7777, str(st.st_uid), str(st.st_gid)) == (mode, passwd[1], passwd[2]), path
+
+
+def test_logrotate(place):
+    """The file that is installed, with other paths, another user and no systemd; the real logrotate."""
+    logrotate = need("logrotate")
+    with Origin(name="origin.test") as origin:
+        daemon = start(place, as_user())
+        try:
+            text = (SERVICE / "logrotate.conf").read_text()
+            for old, new in (("/var/log/proxyd", str(place / "logs")), ("su proxyd proxyd", "su nobody " + grp.getgrgid(NOBODY.pw_gid).gr_name),
+                             ("systemctl kill --kill-whom=main --signal=USR1 proxyd.service", f"kill -USR1 {daemon.pid}")):
+                assert old in text
+                text = text.replace(old, new)
+            (place / "rotate.conf").write_text(text)
+            (place / "rotate.conf").chmod(0o644)
+            log = place / "logs/access.log"
+            fetch(daemon.port, origin.url("/1"))
+            assert until(lambda: "/1" in log.read_text())
+            subprocess.run([logrotate, "-f", "-s", place / "state", place / "rotate.conf"], check=True)
+            assert until(log.exists) and "/1" in (place / "logs/access.log.1").read_text()
+            fetch(daemon.port, origin.url("/2"))
+            assert until(lambda: "/2" in log.read_text())
+        finally:
+            daemon.stop()
+
+
+def test_the_example(tmp_path):
+    """Not a warning, where the folder of its log is there."""
+    shutil.copytree(SERVICE, tmp_path / "service")
+    example = tmp_path / "service/office.conf"
+    text = example.read_text()
+    assert "/var/log/proxyd/" in text
+    example.write_text(text.replace("/var/log/proxyd/", f"{tmp_path}/"))
+    done = run_command("check", "--strict", "-c", example)
+    assert done.returncode == 0, done.stderr
