@@ -1,6 +1,7 @@
 """Another reading of the list formats, written from their descriptions and not from proxyd's code: what the tests
 hold its readers against. Each reader yields (line, kind, effect, party, what, flag) as tests/list_read.c prints them;
 a pattern is yielded as a function of a URL."""
+import functools
 import ipaddress
 import re
 
@@ -173,6 +174,7 @@ def host_of(url):
     return re.match(r"[a-z]+://([^/:]*)", url)[1]
 
 
+@functools.cache   # rules differ more in their options than in this
 def adblock_match(rule, url, caseless):
     """Adblock's matching done step by step, without a regular expression."""
     border, start = rule.startswith("||"), rule.startswith("|")
