@@ -15,7 +15,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import pytest  # noqa: E402
 
-from lib import conf, selection, slow  # noqa: E402
+from lib import conf, selection, slow, times, unsteady  # noqa: E402
 from lib.daemon import BINARY, Proxyd  # noqa: E402
 from lib.origin import Origin  # noqa: E402
 from lib.skip import IN_CI  # noqa: E402
@@ -41,6 +41,11 @@ def pytest_collection_modifyitems(config, items):
         items[:] = keep
 
 
+def pytest_runtest_call(item):
+    item.clock = slow.Clock()
+    times.overdue = 0.0
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     """In CI a skip is a failure, whoever asked for it; a failure shows what the daemons wrote."""
@@ -51,9 +56,11 @@ def pytest_runtest_makereport(item, call):
         report.outcome = "failed"
         report.longrepr = f"skipped in CI: {report.longrepr}"
     if report.passed and report.when == "call":
-        complaint = slow.complaint(item, report.duration)
+        complaint = slow.complaint(item, report.duration, item.clock.quiet())
         if complaint:
             report.outcome, report.longrepr = "failed", complaint
+    elif report.failed:
+        unsteady.failed(item, report.when, call.excinfo, _running)
     if report.failed:
         _failed.add(selection.module(item))
         for daemon in _running:
@@ -66,6 +73,7 @@ def pytest_runtest_makereport(item, call):
 
 def pytest_sessionfinish(session, exitstatus):
     _times.write()
+    unsteady.write()
     if exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
         selection.note_green(session.items, _failed)
 

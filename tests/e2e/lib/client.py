@@ -9,7 +9,7 @@ import socket
 import struct
 import time
 
-from . import xor
+from . import times, xor
 from .times import SOON
 from .wire import Ended, Reader, Silent, read_response
 
@@ -112,6 +112,7 @@ class Client:
         try:
             got = self.reader.some(seconds)
         except Silent:
+            times.overdue = 0.0   # as it was to be
             return
         except Ended as end:
             raise AssertionError(f"the connection was closed ({end.how})") from None

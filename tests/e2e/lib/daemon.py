@@ -232,6 +232,10 @@ class Proxyd:
             raise AssertionError(f"proxyd {'ended with ' + str(code) if code is not None else ''}"
                                  f"\n{self.stderr()[-6000:]}")
 
+    def is_fine(self):
+        """It runs, or has ended in good order, and no sanitizer has spoken."""
+        return self.process is None or (self.process.poll() in (None, 0) and not _SANITIZER.search(self.stderr()))
+
     def send_signal(self, number):
         self.process.send_signal(number)
 

@@ -17,7 +17,7 @@ import time
 from . import xor
 from .client import hard_reset
 from .ports import free_port, release
-from .times import SOON
+from .times import SOON, ran_out
 from .wire import Ended, Malformed, Reader, Silent, read_request_body, read_request_head
 
 
@@ -285,6 +285,7 @@ class Origin:
             while not (value := condition(self)):
                 if not self.changed.wait(max(0, end - time.monotonic())):
                     if time.monotonic() >= end:
+                        ran_out()
                         raise AssertionError(f"the origin waited in vain; it saw {self.requests}")
             return value
 

@@ -1,41 +1,55 @@
 """How long tests take: each is noted, and one that takes more than two seconds says why.
 
 `@pytest.mark.slow("why")` says it. Two seconds are those of the release build; SLOW stretches them
-for others (2 is what `make e2e` gives the release build). On a machine that others keep busy nothing
-can be told from a time, so there it is only printed.
+for others (2 is what `make e2e` gives the release build). What counts is what a test takes on a quiet
+machine, and beside other tests nobody can tell: there it is only noted, to be measured by itself when
+its stage is over (lib/unsteady.py). The time in which a task waited for a core is not the test's.
 """
-import contextlib
 import os
 import re
-import sys
+import time
 
+from lib import unsteady
 from lib.times import SLOW
 
 BOUND = 2.0 * max(1.0, SLOW / 2)
 
 
-def is_busy():
-    """By how long tasks have waited for a core lately, where the kernel tells."""
-    with contextlib.suppress(OSError, TypeError):
+def stalled():
+    """Seconds for which any task of this machine has waited for a core; None: the kernel does not tell."""
+    try:
         with open("/proc/pressure/cpu", encoding="ascii") as file:
-            if float(re.search(r"^some avg10=([\d.]+)", file.read(), re.M)[1]) > 60:
-                return True
-    return os.getloadavg()[0] > 2 * (os.cpu_count() or 1)
+            return int(re.search(r"^some .*total=(\d+)", file.read(), re.M)[1]) / 1e6
+    except (OSError, TypeError):
+        return None
 
 
-def complaint(item, seconds):
-    """None, or what is wrong with a test that passed in that time."""
+class Clock:
+    """What a test takes, from now on; .quiet() is what it would take on a quiet machine."""
+
+    def __init__(self):
+        self.begin, self.stalled = time.monotonic(), stalled()
+
+    def quiet(self):
+        seconds = time.monotonic() - self.begin
+        if self.stalled is not None:
+            return seconds - (stalled() - self.stalled)
+        return 0.0 if os.getloadavg()[0] > 2 * (os.cpu_count() or 1) else seconds
+
+
+def complaint(item, seconds, quiet):
+    """None, or what is wrong with a test that passed in that time; quiet: see Clock."""
     mark = item.get_closest_marker("slow")
     if mark and not mark.args:
         return "@pytest.mark.slow says why: slow(\"…\")"
-    if mark or seconds <= BOUND:
+    beside_others = unsteady.FILE is not None
+    if mark or seconds <= BOUND or quiet <= (BOUND / 2 if beside_others else BOUND):
         return None
     why = (f"{item.name} took {seconds:.1f} s, {BOUND:.1f} s are allowed: make it faster, or say why not, "
            "@pytest.mark.slow(\"…\")")
-    if not is_busy():
-        return why
-    print(f"{why} (on a busy machine)", file=sys.stderr)
-    return None
+    if beside_others:
+        unsteady.took_too_long(item, why)
+    return why
 
 
 class Times:

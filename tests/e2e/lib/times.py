@@ -11,6 +11,16 @@ SLOW = float(os.environ.get("SLOW", "1"))
 SOON = 5.0 * SLOW
 
 
+#: When a wait last came to its bound (time.monotonic), for lib/unsteady.py.
+overdue = 0.0
+
+
+def ran_out():
+    """Note that a wait has come to its bound."""
+    global overdue
+    overdue = time.monotonic()
+
+
 def within(seconds):
     """The bound `seconds` as this build has to keep it."""
     return seconds * SLOW
@@ -21,7 +31,10 @@ def until(condition, timeout=None, every=0.005):
     end = time.monotonic() + (SOON if timeout is None else timeout)
     while True:
         value = condition()
-        if value or time.monotonic() >= end:
+        if value:
+            return value
+        if time.monotonic() >= end:
+            ran_out()
             return value
         time.sleep(every)
 

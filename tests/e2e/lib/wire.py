@@ -7,7 +7,7 @@ import re
 import socket
 import time
 
-from .times import SOON
+from .times import SOON, ran_out
 
 TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([\x21-\x7e\x80-\xff]+) HTTP/(1\.[01])")
@@ -33,6 +33,7 @@ class Silent(AssertionError):
 
     def __init__(self, timeout, got=b""):
         super().__init__(f"nothing more within {timeout:.3g} s after {got!r}")
+        ran_out()
         self.got = got
 
 
