@@ -302,6 +302,21 @@ const struct schema_row policy_rows[] = {
       .fallback = "80 443 1024-65535",
       .doc = "The ports all other requests may go to, before any rule is asked.",
       .example = "http-ports 80 8080;" },
+    { .key = "sni",
+      .type = { TYPE_CHOICE },
+      .choices = "match require ignore",
+      INTO(struct policy, sni),
+      .fallback = "match",
+      .doc =
+          "What is asked of a CONNECT tunnel that begins with a TLS ClientHello. `match`: if it "
+          "names another host than the target, that one has to be allowed as well, on the same "
+          "port and at the address that was dialled. `require`: that, and a tunnel without a "
+          "ClientHello that names a host ends. `ignore`: nothing. The client's first bytes wait "
+          "until the ClientHello is whole; what the other side sends never waits. Whatever "
+          "begins as TLS and is no well-formed ClientHello of at most 16 kB ends the tunnel, and "
+          "so does one that is not whole within `timeouts head`. With Encrypted Client Hello it "
+          "is the outer name.",
+      .example = "sni require;" },
     { .key = "grace",
       .type = { TYPE_DURATION },
       .most = 30ull * 24 * 3600 * 1000,

@@ -275,6 +275,11 @@ u32 policy_grace(const struct policy *p)
     return p->grace;
 }
 
+enum policy_sni policy_sni(const struct policy *p)
+{
+    return (enum policy_sni)p->sni;
+}
+
 struct slice policy_name(const struct policy *p)
 {
     return p->name;

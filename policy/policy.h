@@ -87,6 +87,12 @@ void policy_bind_lists(struct policy *p, struct arena *a,
 /* May an allow with this reach lead to the address? On false *why is FAULT_destination_… */
 bool policy_class_allowed(u8 reach, const struct addr *a, enum fault *why);
 
+/* What is asked of the name in a tunnel's ClientHello. MATCH: where it is another one than that of
+ * the target, a tunnel to it has to be allowed as well; REQUIRE: that, and that there is one;
+ * IGNORE: nothing. */
+enum policy_sni { SNI_MATCH, SNI_REQUIRE, SNI_IGNORE };
+enum policy_sni policy_sni(const struct policy *p);
+
 struct slice policy_name(const struct policy *p);
 /* `grace`, in ms. */
 u32 policy_grace(const struct policy *p);

@@ -43,6 +43,7 @@ struct policy {
     struct cidrset clients;
     struct portset connect_ports, http_ports;
     u32 grace; /* ms */
+    u8 sni;    /* enum policy_sni */
     bool default_allow;
     bool judges, edits; /* some rule does */
     struct slice default_text;

@@ -23,6 +23,22 @@ static struct rule_count **count_rules(const struct policy *p, struct snapshot *
     return counts;
 }
 
+static struct rule_shard *shard_of(const struct forward_part *p, const struct policy_rule *r,
+                                   u32 worker)
+{
+    return &p->counts[policy_rule_number(p->policy, r)]->shard[worker % RULE_SHARDS];
+}
+
+void rule_count_decided(const struct forward_part *p, const struct policy_rule *r, u32 worker)
+{
+    atomic_fetch_add_explicit(&shard_of(p, r, worker)->decided, 1, memory_order_relaxed);
+}
+
+void rule_count_shadowed(const struct forward_part *p, const struct policy_rule *r, u32 worker)
+{
+    atomic_fetch_add_explicit(&shard_of(p, r, worker)->shadowed, 1, memory_order_relaxed);
+}
+
 u64 rule_decided(const struct rule_count *c)
 {
     u64 n = 0;

@@ -31,6 +31,10 @@ struct forward_part {
     const struct conn_profile *profile; /* of every destination: plain TCP */
 };
 
+/* By that worker: once for an exchange, or once for each address where addresses decide. */
+void rule_count_decided(const struct forward_part *p, const struct policy_rule *r, u32 worker);
+void rule_count_shadowed(const struct forward_part *p, const struct policy_rule *r, u32 worker);
+
 /* The forward_part of a listener's block of a checked tree, in the arena of s. */
 const void *forward_compile(const struct node *policy, struct snapshot *s, struct registry *r);
 

@@ -3,6 +3,7 @@
 
 #include "forward/headers.h"
 #include "forward/detect.h"
+#include "forward/sni.h"
 #include "forward/where.h"
 #include "forward/identity.h"
 
@@ -26,6 +27,7 @@ const struct role forward_role = {
     .where = &where,
     .next = NULL, /* the client chose the destination */
     .vet = forward_vet,
+    .inspect = forward_inspect,
     .recheck = forward_recheck,
     .edit_request = forward_edit_request,
     .address_request = forward_address_request,

@@ -9,6 +9,7 @@
 #include "core/report/logrec.h"
 #include "core/exchange/trace.h"
 #include "forward/conf.h"
+#include "forward/sni.h"
 #include "io/dns.h"
 #include "io/sock.h"
 #include "pac/pac.h"
@@ -62,7 +63,7 @@ enum verdict forward_local(struct xchg *x)
 }
 
 /* `dns { search D; }`: a name without a dot is another name before any rule sees it. */
-static void apply_search(const struct worker *w, struct host *h)
+void forward_search(const struct worker *w, struct host *h)
 {
     char area[sizeof h->name];
     struct text t = text_in(area, sizeof area - 1);
@@ -93,25 +94,31 @@ static inline void ask(const struct xchg *x, struct policy_question *q)
     q->reader = x->worker->id;
 }
 
-/* Once for an exchange, or once for each address where addresses decide. */
-static struct rule_shard *shard_of(const struct xchg *x, const struct policy_rule *r)
-{
-    const struct forward_part *part = forward_part_of(x->listen);
-    struct rule_count *c = part->counts[policy_rule_number(part->policy, r)];
-    return &c->shard[x->worker->id % RULE_SHARDS];
-}
-
 static void count(const struct xchg *x, const struct policy_decision *d)
 {
+    const struct forward_part *part = forward_part_of(x->listen);
     if (d->rule && d->action != POLICY_NEEDS_ADDRESS)
-        atomic_fetch_add_explicit(&shard_of(x, d->rule)->decided, 1, memory_order_relaxed);
+        rule_count_decided(part, d->rule, x->worker->id);
     if (unlikely(d->shadow))
-        atomic_fetch_add_explicit(&shard_of(x, d->shadow)->shadowed, 1, memory_order_relaxed);
+        rule_count_shadowed(part, d->shadow, x->worker->id);
 }
 
 static struct slice shadow_of(const struct policy_decision *d)
 {
     return d->shadow ? policy_rule_name(d->shadow) : SLICE("");
+}
+
+void forward_write_listed(struct text *t, const struct policy_decision *d)
+{
+    text_add(t, d->rule_name);
+    text_char(t, 0);
+    text_add(t, d->listed.list);
+    text_char(t, 0);
+    text_add(t, d->listed.category);
+    text_char(t, 0);
+    text_add(t, d->listed.file);
+    text_char(t, ':');
+    text_u64(t, d->listed.line);
 }
 
 /* The texts are gone when the list's content is exchanged, so they are copied: behind the rule's
@@ -124,15 +131,7 @@ static void note_list(struct xchg *x, struct policy_decision *d)
     if (area == NULL)
         return;
     struct text t = text_in(area, n);
-    text_add(&t, d->rule_name);
-    text_char(&t, 0);
-    text_add(&t, l->list);
-    text_char(&t, 0);
-    text_add(&t, l->category);
-    text_char(&t, 0);
-    text_add(&t, l->file);
-    text_char(&t, ':');
-    text_u64(&t, l->line);
+    forward_write_listed(&t, d);
     d->rule_name.p = area; /* forward_vet gives it again */
     x->rule = d->rule_name;
     x->listed = slice_skip(text_slice(&t), x->rule.n + 1);
@@ -141,7 +140,7 @@ static void note_list(struct xchg *x, struct policy_decision *d)
 enum verdict forward_rules(struct xchg *x)
 {
     struct policy_decision *d = &xchg_role_area(x, struct notes)->decision;
-    apply_search(x->worker, &x->uri.host);
+    forward_search(x->worker, &x->uri.host);
     struct policy_question q = { .destination = NULL };
     ask(x, &q);
     policy_decide(forward_part_of(x->listen)->policy, &q, d);
@@ -227,32 +226,42 @@ struct ruling forward_vet(const struct xchg *x, const struct addr *a)
                             shadow_of(&d) };
 }
 
-/* From what its record says was asked for; the address is the one that it leads to. */
+enum fault forward_ask_record(struct worker *w, const struct access_record *r,
+                              struct target_uri *uri, struct policy_question *q)
+{
+    struct slice method = access_record_string(r, STRING_METHOD);
+    *q = (struct policy_question){ .client = r->client,
+                                   .method = method_find(method),
+                                   .method_text = method,
+                                   .destination = &r->server,
+                                   .reader = w->id };
+    enum fault f = target_parse(q->method, access_record_string(r, STRING_TARGET), NULL, uri);
+    if (f != FAULT_NONE)
+        return f;
+    forward_search(w, &uri->host);
+    q->connect = q->method == METHOD_CONNECT;
+    q->host = &uri->host;
+    q->port = uri->port;
+    q->path = q->connect ? (struct slice){ NULL, 0 } : uri->path;
+    q->query = uri->query;
+    return FAULT_NONE;
+}
+
 struct ruling forward_recheck(struct worker *w, const struct listener *l,
                               const struct access_record *r, u32 *grace_ms)
 {
     const struct policy *policy = forward_part_of(l)->policy;
-    struct slice method = access_record_string(r, STRING_METHOD);
     struct target_uri uri;
+    struct policy_question q;
     struct policy_decision d;
     *grace_ms = policy_grace(policy);
     if (!policy_client_allowed(policy, &r->client))
         return (struct ruling){ .fault = FAULT_client_not_allowed };
-    struct policy_question q = { .client = r->client,
-                                 .method = method_find(method),
-                                 .method_text = method,
-                                 .destination = &r->server,
-                                 .reader = w->id };
-    enum fault f = target_parse(q.method, access_record_string(r, STRING_TARGET), NULL, &uri);
+    enum fault f = forward_ask_record(w, r, &uri, &q);
     if (f != FAULT_NONE) /* not whole in the record: nobody can say that it may go on */
         return (struct ruling){ .fault = f };
-    apply_search(w, &uri.host);
-    q.connect = q.method == METHOD_CONNECT;
-    q.host = &uri.host;
-    q.port = uri.port;
-    q.path = q.connect ? (struct slice){ NULL, 0 } : uri.path;
-    q.query = uri.query;
     policy_decide(policy, &q, &d);
-    return (struct ruling){ d.action == POLICY_DENY ? d.fault : FAULT_NONE, d.rule_name, d.reason,
-                            SLICE("") };
+    if (d.action == POLICY_DENY)
+        return (struct ruling){ d.fault, d.rule_name, d.reason, SLICE("") };
+    return forward_sni_recheck(policy, r, &q);
 }

@@ -6,6 +6,7 @@
 #include "base/fault.h"
 #include "base/text.h"
 #include "core/exchange/role.h"
+#include "policy/policy.h"
 
 /* Stage: requests for the proxy itself (origin-form, asterisk-form): the PAC file, OPTIONS, a
  * helpful 404. */
@@ -26,6 +27,14 @@ enum verdict forward_where(struct xchg *x);
  * is used; NULL: on a name that led to none. */
 struct ruling forward_vet(const struct xchg *x, const struct addr *a);
 
+/* `dns { search D; }`: a name without a dot becomes another one, before any rule sees it. */
+void forward_search(const struct worker *w, struct host *h);
+/* The rule's name, and behind it by which entry of which list it matched: as the log wants them. */
+void forward_write_listed(struct text *t, const struct policy_decision *d);
+/* What a tunnel's record says was asked for, as a question that points to *uri; the address is the
+ * one that it leads to. A fault: the record does not hold the whole of it. */
+enum fault forward_ask_record(struct worker *w, const struct access_record *r,
+                              struct target_uri *uri, struct policy_question *q);
 /* The policy's word on a tunnel that runs, by its record. */
 struct ruling forward_recheck(struct worker *w, const struct listener *l,
                               const struct access_record *r, u32 *grace_ms);

@@ -14,8 +14,9 @@ from lib import conf, metrics
 from lib.client import Client, fetch, request
 from lib.daemon import Proxyd
 from lib.faults import assert_refused
+from lib.hello import hello
 from lib.namespace import in_namespace
-from lib.origin import Origin, ok, pause, read_body, send, wait
+from lib.origin import Origin, ok, pause, read, read_body, read_eof, send, wait
 from lib.ports import free_port, release
 from lib.times import SOON, Stopwatch, until, within
 from lib.wire import Ended
@@ -146,6 +147,23 @@ def test_connect_ports(proxyd, origin):
         assert_refused(connect(daemon, f"127.0.0.1:{other.port}"), "connect_port_denied")
         assert_refused(connect(daemon, "127.0.0.1:2"), "connect_refused")
         assert fetch(daemon.port, f"http://127.0.0.1:{other.port}/").status == 200, "of CONNECT only"
+
+
+@pytest.mark.parametrize("sni,denied,without", [("match", False, True), ("require", False, False), ("ignore", True, True)])
+def test_sni(proxyd, origin, sni, denied, without):
+    """A tunnel that names a host that is denied; one without a name."""
+    # covers: policy sni
+    daemon = proxyd(conf.forward(rules="deny no { to denied.test; } " + conf.OPEN_RULES,
+                                 ports=f"connect-ports any; http-ports any; sni {sni};"))
+    for first, passes in ((hello("denied.test"), denied), (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", without)):
+        origin.next(read(1), send(b"seen"), read_eof())
+        with Client(daemon.port) as client:
+            assert client.ask(request(origin.authority, method="CONNECT", host=origin.authority)).status == 200
+            client.send(first)
+            if passes:
+                assert client.exactly(4) == b"seen"
+            else:
+                assert client.expect_closed() == "reset"
 
 
 def test_http_ports(proxyd, origin):

@@ -29,13 +29,13 @@ static void end_took(void *self, size_t n)
     c->in->from += (u32)n;
 }
 
-/* An end that waits holds no buffer. */
+/* An end that waits holds no buffer. What was left untaken may be all that came. */
 static enum flow end_fill(void *self)
 {
     struct conn *c = self;
     if (!conn_readable(c)) {
         conn_drop_in(c);
-        return FLOW_WAIT;
+        return c->eof || c->read_failed ? FLOW_END : FLOW_WAIT;
     }
     return conn_fill(c) == SOCK_AGAIN ? FLOW_WAIT : FLOW_OK;
 }

@@ -26,8 +26,8 @@ struct source_ops {
     enum flow (*peek)(void *self, struct slice *run);
     /* n bytes of that run have gone. */
     void (*took)(void *self, size_t n);
-    /* Reads once. OK: peek again. FAULT: as of peek, or the sender is gone. NULL: peek never says
-     * WAIT. */
+    /* Reads once. OK: peek again. FAULT: as of peek, or the sender is gone. END, of the end of a
+     * tunnel: what peek shows is all that comes. NULL: peek never says WAIT. */
     enum flow (*fill)(void *self);
     /* After END, what came behind the body; NULL: nothing. The operation may be NULL as well. */
     const struct msg *(*trailers)(void *self);

@@ -102,6 +102,7 @@ static void fill(const struct xchg *x, struct access_record *r)
     r->head.status = x->status;
     r->fault = x->fault;
     r->tunnel = false;
+    r->named = false;
     r->reused = x->via_idle;
     r->minor = x->req.minor;
 }
@@ -220,14 +221,16 @@ static size_t strings_size(const struct log_head *h)
     return n;
 }
 
-void account_rule(struct access_record **record, const struct ruling *ruling)
+static void strings_of(const struct access_record *r, struct slice s[LOG_STRINGS])
+{
+    for (unsigned i = 0; i < LOG_STRINGS; i++)
+        s[i] = access_record_string(r, (enum log_string)i);
+}
+
+/* Another record, with these strings, some of which may be the old one's. */
+static void replace(struct access_record **record, const struct slice s[LOG_STRINGS])
 {
     struct access_record *old = *record;
-    struct slice s[LOG_STRINGS];
-    for (unsigned i = 0; i < LOG_STRINGS; i++)
-        s[i] = access_record_string(old, (enum log_string)i);
-    s[STRING_RULE] = ruling->rule;
-    s[STRING_REASON] = ruling->reason;
     struct access_record r = *old;
     for (unsigned i = 0; i < LOG_STRINGS; i++)
         r.head.length[i] = clip(s[i].n, string_most[i]);
@@ -239,6 +242,32 @@ void account_rule(struct access_record **record, const struct ruling *ruling)
     memcpy(leases_of(made), leases_of(old), r.leases * sizeof(struct lease));
     account_drop(old);
     *record = made;
+}
+
+void account_rule(struct access_record **record, const struct ruling *ruling)
+{
+    struct slice s[LOG_STRINGS];
+    strings_of(*record, s);
+    s[STRING_RULE] = ruling->rule;
+    s[STRING_REASON] = ruling->reason;
+    replace(record, s);
+}
+
+void account_inspected(struct access_record **record, const struct inspected *i)
+{
+    struct slice s[LOG_STRINGS];
+    (*record)->named = i->named;
+    if (i->name.n == 0 && i->ruling.rule.n == 0 && i->ruling.shadow.n == 0)
+        return;
+    strings_of(*record, s);
+    s[STRING_HOST] = i->name;
+    if (i->ruling.fault != FAULT_NONE && i->ruling.rule.n) {
+        s[STRING_RULE] = i->ruling.rule;
+        s[STRING_REASON] = i->ruling.reason;
+    }
+    if (s[STRING_SHADOW].n == 0)
+        s[STRING_SHADOW] = i->ruling.shadow;
+    replace(record, s);
 }
 
 static void end_leases(const struct worker *w, struct access_record *r)

@@ -3,6 +3,7 @@
 #define CORE_ACCOUNT_H
 
 #include "core/report/logrec.h"
+#include "core/exchange/role.h"
 #include "core/exchange/xchg.h"
 
 /* Counts and logs x. */
@@ -17,6 +18,8 @@ void account_detach(struct xchg *x, struct access_record *r);
 /* What decides about a tunnel now stands in its record, which moves for it. Without memory the
  * record stays as it is. */
 void account_rule(struct access_record **record, const struct ruling *ruling);
+/* The same of what a tunnel's first bytes came to. */
+void account_inspected(struct access_record **record, const struct inspected *i);
 /* One that no tunnel has come of; NULL: nothing. */
 void account_drop(struct access_record *r);
 /* Logs with what is in r now, ends its leases, and frees it. */

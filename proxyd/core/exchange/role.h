@@ -17,6 +17,16 @@ struct refusal {
     struct slice page; /* HTML, which stays as long as the exchange; empty: the usual page */
 };
 
+enum inspection { INSPECT_MORE, INSPECT_PASS, INSPECT_DENY };
+
+/* What the first bytes of a tunnel came to, but for MORE. */
+struct inspected {
+    struct ruling ruling; /* of DENY; of PASS no more than its shadow */
+    struct slice name;    /* the host they name, where it is not the target's; else empty */
+    bool named;           /* they name the target's host */
+    char name_area[264], rule_area[640]; /* where its texts may lie */
+};
+
 struct role {
     const char *name; /* the word after `mode` */
     /* First bytes that are no HTTP request line (at least 1): which fault is it? FAULT_NONE: may
@@ -41,6 +51,12 @@ struct role {
      * answer have been no in any case? It changes nothing: whoever asks notes what came of it.
      * NULL: addresses are configured, hence trusted. */
     struct ruling (*vet)(const struct xchg *x, const struct addr *a);
+    /* May a CONNECT go on that begins so? `first`: all that its client has sent, one byte or more; it
+     * is held until it is known. Asked again with more of them after MORE. *out is zero. NULL:
+     * nothing is held. */
+    enum inspection (*inspect)(struct worker *w, const struct listener *l,
+                               const struct access_record *r, struct slice first,
+                               struct inspected *out);
     /* Another configuration is in force: would a tunnel that this role let through be let through
      * by the listener that is now at its address, of the same role? The texts are the listener's.
      * *grace_ms: how long it may go on when not. NULL: tunnels are not decided again. */

@@ -10,6 +10,8 @@ static enum step_result become_tunnel(struct xchg *x)
     account_detach(x, tunnel_record(t));
     struct tunnel_end client = x->client.ops->detach(&x->client),
                       upstream = x->upstream.ops->detach(&x->upstream);
+    if (x->req.method == METHOD_CONNECT && x->role->inspect)
+        tunnel_hold(t);
     tunnel_begin(&x->tunnel, client, upstream);
     if (unlikely(x->snap != x->worker->snapshot))
         tunnel_recheck(t);

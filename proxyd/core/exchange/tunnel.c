@@ -3,6 +3,9 @@
  * so that a half-close travels through. It copies what its source holds and, when the flow has
  * proved long, moves to a 1 MB pipe.
  *
+ * Of a CONNECT the client's first bytes may be held until the role has seen them (tunnel_hold):
+ * they stay in its buffer and go on as they came.
+ *
  * Lifetime: reserved by an exchange, gone when both directions have ended, one end broke, or time
  * is up. An idle tunnel holds no buffer: its two ends and this struct, about 700 bytes, and its
  * log record, which points to nothing of a configuration.
@@ -42,6 +45,8 @@ struct tunnel {
     struct timer timer;
     u64 born_ms, active_ms; /* active: last byte moved */
     u64 denied_ms;          /* when it ends, for it is not allowed any more; 0: it is */
+    u64 hello_ms;           /* when the first bytes have to be known; 0: none have come */
+    bool held;              /* those of direction 0 are not known yet */
 };
 
 /* The nearest of: idle too long, lived too long, time to look whether a pipe is still worth its
@@ -56,6 +61,8 @@ static void arm(struct tunnel *t)
         at = t->born_ms + limit->tunnel_lifetime;
     if (t->denied_ms && t->denied_ms < at)
         at = t->denied_ms;
+    if (t->hello_ms && t->hello_ms < at)
+        at = t->hello_ms;
     if ((t->direction[0].spliced || t->direction[1].spliced) && now + PIPE_REST_MS < at)
         at = now + PIPE_REST_MS;
     timer_set(&t->worker->loop.wheel, &t->timer, at);
@@ -100,13 +107,18 @@ static void end(struct tunnel *t, enum fault f)
     slab_give(&w->tunnels, t);
 }
 
+static void end_abruptly(struct tunnel *t, enum fault f)
+{
+    for (unsigned i = 0; i < 2; i++)
+        t->end[i].ops->out.drop(t->end[i].self, f);
+    end(t, f);
+}
+
 /* A reset on one side is a reset on the other: an abrupt end must not look orderly. Nor on the side
  * itself, for a read or write may have failed while the connection lives. */
 static void end_broken(struct tunnel *t)
 {
-    for (unsigned i = 0; i < 2; i++)
-        t->end[i].ops->out.drop(t->end[i].self, FAULT_NONE);
-    end(t, FAULT_NONE);
+    end_abruptly(t, FAULT_NONE);
 }
 
 static enum flow flush(const struct tunnel_end *e)
@@ -262,12 +274,92 @@ static enum direction_result copy_direction(struct tunnel *t, unsigned i)
     return DIRECTION_YIELD;
 }
 
+/* ---- the client's first bytes ---- */
+
+/* The listener that is at the tunnel's address now. NULL: one that has gone, or a role that decides
+ * nothing about tunnels, has no say: what runs there ends by itself. */
+static const struct listener *judge_of(const struct tunnel *t)
+{
+    return t->record->decided ? snapshot_listener(t->worker->snapshot, t->record->at) : NULL;
+}
+
+enum look { LOOK_MORE, LOOK_PASS, LOOK_GONE };
+
+static enum look refuse(struct tunnel *t, enum fault f)
+{
+    end_abruptly(t, f);
+    return LOOK_GONE;
+}
+
+static enum look inspect(struct tunnel *t, struct slice first)
+{
+    const struct listener *l = judge_of(t);
+    struct inspected i;
+    if (l == NULL || l->role->inspect == NULL)
+        return LOOK_PASS;
+    i.ruling = (struct ruling){ .fault = FAULT_NONE };
+    i.name = SLICE("");
+    i.named = false;
+    enum inspection said = l->role->inspect(t->worker, l, t->record, first, &i);
+    if (said == INSPECT_MORE)
+        return LOOK_MORE;
+    account_inspected(&t->record, &i);
+    return said == INSPECT_PASS ? LOOK_PASS : refuse(t, i.ruling.fault);
+}
+
+/* From now on the rest of them has to come in time. */
+static void await_hello(struct tunnel *t)
+{
+    u32 limit = t->worker->snapshot->conf.timeouts.head;
+    if (t->hello_ms || limit == UINT32_MAX)
+        return;
+    t->hello_ms = worker_ms(t->worker) + limit;
+    arm(t);
+}
+
+/* An end without a byte is as good as any. */
+static enum look look_at_first(struct tunnel *t)
+{
+    const struct tunnel_end *from = &t->end[0];
+    struct slice run;
+    for (;;) {
+        enum flow f = from->ops->in.peek(from->self, &run);
+        enum look seen = f == FLOW_OK ? inspect(t, run) : f == FLOW_WAIT ? LOOK_MORE : LOOK_PASS;
+        if (seen != LOOK_MORE)
+            return seen;
+        if (f == FLOW_OK)
+            await_hello(t);
+        switch (from->ops->in.fill(from->self)) {
+        case FLOW_OK: break;
+        case FLOW_WAIT: return LOOK_MORE;
+        case FLOW_END: return refuse(t, FAULT_client_closed);
+        case FLOW_FAULT: end_broken(t); return LOOK_GONE;
+        }
+    }
+}
+
+/* Passed or not: what it was is known, and the tunnel may be gone. */
+static enum look release(struct tunnel *t)
+{
+    enum look seen = look_at_first(t);
+    if (seen == LOOK_PASS) {
+        t->held = false;
+        t->hello_ms = 0;
+    }
+    return seen;
+}
+
 /* False: the tunnel is gone. */
 static bool turn_direction(struct tunnel *t, unsigned i)
 {
     struct direction *h = &t->direction[i];
     if (h->ended)
         return true;
+    if (unlikely(t->held) && i == 0) {
+        enum look seen = release(t);
+        if (seen != LOOK_PASS)
+            return seen == LOOK_MORE;
+    }
     enum direction_result r = h->spliced ? splice_direction(t, i) : copy_direction(t, i);
     if (r == DIRECTION_BROKEN) {
         end_broken(t);
@@ -314,16 +406,13 @@ static void rest_pipe(struct tunnel *t, unsigned i)
 
 /* ---- decided again ---- */
 
-/* By the listener that is at its address now. One that has gone, or has become another role's,
- * has no say: what runs there ends by itself. */
 static struct ruling decide(const struct tunnel *t, u32 *grace_ms)
 {
-    struct worker *w = t->worker;
-    const struct listener *l = snapshot_listener(w->snapshot, t->record->at);
+    const struct listener *l = judge_of(t);
     *grace_ms = 0;
-    if (l == NULL || !t->record->decided || l->role->recheck == NULL)
+    if (l == NULL || l->role->recheck == NULL)
         return (struct ruling){ .fault = FAULT_NONE };
-    return l->role->recheck(w, l, t->record, grace_ms);
+    return l->role->recheck(t->worker, l, t->record, grace_ms);
 }
 
 void tunnel_recheck(struct tunnel *t)
@@ -372,6 +461,10 @@ void tunnel_expired(struct timer *timer)
         end_denied(t);
         return;
     }
+    if (t->hello_ms && now >= t->hello_ms) {
+        end_abruptly(t, FAULT_client_hello_timeout);
+        return;
+    }
     for (unsigned i = 0; i < 2; i++)
         rest_pipe(t, i);
     arm(t);
@@ -410,6 +503,11 @@ void tunnel_release(struct tunnel **slot)
     *slot = NULL;
     account_drop(t->record);
     slab_give(&t->worker->tunnels, t);
+}
+
+void tunnel_hold(struct tunnel *t)
+{
+    t->held = true;
 }
 
 void tunnel_begin(struct tunnel **slot, struct tunnel_end client, struct tunnel_end upstream)

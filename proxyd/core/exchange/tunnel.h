@@ -19,6 +19,9 @@ struct tunnel *tunnel_reserve(struct worker *w, struct access_record *record);
 struct access_record *tunnel_record(const struct tunnel *t);
 /* Gives back one that will not begin, and clears the slot; nothing when it is empty. */
 void tunnel_release(struct tunnel **slot);
+/* Nothing of the client's goes on until the role has seen what it begins with (role->inspect); what
+ * comes from upstream is not held. Before it begins. */
+void tunnel_hold(struct tunnel *t);
 /* Begins, with both ends its own, and clears the slot. The first move comes from the loop. */
 void tunnel_begin(struct tunnel **slot, struct tunnel_end client, struct tunnel_end upstream);
 

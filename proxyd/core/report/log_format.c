@@ -116,10 +116,34 @@ static struct slice clean_referer(struct log_parts *p, struct slice url, bool qu
     return text_slice(&t);
 }
 
+static bool is_connect(const struct log_parts *p)
+{
+    return p->r->tunnel && p->s[STRING_METHOD].n == 7 &&
+           memcmp(p->s[STRING_METHOD].p, "CONNECT", 7) == 0;
+}
+
+/* Of the target HOST:PORT. */
+static struct slice host_of(struct slice target)
+{
+    const char *colon = memrchr(target.p, ':', target.n);
+    return colon ? slice_range(target.p, colon) : target;
+}
+
+/* The target of a CONNECT holds its host, so that the other place is free for the name. */
+static void part_sni(struct log_parts *p)
+{
+    p->sni = SLICE("");
+    if (likely(!is_connect(p)))
+        return;
+    p->sni = p->r->named ? host_of(p->s[STRING_TARGET]) : p->s[STRING_HOST];
+    p->s[STRING_HOST] = SLICE("");
+}
+
 void log_parts(struct log_parts *p, const struct log_style *style, const struct access_record *r)
 {
     p->r = r;
     cut_strings(p->s, &r->head, (const char *)(r + 1));
+    part_sni(p);
     p->client = style->mask_client ? masked(&r->client) : r->client;
     struct slice rest = p->s[STRING_RULE];
     p->list = p->category = p->entry = SLICE("");

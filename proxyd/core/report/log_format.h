@@ -25,6 +25,7 @@ struct log_parts {
     struct slice query;          /* behind the `?`, where it is wanted */
     bool hidden;                 /* there is a query, and it is not shown */
     struct slice list, category, entry; /* of the list that decided; entry: file:line */
+    struct slice sni;                   /* the host that a tunnel's ClientHello names */
     struct addr client;
     char referer[1024];
 };

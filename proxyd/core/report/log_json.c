@@ -122,5 +122,6 @@ void log_put_json(struct text *t, struct log_clock *c, const struct log_parts *p
     put_string(t, "list", p->list);
     put_string(t, "category", p->category);
     put_string(t, "entry", p->entry);
+    put_string(t, "sni", p->sni);
     text_char(t, '}');
 }

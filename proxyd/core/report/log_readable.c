@@ -69,6 +69,8 @@ void log_put_readable(struct text *t, struct log_clock *c, const struct log_part
         text_lit(t, " to=");
         addr_text_port(t, &r->server);
     }
+    if (!r->named)
+        put_named(t, SLICE(" sni="), p->sni);
     put_named(t, SLICE(" rule="), p->s[STRING_RULE]);
     put_named(t, SLICE(" shadow="), p->s[STRING_SHADOW]);
     put_named(t, SLICE(" list="), p->list);

@@ -16,7 +16,7 @@ enum log_kind { LOG_ACCESS, LOG_ERROR };
 enum log_string {
     STRING_METHOD,
     STRING_TARGET,
-    STRING_HOST,
+    STRING_HOST, /* where the target does not name it; of a CONNECT: see `named` */
     STRING_RULE, /* where a list decided with NUL list NUL category NUL file:line behind it */
     STRING_LISTENER,
     STRING_REASON,
@@ -36,15 +36,16 @@ struct log_head {
     u64 wall_us;
 };
 
-/* LOG_ACCESS. host is empty where the target names it. An idle tunnel keeps one: 128 bytes. */
+/* LOG_ACCESS. An idle tunnel keeps one: 128 bytes. */
 struct access_record {
     struct log_head head;
     u64 id;
     /* From and to the client, heads included; of a tunnel only what went through it. */
     u64 bytes_in, bytes_out;
     u64 total_us : 48; /* since the request head was complete: 8 years */
-    u64 fault : 9;
+    u64 fault : 8;
     u64 tunnel : 1;
+    u64 named : 1; /* of a CONNECT: its ClientHello names the target's host; another one: STRING_HOST */
     u64 reused : 1;
     u64 minor : 1;   /* HTTP/1.minor of the request */
     u64 decided : 1; /* of a tunnel: by a role that can do so again, for what came in at `at` */
@@ -55,6 +56,7 @@ struct access_record {
     const struct listen_addr *at; /* of a tunnel, to be decided again */
 };
 _Static_assert(sizeof(struct access_record) == 128, "an idle tunnel must not grow");
+_Static_assert(FAULT_COUNT <= 1 << 8, "access_record.fault has eight bits");
 
 /* One of its strings. */
 static inline struct slice access_record_string(const struct access_record *r, enum log_string s)

@@ -112,6 +112,15 @@ static struct ruling recheck(struct worker *w, const struct listener *l,
     return rig.recheck ? rig.recheck(r) : (struct ruling){ .fault = FAULT_NONE };
 }
 
+static enum inspection inspect(struct worker *w, const struct listener *l,
+                               const struct access_record *r, struct slice first,
+                               struct inspected *out)
+{
+    (void)w;
+    (void)l;
+    return rig.inspect ? rig.inspect(r, first, out) : INSPECT_PASS;
+}
+
 static const struct stage finding = { .name = "finding the destination", .run = where };
 static const struct role test_role = { .name = "test",
                                        .detect = detect,
@@ -119,6 +128,7 @@ static const struct role test_role = { .name = "test",
                                        .response_stages = none,
                                        .where = &finding,
                                        .vet = vet,
+                                       .inspect = inspect,
                                        .recheck = recheck,
                                        .edit_request = edit_request,
                                        .address_request = address_request,

@@ -38,6 +38,9 @@ extern struct rig {
     struct ruling (*vet)(const struct xchg *x, const struct addr *a);
     /* May change where the test role sends an exchange; NULL: nothing is changed. */
     void (*destination)(struct destination *to);
+    /* Asked by it about how a tunnel begins; NULL: as it likes. */
+    enum inspection (*inspect)(const struct access_record *r, struct slice first,
+                               struct inspected *out);
     /* Asked by it about a tunnel, after rig_publish; NULL: all may go on. */
     struct ruling (*recheck)(const struct access_record *r);
 } rig;

@@ -152,6 +152,90 @@ static void a_write_that_fails(void **state)
     assert_true(rig_reset(client));
 }
 
+/* ---- what the client begins with ---- */
+
+/* Three letters decide. */
+static enum inspection by_letters(const struct access_record *r, struct slice first,
+                                  struct inspected *out)
+{
+    assert_slice(access_record_string(r, STRING_TARGET), "one.test:80");
+    assert_true(first.n > 0);
+    if (first.n < 3)
+        return INSPECT_MORE;
+    out->name = SLICE("other.test");
+    if (first.p[0] == 'g')
+        return INSPECT_PASS;
+    out->ruling = (struct ruling){ FAULT_sni_denied, SLICE("letters"), SLICE("no"), SLICE("") };
+    return INSPECT_DENY;
+}
+
+static void held_until_it_is_known(void **state)
+{
+    (void)state;
+    rig.inspect = by_letters;
+    open_tunnel(CONNECT);
+    rig_say(upstream, "220 hello"); /* never held */
+    assert_string_equal(rig_hears(client), "220 hello");
+    rig_say(client, "g");
+    rig_say(client, "o");
+    assert_string_equal(rig_hears(upstream), "");
+    rig_say(upstream, "still here");
+    assert_string_equal(rig_hears(client), "still here");
+    rig_say(client, "od");
+    assert_string_equal(rig_hears(upstream), "good");
+    rig_say(client, "bad"); /* nobody looks any more */
+    assert_string_equal(rig_hears(upstream), "bad");
+    rig_later(rig.snapshot->conf.timeouts.head + 1000);
+    assert_int_equal(rig_count(STAT_tunnels_open), 1);
+}
+
+static void held_behind_the_head(void **state)
+{
+    (void)state;
+    rig.inspect = by_letters;
+    open_tunnel(CONNECT "go");
+    assert_string_equal(rig_hears(upstream), "");
+    rig_say(client, "on");
+    assert_string_equal(rig_hears(upstream), "goon");
+}
+
+static void refused_by_what_it_begins_with(void **state)
+{
+    (void)state;
+    rig.inspect = by_letters;
+    open_tunnel_of(rig_client_tcp(), CONNECT);
+    rig_say(client, "bad");
+    assert_true(rig_reset(upstream));
+    assert_int_equal(rig_count(STAT_tunnel_bytes_from_client), 0);
+    assert_true(rig_reset(client));
+    assert_int_equal(rig_faults(FAULT_sni_denied), 1);
+    assert_int_equal(rig_count(STAT_tunnels_open), 0);
+}
+
+/* What is not known in time, and what ends before it is. */
+static void never_known(void **state)
+{
+    (void)state;
+    rig.inspect = by_letters;
+    open_tunnel_of(rig_client_tcp(), CONNECT);
+    rig_later(rig.snapshot->conf.timeouts.head + 1000); /* nothing has come: it may wait */
+    assert_int_equal(rig_count(STAT_tunnels_open), 1);
+    rig_say(client, "g");
+    rig_later(rig.snapshot->conf.timeouts.head + 1000);
+    assert_true(rig_reset(client));
+    assert_int_equal(rig_faults(FAULT_client_hello_timeout), 1);
+    open_tunnel_of(rig_client_tcp(), CONNECT);
+    rig_say(client, "go");
+    shutdown(client, SHUT_WR);
+    assert_true(rig_reset(upstream));
+    assert_int_equal(rig_faults(FAULT_client_closed), 1);
+    open_tunnel(CONNECT);
+    shutdown(client, SHUT_WR);
+    assert_true(rig_ended(upstream)); /* which asks for nothing */
+    rig_say(upstream, "bye");
+    assert_string_equal(rig_hears(client), "bye");
+}
+
 #define UPGRADE                                                                                    \
     "GET http://one.test/ HTTP/1.1\r\nHost: one.test\r\nConnection: Upgrade\r\n"                   \
     "Upgrade: websocket\r\n\r\n"
@@ -685,6 +769,10 @@ int main(void)
         RIG_TEST(an_end_behind_what_cannot_be_sent_yet),
         RIG_TEST(resets_pass_through),
         RIG_TEST(a_write_that_fails),
+        RIG_TEST(held_until_it_is_known),
+        RIG_TEST(held_behind_the_head),
+        RIG_TEST(refused_by_what_it_begins_with),
+        RIG_TEST(never_known),
         RIG_TEST(never_promised_and_not_there),
         RIG_TEST(in_any_pieces),
         RIG_TEST(an_end_that_breaks),

@@ -236,7 +236,7 @@ static void json(void **state)
         "\"reused\":false,\"tunnel\":false,\"upgrade\":null,\"rule\":\"office\",\"cause\":null,"
         "\"reason\":null,\"referer\":\"http://a.test/p?q=1\",\"user_agent\":\"Moz \\\"x\\\" \\\\ "
         "\\u007f\xc3\xa9\",\"type\":\"text/html; charset=utf-8\",\"shadow\":null,"
-        "\"list\":null,\"category\":null,\"entry\":null}\n");
+        "\"list\":null,\"category\":null,\"entry\":null,\"sni\":null}\n");
     const char *said = as(FORMAT_JSON, DENIED, false, false);
     assert_non_null(strstr(said, "\"server\":null,"));
     assert_non_null(
