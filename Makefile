@@ -316,6 +316,11 @@ MADE := $(BUILD)/share
 # MODE SOURCE TARGET, one a word; `make uninstall` takes the same ones away.
 INSTALLED = 755:$(BUILD)/proxyd:$(PREFIX)/bin/proxyd \
     644:$(MADE)/proxyd.service:$(PREFIX)/lib/systemd/system/proxyd.service \
+    644:$(MADE)/proxyd.8:$(PREFIX)/share/man/man8/proxyd.8 \
+    644:$(MADE)/proxyd.conf.5:$(PREFIX)/share/man/man5/proxyd.conf.5 \
+    644:$(MADE)/proxyd.bash:$(PREFIX)/share/bash-completion/completions/proxyd \
+    644:$(MADE)/proxyd.zsh:$(PREFIX)/share/zsh/site-functions/_proxyd \
+    644:$(MADE)/proxyd.fish:$(PREFIX)/share/fish/vendor_completions.d/proxyd.fish \
     644:service/sysusers.conf:$(PREFIX)/lib/sysusers.d/proxyd.conf \
     644:service/tmpfiles.conf:$(PREFIX)/lib/tmpfiles.d/proxyd.conf \
     644:service/office.conf:$(DOCDIR)/examples/office.conf \
@@ -331,8 +336,19 @@ $(MADE)/proxyd.service: service/proxyd.service.in FORCE
 	@mkdir -p $(@D)
 	$(Q)sed -e 's|@BINDIR@|$(PREFIX)/bin|' -e 's|@CONFDIR@|$(CONFDIR)|' $< > $@
 
+# The manual and the completions, as the program knows itself.
+$(MADE)/proxyd.8: $(BUILD)/proxyd
+	@mkdir -p $(@D)
+	$(Q)$< help --man > $@
+$(MADE)/proxyd.conf.5: $(BUILD)/proxyd
+	@mkdir -p $(@D)
+	$(Q)$< reference --man > $@
+$(MADE)/proxyd.%: $(BUILD)/proxyd
+	@mkdir -p $(@D)
+	$(Q)$< help --completion $* > $@
+
 of_file = $(word $(2),$(subst :, ,$(1)))
-install: $(BUILD)/proxyd $(MADE)/proxyd.service
+install: $(BUILD)/proxyd $(addprefix $(MADE)/proxyd.,service 8 conf.5 bash zsh fish)
 	$(Q)set -e; $(foreach f,$(INSTALLED),install -D -m $(call of_file,$(f),1) $(call of_file,$(f),2) '$(DESTDIR)$(call of_file,$(f),3)';)
 	$(Q)set -e; $(foreach f,$(INSTALLED_ONCE),[ -e '$(DESTDIR)$(call of_file,$(f),3)' ] || \
 	    install -D -m $(call of_file,$(f),1) $(call of_file,$(f),2) '$(DESTDIR)$(call of_file,$(f),3)';)

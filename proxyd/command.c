@@ -1,6 +1,5 @@
 /*
- * The command line: from the arguments to a row of the table of commands (command_rows.h). Options
- * are few, so they are one table.
+ * The command line: from the arguments to a row of the table of commands (command_rows.h).
  */
 #include "command.h"
 
@@ -8,21 +7,8 @@
 #include <stdio.h>
 
 #include "command_rows.h"
-
-static const struct option_row {
-    const char *name, *brief; /* --name, -b */
-    unsigned commands;        /* enum option_for */
-    size_t to;                /* offset in struct options: of a bool, or of the value's text */
-    const char *value;        /* what it takes, for complaints; NULL: nothing */
-} options_table[] = {
-    { "--help", "-h", FOR_ALL, offsetof(struct options, help), NULL },
-    { "--config", "-c", FOR_CONFIG_FILE, offsetof(struct options, config), "the name of a file" },
-    { "--socket", "-s", FOR_RELOAD | FOR_CTL, offsetof(struct options, socket),
-      "the path of a control socket" },
-    { "--strict", NULL, FOR_CHECK, offsetof(struct options, strict), NULL },
-    { "--default", NULL, FOR_CONFIG, offsetof(struct options, show_default), NULL },
-    { "--keys", NULL, FOR_REFERENCE, offsetof(struct options, keys), NULL },
-};
+#include "completion.h"
+#include "manual.h"
 
 static void list_commands(FILE *to)
 {
@@ -42,8 +28,15 @@ static void list_commands(FILE *to)
 
 struct command do_help(struct options o)
 {
-    (void)o;
-    list_commands(stdout);
+    if (o.man) {
+        manual_of_commands(stdout);
+    } else if (o.completion && !completion_write(o.completion, stdout)) {
+        fprintf(stderr, "proxyd help: no completion for %s; there is bash, zsh and fish\n",
+                slice_shown(slice_of(o.completion)));
+        return command_leave(EXIT_USAGE);
+    } else if (o.completion == NULL) {
+        list_commands(stdout);
+    }
     return command_leave(EXIT_FINE);
 }
 
@@ -72,9 +65,9 @@ static struct command wrong_option(const struct command_row *c, const char *arg)
 {
     struct guess g = guess_for(slice_of(arg));
     fprintf(stderr, "proxyd %s: %s is not known here\n", c->name, slice_shown(slice_of(arg)));
-    for (size_t i = 0; i < countof(options_table); i++)
-        if (options_table[i].commands & c->bit)
-            guess_try(&g, slice_of(options_table[i].name));
+    for (size_t i = 0; i < option_row_count; i++)
+        if (option_rows[i].commands & c->bit)
+            guess_try(&g, slice_of(option_rows[i].name));
     if (g.best.n == 0 && arg[0] != '-' && (c->bit & FOR_CONFIG_FILE))
         fprintf(stderr, "did you mean -c %s?\n", slice_shown(slice_of(arg)));
     command_guess(&g);
@@ -114,10 +107,9 @@ static bool option_fits(const struct option_row *o, const char *arg)
 
 static const struct option_row *find_option(const struct command_row *c, const char *arg)
 {
-    for (size_t i = 0; i < countof(options_table); i++) {
-        const struct option_row *o = &options_table[i];
-        bool here = o->commands == FOR_ALL || (o->commands & c->bit);
-        if (here && option_fits(o, arg))
+    for (size_t i = 0; i < option_row_count; i++) {
+        const struct option_row *o = &option_rows[i];
+        if (command_takes(c, o) && option_fits(o, arg))
             return o;
     }
     return NULL;

@@ -12,6 +12,7 @@
 #include "config/shown.h"
 #include "ctl.h"
 #include "list_check.h"
+#include "manual.h"
 
 struct command command_leave(int code)
 {
@@ -92,6 +93,8 @@ struct command do_reference(struct options o)
 {
     if (o.keys) {
         schema_keys(root_rows, stdout);
+    } else if (o.man) {
+        manual_of_configuration(stdout);
     } else {
         schema_reference(root_rows, stdout);
         reference_tables(stdout);

@@ -138,9 +138,10 @@ const struct command_row command_rows[] = {
       "Prints the manual of the configuration language in Markdown: every block and key with its\n"
       "values, its default, its meaning and an example.\n"
       "\n"
-      "usage: proxyd reference [--keys]\n"
+      "usage: proxyd reference [--keys | --man]\n"
       "\n"
       "      --keys          only the keys, one path a line, such as \"limits head\"\n"
+      "      --man           as the manual page proxyd.conf(5)\n"
       "  -h, --help          this text\n"
       "\n"
       "example:\n"
@@ -159,11 +160,16 @@ const struct command_row command_rows[] = {
       "  proxyd " PROXYD_VERSION "\n"
       "\n"
       "exit codes: 0 printed, 1 could not write, 2 wrong usage\n" },
-    { "help", 0, 0, do_help, "this list; \"help COMMAND\" explains one command",
+    { "help", FOR_HELP, 0, do_help, "this list; \"help COMMAND\" explains one command",
       "Lists the commands, or explains one of them.\n"
       "\n"
       "usage: proxyd help [COMMAND]\n"
+      "       proxyd help --man\n"
+      "       proxyd help --completion bash|zsh|fish\n"
       "\n"
+      "      --man           all of them as the manual page proxyd(8)\n"
+      "      --completion SHELL\n"
+      "                      what a shell needs to complete commands and options\n"
       "  -h, --help          this text\n"
       "\n"
       "example:\n"
@@ -173,3 +179,22 @@ const struct command_row command_rows[] = {
 };
 
 const size_t command_row_count = countof(command_rows);
+
+const struct option_row option_rows[] = {
+    { "--help", "-h", FOR_ALL, offsetof(struct options, help), NULL },
+    { "--config", "-c", FOR_CONFIG_FILE, offsetof(struct options, config), "the name of a file" },
+    { "--socket", "-s", FOR_RELOAD | FOR_CTL, offsetof(struct options, socket),
+      "the path of a control socket" },
+    { "--strict", NULL, FOR_CHECK, offsetof(struct options, strict), NULL },
+    { "--default", NULL, FOR_CONFIG, offsetof(struct options, show_default), NULL },
+    { "--keys", NULL, FOR_REFERENCE, offsetof(struct options, keys), NULL },
+    { "--man", NULL, FOR_REFERENCE | FOR_HELP, offsetof(struct options, man), NULL },
+    { "--completion", NULL, FOR_HELP, offsetof(struct options, completion), "the name of a shell" },
+};
+
+const size_t option_row_count = countof(option_rows);
+
+bool command_takes(const struct command_row *c, const struct option_row *o)
+{
+    return o->commands == FOR_ALL || (o->commands & c->bit);
+}

@@ -19,7 +19,8 @@ enum { MOST_OPERANDS = 3 };
 /* The options of one command line. */
 struct options {
     const char *config, *socket;
-    bool help, strict, show_default, keys;
+    bool help, strict, show_default, keys, man;
+    const char *completion;             /* a shell */
     const char *operand[MOST_OPERANDS]; /* words that are no options; NULL: not given */
 };
 
@@ -31,7 +32,8 @@ enum option_for {
     FOR_RELOAD = 16,
     FOR_CTL = 32,
     FOR_LISTS = 64,
-    FOR_ALL = 255,
+    FOR_HELP = 0x8000,
+    FOR_ALL = 0xffff,
     FOR_CONFIG_FILE = FOR_RUN | FOR_CHECK | FOR_LISTS
 };
 
@@ -46,6 +48,17 @@ struct command_row {
 
 extern const struct command_row command_rows[];
 extern const size_t command_row_count;
+
+struct option_row {
+    const char *name, *brief; /* --name, -b */
+    unsigned commands;        /* enum option_for */
+    size_t to;                /* offset in struct options: of a bool, or of the value's text */
+    const char *value;        /* what it takes, for complaints; NULL: nothing */
+};
+extern const struct option_row option_rows[];
+extern const size_t option_row_count;
+/* Does the command have that option? */
+bool command_takes(const struct command_row *c, const struct option_row *o);
 
 /* What the commands do with their options (command_do.c). Each says how to go on, and has
  * complained on standard error when that is to leave with a failure. */

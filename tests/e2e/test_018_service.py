@@ -425,3 +425,75 @@ def test_the_example(tmp_path):
     example.write_text(text.replace("/var/log/proxyd/", f"{tmp_path}/"))
     done = run_command("check", "--strict", "-c", example)
     assert done.returncode == 0, done.stderr
+
+
+# -- manual and completion ------------------------------------------------------------------------
+
+PAGES = {"proxyd.8": ("help", "--man"), "proxyd.conf.5": ("reference", "--man")}
+
+
+def commands():
+    """Each command of `proxyd help`, with the options of its own help."""
+    names = re.findall(r"^  (\w+)  +\S", run_command("help").stdout.split("To begin")[0], re.M)
+    assert len(names) > 5
+    return {name: set(re.findall(r"^ {2,6}(?:-\w, )?(--[\w-]+)", run_command("help", name).stdout, re.M)) for name in names}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_manual_pages(tmp_path, page):
+    """Nothing that two formatters complain of, and nothing left out."""
+    path = tmp_path / page
+    path.write_text(run_command(*PAGES[page]).stdout)
+    lint = subprocess.run([need("mandoc"), "-Tlint", path], capture_output=True, text=True, check=False)
+    assert lint.returncode == 0 and lint.stdout + lint.stderr == ""
+    groff = subprocess.run([need("groff"), "-k", "-man", "-Tutf8", "-ww", "-z", path], capture_output=True, text=True, check=False)
+    assert groff.returncode == 0 and groff.stderr == ""
+    shown = subprocess.run([need("mandoc"), "-Tutf8", "-O", "width=900", path], capture_output=True, text=True, check=True).stdout
+    shown = re.sub(".\b", "", shown)   # overstruck: bold and italics
+    if page == "proxyd.8":
+        for name, options in commands().items():
+            text = shown.partition(f"   proxyd {name}\n")[2].partition("\n   proxyd ")[0]
+            assert text and all(option in text for option in options), name
+    else:
+        for key in run_command("reference", "--keys").stdout.splitlines():
+            name = "log " + key.split()[1] if key.startswith("log ") and len(key.split()) == 2 else key.split()[-1]
+            assert re.search(rf"^(       {name}\b|.*\b{name}$)", shown, re.M), key
+
+
+def complete(shell, script, *words):
+    """What that shell offers behind these words."""
+    if shell == "bash":
+        ask = f'source {script}; COMP_WORDS=({" ".join(words)} ""); COMP_CWORD={len(words)}; _proxyd; printf "%s\\n" "${{COMPREPLY[@]}}"'
+        command = [need("bash"), "--norc", "-c", ask]
+    else:
+        offers = "; ".join(f'complete -C "{" ".join(words)} {start}"' for start in ("", "-", "--"))
+        command = [need("fish"), "--no-config", "-c", f"source {script}; {offers}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment({"HOME": str(script.parent)}))
+    return {line.split("\t")[0] for line in done.stdout.splitlines()}
+
+
+@pytest.mark.parametrize("shell", ["bash", "fish"])
+def test_completion(tmp_path, shell):
+    """Asked of the shell itself: each command, each option, and the words that a command takes."""
+    script = tmp_path / f"proxyd.{shell}"
+    script.write_text(run_command("help", "--completion", shell).stdout)
+    assert set(commands()) <= complete(shell, script, "proxyd")
+    for name, options in commands().items():
+        offered = complete(shell, script, "proxyd", name)
+        assert options <= offered and "--help" in options, name
+        assert {o for o in offered if o.startswith("--")} == options, name
+    assert {"show", "find"} <= complete(shell, script, "proxyd", "lists")
+    assert "fetch" in complete(shell, script, "proxyd", "ctl")
+    assert set(commands()) <= complete(shell, script, "proxyd", "help")
+
+
+def test_completion_of_zsh(tmp_path):
+    """Its completion needs a terminal; so zsh reads it, and what it would offer is read by us."""
+    text = run_command("help", "--completion", "zsh").stdout
+    script = tmp_path / "_proxyd"
+    script.write_text(text)
+    subprocess.run([need("zsh"), "-f", "-n", script], check=True)
+    for name, options in commands().items():
+        assert f"    '{name}:" in text
+        assert options <= set(re.search(rf"^    {name}\) compadd -- (.*) ;;$", text, re.M)[1].split()), name
+    assert run_command("help", "--completion", "tcsh").returncode == 2
