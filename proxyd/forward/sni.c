@@ -32,24 +32,37 @@ static struct slice rule_text(const struct policy_decision *d, struct inspected 
     return t.full ? d->rule_name : text_slice(&t);
 }
 
-/* What allows the name decides nothing that was not decided before, and is not counted. */
-static enum inspection decide(struct worker *w, const struct forward_part *part,
-                              const struct policy_question *q, struct inspected *out)
+/* Of a literal: where that leads, before where the tunnel does. */
+static void decide(const struct policy *p, const struct access_record *r, const struct host *name,
+                   struct policy_question *q, struct policy_decision *d)
 {
-    struct policy_decision d;
-    policy_decide(part->policy, q, &d);
-    if (d.exhausted)
-        stat_add(w->stats, STAT_patterns_exhausted_total, 1);
-    if (d.shadow) {
-        rule_count_shadowed(part, d.shadow, w->id);
-        out->ruling.shadow = policy_rule_name(d.shadow);
+    q->host = name;
+    if (name->literal) {
+        q->destination = NULL;
+        policy_decide(p, q, d);
+        if (d->action == POLICY_DENY)
+            return;
     }
-    if (d.action != POLICY_DENY)
+    q->destination = &r->server;
+    policy_decide(p, q, d);
+}
+
+/* What allows the name decides nothing that was not decided before, and is not counted. */
+static enum inspection note(struct worker *w, const struct forward_part *part,
+                            const struct policy_decision *d, struct inspected *out)
+{
+    if (d->exhausted)
+        stat_add(w->stats, STAT_patterns_exhausted_total, 1);
+    if (d->shadow) {
+        rule_count_shadowed(part, d->shadow, w->id);
+        out->ruling.shadow = policy_rule_name(d->shadow);
+    }
+    if (d->action != POLICY_DENY)
         return INSPECT_PASS;
-    if (d.rule)
-        rule_count_decided(part, d.rule, w->id);
-    out->ruling.rule = rule_text(&d, out);
-    out->ruling.reason = d.reason;
+    if (d->rule)
+        rule_count_decided(part, d->rule, w->id);
+    out->ruling.rule = rule_text(d, out);
+    out->ruling.reason = d->reason;
     return refuse(out, FAULT_sni_denied);
 }
 
@@ -57,8 +70,10 @@ static enum inspection judge(struct worker *w, const struct listener *l,
                              const struct access_record *r, struct host *name,
                              struct inspected *out)
 {
+    const struct forward_part *part = forward_part_of(l);
     struct target_uri uri;
     struct policy_question q;
+    struct policy_decision d;
     enum fault f = forward_ask_record(w, r, &uri, &q);
     if (f != FAULT_NONE)
         return refuse(out, f);
@@ -69,8 +84,8 @@ static enum inspection judge(struct worker *w, const struct listener *l,
     struct text t = text_in(out->name_area, sizeof out->name_area);
     host_write(&t, name, 0);
     out->name = text_slice(&t);
-    q.host = name;
-    return decide(w, forward_part_of(l), &q, out);
+    decide(part->policy, r, name, &q, &d);
+    return note(w, part, &d, out);
 }
 
 enum inspection forward_inspect(struct worker *w, const struct listener *l,
@@ -104,8 +119,7 @@ struct ruling forward_sni_recheck(const struct policy *policy, const struct acce
         return (struct ruling){ .fault = FAULT_NONE };
     if (host_parse(text, &name) != FAULT_NONE)
         return (struct ruling){ .fault = FAULT_sni_denied };
-    q->host = &name;
-    policy_decide(policy, q, &d);
+    decide(policy, r, &name, q, &d);
     return (struct ruling){ d.action == POLICY_DENY ? FAULT_sni_denied : FAULT_NONE, d.rule_name,
                             d.reason, SLICE("") };
 }
