@@ -7,7 +7,8 @@ import pytest
 
 from lib import conf
 from lib.client import Client
-from lib.origin import Origin
+from lib.hello import counted, extension, message, record, records, server_name
+from lib.origin import Origin, read, read_eof, send
 from lib.wire import Ended
 
 REACH = f"reach {conf.CLASSES};"
@@ -165,6 +166,7 @@ ALLOW = """
   allow good  { to ok.test; port {port}; method GET; path /public; header X-Team red; query k=1; REACH }
   allow url   { url ~"^http://ok[.]test:{port}/pub/"; REACH }
 """
+TUNNELS = "allow ok { to ok.test; port {port}; method CONNECT; REACH }"
 RED = "X-Team: red"
 
 #: name → what is sent. The allow wants GET http://ok.test:PORT/public?k=1 with X-Team: red.
@@ -198,6 +200,67 @@ OPENED_BY_NO_ALLOW = {
     "its URL as a path": around("http://evil.test:PORT/http://ok.test:PORT/pub/"),
     "its URL taken back": around("http://ok.test:PORT/pub/..%2fadmin"),
     "its URL in a query": around("http://evil.test:PORT/?http://ok.test:PORT/pub/"),
+}
+
+
+def named(*names, **how):
+    return records(message(server_name(*names, **how)))
+
+
+SECRET = server_name("secret.test")
+
+#: name → (the target of a CONNECT, what is sent through the tunnel). The names of ClientHellos, against the same denies.
+TUNNEL_PASSES_NO_DENY = {
+    "another name": ("origin.test", named("secret.test")),
+    "another name to an address": ("127.0.0.1", named("secret.test")),
+    "a name in capitals": ("origin.test", named("SECRET.TEST")),
+    "a name with a final dot": ("origin.test", named("secret.test.")),
+    "a name with two final dots": ("origin.test", named("secret.test..")),
+    "a subdomain": ("origin.test", named("a.b.secret.test")),
+    "a name that a regex denies": ("origin.test", named("hidden7.origin.test")),
+    "a name in U-labels": ("origin.test", named("münchen.test")),
+    "a name in A-labels": ("origin.test", named("XN--MNCHEN-3YA.test")),
+    "a name with a NUL": ("origin.test", named("secret.test\0.origin.test")),
+    "a NUL before the name": ("origin.test", named("origin.test\0.secret.test")),
+    "a name with a port": ("origin.test", named("secret.test:443")),
+    "the denied address as a name": ("origin.test", named("127.0.0.3")),
+    "the denied address as a number": ("origin.test", named("2130706435")),
+    "the second of two names": ("origin.test", named("origin.test", "secret.test")),
+    "the first of two names": ("origin.test", named("secret.test", "origin.test")),
+    "the second of two extensions": ("origin.test", records(message(server_name("origin.test"), SECRET))),
+    "a name of another type": ("origin.test", named("secret.test", kind=1)),
+    "a name of another type before it": (
+        "origin.test", records(message(extension(0, counted(b"\1\0\1x\0" + counted(b"secret.test")))))),
+    "a name behind many extensions": (
+        "origin.test", records(message(*(extension(1000 + i, b"") for i in range(120)), SECRET))),
+    "a name behind too many extensions": (
+        "origin.test", records(message(*(extension(1000 + i, b"") for i in range(200)), SECRET))),
+    "a name behind 15 kB": ("origin.test", records(message(extension(21, bytes(15000)), SECRET))),
+    "a name behind 30 kB": ("origin.test", records(message(extension(21, bytes(15000)), extension(22, bytes(15000)), SECRET), 16000)),
+    "a name behind Encrypted Client Hello": ("origin.test", records(message(extension(0xfe0d, b"\0" * 8), SECRET))),
+    "records of one byte": ("origin.test", records(message(SECRET), *[1] * 80)),
+    "a record that ends in the name": ("origin.test", records(message(SECRET), message(SECRET).index(b"ret.test"))),
+    "an empty record first": ("origin.test", b"\x16\3\1\0\0" + named("secret.test")),
+    "an empty record in the middle": (
+        "origin.test", record(message(SECRET)[:30]) + b"\x16\3\1\0\0" + record(message(SECRET)[30:])),
+    "a warning first": ("origin.test", record(b"\1\x5a", 0x15) + named("secret.test")),
+    "change_cipher_spec first": ("origin.test", record(b"\1", 0x14) + named("secret.test")),
+    "application data first": ("origin.test", record(b"x", 0x17) + named("secret.test")),
+    "HelloRequest first": ("origin.test", record(b"\0\0\0\0") + named("secret.test")),
+    "a record of SSL 2": ("origin.test", record(message(SECRET), version=b"\2\0")),
+    "a record of a version to come": ("origin.test", record(message(SECRET), version=b"\4\0")),
+    "a message of a version to come": ("origin.test", record(message(SECRET, version=b"\4\0"))),
+    "a second ClientHello behind it": ("origin.test", record(message(server_name("origin.test")) + message(SECRET))),
+}
+
+#: The same against the allow of ok.test.
+TUNNEL_OPENED_BY_NO_ALLOW = {
+    "another name": ("ok.test", named("evil.test")),
+    "another host behind it": ("ok.test", named("ok.test.evil.test")),
+    "another host before it": ("ok.test", named("xok.test")),
+    "a name of one label": ("ok.test", named("ok")),
+    "a name for an address": ("ok.test", named("127.0.0.1")),
+    "an address for a name": ("127.0.0.1", named("ok.test")),
 }
 
 
@@ -264,6 +327,33 @@ def test_opened_by_no_allow(daemon_of, origins, name):
     assert origins.seen() == [], name
 
 
+def through(daemon, origins, target, data):
+    """How the tunnel ends, if there is one."""
+    with Client(daemon.port) as client:
+        target = f"{target}:{origins.port}"
+        if client.ask(f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n").status != 200:
+            return "none"
+        client.send(data)
+        return client.expect_closed()
+
+
+def reached(origins):
+    return [data for data in origins.first.received() if b"\x16\3" in data or b"\3\1" in data]
+
+
+@pytest.mark.parametrize("name", TUNNEL_PASSES_NO_DENY)
+def test_tunnel_passes_no_deny(daemon_of, origins, name):
+    assert through(daemon_of(DENY, origins), origins, *TUNNEL_PASSES_NO_DENY[name]) == "reset"
+    assert reached(origins) == [], name
+
+
+@pytest.mark.parametrize("name", TUNNEL_OPENED_BY_NO_ALLOW)
+def test_tunnel_opened_by_no_allow(daemon_of, origins, name):
+    daemon = daemon_of(TUNNELS, origins)
+    assert through(daemon, origins, *TUNNEL_OPENED_BY_NO_ALLOW[name]) in ("reset", "none")
+    assert reached(origins) == [], name
+
+
 def test_what_is_meant_is_decided_so(daemon_of, origins):
     """The rules above are no walls around everything."""
     daemon = daemon_of(DENY, origins)
@@ -273,6 +363,13 @@ def test_what_is_meant_is_decided_so(daemon_of, origins):
     assert shot(daemon, around("http://OK.test.:PORT/%70ublic/x?a&k=1", "x-team: red")(origins)) == [200]
     assert shot(daemon, fetch("ok.test:PORT/pub/x")(origins)) == [200]
     origins.first.requests.clear()
+    for rules, target, name in ((DENY, "origin.test", "ok.test"), (TUNNELS, "OK.test.", "ok.TEST")):
+        origins.first.next(read(10), send(b"here"), read_eof())
+        with Client(daemon_of(rules, origins).port) as client:
+            assert client.ask(f"CONNECT {target}:{origins.port} HTTP/1.1\r\nHost: x\r\n\r\n").status == 200
+            client.send(named(name))
+            assert client.exactly(4) == b"here"
+    origins.first.clear()
 
 
 def test_there_are_enough_of_them():
