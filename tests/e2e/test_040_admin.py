@@ -145,7 +145,7 @@ def test_process_figures(rig):
 def test_counters_count(rig):
     """One exchange of each kind; what moves is what it says."""
     metrics.settle(rig.proxyd)
-    before = metrics.read(rig.proxyd)
+    before = metrics.calm(rig.proxyd)
     rig.origin.at("/b", read_body(), send(ok("x" * 1000)))
     body = b"y" * 500
     with Client(rig.port) as client:

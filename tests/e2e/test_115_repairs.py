@@ -69,7 +69,7 @@ def test_answer_is_repaired(rig, path, name, how):
     kinds, method = kinds.split(), (method or ["GET"])[0]
     out = send(raw) if how == "whole" else drip(raw, 0.0003, max(1, len(raw) // 60))
     rig.origin.at(path, read_body(), out, close() if name == "identity" else read_eof())
-    before = metrics.read(rig.proxyd)
+    before = metrics.calm(rig.proxyd)
     with Client(rig.port) as client:
         answer = client.get(rig.url(path), "TE: trailers", "Connection: TE", method=method)
         assert not answer.truncated and b"502" not in answer.raw[:12]
@@ -90,7 +90,7 @@ def test_controls_stay(rig, path):
     """Which is why the strict reader is not asked."""
     cookie = b"Set-Cookie: a=\x01b; domain=\x7fx\r\n"
     rig.origin.at(path, read_body(), send(OK_ + cookie + LENGTH_4 + BODY), read_eof())
-    before = metrics.read(rig.proxyd)
+    before = metrics.calm(rig.proxyd)
     with Client(rig.port) as client:
         client.send(request(rig.url(path)))
         assert cookie in client.reader.until(b"\r\n\r\n")
@@ -109,7 +109,7 @@ def test_a_good_answer_is_none(rig, path):
     """Odd but right: nothing is counted, and the connection stays."""
     odd = (b"HTTP/1.1 204 No\r\nContent-Length: 0\r\n\r\n", b"HTTP/1.1 200\r\nX: \xff\tb\r\nContent-Length: 0\r\n\r\n",
            b"HTTP/1.1 304 Not\r\nContent-Length: 9\r\n\r\n")
-    before = metrics.read(rig.proxyd)
+    before = metrics.calm(rig.proxyd)
     for raw in odd:
         rig.origin.at(path, read_body(), send(raw))
         assert fetch(rig.port, rig.url(path)).status in (200, 204, 304)

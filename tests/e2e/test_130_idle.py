@@ -38,7 +38,7 @@ def before(rig):
     common, rig.origin = rig.origin, Origin(name="origin.test")
     assert fetch(rig.port, rig.url("/fill")).status == 200
     rig.origin.requests.clear()
-    yield metrics.read(rig.proxyd)
+    yield metrics.calm(rig.proxyd)
     rig.origin.stop()
     rig.origin = common
     metrics.wait(rig.proxyd, "upstream_idle", 0)
@@ -295,7 +295,7 @@ def test_the_retry_dials(rig, path):
         assert client.response().status == 200
         client.close()
     old = set(rig.origin.connections)
-    before = metrics.read(rig.proxyd)
+    before = metrics.calm(rig.proxyd)
 
     def only_new(conn):
         if conn in old:
@@ -472,12 +472,12 @@ def test_one_connection_serves_many(rig, before):
     for i in range(30):
         assert fetch(rig.port, rig.url(f"/one{i}")).status == 200
     assert counted(rig, before) == (0, 30, 0)
-    assert metrics.read(rig.proxyd)["upstream_idle"] == 1
+    assert metrics.calm(rig.proxyd)["upstream_idle"] == 1
 
 
 def test_as_many_are_kept_as_were_busy(rig):
     drop_idle(rig)
-    before = metrics.read(rig.proxyd)
+    before = metrics.calm(rig.proxyd)
     for turn in range(3):
         gate = threading.Event()
         rig.origin.at(f"/busy{turn}", read_body(), wait(gate), send(ok()))
@@ -490,7 +490,7 @@ def test_as_many_are_kept_as_were_busy(rig):
             assert client.response().status == 200
             client.close()
     assert counted(rig, before) == (20, 40, 0)
-    assert metrics.read(rig.proxyd)["upstream_idle"] == 20
+    assert metrics.calm(rig.proxyd)["upstream_idle"] == 20
     drop_idle(rig)
     assert metrics.read(rig.proxyd)["upstream_idle"] == 0
 
@@ -500,7 +500,7 @@ def test_workers_share_through_the_shared_list(proxyd, origin):
     daemon = proxyd(conf.forward(extra=metrics.ADMIN, workers=4))
     for i in range(100):
         assert fetch(daemon.port, origin.url(f"/{i}")).status == 200
-    counters = metrics.read(daemon)
+    counters = metrics.calm(daemon)
     taken = counters["upstream_reused_total"] + counters["upstream_shared_reused_total"]
     assert counters["upstream_connects_total"] == len(origin.connections) <= 5
     assert taken == 100 - counters["upstream_connects_total"]

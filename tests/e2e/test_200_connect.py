@@ -328,7 +328,7 @@ def test_target_half_closes(rig):
 
 
 def test_both_half_close_and_nothing_is_left(rig):
-    before = metrics.read(rig.proxyd)
+    before = metrics.calm(rig.proxyd)
     descriptors = rig.proxyd.descriptors()
     for _ in range(20):
         rig.origin.next(half_close(), read_eof(), close())
@@ -460,7 +460,7 @@ def test_reset_after_its_own_end(rig, who):
 
 def test_reset_before_the_answer(rig, origin):
     """The client is gone while the proxy still connects: nothing is left behind."""
-    before = metrics.read(rig.proxyd)
+    before = metrics.calm(rig.proxyd)
     for _ in range(20):
         client = Client(rig.port)
         client.send(connect(origin.authority))
@@ -522,7 +522,7 @@ class Sink(threading.Thread):
 @pytest.mark.slow("bulk, through Python on both sides")
 @pytest.mark.parametrize("way", ["up", "down", "both"])
 def test_bulk_is_spliced_and_whole(rig, way):
-    before = metrics.read(rig.proxyd)
+    before = metrics.calm(rig.proxyd)
     client, remote, hold = tunnel_pair(rig.port, rig.origin)
     up = Source(client.sock, MEGABYTES if way in ("up", "both") else 0, "up")
     down = Source(remote, MEGABYTES if way in ("down", "both") else 0, "down")
@@ -546,7 +546,7 @@ def test_bulk_is_spliced_and_whole(rig, way):
 
 
 def test_short_tunnels_are_not_spliced(rig):
-    before = metrics.read(rig.proxyd)
+    before = metrics.calm(rig.proxyd)
     for size in (1, 100_000, 500_000):
         rig.origin.next(send(pattern(size)), close())
         with Tunnel(rig.port, rig.origin.authority) as client:
@@ -581,7 +581,7 @@ def test_a_slow_reader_holds_the_sender_back(rig, megabytes):
 
 def test_urgent_data_in_a_spliced_tunnel(rig):
     """Splice stops before the mark as if nothing were there; what lies behind it must still come."""
-    before = metrics.read(rig.proxyd)
+    before = metrics.calm(rig.proxyd)
     client, remote, hold = tunnel_pair(rig.port, rig.origin)
     data = pattern(1 << 20)
     sender = threading.Thread(target=lambda: [client.sock.sendall(data) for _ in range(16)], daemon=True)
@@ -620,30 +620,34 @@ def test_spliced_then_quiet_then_busy(rig):
     """A pipe is given back after a pause, and the tunnel goes on as if nothing had been."""
     client, remote, hold = tunnel_pair(rig.port, rig.origin)
     base = rig.proxyd.descriptors()
+
+    def spliced():
+        return metrics.read(rig.proxyd)["tunnel_spliced_total"]
     for _ in range(2):
-        before = metrics.read(rig.proxyd)
+        before = spliced()
         data = pattern(4 << 20)
-        for _ in range(10):   # on a busy machine the reads may stay small for a while
+        for _ in range(20):   # on a busy machine the reads may stay small for a while
             sender = threading.Thread(target=remote.sendall, args=(data,), daemon=True)
             sender.start()
             assert client.exactly(len(data)) == data
             sender.join(SOON)
-            if spliced := metrics.grown(rig.proxyd, before).get("tunnel_spliced_total"):
+            if spliced() > before:
                 break
-        assert spliced == 1
+        assert spliced() > before
         assert until(lambda: rig.proxyd.descriptors() <= base, within(6)), "the pipe stays open"
+        before = spliced()
         client.send(b"ping")
         assert remote.recv(10) == b"ping"
         remote.sendall(b"pong")
         assert client.exactly(4) == b"pong"
-        assert until(lambda: rig.proxyd.descriptors() <= base, 1), "a pipe for four bytes"
+        assert spliced() == before, "a pipe for four bytes"
     hold.set()
     client.close()
 
 
 def test_reset_of_a_spliced_tunnel(rig):
     client, remote, hold = tunnel_pair(rig.port, rig.origin)
-    before = metrics.read(rig.proxyd)
+    before = metrics.calm(rig.proxyd)
     stop = threading.Event()
 
     def pour():
@@ -654,8 +658,12 @@ def test_reset_of_a_spliced_tunnel(rig):
             pass
     sender = threading.Thread(target=pour, daemon=True)
     sender.start()
-    client.exactly(8 << 20)
-    assert metrics.grown(rig.proxyd, before).get("tunnel_spliced_total") == 1
+    for _ in range(100):   # on a busy machine the reads may stay small for a while
+        client.exactly(1 << 20)
+        if metrics.read(rig.proxyd)["tunnel_spliced_total"] > before["tunnel_spliced_total"]:
+            break
+    else:
+        raise AssertionError("it is not spliced")
     client.reset()
     sender.join(within(3))
     assert not sender.is_alive(), "the target may go on sending into nothing"
@@ -681,7 +689,7 @@ def test_idle_limit(proxyd, origin, megabytes):
     assert 0.2 < watch.seconds < within(3)
     line = daemon.wait_log("CONNECT")
     assert line.get("cause") == "tunnel_idle_timeout" and int(line.get("out")) >= megabytes << 20
-    assert metrics.read(daemon)["fault tunnel_idle_timeout"] == 1
+    metrics.wait(daemon, "fault tunnel_idle_timeout", 1)
     metrics.wait(daemon, "tunnels_open", 0)
     origin.all_closed()
 
@@ -718,7 +726,7 @@ def test_lifetime_limit(proxyd, origin, busy):
             pass
     assert 0.5 < watch.seconds < within(4)
     assert daemon.wait_log("CONNECT").get("cause") == "tunnel_lifetime"
-    assert metrics.read(daemon)["fault tunnel_lifetime"] == 1
+    metrics.wait(daemon, "fault tunnel_lifetime", 1)
     hold.set()
 
 

@@ -259,7 +259,7 @@ def test_what_is_used_is_asked_anew_before_it_expires(resolving, dns, origin):
     dns.set("used.test", "127.0.0.1", ttl=2)
     daemon = resolving(workers=1)
     assert connects(daemon, "used.test", origin) == 200
-    before = metrics.read(daemon)
+    before = metrics.calm(daemon)
     end = time.monotonic() + 4.5
     while time.monotonic() < end:
         assert connects(daemon, "used.test", origin) == 200
@@ -319,7 +319,7 @@ def test_serve_stale(resolving, dns, origin, how):
     else:
         dns.silent = True
     time.sleep(1.2)
-    before = metrics.read(daemon)
+    before = metrics.calm(daemon)
     for _ in range(5):
         assert connects(daemon, "stale.test", origin) == 200
     assert metrics.grown(daemon, before)["dns_stale_total"] == 5

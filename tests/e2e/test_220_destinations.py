@@ -233,7 +233,7 @@ def test_public_and_private_together(proxyd, parts):
             for answer in both(daemon.port, name, origin.port):
                 assert answer.status == 200
         assert {c.here[0] for c in origin.connections} <= {"93.184.216.34"}
-        assert [line.get("to") for line in daemon.log("mixed.test")][0] == f"93.184.216.34:{origin.port}"
+        assert daemon.wait_log("mixed.test").get("to") == f"93.184.216.34:{origin.port}"
         origin.stop()
         for answer in both(daemon.port, "mixed.test", origin.port):
             assert_refused(answer, "connect_refused")

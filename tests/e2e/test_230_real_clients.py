@@ -385,7 +385,7 @@ def test_chromium_by_pac(chromium, proxyd, web):
     daemon = proxyd()
     dom = chromium(url_of(web, "/page.html"), f"--proxy-pac-url=http://127.0.0.1:{daemon.port}/proxy.pac")
     assert "The page behind the proxy" in dom
-    assert daemon.log("/proxy.pac") and " 200 " in daemon.wait_log('/page.html"')
+    assert daemon.wait_log("/proxy.pac") and " 200 " in daemon.wait_log('/page.html"')
 
 
 def test_chromium_https(chromium, proxy, web_tls):

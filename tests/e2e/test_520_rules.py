@@ -89,7 +89,7 @@ def test_a_pattern_that_comes_to_its_limits(proxyd, origin):
     """A deny by it refuses, an allow does not open, both are counted, and nobody waits."""
     bad = "/" + "a" * 60 + "!"
     daemon = proxyd(conf.forward(rules=f'deny r {{ url ~"/(a+)+$"; }} allow any {{ {REACH} }}', extra=metrics.ADMIN))
-    before = metrics.read(daemon)
+    before = metrics.calm(daemon)
     began = time.monotonic()
     assert_refused(ask(daemon, origin, bad), "pattern_exhausted")
     assert time.monotonic() - began < 2
@@ -100,7 +100,7 @@ def test_a_pattern_that_comes_to_its_limits(proxyd, origin):
     daemon = proxyd(conf.forward(rules=f'allow r {{ url ~"/(a+)+$"; {REACH} }}', extra=metrics.ADMIN))
     assert_refused(ask(daemon, origin, bad), "default_denied")
     assert ask(daemon, origin, "/aa").status == 200
-    assert metrics.read(daemon)["patterns_exhausted_total"] == 1
+    assert metrics.calm(daemon)["patterns_exhausted_total"] == 1
 
 
 def test_decided_again_for_each_address_on_what_was_received(proxyd, origin):
@@ -187,7 +187,7 @@ def test_shadow(proxyd, origin):
         line = daemon.wait_log(f"{path}\"")
         assert line.get("shadow") == shadow, line
         assert line.get("rule") == ("rest" if path == "/b" else "any")
-    now = metrics.read(daemon)
+    now = metrics.calm(daemon)
     assert {r: now[f"rule_shadowed_total open {r}"] for r in "abcde"} == {"a": 2, "b": 1, "c": 1, "d": 1, "e": 0}
     assert now["rule_decisions_total open a"] == 0 and now["rule_decisions_total open rest"] == 1
 
@@ -197,12 +197,12 @@ def test_counters_of_rules_outlive_a_reload(proxyd, origin):
     daemon = proxyd(conf.forward(rules=rules, extra=metrics.ADMIN))
     for path in ("/a", "/a", "/gone", "/addr", "/x"):
         ask(daemon, origin, path)
-    counts = {name: metrics.read(daemon).get(f"rule_decisions_total open {name}") for name in ("a", "gone", "addr", "any")}
+    counts = {name: metrics.calm(daemon).get(f"rule_decisions_total open {name}") for name in ("a", "gone", "addr", "any")}
     assert counts == {"a": 2, "gone": 1, "addr": 1, "any": 1}
     daemon.reload(conf.forward(rules=rules.replace("deny gone { path /gone; }", "deny fresh { path /fresh; }"), extra=metrics.ADMIN))
-    assert metrics.read(daemon)["rule_decisions_total open fresh"] == 0
+    assert metrics.calm(daemon)["rule_decisions_total open fresh"] == 0
     ask(daemon, origin, "/a")
-    assert metrics.read(daemon)["rule_decisions_total open a"] == 3
+    assert metrics.calm(daemon)["rule_decisions_total open a"] == 3
     assert until(lambda: "rule_decisions_total open gone" not in metrics.read(daemon)), "nobody uses it any more"
 
 
@@ -260,7 +260,7 @@ def test_rules_that_look_at_the_answer(proxyd, answers, name):
     for path in no:
         assert ask(denies, answers, path, host="127.0.0.1").body == b"hello"
         assert_refused(ask(allows, answers, path, host="127.0.0.1"), "rule_denied")
-    now = metrics.read(denies)
+    now = metrics.calm(denies)
     assert now["rule_decisions_total open r"] == len(yes) and now["upstream_idle"] >= 1
 
 

@@ -368,7 +368,7 @@ def endless(conn):
 
 def test_a_client_that_does_not_read_is_ended(quick):
     quick.origin.at("/endless", read_body(), call(endless))
-    before = metrics.read(quick.proxyd)
+    before = metrics.calm(quick.proxyd)
     client = never_reads(quick.proxyd, quick.url("/endless"))
     conn = quick.origin.head("/endless").conn
     assert conn.closed.wait(SOON + 0.4), "the origin's side has to end as well"
@@ -429,7 +429,7 @@ def test_connections_of_one_address(proxyd, origin):
     held = [Client(daemon.port, source="127.0.0.9") for _ in range(5)]
     for client in held:
         assert client.get(origin.url()).status == 200
-    before = metrics.read(daemon)
+    before = metrics.calm(daemon)
     with Client(daemon.port, source="127.0.0.9") as sixth:
         answer = sixth.get(origin.url("/sixth"))
         assert_refused(answer, "too_many_from_address")
@@ -867,7 +867,7 @@ def test_nothing_is_left_behind(proxyd, origin):
                 client.reset()
     round_of_everything()
     metrics.wait(daemon, "connections_open", 0)
-    before = metrics.read(daemon)
+    before = metrics.calm(daemon)
     descriptors = daemon.descriptors() - before["upstream_idle"]
     for _ in range(5):
         round_of_everything()

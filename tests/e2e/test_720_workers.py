@@ -106,7 +106,7 @@ def test_a_busy_worker_hands_over(proxyd):
     for client in by_worker[1]:
         client.close()
     metrics.wait(daemon, "connections_open", len(by_worker[0]))
-    before = metrics.read(daemon)
+    before = metrics.calm(daemon)
     new = [Client(daemon.port) for _ in range(60)]
     served = [worker_of(client) for client in new]
     assert metrics.grown(daemon, before)["connections_handed_over_total"] >= 5
@@ -175,7 +175,7 @@ def shared_list(proxyd):
 def test_a_connection_is_reused_across_workers(shared_list):
     """What one worker has in excess another one takes from the shared list: no second connect."""
     third = shared_list.client(1, "127.0.0.6")
-    before = metrics.read(shared_list.daemon)
+    before = metrics.calm(shared_list.daemon)
     shared_list.fill()
     assert third.get(shared_list.six.url("/third")).status == 200
     assert shared_list.four.paths() == ["/first"] and shared_list.six.paths() == ["/second", "/third"]
@@ -201,7 +201,7 @@ def test_a_stale_connection_on_the_shared_list_is_not_used(shared_list):
     third = shared_list.client(1, "127.0.0.6")
     shared_list.fill()
     shared_list.six.requests[0].conn.sock.shutdown(2)
-    before = metrics.read(shared_list.daemon)
+    before = metrics.calm(shared_list.daemon)
     assert third.get(shared_list.six.url("/third"), method="POST").status == 200, "even a POST: nothing was sent twice"
     assert shared_list.six.paths() == ["/second", "/third"]
     assert "upstream_shared_reused_total" not in metrics.grown(shared_list.daemon, before)
@@ -210,7 +210,7 @@ def test_a_stale_connection_on_the_shared_list_is_not_used(shared_list):
 def test_the_idle_list_of_one_worker_serves_its_clients(proxyd, origin):
     daemon = proxyd(conf.forward(workers=2, extra=metrics.ADMIN))
     with client_on(daemon, 1) as client:
-        before = metrics.read(daemon)
+        before = metrics.calm(daemon)
         for _ in range(10):
             assert client.get(origin.url()).status == 200
         grown = metrics.grown(daemon, before)
@@ -244,7 +244,7 @@ def test_every_line_once_and_whole(proxyd, parts):
     """Rings of two workers, one writer: no line is lost, doubled or mixed with another."""
     daemon = proxyd(conf.forward(workers=2, extra=metrics.ADMIN))
     echo = parts.echo()
-    before = metrics.read(daemon)
+    before = metrics.calm(daemon)
     load(daemon, echo.url("/t{thread}/n{number}"), threads=16, each=250)
     wanted = {f"/t{t}/n{n}" for t in range(16) for n in range(250)}
     assert until(lambda: len(daemon.log("/t")) == len(wanted), within(10))
@@ -294,7 +294,7 @@ def test_a_log_that_nobody_reads(proxyd, parts):
     daemon = proxyd(conf.forward(workers=2, extra=metrics.ADMIN), limits=lambda: os.dup2(write, 1))
     os.close(write)
     echo = parts.echo()
-    before = metrics.read(daemon)
+    before = metrics.calm(daemon)
     long = "x" * 1900
     load(daemon, echo.url("/t{thread}/n{number}/" + long), threads=4, each=1000, pipelined=5)
     assert metrics.grown(daemon, before)["requests_total"] == 4000
@@ -372,7 +372,7 @@ def test_a_log_that_takes_half_a_line(proxyd, origin):
 def test_counters_are_sums(proxyd, parts):
     daemon = proxyd(conf.forward(workers=3, extra=metrics.ADMIN))
     echo = parts.echo()
-    before = metrics.read(daemon)
+    before = metrics.calm(daemon)
     load(daemon, echo.url("/t{thread}/n{number}"), threads=9, each=100)
     metrics.wait(daemon, "connections_open", before["connections_open"])
     grown = metrics.grown(daemon, before)

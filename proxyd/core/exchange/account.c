@@ -139,7 +139,6 @@ static void count(struct xchg *x)
     static const enum stat_id by_class[] = { STAT_responses_2xx, STAT_responses_3xx,
                                              STAT_responses_4xx, STAT_responses_5xx };
     struct stats *s = x->worker->stats;
-    stat_sub(s, STAT_requests_in_flight, 1);
     stat_add(s, STAT_requests_total, 1);
     if (x->status >= 200 && x->status < 600)
         stat_add(s, by_class[x->status / 100 - 2], 1);
@@ -211,6 +210,7 @@ void account_detach(struct xchg *x, struct access_record *r)
     r->at = x->listen->at;
     r->bytes_in = r->bytes_out = r->no_content =
         0; /* the tunnel's own bytes, without the heads that opened it */
+    stat_sub(x->worker->stats, STAT_requests_in_flight, 1);
 }
 
 static size_t strings_size(const struct log_head *h)

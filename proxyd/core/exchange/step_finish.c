@@ -31,6 +31,8 @@ enum step_result step_finish(struct xchg *x)
     source_close(&x->source);
     lookup_end(x);
     release_upstream(x);
+    /* Last of all that is counted: where none is in flight, all is told. */
+    stat_sub(x->worker->stats, STAT_requests_in_flight, 1);
     x->client.fault = (u16)x->fault;
     x->client.ops->close(&x->client, !x->whole ? LEG_ABORT : x->client.last ? LEG_LAST : LEG_KEEP);
     xchg_free(x);

@@ -155,11 +155,11 @@ class Proxyd:
     def reload(self, config=None, values=None, refused=False):
         """HUP, with another configuration in the file unless it is None, until all of that is done."""
         result = f"reloads_total {'refused' if refused else 'done'}"
-        before = metrics.read(self)
+        before = metrics.read(self)[result]
         if config is not None:
             self.write(config, values)
         self.send_signal(signal.SIGHUP)
-        if not until(lambda: result in metrics.grown(self, before)):
+        if not until(lambda: metrics.read(self)[result] > before):
             raise AssertionError(f"no {result} more\n{self.stderr()[-4000:]}")
 
     # what it wrote

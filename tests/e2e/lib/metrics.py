@@ -11,7 +11,7 @@ proxyd_name{label="x",other="y"} is "name x y".
 import re
 import urllib.request
 
-from .times import until
+from .times import until, within
 
 ADMIN = "admin { bind 127.0.0.1:{admin_port}; }"
 
@@ -35,9 +35,16 @@ def _named(name, *labels):
     return " ".join([name, *filter(None, labels)])
 
 
+def calm(daemon, in_flight=0):
+    """The counters when no more exchanges than that are in flight: a client has its answer before its exchange is
+    counted, and a worker may be kept from a core in between. Where one stays in flight, those of a second later."""
+    until(lambda: read(daemon)["requests_in_flight"] <= in_flight, within(1))
+    return read(daemon)
+
+
 def grown(daemon, before):
     """What changed since; counters that did not are left out."""
-    now = read(daemon)
+    now = calm(daemon, before["requests_in_flight"])
     return {name: value - before.get(name, 0) for name, value in now.items()
             if value != before.get(name, 0)}
 
