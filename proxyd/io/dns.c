@@ -30,7 +30,7 @@ struct dns {
     struct dns_shared *shared;
     struct loop *loop;
     struct stats *stats;
-    struct dns_asker *asker;
+    struct dns_questions *questions;
     struct dns_turns turns;
     struct list flights;
     u32 timeout_ms; /* after it who asked gets an answer in any case */
@@ -193,10 +193,10 @@ static void answered4(struct dns_question *q)
 /* The flight may be over when this returns, but not before its second question is asked. */
 static void ask_both(struct flight *f)
 {
-    struct dns_asker *asker = f->dns->asker;
+    struct dns_questions *all = f->dns->questions;
     struct dns_question *v4 = &f->v4;
-    dns_ask(asker, &f->v6);
-    dns_ask(asker, v4);
+    dns_ask(all, &f->v6);
+    dns_ask(all, v4);
 }
 
 static void begin_waiting(struct dns *d)
@@ -279,7 +279,7 @@ struct dns *dns_new(struct dns_shared *s, struct loop *loop, struct stats *stats
     d->timer_kind = timer_kind;
     d->timeout_ms = conf->timeout_ms;
     loop->wheel.on_expire[timer_kind] = dns_on_timer;
-    d->asker = dns_asker_new(&ask, loop, stats);
+    d->questions = dns_questions_new(&ask, loop, stats);
     dns_turns_init(&d->turns);
     list_init(&d->flights);
     slab_init(&d->slab, sizeof(struct flight));
@@ -300,7 +300,7 @@ void dns_free(struct dns *d)
     while (!list_empty(&d->flights))
         give_up(container_of(d->flights.next, struct flight, link), FAULT_dns_failure);
     must(d->nflights == 0);
-    dns_asker_free(d->asker);
+    dns_questions_free(d->questions);
     dns_turns_free(&d->turns);
     slab_destroy(&d->slab);
     pthread_mutex_destroy(&d->ready_queue.lock);

@@ -40,15 +40,15 @@ struct channel {
 
 /* The channels to one set of servers. */
 struct dns_channels {
-    struct list link; /* in asker->channels */
-    struct dns_asker *asker;
+    struct list link; /* in all->channels */
+    struct dns_questions *all;
     struct dns_servers *servers;
     u32 tries, questions; /* under way */
     u32 try_ms;           /* t */
     struct channel channel[DNS_SERVERS][2];
 };
 
-struct dns_asker {
+struct dns_questions {
     struct dns_ask_conf conf;
     struct loop *loop;
     struct stats *stats;
@@ -88,7 +88,7 @@ static struct dns_socket *socket_of(struct channel *c, int fd)
 static void on_socket_state(void *data, ares_socket_t fd, int readable, int writable)
 {
     struct channel *c = data;
-    struct loop *loop = c->of->asker->loop;
+    struct loop *loop = c->of->all->loop;
     u8 events = (readable ? IO_IN : 0) | (writable ? IO_OUT : 0);
     struct dns_socket *s = socket_of(c, fd);
     if (s && events) {
@@ -124,7 +124,7 @@ static bool set_server(struct channel *c)
  * set_server replaces: nothing here touches the disk. */
 static bool open_channel(struct channel *c)
 {
-    const struct dns_ask_conf *conf = &c->of->asker->conf;
+    const struct dns_ask_conf *conf = &c->of->all->conf;
     struct in_addr none = { 0 };
     struct ares_options o = { .lookups = (char *)"b",
                               .ndots = 1,
@@ -145,7 +145,7 @@ static bool open_channel(struct channel *c)
         return false;
     }
     c->sockets = (struct dns_sockets){ .make_room = conf->make_room,
-                                       .owner = c->of->asker->loop->context,
+                                       .owner = c->of->all->loop->context,
                                        .hide_formerr = c->edns };
     dns_sockets_use(&c->sockets, c->ares);
     if (set_server(c))
@@ -155,12 +155,12 @@ static bool open_channel(struct channel *c)
     return false;
 }
 
-static struct dns_channels *new_channels(struct dns_asker *a)
+static struct dns_channels *new_channels(struct dns_questions *a)
 {
     struct dns_channels *cs = calloc(1, sizeof *cs);
     if (cs == NULL)
         return NULL;
-    cs->asker = a;
+    cs->all = a;
     cs->servers = dns_servers_hold(a->conf.servers);
     u32 parts = cs->servers->n == 1 ? 7 : 3 * cs->servers->n;
     cs->try_ms =
@@ -189,13 +189,13 @@ static void free_channels(struct dns_channels *cs)
     free(cs);
 }
 
-static struct dns_channels *newest(struct dns_asker *a)
+static struct dns_channels *newest(struct dns_questions *a)
 {
     return container_of(a->channels.next, struct dns_channels, link);
 }
 
 /* Those of the set in force. The old ones go when nothing is under way on them. */
-static struct dns_channels *channels_in_force(struct dns_asker *a)
+static struct dns_channels *channels_in_force(struct dns_questions *a)
 {
     struct dns_channels *now = newest(a), *fresh;
     if (dns_servers_in_force(a->conf.servers, now->servers))
@@ -206,7 +206,7 @@ static struct dns_channels *channels_in_force(struct dns_asker *a)
 
 /* ---- c-ares' own time-outs ---- */
 
-static void arm_sweep(struct dns_asker *a)
+static void arm_sweep(struct dns_questions *a)
 {
     if (!timer_armed(&a->sweep.timer))
         timer_set(&a->loop->wheel, &a->sweep.timer, loop_ms(a->loop) + a->conf.timeout_ms + 1);
@@ -215,7 +215,7 @@ static void arm_sweep(struct dns_asker *a)
 /* They only end tries that nobody waits for, so it does not matter when they are noticed. */
 static void on_sweep(struct dns_timer *t)
 {
-    struct dns_asker *a = container_of(t, struct dns_asker, sweep);
+    struct dns_questions *a = container_of(t, struct dns_questions, sweep);
     bool more = false;
     for (struct list *n = a->channels.next, *next; n != &a->channels; n = next) {
         struct dns_channels *cs = container_of(n, struct dns_channels, link);
@@ -243,7 +243,7 @@ void dns_ask_end(struct dns_question *q)
         return;
     while ((n = list_pop(&q->tries)) != NULL)
         container_of(n, struct try, link)->q = NULL;
-    timer_clear(&q->asker->loop->wheel, &q->timer.timer);
+    timer_clear(&q->all->loop->wheel, &q->timer.timer);
     q->channels->questions--;
     q->channels = NULL;
 }
@@ -254,7 +254,7 @@ static void finish(struct dns_question *q, const struct dns_reply *reply)
     q->reply = *reply;
     q->done = true;
     if (dns_not_heard(reply->fault))
-        stat_add(q->asker->stats, STAT_dns_failures_total, 1);
+        stat_add(q->all->stats, STAT_dns_failures_total, 1);
     q->answered(q);
 }
 
@@ -267,7 +267,7 @@ static void fail(struct dns_question *q, enum fault f)
 static void on_timer(struct dns_timer *t)
 {
     struct dns_question *q = container_of(t, struct dns_question, timer);
-    if (loop_ms(q->asker->loop) >= q->end)
+    if (loop_ms(q->all->loop) >= q->end)
         fail(q, FAULT_dns_timeout);
     else
         next_try(q);
@@ -278,18 +278,18 @@ static void on_timer(struct dns_timer *t)
 static void next_try(struct dns_question *q)
 {
     unsigned n = q->channels->servers->n, rounds = n == 1 ? 3 : 2;
-    u64 now = loop_ms(q->asker->loop);
+    u64 now = loop_ms(q->all->loop);
     while (q->next < n * rounds && q->failed & 1u << q->next % n)
         q->next++;
     if (q->next == n * rounds) {
-        timer_set(&q->asker->loop->wheel, &q->timer.timer, q->end);
+        timer_set(&q->all->loop->wheel, &q->timer.timer, q->end);
         return;
     }
     unsigned server = q->next % n, round = q->next / n;
     q->next++;
     u64 next = now + ((u64)q->channels->try_ms << round);
-    timer_set(&q->asker->loop->wheel, &q->timer.timer, next < q->end ? next : q->end);
-    bool edns = q->asker->conf.edns && !(q->edns & 1u << server) &&
+    timer_set(&q->all->loop->wheel, &q->timer.timer, next < q->end ? next : q->end);
+    bool edns = q->all->conf.edns && !(q->edns & 1u << server) &&
                 !dns_server_is_plain(&q->channels->servers->server[server], now);
     try_server(q, server, edns);
 }
@@ -315,7 +315,7 @@ static void try_failed(struct dns_question *q, unsigned server, bool edns, enum 
 /* What a usable answer says of its server. */
 static void learn(struct dns_question *q, const struct channel *c)
 {
-    struct dns_asker *a = c->of->asker;
+    struct dns_questions *a = c->of->all;
     u8 bit = (u8)(1u << c->server);
     if (c->edns)
         dns_server_speaks_edns(server_of(c));
@@ -346,7 +346,7 @@ static void on_answer(void *arg, int status, int timeouts, unsigned char *bytes,
     else
         reply = (struct dns_reply){ .fault = fault_of_status(c, status), .ttl = DNS_TTL_LEAST };
     list_remove(&t->link);
-    slab_give(&c->of->asker->tries, t);
+    slab_give(&c->of->all->tries, t);
     c->of->tries--;
     if (!dns_not_heard(reply.fault)) {
         learn(q, c);
@@ -363,7 +363,7 @@ static void on_answer(void *arg, int status, int timeouts, unsigned char *bytes,
 static void try_server(struct dns_question *q, unsigned server, bool edns)
 {
     struct channel *c = &q->channels->channel[server][edns];
-    struct dns_asker *a = q->asker;
+    struct dns_questions *a = q->all;
     char dotted[DNS_NAME + 2];
     *(edns ? &q->edns : &q->plain) |= (u8)(1u << server);
     struct try *t = c->ares || open_channel(c) ? slab_take(&a->tries) : NULL;
@@ -379,9 +379,9 @@ static void try_server(struct dns_question *q, unsigned server, bool edns)
     ares_query(c->ares, dotted, 1, q->family == AF_INET ? 1 : 28, on_answer, t);
 }
 
-void dns_ask(struct dns_asker *a, struct dns_question *q)
+void dns_ask(struct dns_questions *a, struct dns_question *q)
 {
-    q->asker = a;
+    q->all = a;
     q->channels = channels_in_force(a);
     q->channels->questions++;
     q->done = false;
@@ -397,10 +397,10 @@ void dns_ask(struct dns_asker *a, struct dns_question *q)
 
 /* ---- one worker's channels ---- */
 
-struct dns_asker *dns_asker_new(const struct dns_ask_conf *conf, struct loop *loop,
-                                struct stats *stats)
+struct dns_questions *dns_questions_new(const struct dns_ask_conf *conf, struct loop *loop,
+                                        struct stats *stats)
 {
-    struct dns_asker *a = must_zalloc(sizeof *a);
+    struct dns_questions *a = must_zalloc(sizeof *a);
     a->conf = *conf;
     a->loop = loop;
     a->stats = stats;
@@ -411,7 +411,7 @@ struct dns_asker *dns_asker_new(const struct dns_ask_conf *conf, struct loop *lo
     return a;
 }
 
-void dns_asker_free(struct dns_asker *a)
+void dns_questions_free(struct dns_questions *a)
 {
     while (!list_empty(&a->channels))
         free_channels(newest(a));

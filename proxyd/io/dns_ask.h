@@ -38,12 +38,12 @@ struct dns_ask_conf {
 };
 
 /* One worker's channels; all functions on its loop's thread. */
-struct dns_asker;
+struct dns_questions;
 
-struct dns_asker *dns_asker_new(const struct dns_ask_conf *conf, struct loop *loop,
-                                struct stats *stats);
+struct dns_questions *dns_questions_new(const struct dns_ask_conf *conf, struct loop *loop,
+                                        struct stats *stats);
 /* No question may be under way. */
-void dns_asker_free(struct dns_asker *a);
+void dns_questions_free(struct dns_questions *a);
 
 struct dns_channels;
 
@@ -55,7 +55,7 @@ struct dns_question {
 
     bool done;
     struct dns_reply reply; /* done: what it came to */
-    struct dns_asker *asker;
+    struct dns_questions *all;
     struct dns_channels *channels; /* of the servers it is put to; NULL: not under way */
     struct dns_timer timer;        /* the next try, or the end */
     struct list tries;             /* under way */
@@ -66,7 +66,7 @@ struct dns_question {
     u8 plain, failed;  /* asked without; of no use even so */
 };
 
-void dns_ask(struct dns_asker *a, struct dns_question *q);
+void dns_ask(struct dns_questions *a, struct dns_question *q);
 /* It is not under way any more: `answered` is not called. Harmless when it is not. */
 void dns_ask_end(struct dns_question *q);
 

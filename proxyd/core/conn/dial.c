@@ -110,7 +110,7 @@ static void finish_if_over(struct dial *d)
     struct dial_request request = d->request;
     struct dial_result result = d->result;
     dismantle(d);
-    request.done(request.asker, &result);
+    request.done(request.self, &result);
 }
 
 static void note_fault(struct dial *d, enum fault f)
@@ -218,7 +218,7 @@ static struct ruling judge(struct dial *d, const struct addr *a)
 {
     if (self_addrs_has(d->worker->snapshot->self_addrs, a))
         return (struct ruling){ .fault = FAULT_own_listener };
-    return d->request.vet(d->request.asker, a);
+    return d->request.vet(d->request.self, a);
 }
 
 /* What is allowed and was not tried yet, into ok. While none has been allowed the result is the
@@ -275,7 +275,7 @@ static void queue_allowed(struct dial *d, const struct addr *a, u8 n, sa_family_
 /* A client that may not go there anyway does not learn whether the name exists. */
 static enum fault fault_unresolved(struct dial *d, enum fault f)
 {
-    struct ruling r = d->request.vet(d->request.asker, NULL);
+    struct ruling r = d->request.vet(d->request.self, NULL);
     d->result.rule = r.rule;
     d->result.shadow = r.shadow;
     if (r.fault == FAULT_NONE)

@@ -36,11 +36,11 @@ struct dial_result {
 struct dial_request {
     const struct destination *to; /* must stay until the end */
     struct addr client; /* in whose share of the look-ups it falls; family 0: the proxy's own */
-    void *asker;
+    void *self;
     /* May that address be used? With NULL: would the answer be no whatever the address? */
-    struct ruling (*vet)(void *asker, const struct addr *a);
+    struct ruling (*vet)(void *self, const struct addr *a);
     /* The end, once, last, from the loop: the dial is gone. */
-    void (*done)(void *asker, const struct dial_result *result);
+    void (*done)(void *self, const struct dial_result *result);
 };
 
 /* Bytes of a struct dial, for the worker's slab. */

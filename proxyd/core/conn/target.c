@@ -149,7 +149,7 @@ static struct conn *take_own(struct target *t, const struct idle_want *want, u64
         struct conn *c = container_of(n, struct conn, link);
         if (idle_since(c) < oldest) /* so are those behind it */
             break;
-        if (!want->fits(want->asker, &c->peer))
+        if (!want->fits(want->self, &c->peer))
             continue;
         *since = idle_since(c);
         unlist(c);
@@ -165,7 +165,7 @@ static struct conn *take_from_shared(struct worker *w, struct target *t,
     struct shared_idle_item item;
     if (w->engine->nworkers < 2)
         return NULL;
-    while (shared_idle_take(w->engine->shared_idle, t->hash, &t->key, want->fits, want->asker,
+    while (shared_idle_take(w->engine->shared_idle, t->hash, &t->key, want->fits, want->self,
                             oldest, &item)) {
         stat_sub(w->stats, STAT_upstream_idle, 1);
         struct conn *c = conn_new(w, item.fd, &item.peer, &idle_upstream);

@@ -59,8 +59,8 @@ void target_free_all(struct worker *w);
 /* What an exchange wants of an idle connection. */
 struct idle_want {
     /* May a connection that leads there be used? */
-    bool (*fits)(void *asker, const struct addr *a);
-    void *asker;
+    bool (*fits)(void *self, const struct addr *a);
+    void *self;
     bool repeatable; /* it may be lost: what is sent on it could be sent again */
 };
 /* An idle connection to t, from the worker's own list, else from the shared one; NULL when there is

@@ -4,9 +4,9 @@
 #include "core/conn/target.h"
 #include "core/exchange/xchg.h"
 
-static struct ruling ask(void *asker, const struct addr *a)
+static struct ruling ask(void *self, const struct addr *a)
 {
-    const struct xchg *x = asker;
+    const struct xchg *x = self;
     return x->role->vet ? x->role->vet(x, a) : (struct ruling){ .fault = FAULT_NONE };
 }
 
@@ -20,12 +20,12 @@ static void note_ruling(struct xchg *x, struct slice rule, struct slice reason, 
 }
 
 /* May this exchange use an idle connection that leads there? */
-static bool fits(void *asker, const struct addr *a)
+static bool fits(void *self, const struct addr *a)
 {
-    struct ruling r = ask(asker, a);
+    struct ruling r = ask(self, a);
     if (r.fault != FAULT_NONE)
         return false;
-    note_ruling(asker, r.rule, r.reason, r.shadow);
+    note_ruling(self, r.rule, r.reason, r.shadow);
     return true;
 }
 
@@ -68,15 +68,15 @@ void xchg_drop_dial(struct xchg *x)
     dial_cancel(d);
 }
 
-static void done(void *asker, const struct dial_result *r)
+static void done(void *self, const struct dial_result *r)
 {
-    dial_over(asker, r);
-    xchg_wake(asker);
+    dial_over(self, r);
+    xchg_wake(self);
 }
 
 static bool take_idle(struct xchg *x)
 {
-    struct idle_want want = { .fits = fits, .asker = x, .repeatable = retry_foreseen(x) };
+    struct idle_want want = { .fits = fits, .self = x, .repeatable = retry_foreseen(x) };
     if (x->req.method == METHOD_CONNECT || x->no_idle)
         return false;
     return codec_attach_idle(x->worker, x->target, &want, &x->rested_ms, &x->server, &x->upstream);
@@ -89,7 +89,7 @@ enum step_result step_dial(struct xchg *x)
     if (take_idle(x))
         return attached(x, true);
     struct dial_request request = {
-        .to = &x->to, .client = x->peer, .asker = x, .vet = ask, .done = done
+        .to = &x->to, .client = x->peer, .self = x, .vet = ask, .done = done
     };
     struct dial_result over;
     if (dial_start(x->worker, &request, &x->dial, &over) != FAULT_NONE)

@@ -165,6 +165,14 @@ void log_parts(struct log_parts *p, const struct log_style *style, const struct 
 
 /* ---- pieces ---- */
 
+void log_put_status(struct text *t, const struct access_record *r)
+{
+    if (r->head.status)
+        text_u64(t, r->head.status);
+    else
+        text_char(t, '-');
+}
+
 void log_put_id(struct text *t, u64 id)
 {
     char hex[16];

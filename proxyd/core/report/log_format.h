@@ -61,6 +61,8 @@ void log_put_id(struct text *t, u64 id);
  * writes each piece. */
 void log_put_url(struct text *t, const struct log_parts *p,
                  void (*put)(struct text *t, struct slice s));
+/* Of the answer; `-` when there was none. */
+void log_put_status(struct text *t, const struct access_record *r);
 /* Was the request line understood up to its version? */
 bool log_has_version(const struct log_parts *p);
 /* Bytes of content that the client got: no heads. */

@@ -55,10 +55,7 @@ void log_put_readable(struct text *t, struct log_clock *c, const struct log_part
     text_char(t, ' ');
     addr_text(t, &p->client);
     put_request(t, p);
-    if (r->head.status)
-        text_u64(t, r->head.status);
-    else
-        text_char(t, '-');
+    log_put_status(t, r);
     text_lit(t, " in=");
     text_u64(t, r->bytes_in);
     text_lit(t, " out=");

@@ -79,10 +79,7 @@ static void put_request(struct text *t, const struct log_parts *p)
 static void put_numbers(struct text *t, const struct access_record *r, bool iis)
 {
     text_char(t, ' ');
-    if (r->head.status)
-        text_u64(t, r->head.status);
-    else
-        text_char(t, '-');
+    log_put_status(t, r);
     text_char(t, ' ');
     text_u64(t, r->bytes_out);
     text_char(t, ' ');

@@ -43,14 +43,39 @@ static void put_json(struct text *t, struct slice s, enum value_source o)
     }
 }
 
-static void text_line(struct text *t, const char *name, struct slice value,
-                      void (*put)(struct text *, struct slice))
+enum { FACTS = 8 };
+
+/* What a page tells besides the cause, in the order in which text and JSON have it. */
+static void facts_of(const struct page *p, struct template_value to[FACTS])
 {
-    if (value.n == 0)
-        return;
+    const struct template_value facts[FACTS] = {
+        { "help", p->help, VALUE_OF_PEER },         { "client", p->client, VALUE_OF_PEER },
+        { "rule", p->rule, VALUE_OF_PEER },         { "list", p->list, VALUE_OF_PEER },
+        { "category", p->category, VALUE_OF_PEER }, { "reason", p->reason, VALUE_OF_ADMINISTRATOR },
+        { "request", p->target, VALUE_OF_PEER },    { "id", p->id, VALUE_OF_PEER },
+    };
+    memcpy(to, facts, sizeof facts);
+}
+
+/* What is absent has no line. */
+static void each_fact(struct text *t, const struct page *p,
+                      void (*put)(struct text *, const char *, struct slice, enum value_source))
+{
+    struct template_value facts[FACTS];
+    facts_of(p, facts);
+    for (unsigned i = 0; i < FACTS; i++)
+        if (facts[i].value.n)
+            put(t, facts[i].name, facts[i].value, facts[i].source);
+}
+
+static void text_line(struct text *t, const char *name, struct slice value, enum value_source o)
+{
     text_cstr(t, name);
     text_lit(t, ": ");
-    put(t, value);
+    if (o == VALUE_OF_ADMINISTRATOR)
+        put_text(t, value);
+    else
+        text_escaped(t, value);
     text_char(t, '\n');
 }
 
@@ -60,20 +85,11 @@ static void write_text(struct text *t, const struct page *p)
     text_lit(t, ": ");
     text_cstr(t, p->fault->text);
     text_lit(t, "\n");
-    text_line(t, "help", p->help, text_escaped);
-    text_line(t, "client", p->client, text_escaped);
-    text_line(t, "rule", p->rule, text_escaped);
-    text_line(t, "list", p->list, text_escaped);
-    text_line(t, "category", p->category, text_escaped);
-    text_line(t, "reason", p->reason, put_text);
-    text_line(t, "request", p->target, text_escaped);
-    text_line(t, "id", p->id, text_escaped);
+    each_fact(t, p, text_line);
 }
 
 static void json_member(struct text *t, const char *name, struct slice value, enum value_source o)
 {
-    if (value.n == 0)
-        return;
     text_lit(t, ",\"");
     text_cstr(t, name);
     text_lit(t, "\":\"");
@@ -87,14 +103,7 @@ static void write_json(struct text *t, const struct page *p)
     text_u64(t, p->status);
     json_member(t, "cause", slice_of(p->fault->token), VALUE_OF_PEER);
     json_member(t, "text", slice_of(p->fault->text), VALUE_OF_PEER);
-    json_member(t, "help", p->help, VALUE_OF_PEER);
-    json_member(t, "client", p->client, VALUE_OF_PEER);
-    json_member(t, "rule", p->rule, VALUE_OF_PEER);
-    json_member(t, "list", p->list, VALUE_OF_PEER);
-    json_member(t, "category", p->category, VALUE_OF_PEER);
-    json_member(t, "reason", p->reason, VALUE_OF_ADMINISTRATOR);
-    json_member(t, "request", p->target, VALUE_OF_PEER);
-    json_member(t, "id", p->id, VALUE_OF_PEER);
+    each_fact(t, p, json_member);
     text_lit(t, "}\n");
 }
 
@@ -107,7 +116,8 @@ static void write_html(struct text *t, const struct page *p)
     char area[8];
     struct text status = text_in(area, sizeof area);
     text_u64(&status, p->status);
-    struct template_value values[] = {
+    enum { OWN = 7 };
+    struct template_value values[OWN + FACTS + 1] = {
         { "status", text_slice(&status), VALUE_OF_PEER },
         { "phrase", status_reason(p->status), VALUE_OF_PEER },
         { "style", refusal_css(), VALUE_MARKUP },
@@ -122,17 +132,10 @@ static void write_html(struct text *t, const struct page *p)
                               : "This request could not be served"),
           VALUE_OF_PEER },
         { "text", slice_of(p->fault->text), VALUE_MARKUP },
-        { "help", p->help, VALUE_OF_PEER },
-        { "reason", p->reason, VALUE_OF_ADMINISTRATOR },
-        { "request", p->target, VALUE_OF_PEER },
         { "cause", slice_of(p->fault->token), VALUE_OF_PEER },
-        { "client", p->client, VALUE_OF_PEER },
-        { "rule", p->rule, VALUE_OF_PEER },
-        { "list", p->list, VALUE_OF_PEER },
-        { "category", p->category, VALUE_OF_PEER },
-        { "id", p->id, VALUE_OF_PEER },
-        { NULL, { NULL, 0 }, VALUE_OF_PEER },
+        [OWN + FACTS] = { NULL, { NULL, 0 }, VALUE_OF_PEER },
     };
+    facts_of(p, values + OWN);
     template_write(t, refusal_html(), values);
 }
 

@@ -481,11 +481,11 @@ static void end_threads(void)
 static void under_running_exchanges(void **state)
 {
     (void)state;
-    pthread_t asker[RIG_WORKERS], origin;
+    pthread_t self[RIG_WORKERS], origin;
     int listening = rig_origin();
     start_threads();
     for (u32 i = 0; i < RIG_WORKERS; i++)
-        must(pthread_create(&asker[i], NULL, ask, &client_end[i]) == 0);
+        must(pthread_create(&self[i], NULL, ask, &client_end[i]) == 0);
     must(pthread_create(&origin, NULL, serve, &listening) == 0);
     for (u32 i = 0; i < ADOPTS; i++) {
         rig.snapshot = marked(rig_snapshot());
@@ -496,7 +496,7 @@ static void under_running_exchanges(void **state)
     }
     atomic_store(&over, true);
     for (u32 i = 0; i < RIG_WORKERS; i++)
-        pthread_join(asker[i], NULL);
+        pthread_join(self[i], NULL);
     atomic_store(&origin_over, true);
     pthread_join(origin, NULL);
     await_living(1);

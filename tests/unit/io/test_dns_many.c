@@ -393,7 +393,7 @@ static void freed_with_flights_under_way(void **state)
 }
 
 /* A wait that was given up without a dns_cancel: nobody writes to it any more. */
-static void freed_with_askers_parked(void **state)
+static void freed_with_waits_parked(void **state)
 {
     (void)state;
     static struct worker second;
@@ -443,7 +443,7 @@ int main(void)
         TEST(out_of_descriptors),
         TEST(room_is_made_for_a_socket),
         TEST(freed_with_flights_under_way),
-        TEST(freed_with_askers_parked),
+        TEST(freed_with_waits_parked),
         TEST(system_servers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,22 +7,12 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/help_detect.h"
+
 static void first_bytes(void **state)
 {
     (void)state;
-    static const struct {
-        struct slice said;
-        enum fault fault;
-    } rows[] = {
-        { SLICE("G"), FAULT_NONE },
-        { SLICE("\x16"), FAULT_tls_to_plain_port },
-        { SLICE("\x16\x03\x01\x02\x00"), FAULT_tls_to_plain_port },
-        { SLICE("\0\0\0"), FAULT_not_http },
-        { SLICE(" GET"), FAULT_not_http },
-    };
-    for (unsigned i = 0; i < countof(rows); i++)
-        if (reverse_detect(NULL, rows[i].said) != rows[i].fault)
-            fail_msg("row %u", i);
+    detect_check(reverse_detect);
 }
 
 int main(void)

@@ -15,7 +15,7 @@ static struct host host_of(const char *name)
 }
 
 /* What the idle lists look at of an exchange. */
-static struct xchg *asker(struct worker *w, const char *name, u16 port)
+static struct xchg *self(struct worker *w, const char *name, u16 port)
 {
     struct xchg *x = calloc(1, sizeof *x);
     struct host h = host_of(name);
@@ -25,21 +25,21 @@ static struct xchg *asker(struct worker *w, const char *name, u16 port)
     return x;
 }
 
-static void asker_end(struct xchg *x)
+static void taker_end(struct xchg *x)
 {
     target_put(x->worker, &x->target);
     free(x);
 }
 
-static bool fits(void *asker, const struct addr *a)
+static bool fits(void *self, const struct addr *a)
 {
-    struct xchg *x = asker;
+    struct xchg *x = self;
     return x->role->vet(x, a).fault == FAULT_NONE;
 }
 
-static bool anyone(void *asker, const struct addr *a)
+static bool anyone(void *self, const struct addr *a)
 {
-    (void)asker;
+    (void)self;
     (void)a;
     return true;
 }
@@ -47,7 +47,7 @@ static bool anyone(void *asker, const struct addr *a)
 static struct conn *take(struct xchg *x)
 {
     u32 rested;
-    struct idle_want want = { .fits = fits, .asker = x, .repeatable = true };
+    struct idle_want want = { .fits = fits, .self = x, .repeatable = true };
     return idle_take(x->worker, x->target, &want, &rested);
 }
 
@@ -146,7 +146,7 @@ static void each_part_of_the_key_counts(void **state)
 static void the_last_used_comes_first(void **state)
 {
     (void)state;
-    struct xchg *x = asker(rig.worker, "a.test", 80);
+    struct xchg *x = self(rig.worker, "a.test", 80);
     int upstream[2];
     struct conn *c = used(rig.worker, x->target, "127.0.0.1:80", &upstream[0]),
                 *d = used(rig.worker, x->target, "127.0.0.1:80", &upstream[1]);
@@ -163,7 +163,7 @@ static void the_last_used_comes_first(void **state)
     conn_close(c);
     conn_close(d);
     target_rest(x->target);
-    asker_end(x);
+    taker_end(x);
     close(upstream[0]), close(upstream[1]);
 }
 
@@ -177,7 +177,7 @@ static struct ruling only_two(const struct xchg *x, const struct addr *a)
 static void taking_one_asks_the_role(void **state)
 {
     (void)state;
-    struct xchg *x = asker(rig.worker, "a.test", 80);
+    struct xchg *x = self(rig.worker, "a.test", 80);
     int upstream[3];
     for (int i = 0; i < 3; i++)
         give(x->target,
@@ -192,7 +192,7 @@ static void taking_one_asks_the_role(void **state)
     assert_non_null(d);
     conn_close(c);
     conn_close(d);
-    asker_end(x);
+    taker_end(x);
     for (int i = 0; i < 3; i++)
         close(upstream[i]);
 }
@@ -200,11 +200,11 @@ static void taking_one_asks_the_role(void **state)
 static void an_origin_that_speaks_or_closes_is_dropped(void **state)
 {
     (void)state;
-    struct xchg *x = asker(rig.worker, "a.test", 80);
+    struct xchg *x = self(rig.worker, "a.test", 80);
     int upstream[2];
     give(x->target, used(rig.worker, x->target, "127.0.0.1:80", &upstream[0]));
     give(x->target, used(rig.worker, x->target, "127.0.0.1:80", &upstream[1]));
-    asker_end(x); /* the target lives on for its idle connections */
+    taker_end(x); /* the target lives on for its idle connections */
     assert_int_equal(write(upstream[0], "HTTP/1.1 408 Too late\r\n\r\n", 25), 25);
     rig_turn();
     assert_int_equal(rig_count(STAT_upstream_idle), 1);
@@ -218,21 +218,21 @@ static void an_origin_that_speaks_or_closes_is_dropped(void **state)
 static void nobody_rests_for_ever(void **state)
 {
     (void)state;
-    struct xchg *x = asker(rig.worker, "a.test", 80);
+    struct xchg *x = self(rig.worker, "a.test", 80);
     int upstream;
     give(x->target, used(rig.worker, x->target, "127.0.0.1:80", &upstream));
     rig_later(59000);
     assert_int_equal(rig_count(STAT_upstream_idle), 1);
     rig_later(2000);
     assert_int_equal(rig_count(STAT_upstream_idle), 0);
-    asker_end(x);
+    taker_end(x);
     close(upstream);
 }
 
 static void eviction_takes_who_rested_longest(void **state)
 {
     (void)state;
-    struct xchg *x = asker(rig.worker, "a.test", 80), *y = asker(rig.worker, "b.test", 80);
+    struct xchg *x = self(rig.worker, "a.test", 80), *y = self(rig.worker, "b.test", 80);
     int upstream[3];
     assert_false(idle_evict(rig.worker));
     give(x->target, used(rig.worker, x->target, "127.0.0.1:80", &upstream[0]));
@@ -246,8 +246,8 @@ static void eviction_takes_who_rested_longest(void **state)
     assert_int_equal(rig_count(STAT_upstream_idle), 1);
     idle_drain(rig.worker);
     assert_int_equal(rig_count(STAT_upstream_idle), 0);
-    asker_end(x);
-    asker_end(y);
+    taker_end(x);
+    taker_end(y);
     close(upstream[0]), close(upstream[1]), close(upstream[2]);
 }
 
@@ -264,7 +264,7 @@ static void a_post_takes_only_a_young_one(void **state)
 {
     (void)state;
     for (int shared = 0; shared < 2; shared++) {
-        struct xchg *x = asker(rig.worker, shared ? "b.test" : "a.test", 80);
+        struct xchg *x = self(rig.worker, shared ? "b.test" : "a.test", 80);
         int other_end[2];
         give(x->target, used(rig.worker, x->target, "127.0.0.1:80", &other_end[0]));
         rig_later(4000);
@@ -285,7 +285,7 @@ static void a_post_takes_only_a_young_one(void **state)
         c = take(x);
         assert_non_null(c);
         conn_close(c);
-        asker_end(x);
+        taker_end(x);
         close(other_end[1]);
     }
 }
@@ -294,26 +294,26 @@ static void a_post_takes_only_a_young_one(void **state)
 static void one_that_was_lost_tells(void **state)
 {
     (void)state;
-    struct xchg *x = asker(rig.worker, "a.test", 80);
+    struct xchg *x = self(rig.worker, "a.test", 80);
     int other_end;
     idle_lost(rig.worker, x->target, 3);
     give(x->target, used(rig.worker, x->target, "127.0.0.1:80", &other_end));
     assert_null(take_for_a_post(x));
     assert_int_equal(rig_count(STAT_upstream_idle), 1);
-    asker_end(x);
+    taker_end(x);
     close(other_end);
 }
 
 static void draining_keeps_nothing(void **state)
 {
     (void)state;
-    struct xchg *x = asker(rig.worker, "a.test", 80);
+    struct xchg *x = self(rig.worker, "a.test", 80);
     int upstream;
     struct conn *c = used(rig.worker, x->target, "127.0.0.1:80", &upstream);
     rig.worker->draining = DRAIN_GRACEFUL;
     give(x->target, c);
     assert_true(rig_ended(upstream));
-    asker_end(x);
+    taker_end(x);
     close(upstream);
 }
 
@@ -330,7 +330,7 @@ static void what_a_worker_does_not_need_is_shared(void **state)
 {
     (void)state;
     struct worker *other = rig.workers[1];
-    struct xchg *x = asker(rig.worker, "a.test", 80), *y = asker(other, "a.test", 80);
+    struct xchg *x = self(rig.worker, "a.test", 80), *y = self(other, "a.test", 80);
     int upstream[3];
     struct conn *c[3];
     for (int i = 0; i < 2; i++)
@@ -351,8 +351,8 @@ static void what_a_worker_does_not_need_is_shared(void **state)
     assert_ptr_equal(taken->worker, other);
     assert_int_equal(taken->peer.port, 80);
     conn_close(taken);
-    asker_end(x);
-    asker_end(y);
+    taker_end(x);
+    taker_end(y);
     idle_drain(rig.worker);
     rig_turn();
     close(upstream[0]), close(upstream[1]);
@@ -364,7 +364,7 @@ static void the_shared_list_gives_way_too(void **state)
 {
     (void)state;
     struct worker *other = rig.workers[1];
-    struct xchg *x = asker(rig.worker, "a.test", 80);
+    struct xchg *x = self(rig.worker, "a.test", 80);
     int upstream[3];
     struct conn *c[3];
     for (int i = 0; i < 3; i++)
@@ -387,14 +387,14 @@ static void the_shared_list_gives_way_too(void **state)
         assert_true(rig_ended(upstream[i]));
         close(upstream[i]);
     }
-    asker_end(x);
+    taker_end(x);
 }
 
 /* Nobody watches the shared idle list: what closed or spoke there is noticed when it is taken. */
 static void stale_ones_on_the_shared_list(void **state)
 {
     (void)state;
-    struct xchg *x = asker(rig.worker, "a.test", 80);
+    struct xchg *x = self(rig.worker, "a.test", 80);
     int pair[3][2];
     struct shared_idle_item item = { .since_ms = 1 };
     assert_true(addr_parse_port(SLICE("127.0.0.1:80"), &item.peer));
@@ -412,7 +412,7 @@ static void stale_ones_on_the_shared_list(void **state)
     assert_null(take(x));
     conn_close(c);
     assert_true(rig_reset(pair[1][0]) || rig_ended(pair[1][0]));
-    asker_end(x);
+    taker_end(x);
     close(pair[0][0]), close(pair[1][0]);
 }
 
@@ -421,7 +421,7 @@ static void stale_ones_on_the_shared_list(void **state)
 static void taking_a_shared_one_asks_the_role(void **state)
 {
     (void)state;
-    struct xchg *x = asker(rig.workers[1], "a.test", 80);
+    struct xchg *x = self(rig.workers[1], "a.test", 80);
     int pair[3][2];
     for (int i = 0; i < 3; i++) {
         struct shared_idle_item item = { .since_ms = 1 };
@@ -442,7 +442,7 @@ static void taking_a_shared_one_asks_the_role(void **state)
     assert_true(d && e);
     assert_int_equal(d->peer.ip[3] + e->peer.ip[3], 2);
     conn_close(c), conn_close(d), conn_close(e);
-    asker_end(x);
+    taker_end(x);
     for (int i = 0; i < 3; i++)
         close(pair[i][0]);
 }
@@ -452,7 +452,7 @@ static void taking_a_shared_one_asks_the_role(void **state)
 static void nobody_rests_on_the_shared_list_for_ever(void **state)
 {
     (void)state;
-    struct xchg *x = asker(rig.workers[1], "a.test", 80);
+    struct xchg *x = self(rig.workers[1], "a.test", 80);
     timer_set(&rig.worker->loop.wheel, &rig.worker->sweep_timer, worker_ms(rig.worker) + 1000);
     for (int round = 0; round < 2; round++) {
         int upstream;
@@ -469,7 +469,7 @@ static void nobody_rests_on_the_shared_list_for_ever(void **state)
         assert_int_equal(idle_of_all(), 0);
         close(upstream);
     }
-    asker_end(x);
+    taker_end(x);
 }
 
 int main(void)

@@ -17,7 +17,7 @@ static struct {
     size_t most; /* of a copy; SIZE_MAX: any size */
     bool parks;  /* at the next lookup; time_to_go ends it */
     bool time_to_go, refuses, revalidates, rescues, stops;
-    struct xchg *asker;
+    struct xchg *self;
     unsigned lookups, resumes, done, opened, closed, begun, kept, dropped, rescued;
     enum fault dropped_for;
     size_t at; /* of the one reader */
@@ -71,14 +71,14 @@ static enum lookup find(struct xchg *x)
 static enum lookup lookup(struct xchg *x)
 {
     toy.lookups++;
-    toy.asker = x;
+    toy.self = x;
     return toy.parks ? LOOKUP_PARKED : find(x);
 }
 
 static enum lookup resume(struct xchg *x)
 {
     toy.resumes++;
-    assert_ptr_equal(x, toy.asker);
+    assert_ptr_equal(x, toy.self);
     return toy.time_to_go ? find(x) : LOOKUP_PARKED;
 }
 
@@ -303,7 +303,7 @@ static void parked_is_resumed(void **state)
     assert_string_equal(rig_ask(client, ASK("GET", "")), "");
     assert_string_equal(rig_ask(client, "GET "), ""); /* whatever wakes it */
     toy.time_to_go = true;
-    xchg_wake(toy.asker);
+    xchg_wake(toy.self);
     assert_has(rig_hears(client), "\r\n\r\nstored");
     assert_int_equal(toy.lookups, 1);
     assert_true(toy.resumes >= 1);

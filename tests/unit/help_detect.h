@@ -1,0 +1,13 @@
+/* What the first bytes of a client say to both directions. */
+#ifndef TESTS_HELP_DETECT_H
+#define TESTS_HELP_DETECT_H
+
+#include "base/fault.h"
+#include "base/slice.h"
+
+struct listener;
+
+/* Fails when a direction's detect function takes something else for HTTP than HTTP. */
+void detect_check(enum fault (*detect)(const struct listener *, struct slice));
+
+#endif
