@@ -7,12 +7,14 @@
 #include "base/must.h"
 #include "base/text.h"
 
-enum { PATH_MOST = 1024 };
+enum { PATH_MOST = 1024, FIRST_BUCKETS = 64 };
 
 /* A block, or a statement that stands in a block without a name. What stands in a named block is a
  * part of that: several rules would be too many lines for one rule that has changed. */
 struct item {
     struct item *next;
+    struct item *same; /* the next one in its bucket */
+    u64 hash;
     struct slice path; /* "policy staff rules deny uploads" */
     u64 print;         /* of the statements in it */
     u64 order;         /* of the blocks in it, by their names */
@@ -24,6 +26,8 @@ struct item {
 struct noted {
     struct arena arena;
     struct item *first, **end;
+    struct item **bucket; /* of all items, by their paths */
+    u32 mask, n;
 };
 
 static u64 mix(u64 print, struct slice s)
@@ -32,12 +36,34 @@ static u64 mix(u64 print, struct slice s)
     return hash64(hash_process_key(), both, sizeof both);
 }
 
+static u64 hash_of(struct slice path)
+{
+    return hash64(hash_process_key(), path.p, path.n);
+}
+
 static const struct item *find(const struct noted *n, struct slice path)
 {
-    const struct item *i = n->first;
-    while (i && !slice_eq(i->path, path))
-        i = i->next;
+    u64 hash = hash_of(path);
+    const struct item *i = n->bucket[hash & n->mask];
+    while (i && !(i->hash == hash && slice_eq(i->path, path)))
+        i = i->same;
     return i;
+}
+
+static void put_in_bucket(struct noted *n, struct item *i)
+{
+    struct item **head = &n->bucket[i->hash & n->mask];
+    i->same = *head;
+    *head = i;
+}
+
+static void set_buckets(struct noted *n, u32 count)
+{
+    free(n->bucket);
+    n->bucket = must_zalloc(count * sizeof(void *));
+    n->mask = count - 1;
+    for (struct item *i = n->first; i; i = i->next)
+        put_in_bucket(n, i);
 }
 
 /* The item of that path; a key that stands several times is one. */
@@ -48,8 +74,12 @@ static struct item *item(struct noted *n, struct slice path)
         return i;
     i = arena_zalloc(&n->arena, sizeof *i);
     i->path = arena_copy(&n->arena, path);
+    i->hash = hash_of(path);
     *n->end = i;
     n->end = &i->next;
+    put_in_bucket(n, i);
+    if (n->n++ > n->mask)
+        set_buckets(n, 2 * (n->mask + 1));
     return i;
 }
 
@@ -103,6 +133,7 @@ struct noted *noted_of(const struct tree *t)
     struct noted *n = must_zalloc(sizeof *n);
     arena_init(&n->arena, 0);
     n->end = &n->first;
+    set_buckets(n, FIRST_BUCKETS);
     note_children(n, &t->root, NULL, false, &path);
     return n;
 }
@@ -110,6 +141,7 @@ struct noted *noted_of(const struct tree *t)
 void noted_free(struct noted *n)
 {
     arena_free(&n->arena);
+    free(n->bucket);
     free(n);
 }
 

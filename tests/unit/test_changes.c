@@ -47,6 +47,34 @@ static void nothing(void **state)
     changes(PLAIN, "# a comment\n" POLICY(ONE "\n  " TWO) LISTENER, "");
 }
 
+/* Of many statements each is found at once: going over all of them took 8 s. */
+static void many(void **state)
+{
+    (void)state;
+    enum { RULES = 30000 };
+    char *text;
+    size_t n;
+    FILE *to = open_memstream(&text, &n);
+    fputs(LISTENER "policy p { default allow; rules { ", to);
+    for (unsigned i = 0; i < RULES; i++)
+        fprintf(to, "deny r%u { port %u; }\n", i, 1 + i % 1000);
+    fputs("} }\n", to);
+    fclose(to);
+    struct noted *before = note(text);
+    strstr(text, "r29999 ")[1] = '3'; /* the last one has another name */
+    struct noted *after = note(text);
+    char *said;
+    to = open_memstream(&said, &n);
+    assert_int_equal(changes_write(before, after, to), 2);
+    fclose(to);
+    assert_string_equal(said, "policy p rules deny r29999: removed\n"
+                              "policy p rules deny r39999: added\n");
+    free(said);
+    free(text);
+    noted_free(before);
+    noted_free(after);
+}
+
 static void rules(void **state)
 {
     (void)state;
@@ -89,10 +117,8 @@ static void settings(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nothing),
-        cmocka_unit_test(rules),
-        cmocka_unit_test(whole_blocks),
-        cmocka_unit_test(settings),
+        cmocka_unit_test(nothing),      cmocka_unit_test(many),     cmocka_unit_test(rules),
+        cmocka_unit_test(whole_blocks), cmocka_unit_test(settings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
