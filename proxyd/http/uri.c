@@ -263,27 +263,26 @@ static bool set_path(struct msg *m, const struct target_uri *t)
     return true;
 }
 
-/* Is the authority of t spelled as we would write it? Then its own text is of use. */
-static bool is_canonical(const struct target_uri *t)
+struct slice target_authority(const struct target_uri *t)
 {
     u32 port = t->port;
     size_t n = t->host.len;
+    if (t->host.literal && t->host.addr.family == AF_INET6)
+        return (struct slice){ NULL, 0 };
+    if (port == 0 || port == 80)
+        return (struct slice){ t->host.name, n };
     size_t digits = 1u + (port >= 10) + (port >= 100) + (port >= 1000) + (port >= 10000);
-    return t->authority.n == n + 1 + digits && t->authority.p[n] == ':' &&
-           memcmp(t->authority.p, t->host.name, n) == 0;
+    bool is_ours = t->authority.n == n + 1 + digits && t->authority.p[n] == ':' &&
+                   memcmp(t->authority.p, t->host.name, n) == 0;
+    return is_ours ? t->authority : (struct slice){ NULL, 0 };
 }
 
 bool msg_address(struct msg *m, const struct target_uri *t, const struct host *h, u16 port)
 {
     struct text own;
     m->scheme = SLICE("http");
-    m->authority = (struct slice){ h->name, h->len };
-    bool v6 = h->literal && h->addr.family == AF_INET6;
-    if (v6 || (port != 0 && port != 80)) {
-        if (h == &t->host && is_canonical(t)) {
-            m->authority = t->authority;
-            return set_path(m, t);
-        }
+    m->authority = h == &t->host ? target_authority(t) : (struct slice){ NULL, 0 };
+    if (m->authority.p == NULL) {
         if (!msg_compose(m, h->len + sizeof "[]:65535", &own))
             return false;
         host_write(&own, h, port == 80 ? 0 : port);

@@ -11,12 +11,13 @@
 #include "base/fault.h"
 #include "http/msg.h"
 
+/* The name comes last, so that most hosts lie in one cache line. */
 struct host {
-    char name
-        [256]; /* lower case, no final dot, NUL-terminated; of a literal addr_text, no brackets */
-    u8 len;
-    bool literal;
     struct addr addr; /* of a literal, port 0; else family 0 */
+    u8 len;           /* of the name */
+    bool literal;
+    /* Lower case, no final dot, NUL-terminated; of a literal addr_text, no brackets. */
+    char name[256];
 };
 
 /* No byte more than there is: a whole one would be five cache lines. */
@@ -31,9 +32,9 @@ static inline void host_copy(struct host *to, const struct host *from)
 /* HOST or HOST:PORT; port 0 without one. */
 struct authority {
     struct slice text; /* as it was spelled */
-    struct host host;
     u16 port;
     bool has_port;
+    struct host host;
 };
 
 enum target_form { TARGET_ORIGIN, TARGET_ABSOLUTE, TARGET_AUTHORITY, TARGET_ASTERISK };
@@ -46,9 +47,9 @@ struct target_uri {
     struct slice path;              /* without query; "/" when missing, "*" for asterisk-form */
     struct slice query;             /* without '?'; p == NULL when there is none */
     bool bare;                      /* absolute-form without path and query (OPTIONS: "*") */
-    struct host host;               /* absolute-form and CONNECT; else len 0 */
-    u16 port;                       /* 80 for absolute-form without one; 0 for origin-form, "*" */
     bool has_port;
+    u16 port;         /* 80 for absolute-form without one; 0 for origin-form, "*" */
+    struct host host; /* absolute-form and CONNECT; else len 0 */
 };
 
 /* The target as everybody may see it, from what stood between the blanks of the request line (at
@@ -84,10 +85,15 @@ struct slice target_shown(struct slice target);
 enum fault target_parse(enum method method, struct slice target, const struct authority *host,
                         struct target_uri *out);
 
+/* host and port of t as host_write writes them (without 80), where that need not be written: as the
+ * name, or as the authority is spelled. p NULL: it has to be. */
+struct slice target_authority(const struct target_uri *t);
+
 /* Says in m, as values, what is asked for and of whom: t in origin-form (or "*"), and the authority
  * h with its port (0 or 80: none). Not always the same as path_query: an absolute-form with a query
- * but no path ("http://h?q") has path_query "?q" and the path "/?q". h and what t points into must
- * stay as long as m. May be called again. False: no memory. */
+ * but no path ("http://h?q") has path_query "?q" and the path "/?q". With t's own host comes its
+ * own port. h and what t points into must stay as long as m. May be called again. False: no memory.
+ */
 bool msg_address(struct msg *m, const struct target_uri *t, const struct host *h, u16 port);
 
 /* A reg-name (letters, digits, '-', '_', labels of 1–63, 253 in all, one final dot dropped;

@@ -17,8 +17,12 @@ static bool add_forwarded_host(struct xchg *x)
         return true;
     if (!msg_compose(&x->req, x->uri.host.len + sizeof "X-Forwarded-Host: []:65535\r\n", &t))
         return false;
+    struct slice spelled = target_authority(&x->uri);
     text_lit(&t, "X-Forwarded-Host: ");
-    host_write(&t, &x->uri.host, x->uri.port == 80 ? 0 : x->uri.port);
+    if (likely(spelled.p))
+        text_add(&t, spelled);
+    else
+        host_write(&t, &x->uri.host, x->uri.port == 80 ? 0 : x->uri.port);
     text_lit(&t, "\r\n");
     msg_keep_line(&x->req, TOKEN_X_FORWARDED_HOST, &t);
     return true;
