@@ -1,13 +1,18 @@
 """What a request, a connection and a tunnel cost: ten times what `make bench` has to reach, so that a busy
 machine does not fail it and a mistake does. Against a floor, ten times what may come on top of it.
 
-System calls and memory are no time: they are held to the bench's own bounds, but for epoll_wait, which
-depends on how many clients are ready at once.
+System calls, memory and instructions are no time: they are held to the bench's own bounds, but for epoll_wait,
+which depends on how many clients are ready at once.
 """
+import subprocess
+
 import pytest
 
 from lib import conf
 from lib.cost import Peer, Tools, calls, costs
+from lib.daemon import BINARY
+from lib.faults import ROOT
+from lib.skip import need
 from lib.times import within
 
 pytestmark = pytest.mark.no_sanitizer
@@ -82,6 +87,16 @@ def test_cpu_of_a_tunnel(tools, forward):
                                         "-t", f"127.0.0.1:{tools.origin_port}")["bytes"]
     cost = costs(2, {"floor": bytes_through(splice), "forward": bytes_through(forward)})
     assert cost["forward"] / cost["floor"] < 1 + 10 * 0.2, cost
+
+
+@pytest.mark.slow("valgrind, twice")
+@pytest.mark.parametrize("role,most", [((), 10_743), (("--reverse",), 10_216)], ids=["forward", "reverse"])
+def test_instructions_of_a_warm_exchange(role, most):
+    """400 more than before the engine was opened: the same number on any machine with this compiler."""
+    need("valgrind")
+    done = subprocess.run([ROOT / "bench/instructions", *role, "--most", str(most), BINARY], capture_output=True,
+                          text=True, timeout=within(60), check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.slow("strace")
