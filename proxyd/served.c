@@ -7,7 +7,7 @@
 #include "admin/control.h"
 #include "base/must.h"
 #include "control_socket.h"
-#include "fetch.h"
+#include "fetch_report.h"
 #include "privileged.h"
 
 struct served {
@@ -40,7 +40,7 @@ static void do_reload(void *self, struct slice argument, struct control_answer *
 static void do_fetch(void *self, struct slice argument, struct control_answer *answer)
 {
     struct served *s = self;
-    answer->status = fetch_run(s->fetching, argument, answer->caller, &answer->text);
+    answer->status = fetch_report(s->fetching, argument, answer->caller, &answer->text);
 }
 
 static const struct control_command commands[] = {

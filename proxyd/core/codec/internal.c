@@ -116,14 +116,14 @@ static enum fault parse(struct leg *l, struct msg *req, struct slice request)
     return f;
 }
 
-bool internal_open(struct worker *w, const struct listen_addr *at, struct slice request,
+bool internal_open(struct worker *w, const struct listener *listen, struct slice request,
                    struct requester *r)
 {
     struct leg *l;
     struct msg *req;
     static const struct addr nobody = { .family = 0 };
-    struct arrival a = { .at = at, .peer = &nobody };
-    if (w->draining || snapshot_listener(w->snapshot, at) == NULL)
+    struct arrival a = { .listen = listen, .peer = &nobody };
+    if (w->draining)
         return false;
     a.snap = snapshot_pin(w, w->snapshot);
     struct xchg *x = w->intake->begin(w, &a, &l, &req);

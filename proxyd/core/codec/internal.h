@@ -30,9 +30,10 @@ struct requester {
 };
 
 /* Sends `request`, a whole head in absolute-form without body and upgrade, which is copied, through
- * the role of the listener at `at`; it begins in the loop's next turn. r must stay until `end`.
- * False (and no `end`) when memory is short, nobody listens there or the worker is draining. */
-bool internal_open(struct worker *w, const struct listen_addr *at, struct slice request,
+ * the role of `listen`; it begins in the loop's next turn. `listen` is one of w->snapshot, or one
+ * of the caller's at an address that nobody listens on, and stays until `end`, as r does.
+ * False (and no `end`) when memory is short or the worker is draining. */
+bool internal_open(struct worker *w, const struct listener *listen, struct slice request,
                    struct requester *r);
 /* What is known by now; only while its head or bytes is called. */
 void internal_facts(const struct requester *r, struct xchg_facts *out);

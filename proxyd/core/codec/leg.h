@@ -117,7 +117,7 @@ static inline struct sink leg_sink(struct leg *l)
 
 /* Who has come, and where. */
 struct arrival {
-    const struct listen_addr *at;
+    const struct listener *listen; /* of the snapshot, or one that outlives the exchange */
     const struct addr *peer; /* family 0: nobody outside */
     struct snapshot *snap;   /* pinned; the pin is the exchange's when begin succeeds */
 };

@@ -220,7 +220,8 @@ static enum fault read_request(struct leg *l, struct conn *c, struct msg *req, u
 static void open_request(struct conn *c, u32 len, enum fault f)
 {
     struct worker *w = c->worker;
-    struct arrival a = { .at = c->at, .peer = &c->peer, .snap = snapshot_for(c) };
+    struct snapshot *s = snapshot_for(c);
+    struct arrival a = { .listen = snapshot_listener(s, c->at), .peer = &c->peer, .snap = s };
     struct leg *l;
     struct msg *req;
     struct xchg *x = w->intake->begin(w, &a, &l, &req);

@@ -165,7 +165,7 @@ static struct xchg *begin(struct worker *w, const struct arrival *a, struct leg 
     x->worker = w;
     x->task = (struct io){ .fd = -1, .on_ready = on_task };
     x->snap = a->snap;
-    x->listen = snapshot_listener(x->snap, a->at);
+    x->listen = a->listen;
     x->role = x->listen->role;
     x->peer = *a->peer;
     init_leg(x, &x->client);

@@ -51,7 +51,7 @@ static bool open_fetch(struct fetch *a, const char *request)
     a->text = text_in(a->got, sizeof a->got - 1);
     a->got[0] = 0;
     a->ended = false;
-    return internal_open(rig.worker, rig.listener->at, slice_of(request), &a->requester);
+    return internal_open(rig.worker, rig.listener, slice_of(request), &a->requester);
 }
 
 static void ask(struct fetch *a, const char *request)
@@ -214,7 +214,7 @@ static void draining(void **state)
     worker_drain(w, DRAIN_GRACEFUL);
     rig_turn();
     assert_false(a.ended || w->loop.stop);
-    assert_false(internal_open(w, rig.listener->at, SLICE(GET("/path")), &late.requester));
+    assert_false(internal_open(w, rig.listener, SLICE(GET("/path")), &late.requester));
     worker_drain(w, DRAIN_NOW);
     rig_turn();
     assert_true(a.ended && a.fault);
