@@ -29,15 +29,14 @@ HARDEN := -fstack-protector-strong -fPIE
 FORTIFY := -D_FORTIFY_SOURCE=2
 LINK_HARDEN := -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
 
-# pkg-config where it knows the library, the plain name where it does not. OpenSSL joins the list with
-# the first module that calls it.
+# pkg-config where it knows the library, the plain name where it does not.
 lib = $(shell pkg-config --$(1) $(2) 2>/dev/null || echo $(3))
 # Asked when first needed, and once: pkg-config would be a fifth of a `make` that has nothing to do.
 once = $(if $($(1)_known),,$(eval $(1)_found := $($(1)_ask))$(eval $(1)_known := 1))$($(1)_found)
-LIB_CFLAGS_ask = $(call lib,cflags,libcares libmicrohttpd libpcre2-8 libidn2 zlib libarchive)
+LIB_CFLAGS_ask = $(call lib,cflags,libcares libmicrohttpd libpcre2-8 libidn2 zlib libarchive libcrypto)
 LIBS_ask = $(call lib,libs,libcares,-lcares) $(call lib,libs,libmicrohttpd,-lmicrohttpd) \
            $(call lib,libs,libpcre2-8,-lpcre2-8) $(call lib,libs,libidn2,-lidn2) -lhs \
-           $(call lib,libs,libarchive,-larchive) $(call lib,libs,zlib,-lz) -lpthread
+           $(call lib,libs,libarchive,-larchive) $(call lib,libs,zlib,-lz) $(call lib,libs,libcrypto,-lcrypto) -lpthread
 TEST_LIBS_ask = $(call lib,libs,cmocka,-lcmocka)
 LIB_CFLAGS = $(call once,LIB_CFLAGS)
 LIBS = $(call once,LIBS)
@@ -235,7 +234,8 @@ CORE_OBJ := $(patsubst %.c,$(BUILD)/release/%.o,$(wildcard proxyd/base/*.c proxy
 $(BUILD)/release/bin/echo_role: $(BUILD)/release/tests/echo_role.o $(CORE_OBJ)
 	$(say) LINK $@
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(LINK_HARDEN) -o $@ $^ $(call lib,libs,libcares,-lcares) $(call lib,libs,libidn2,-lidn2) -lpthread
+	$(Q)$(CC) $(LINK_HARDEN) -o $@ $^ $(call lib,libs,libcares,-lcares) $(call lib,libs,libidn2,-lidn2) \
+	    $(call lib,libs,libcrypto,-lcrypto) -lpthread
 
 layers: $(BUILD)/release/bin/echo_role | $(BUILD)/release/bin/proxyd
 	$(Q)BUILD=$(BUILD) tests/run.sh layers $<

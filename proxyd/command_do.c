@@ -118,6 +118,7 @@ static const struct ctl_row {
     const char *name, *method, *path, *argument;
 } ctl_rows[] = {
     { "fetch", "POST", "/fetch", "a URL" },
+    { "refresh", "POST", "/refresh", "the name of a list" },
 };
 
 /* The words behind the command are its argument. */

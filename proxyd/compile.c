@@ -68,7 +68,7 @@ struct snapshot *snapshot_compile(const struct tree *t, struct registry *r, u32 
     for (u32 i = 0; i < c.nlisteners; i++)
         addresses_n += c.listeners[i].nbinds;
     s->listeners = arena_zalloc(&s->arena, addresses_n * sizeof *s->listeners);
-    lists_compile(t, s, r);
+    lists_compile(t, c.state, s, r);
     for (u32 i = 0; i < c.nlisteners; i++)
         add_listener(s, &c.listeners[i], r);
     snapshot_index(s);

@@ -1,9 +1,13 @@
 #include "list_check.h"
 
+#include <stdlib.h>
+
 #include "base/must.h"
 #include "http/uri.h"
+#include "list_copy.h"
 #include "list_load.h"
 #include "policy/conf.h"
+#include "schema_root.h"
 
 /* The lists of a tree, loaded for one reader. */
 struct loaded {
@@ -27,6 +31,9 @@ static void load_all(struct all *all, const struct tree *t, bool unused)
         most++;
     all->n = 0;
     arena_init(&all->arena, 0);
+    char *own = list_copy_folder(), path[LIST_COPY_PATH];
+    const char *state = root_read(t, &all->arena).state;
+    const char *folder = state == NULL ? own : state[0] ? state : NULL;
     all->list = arena_zalloc(&all->arena, most * sizeof *all->list);
     for (const struct node *n = node_child(&t->root, "list"); n; n = node_again(n)) {
         struct loaded *l = &all->list[all->n];
@@ -35,12 +42,19 @@ static void load_all(struct all *all, const struct tree *t, bool unused)
         all->n++;
         l->node = n;
         l->conf = list_conf_read(n, &all->arena);
+        char *name = arena_zalloc(&all->arena, l->conf.name.n + 1);
+        memcpy(name, l->conf.name.p, l->conf.name.n);
+        struct list_place place = { folder, name, l->conf.path };
+        struct list_stamp stamp;
+        if (l->conf.fetched && list_copy_find(&place, &stamp, path))
+            l->conf.copy = path;
         l->content = list_load(&l->conf, 1, &l->report, NULL, NULL);
         l->slot.name = l->conf.name;
         l->slot.readers = 1;
         l->slot.optional = l->conf.optional;
         l->slot.of[0] = l->content;
     }
+    free(own);
 }
 
 static void free_all(struct all *all)
@@ -63,6 +77,10 @@ static const struct loaded *find_loaded(const struct all *all, struct slice name
 static void check_one(const struct loaded *l, struct diags *d, FILE *say)
 {
     const struct list_report_all *r = &l->report;
+    if (l->conf.fetched && l->conf.copy == NULL) {
+        fprintf(say, "list %.*s: it has not been fetched yet\n", SLICE_FMT(l->slot.name));
+        return;
+    }
     if (l->content == NULL && l->conf.optional) {
         diag_warning(d, l->conf.source, "the list %s cannot be loaded", slice_shown(l->slot.name));
         diag_more(d, "%s", r->why);

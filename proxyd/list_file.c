@@ -27,6 +27,19 @@ bool list_file_is_tar(const char *path)
            slice_ends(p, SLICE(".tar"));
 }
 
+/* The magic of POSIX and GNU tar in the first header; the archives before them have none. */
+bool list_file_holds_tar(const char *path)
+{
+    enum { MAGIC_AT = 257 };
+    char head[512];
+    gzFile f = gzopen(path, "rbe");
+    if (f == NULL)
+        return false;
+    int n = gzread(f, head, sizeof head);
+    gzclose_r(f);
+    return n == (int)sizeof head && memcmp(head + MAGIC_AT, "ustar", 5) == 0;
+}
+
 /* A regular file; a FIFO that is put in its place holds nobody up. */
 static int open_regular(const char *path, struct stat *st, char why[LIST_FILE_WHY])
 {

@@ -22,6 +22,8 @@ struct list_file_user {
 
 /* Is it, by its name, a tar? */
 bool list_file_is_tar(const char *path);
+/* And by its content? What was fetched has no name that says it. */
+bool list_file_holds_tar(const char *path);
 /* False: why is a clause. The file is read once, through one descriptor. */
 bool list_file_read(const char *path, const struct list_file_user *u, char why[LIST_FILE_WHY]);
 bool list_file_read_tar(const char *path, const struct list_file_user *u, char why[LIST_FILE_WHY]);

@@ -92,16 +92,17 @@ static void feed(void *ctx, struct slice bytes)
     list_reader_feed(l->reader, bytes);
 }
 
-static bool read_file(struct loading *l, const char *path, struct slice category,
+/* What people know as `name`. */
+static bool read_file(struct loading *l, const char *name, const char *path, struct slice category,
                       enum list_format format, bool diff)
 {
     char why[LIST_FILE_WHY];
     struct list_file_user u = { .ctx = l, .bytes = feed, .left = &l->left };
-    if (!begin(l, path, category, format, diff))
+    if (!begin(l, name, category, format, diff))
         return false;
     bool good = list_file_read(path, &u, why);
     end(l);
-    return good || fail(l, path, why);
+    return good || fail(l, name, why);
 }
 
 /* ---- folders of categories ---- */
@@ -143,7 +144,7 @@ static bool read_in_folder(struct loading *l, const char *path, const char *name
             return fail(l, path, "it leads out of the folder of the list");
         if (l->found)
             l->found(l->ctx, path);
-        return read_file(l, path, slice_of(category), format, diff);
+        return read_file(l, path, path, slice_of(category), format, diff);
     }
     if (!S_ISDIR(st.st_mode))
         return true;
@@ -215,14 +216,14 @@ static void end_member(void *ctx)
     end(ctx);
 }
 
-static bool read_tar(struct loading *l)
+static bool read_tar(struct loading *l, const char *path)
 {
     char why[LIST_FILE_WHY];
     struct list_file_user u = {
         .ctx = l, .member = begin_member, .bytes = feed, .member_end = end_member, .left = &l->left
     };
     l->report->categories = true;
-    bool good = list_file_read_tar(l->conf->path, &u, why);
+    bool good = list_file_read_tar(path, &u, why);
     if (l->reader) /* in the middle of a file */
         end(l);
     return good ? l->report->why[0] == 0 : fail(l, l->conf->path, why);
@@ -233,17 +234,20 @@ static bool read_tar(struct loading *l)
 static bool read_source(struct loading *l)
 {
     struct stat st;
-    const char *path = l->conf->path;
+    const char *name = l->conf->path, *path = l->conf->fetched ? l->conf->copy : name;
+    if (path == NULL)
+        return fail(l, name, "it has not been fetched yet");
     if (stat(path, &st) < 0)
-        return fail(l, path, strerror(errno));
+        return fail(l, name, strerror(errno));
     bool squidguard = l->conf->format == LIST_AUTO || l->conf->format == LIST_SQUIDGUARD;
     bool folder = S_ISDIR(st.st_mode);
-    if ((folder || list_file_is_tar(path)) && !squidguard)
-        return fail(l, path, "a folder or a tar has categories: format squidguard, or auto");
-    if (!folder && list_file_is_tar(path))
-        return read_tar(l);
+    bool tar = !folder && (l->conf->fetched ? list_file_holds_tar(path) : list_file_is_tar(path));
+    if ((folder || tar) && !squidguard)
+        return fail(l, name, "a folder or a tar has categories: format squidguard, or auto");
+    if (tar)
+        return read_tar(l, path);
     if (!folder)
-        return read_file(l, path, SLICE(""), (enum list_format)l->conf->format, false);
+        return read_file(l, name, path, SLICE(""), (enum list_format)l->conf->format, false);
     l->report->categories = true;
     if (realpath(path, l->root) == NULL)
         return fail(l, path, strerror(errno));
@@ -302,11 +306,20 @@ struct list_content *list_load(const struct list_conf *c, u32 readers, struct li
 
 /* ---- for people ---- */
 
+const char *list_report_format(const struct list_report_all *r)
+{
+    return r->categories ? "categories of squidGuard" : list_format_name(r->format);
+}
+
+const char *list_report_bare(const struct list_report_all *r)
+{
+    return list_meaning_text(r->categories ? MEANS_SUBDOMAINS : r->bare);
+}
+
 void list_report_line(const struct list_report_all *r, FILE *to)
 {
-    fprintf(to, "%s, %s; %llu entries from %u file%s",
-            r->categories ? "categories of squidGuard" : list_format_name(r->format),
-            r->categories ? "a bare name means it and its subdomains" : list_meaning_text(r->bare),
+    fprintf(to, "%s, %s; %llu entries from %u file%s", list_report_format(r),
+            r->categories ? "a bare name means it and its subdomains" : list_report_bare(r),
             (unsigned long long)r->entries, r->files, r->files == 1 ? "" : "s");
     if (r->rejected)
         fprintf(to, ", %llu line%s rejected", (unsigned long long)r->rejected,
@@ -317,9 +330,8 @@ void list_report_line(const struct list_report_all *r, FILE *to)
 void list_report_table(const struct list_report_all *r, FILE *to)
 {
     fprintf(to, "  format   %s\n  bare     %s\n  files    %u\n  lines    %llu\n  entries  %llu\n",
-            r->categories ? "categories of squidGuard" : list_format_name(r->format),
-            r->categories ? list_meaning_text(MEANS_SUBDOMAINS) : list_meaning_text(r->bare),
-            r->files, (unsigned long long)r->lines, (unsigned long long)r->entries);
+            list_report_format(r), list_report_bare(r), r->files, (unsigned long long)r->lines,
+            (unsigned long long)r->entries);
     for (enum list_skip i = 0; i < SKIP_KINDS; i++)
         if (r->skipped[i])
             fprintf(to, "  passed over %llu: %s\n", (unsigned long long)r->skipped[i],

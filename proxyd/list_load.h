@@ -34,6 +34,9 @@ struct list_report_all {
  * folder and file of a folder. */
 struct list_content *list_load(const struct list_conf *c, u32 readers, struct list_report_all *r,
                                void (*found)(void *ctx, const char *path), void *ctx);
+/* How it is read, and what a bare name means there. */
+const char *list_report_format(const struct list_report_all *r);
+const char *list_report_bare(const struct list_report_all *r);
 /* "domains, a bare name means exact names, 12 entries from 1 file". */
 void list_report_line(const struct list_report_all *r, FILE *to);
 /* The same and more as a table. */

@@ -20,19 +20,29 @@
 #include "io/watch.h"
 #include "reload.h"
 
-/* Puts the lists that are used into s->lists; those that are new are loaded. Blocks. */
-void lists_compile(const struct tree *t, struct snapshot *s, struct registry *r);
+/* Puts the lists that are used into s->lists; those that are new are loaded, or fetched when the
+ * workers run. `state`: as in struct root_conf. Blocks. */
+void lists_compile(const struct tree *t, const char *state, struct snapshot *s, struct registry *r);
 /* A list of `next` that has never been loaded, is not optional and not in `now`: its name; else
  * empty. */
 struct slice lists_lacking(const struct snapshot *next, const struct snapshot *now);
 
 /* Watches files from now on. w outlives the lists or is told to stop before. */
 void lists_start(struct engine *e, struct watcher *w, struct reload *r);
-/* No content is exchanged any more. Before the workers drain. */
+/* No content is exchanged any more, and none fetched. Before the workers drain. */
 void lists_end(void);
+/* Have the threads that fetch ended? One that hangs on a disk never does. */
+bool lists_ended(void);
+/* After that, and when nobody reads a configuration any more. */
+void lists_free(void);
 
 /* Has each list that is not optional been loaded once? Any thread. */
 bool lists_loaded(void);
+/* Reads or fetches the lists of that name now and waits for what becomes of it: lines for people,
+ * malloc'd. With `anyway` also a content that has shrunk is taken. True: the content in force is
+ * what the source has. Any thread that may block. */
+bool lists_refresh(struct slice name, bool anyway, char **text);
+
 /* The metrics of all lists; any thread. */
 void lists_metrics(struct text *out);
 

@@ -318,7 +318,7 @@ static bool finish(struct process *p, const sigset_t *set, enum signal_meaning h
 
 static bool threads_ended(const struct process *p)
 {
-    return offload_ended(p->engine.offload) && reload_ended(p->reload);
+    return offload_ended(p->engine.offload) && reload_ended(p->reload) && lists_ended();
 }
 
 /* Do the threads that read files come to their end, in some time and before one more signal? */
@@ -380,6 +380,7 @@ static void dismantle(struct process *p, const sigset_t *set, bool hurry)
     client_count_free(p->engine.client_count);
     free(p->engine.workers);
     snapshot_retire(&p->engine);
+    lists_free();
     registry_free(p->engine.registry);
     arena_free(&p->arena);
 }

@@ -101,6 +101,15 @@ static void read_listeners(const struct schema_row *row, const struct node *firs
     }
 }
 
+static void read_state(const struct schema_row *row, const struct node *n, struct arena *a,
+                       void *to)
+{
+    struct root_conf *out = to;
+    (void)row;
+    if (n)
+        out->state = slice_is(node_arg(n, 0)->text, "none") ? "" : schema_path(a, node_arg(n, 0));
+}
+
 static void read_control(const struct schema_row *row, const struct node *n, struct arena *a,
                          void *to)
 {
@@ -179,6 +188,7 @@ const struct schema_row root_rows[] = {
       .repeat = true,
       .warn_unused = true,
       .children = list_rows,
+      .check = list_conf_check,
       .doc = "Names, networks, URLs or regular expressions in files, for `to list NAME` in a rule. "
              "[Lists](operation.md#lists) tells how they are loaded and exchanged.",
       .example = "list ads { source lists/ads.txt; format adblock; }" },
@@ -268,6 +278,17 @@ const struct schema_row root_rows[] = {
              "`/run/proxyd/control.sock`, else `$XDG_RUNTIME_DIR/proxyd.sock`; when another proxyd "
              "is there already, this one has none and says so.",
       .example = "control /run/proxyd/control.sock;" },
+    { .key = "state",
+      .type = { TYPE_PATH },
+      .restart = true,
+      .also = "none",
+      .read = read_state,
+      .doc = "The folder of what outlives the process: the last good copy of each list that is "
+             "fetched by URL. Without this key it is `$STATE_DIRECTORY` (systemd sets that), for "
+             "root `/var/lib/proxyd`, else `$XDG_STATE_HOME/proxyd` or `~/.local/state/proxyd`. "
+             "It is made when it is first needed. With `none`, or where it cannot be written to, "
+             "a start has to fetch the lists anew.",
+      .example = "state /var/lib/proxyd;" },
     { .key = NULL },
 };
 

@@ -20,6 +20,7 @@ struct root_conf {
     u32 nlisteners; /* at least 1 */
     struct admin_conf admin;
     struct user_conf user;
+    const char *state;   /* folder for what outlives the process; "": none; NULL: the default */
     const char *control; /* path of the control socket; "": none wanted; NULL: the default */
 };
 /* The tree must have been checked without errors. */

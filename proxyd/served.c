@@ -6,8 +6,10 @@
 
 #include "admin/control.h"
 #include "base/must.h"
+#include "base/str.h"
 #include "control_socket.h"
 #include "fetch_report.h"
+#include "lists.h"
 #include "privileged.h"
 
 struct served {
@@ -43,8 +45,23 @@ static void do_fetch(void *self, struct slice argument, struct control_answer *a
     answer->status = fetch_report(s->fetching, argument, answer->caller, &answer->text);
 }
 
+static void do_refresh(void *self, struct slice argument, struct control_answer *answer)
+{
+    struct slice name;
+    (void)self;
+    slice_cut(&argument, ' ', &name);
+    bool anyway = slice_is(argument, "anyway");
+    if (argument.n && !anyway) {
+        answer->status = 400;
+        answer->text = strdup("expected the name of a list, and \"anyway\" or nothing\n");
+        return;
+    }
+    answer->status = lists_refresh(name, anyway, &answer->text) ? 200 : 502;
+}
+
 static const struct control_command commands[] = {
     { "POST", "/fetch", do_fetch },
+    { "POST", "/refresh", do_refresh },
     { "POST", "/reload", do_reload },
     { NULL, NULL, NULL },
 };

@@ -47,13 +47,13 @@ static void a_key_of_another_block(void **state)
     (void)state;
     check(RIGHT "fields 100;\n");
     assert_string_equal(
-        t.said,
-        "t.conf:2:1: error: \"fields\" is not known at the top level\n"
-        "    fields 100;\n"
-        "    ^~~~~~\n"
-        "    expected one of: workers, offload-threads, user, include, listener, list, "
-        "policy, routes, pool, log access, log error, dns, limits, timeouts, admin, control\n"
-        "    it is known in the block \"limits\"\n");
+        t.said, "t.conf:2:1: error: \"fields\" is not known at the top level\n"
+                "    fields 100;\n"
+                "    ^~~~~~\n"
+                "    expected one of: workers, offload-threads, user, include, listener, list, "
+                "policy, routes, pool, log access, log error, dns, limits, timeouts, admin, "
+                "control, state\n"
+                "    it is known in the block \"limits\"\n");
 }
 
 static void a_doubled_key(void **state)
