@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "admin/metrics.h"
+#include "admin/status.h"
 #include "base/must.h"
 #include "base/str.h"
 #include "port_owner.h"
@@ -105,14 +106,27 @@ static enum MHD_Result get_metrics(struct admin *a, struct MHD_Connection *c)
     return send_response(c, MHD_HTTP_OK, METRICS_CONTENT_TYPE, r);
 }
 
+/* A browser says that it wants HTML; whoever does not gets JSON. */
+static enum MHD_Result get_status(struct admin *a, struct MHD_Connection *c)
+{
+    const char *why;
+    size_t n;
+    bool ready = is_ready(a, &why);
+    const char *accept = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Accept");
+    bool html = accept && strstr(accept, "text/html") != NULL;
+    char *text = html ? status_html(ready, why, &n) : status_json(ready, why, &n);
+    struct MHD_Response *r = MHD_create_response_from_buffer(n, text, MHD_RESPMEM_MUST_FREE);
+    if (!r)
+        free(text);
+    return send_response(c, MHD_HTTP_OK, html ? "text/html; charset=utf-8" : "application/json", r);
+}
+
 static const struct page {
     const char *path;
     enum MHD_Result (*get)(struct admin *a, struct MHD_Connection *c);
 } pages[] = {
-    { "/healthz", get_healthz },
-    { "/readyz", get_readyz },
-    { "/metrics", get_metrics },
-    { "/version", get_version },
+    { "/healthz", get_healthz }, { "/readyz", get_readyz },   { "/metrics", get_metrics },
+    { "/status", get_status },   { "/version", get_version },
 };
 
 /* An address, with or without port, or localhost. */
@@ -167,7 +181,7 @@ static enum MHD_Result answer(struct admin *a, struct MHD_Connection *c, const c
             return say(c, MHD_HTTP_METHOD_NOT_ALLOWED, "GET or HEAD");
         return pages[i].get(a, c);
     }
-    return say(c, MHD_HTTP_NOT_FOUND, "here are /healthz /readyz /metrics /version");
+    return say(c, MHD_HTTP_NOT_FOUND, "here are /healthz /readyz /metrics /status /version");
 }
 
 /* Called once when the head is there and again when the body is: the first call of a GET only marks

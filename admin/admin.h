@@ -7,6 +7,7 @@
  *   GET /healthz   200 "ok" while the process lives
  *   GET /readyz    200 "ready", or 503 with the reason
  *   GET /metrics   Prometheus text
+ *   GET /status    how the lists are, JSON or a page
  *   GET /version   the version
  *
  * GET and HEAD only. A Host that is a name is refused (403), except localhost: otherwise any web

@@ -68,6 +68,41 @@ void lists_metrics(struct text *out)
     pthread_mutex_unlock(&service.lock);
 }
 
+/* ---- for people ---- */
+
+static u64 wall_of(u64 due_ms)
+{
+    u64 now = clock_us(CLOCK_MONOTONIC) / 1000, left = due_ms > now ? due_ms - now : 0;
+    return due_ms ? (clock_us(CLOCK_REALTIME) / 1000 + left) / 1000 : 0;
+}
+
+void lists_each(void (*see)(void *ctx, const struct list_status *l), void *ctx)
+{
+    pthread_mutex_lock(&service.lock);
+    for (struct list_source *s = service.first; s; s = s->next) {
+        struct list_status l = {
+            .name = s->slot.name,
+            .source = s->conf.shown,
+            .loaded = atomic_load(&s->loaded),
+            .optional = s->slot.optional,
+            .format = atomic_load(&s->format),
+            .bare = atomic_load(&s->bare),
+            .entries = entries_of(s),
+            .rejected = rejected_of(s),
+            .bytes = bytes_of(s),
+            .loaded_s = atomic_load(&s->loaded_s),
+            .checked_s = atomic_load(&s->checked_s),
+            .error = s->plan.error,
+        };
+        pthread_mutex_lock(&s->plan.lock);
+        l.next_s = wall_of(s->plan.due_ms);
+        l.error_s = s->plan.error_s;
+        see(ctx, &l);
+        pthread_mutex_unlock(&s->plan.lock);
+    }
+    pthread_mutex_unlock(&service.lock);
+}
+
 /* ---- now ---- */
 
 /* The next one of that name behind `last` (NULL: the first), with a reference; NULL: no more. */

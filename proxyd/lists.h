@@ -43,6 +43,18 @@ bool lists_loaded(void);
  * what the source has. Any thread that may block. */
 bool lists_refresh(struct slice name, bool anyway, char **text);
 
+/* What is known of a list by now. Texts for the time of the call; times since 1970, 0: never. */
+struct list_status {
+    struct slice name, source;
+    bool loaded, optional;
+    const char *format, *bare; /* as words; NULL: not loaded */
+    u64 entries, rejected, bytes;
+    u64 loaded_s, checked_s, next_s; /* the last two: when its source was and will be asked */
+    const char *error;               /* of the last attempt; empty: none */
+    u64 error_s;
+};
+/* Of each list, in no order; any thread. `see` must not come back here. */
+void lists_each(void (*see)(void *ctx, const struct list_status *l), void *ctx);
 /* The metrics of all lists; any thread. */
 void lists_metrics(struct text *out);
 

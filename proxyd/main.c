@@ -221,7 +221,7 @@ static void announce(const struct process *p)
         say("listener %.*s: %s on %.*s", SLICE_FMT(l->name), l->role->name, SLICE_FMT(l->text));
     }
     if (p->admin_conf.on)
-        say("admin on %.*s: /healthz /readyz /metrics", SLICE_FMT(p->admin_conf.text));
+        say("admin on %.*s: /healthz /readyz /metrics /status", SLICE_FMT(p->admin_conf.text));
     if (p->served)
         say("control at %.*s: proxyd reload, proxyd ctl", SLICE_FMT(served_at(p->served)));
     if (s->nlisteners)

@@ -193,7 +193,7 @@ def test_a_query_is_no_other_path(rig):
     assert ask(rig.proxyd, "/healthz?verbose=1").status == 200
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/version"])
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/status", "/version"])
 def test_head(rig, path):
     got, head = ask(rig.proxyd, path), ask(rig.proxyd, path, method="HEAD")
     assert head.status == got.status == 200 and head.body == b""

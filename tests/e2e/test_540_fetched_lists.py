@@ -1,12 +1,14 @@
 """Lists by URL: how they are fetched, what a server may do to them, the copy that outlives the process."""
 import gzip
 import hashlib
+import json
 import os
 import threading
 
 import pytest
 
 from lib import conf, metrics
+from lib.client import Client
 from lib.daemon import run_command
 from lib.faults import assert_refused
 from lib.origin import chunks, close, drip, ok, read_body, send, wait
@@ -271,6 +273,31 @@ def test_files_are_refreshed_too(proxyd, origin):
     assert refresh(daemon, "please")[0] == 1
     done = run_command("ctl", "-s", daemon.folder / "control.sock", "refresh", "other")
     assert done.returncode == 1 and "there is no list other" in done.stderr
+
+
+def status(daemon, accept="*/*"):
+    with Client(daemon.ports["admin_port"]) as client:
+        answer = client.ask(f"GET /status HTTP/1.1\r\nHost: localhost\r\nAccept: {accept}\r\n\r\n")
+    return answer.body.decode()
+
+
+def test_status(proxyd, origin):
+    """What people want to know of a list: how it is read, what is in it, since when, and what went wrong last."""
+    serve(origin, TWENTY + "no name\n")
+    daemon = started(proxyd, origin)
+    assert loaded(daemon)
+    told = json.loads(status(daemon))
+    assert told["ready"] is True
+    one = told["lists"][0]
+    assert (one["name"], one["source"], one["loaded"]) == ("ads", origin.url("/ads.txt"), True)
+    assert (one["format"], one["bare"], one["entries"], one["rejected"], one["error"]) == ("domains", "exact names", 20, 1, None)
+    assert one["loaded_at"][:4] == one["checked_at"][:4] and one["next_at"] > one["checked_at"]
+    origin.at("/ads.txt", read_body(), send(ok("", "Location: http://x y<b>\xe9/", status="302 Found")))
+    assert refresh(daemon)[0] == 1
+    one = json.loads(status(daemon))["lists"][0]
+    assert "http://x y<b>" in one["error"] and one["error_at"] and one["loaded"] and one["entries"] == 20
+    page = status(daemon, "text/html,*/*;q=0.8")
+    assert page.startswith("<!DOCTYPE html>") and "<td>ads</td>" in page and "http://x y&lt;b&gt;" in page
 
 
 WRONG = [
