@@ -277,6 +277,14 @@ bool filter_list_has_urls(const struct filter_list *l)
     return false;
 }
 
+bool filter_list_has_others(const struct filter_list *l)
+{
+    for (unsigned i = 0; i < PARTIES; i++)
+        if (l->layer[RANK_EXCEPTED * PARTIES + i])
+            return true;
+    return l->nodd > 0;
+}
+
 bool filter_list_fit(const struct filter_list *l, struct regex_scratch *r)
 {
     for (unsigned i = 0; i < LAYERS; i++)

@@ -43,6 +43,8 @@ const struct sources *filter_list_sources(const struct filter_list *l);
 /* Has it entries of these kinds? If not, a rule needs to wait neither for DNS nor for a URL. */
 bool filter_list_has_nets(const struct filter_list *l);
 bool filter_list_has_urls(const struct filter_list *l);
+/* Has it entries that do something else than to list: exceptions, RPZ's pass, drop and page? */
+bool filter_list_has_others(const struct filter_list *l);
 /* Makes room for it in a worker's scratch, which a look-up would do otherwise. */
 bool filter_list_fit(const struct filter_list *l, struct regex_scratch *r);
 

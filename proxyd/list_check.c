@@ -5,9 +5,12 @@
 #include "base/must.h"
 #include "http/uri.h"
 #include "list_copy.h"
+#include "list_lint.h"
 #include "list_load.h"
 #include "policy/conf.h"
 #include "schema_root.h"
+
+enum { MOST_WORDS = 64 }; /* of one `to` that are held against each other */
 
 /* The lists of a tree, loaded for one reader. */
 struct loaded {
@@ -23,6 +26,12 @@ struct all {
     struct loaded *list;
     u32 n;
 };
+
+static const char *strdup_in(struct arena *a, const char *s)
+{
+    size_t n = strlen(s) + 1;
+    return memcpy(arena_alloc(a, n), s, n);
+}
 
 static void load_all(struct all *all, const struct tree *t, bool unused)
 {
@@ -47,7 +56,7 @@ static void load_all(struct all *all, const struct tree *t, bool unused)
         struct list_place place = { folder, name, l->conf.path };
         struct list_stamp stamp;
         if (l->conf.fetched && list_copy_find(&place, &stamp, path))
-            l->conf.copy = path;
+            l->conf.copy = strdup_in(&all->arena, path);
         l->content = list_load(&l->conf, 1, &l->report, NULL, NULL);
         l->slot.name = l->conf.name;
         l->slot.readers = 1;
@@ -115,6 +124,43 @@ static void check_categories(const struct node *to, const struct all *all, struc
     }
 }
 
+/* `list NAME` at the i-th word, whole, and loaded; else NULL. */
+static const struct loaded *whole_list(const struct node *to, u32 i, const struct all *all)
+{
+    if (i + 1 >= node_nargs(to) || !word_is_bare(node_arg(to, i), "list") ||
+        (i + 2 < node_nargs(to) && word_is_bare(node_arg(to, i + 2), "category")))
+        return NULL;
+    const struct loaded *l = find_loaded(all, node_arg(to, i + 1)->text);
+    return l && l->content ? l : NULL;
+}
+
+/* Is the one at i inside the one at k? */
+static bool check_pair(const struct node *to, u32 i, u32 k, const struct all *all, struct diags *d)
+{
+    const struct loaded *inner = whole_list(to, i, all), *outer = whole_list(to, k, all);
+    if (inner == NULL || outer == NULL || inner == outer ||
+        !list_is_inside(&inner->conf, outer->content))
+        return false;
+    diag_warning(d, node_arg(to, i + 1), "the list %s is inside the list %s",
+                 word_shown(node_arg(to, i + 1)), slice_shown(outer->slot.name));
+    diag_more(d,
+              "all of its %llu entries are covered there, and the rule asks both; take it out, "
+              "or give it a rule of its own before this one",
+              (unsigned long long)inner->content->entries);
+    return true;
+}
+
+/* Each list once; of two that say the same the first stays. */
+static void check_inside(const struct node *to, const struct all *all, struct diags *d)
+{
+    u64 inside = 0;
+    u32 n = node_nargs(to) < MOST_WORDS ? node_nargs(to) : MOST_WORDS;
+    for (u32 i = n; i-- > 0;)
+        for (u32 k = 0; k < n && !(inside >> i & 1); k++)
+            if (!(inside >> k & 1) && check_pair(to, i, k, all, d))
+                inside |= (u64)1 << i;
+}
+
 void lists_check(const struct tree *t, struct diags *d, FILE *say)
 {
     struct all all;
@@ -124,8 +170,10 @@ void lists_check(const struct tree *t, struct diags *d, FILE *say)
     for (const struct node *p = node_child(&t->root, "policy"); p; p = node_again(p)) {
         const struct node *rules = node_child(p, "rules");
         for (const struct node *r = rules ? rules->children : NULL; r; r = r->next)
-            for (const struct node *to = node_child(r, "to"); to; to = node_again(to))
+            for (const struct node *to = node_child(r, "to"); to; to = node_again(to)) {
                 check_categories(to, &all, d);
+                check_inside(to, &all, d);
+            }
     }
     free_all(&all);
 }

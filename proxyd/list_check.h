@@ -8,8 +8,9 @@
 #include "config/diag.h"
 
 /* Loads each list that a rule asks. An error where one cannot be loaded (a warning when it is
- * optional), warnings where a rule asks for a category that is not there and where an entry is a
- * whole top-level domain. `say` gets what was decided about each. t was checked without errors. */
+ * optional), warnings where a rule asks for a category that is not there, where an entry is a whole
+ * top-level domain and where a list is inside another one that the same rule asks. `say` gets what
+ * was decided about each. t was checked without errors. */
 void lists_check(const struct tree *t, struct diags *d, FILE *say);
 
 /* `proxyd lists show`, and with a host or URL `proxyd lists find`. False: not all could be loaded,

@@ -17,7 +17,10 @@ static const u64 most_bytes = (u64)2 << 30;
 
 struct loading {
     const struct list_conf *conf;
-    struct filter_builder *builder;
+    struct filter_builder *builder; /* NULL: entries are only looked at, by take */
+    list_take *take;
+    void *take_ctx;
+    const bool *enough; /* set by take: no more is wanted */
     struct list_report_all *report;
     struct list_reader *reader; /* of the file that is read */
     char file[PATH_MAX], root[PATH_MAX];
@@ -44,10 +47,11 @@ static bool begin(struct loading *l, const char *file, struct slice category,
     if (l->report->files >= FILES)
         return fail(l, file, "there are too many files");
     snprintf(l->file, sizeof l->file, "%s", file);
-    l->reader = list_reader_new(&o, filter_builder_take, l->builder);
+    l->reader = list_reader_new(&o, l->take, l->take_ctx);
     if (l->reader == NULL)
         return fail(l, file, "no memory is left");
-    filter_builder_begin(l->builder, slice_of(file), category);
+    if (l->builder)
+        filter_builder_begin(l->builder, slice_of(file), category);
     return true;
 }
 
@@ -81,7 +85,8 @@ static void end(struct loading *l)
     for (unsigned i = 0; i < SKIP_KINDS; i++)
         all->skipped[i] += one->skipped[i];
     tell_rejected(l, one);
-    filter_builder_end(l->builder, one->lines);
+    if (l->builder)
+        filter_builder_end(l->builder, one->lines);
     list_reader_free(l->reader);
     l->reader = NULL;
 }
@@ -90,6 +95,8 @@ static void feed(void *ctx, struct slice bytes)
 {
     struct loading *l = ctx;
     list_reader_feed(l->reader, bytes);
+    if (l->enough && *l->enough)
+        l->left = 0;
 }
 
 /* What people know as `name`. */
@@ -287,6 +294,8 @@ struct list_content *list_load(const struct list_conf *c, u32 readers, struct li
     l->found = found;
     l->ctx = ctx;
     must((l->builder = filter_builder_new()) != NULL);
+    l->take = filter_builder_take;
+    l->take_ctx = l->builder;
     struct list_content *list = NULL;
     if (read_source(l)) {
         struct filter_list *built = filter_list_build(l->builder);
@@ -302,6 +311,21 @@ struct list_content *list_load(const struct list_conf *c, u32 readers, struct li
     }
     free(l);
     return list;
+}
+
+bool list_walk(const struct list_conf *c, list_take *take, void *ctx, const bool *enough)
+{
+    struct list_report_all r = { .files = 0 };
+    struct loading *l = must_zalloc(sizeof *l);
+    l->conf = c;
+    l->report = &r;
+    l->left = most_bytes;
+    l->take = take;
+    l->take_ctx = ctx;
+    l->enough = enough;
+    bool good = read_source(l);
+    free(l);
+    return good;
 }
 
 /* ---- for people ---- */

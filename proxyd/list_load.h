@@ -34,6 +34,8 @@ struct list_report_all {
  * folder and file of a folder. */
 struct list_content *list_load(const struct list_conf *c, u32 readers, struct list_report_all *r,
                                void (*found)(void *ctx, const char *path), void *ctx);
+/* Hands each entry to take, which keeps nothing of it, until *enough. True: all of them. */
+bool list_walk(const struct list_conf *c, list_take *take, void *ctx, const bool *enough);
 /* How it is read, and what a bare name means there. */
 const char *list_report_format(const struct list_report_all *r);
 const char *list_report_bare(const struct list_report_all *r);

@@ -9,9 +9,10 @@ import subprocess
 
 import pytest
 
-from lib import daemon
+from lib import conf, daemon
 from lib.faults import ROOT
 from lib.list_formats import host_of, read
+from lib.times import until, within
 
 NAMES = ["a.example", "B.Example.", "www.b.example", "x_y.example", "co.uk", "com", "10.1.2.3", "0x7f.1", "2001:db8::1",
          "bücher.example", "-a.example", "a..example", "a b", "1.2.3.4.5", "a*.example", "", ".", "xn--bcher-kva.example",
@@ -151,3 +152,22 @@ if os.environ.get("LISTS"):
     @pytest.mark.parametrize("form, path", real_files(), ids=str)
     def test_whole_lists(form, path):
         compare(form, path.read_bytes())
+
+    @pytest.mark.no_sanitizer
+    @pytest.mark.slow("a million lines are read twice")
+    def test_whole_lists_together(proxyd):
+        """What all of them add to the memory of a proxy, at the start and after they were exchanged."""
+        top = sorted(p for p in pathlib.Path(os.environ["LISTS"]).iterdir() if p.is_dir())
+        sources = [file for p in top for file in ([p] if next(p.iterdir()).is_dir() else sorted(p.iterdir()))]
+        text = "".join(f"list l{i} {{ source {path}; }} " for i, path in enumerate(sources))
+        rules = f"deny x {{ to {' '.join(f'list l{i}' for i in range(len(sources)))}; }} {conf.OPEN_RULES}"
+        before = proxyd(conf.forward()).memory()
+        after = proxyd(conf.forward(rules=rules, extra=text))
+        grown = [after.memory() - before]
+        for i in range(len(sources)):
+            done = daemon.run_command("ctl", "-s", after.folder / "control.sock", "refresh", f"l{i}")
+            assert done.returncode == 0, done.stderr
+        assert until(lambda: after.memory() - before < 60 << 20, within(5)), (grown, after.memory() - before)
+        grown.append(after.memory() - before)
+        print(f"{len(sources)} lists: {', '.join(f'{n / 1e6:.1f} MB' for n in grown)}")
+        assert max(grown) <= 60 << 20

@@ -194,6 +194,7 @@ HOSTILE = {
                    "no CATEGORY/domains"),
     "no list": ("a.txt", b"\0\1\2<html>\n" * 100, "lines are wrong"),
     "a long line": ("a.txt", gzip.compress(b"x" * (64 << 20)), "lines are wrong"),
+    "a line of NULs": ("a.txt", gzip.compress(b"a.test\n" + bytes(8 << 20) + b"\nx\0.test\n"), "2 lines are wrong"),
     "a FIFO": ("a.txt", None, "it is no regular file"),
 }
 
@@ -211,6 +212,42 @@ def test_hostile_files(tmp_path, name):
     found = run_command("check", "-c", str(config))
     assert found.returncode == 1 and 'the list "l" cannot be loaded' in found.stderr, found
     assert re.search(why, found.stderr), found.stderr
+
+
+def loads(tmp_path, source, format="domains"):
+    config = tmp_path / "proxyd.conf"
+    config.write_text(f"listener a {{ bind 127.0.0.1:1; mode forward; policy p; }} list l {{ source {source}; format {format}; }} "
+                      "policy p { default allow; rules { deny x { to list l; } } }")
+    return run_command("check", "-c", str(config))
+
+
+@pytest.mark.no_sanitizer
+@pytest.mark.slow("a gigabyte is unpacked")
+def test_a_line_of_a_gigabyte(tmp_path):
+    """It is one line that is wrong, and takes no memory; what stands around it counts."""
+    (tmp_path / "a.txt").write_bytes(gzip.compress(b"a.test\nb.test\n") + 64 * gzip.compress(b"x" * (16 << 20)) +
+                                     gzip.compress(b"\nc.test\n"))
+    found = loads(tmp_path, "a.txt")
+    assert found.returncode == 0 and "3 entries from 1 file, 1 line rejected" in found.stdout, found
+    assert f"{tmp_path}/a.txt:3: longer than" in found.stdout
+
+
+@pytest.mark.no_sanitizer
+@pytest.mark.slow("two gigabytes are unpacked")
+def test_a_gzip_bomb(tmp_path):
+    (tmp_path / "a.txt").write_bytes(gzip.compress(b"a.test\n") + 129 * gzip.compress(b"#" * (16 << 20)))
+    found = loads(tmp_path, "a.txt")
+    assert found.returncode == 1 and "it is too large, unpacked" in found.stderr, found
+
+
+@pytest.mark.no_sanitizer
+@pytest.mark.slow("ten million lines are read")
+def test_ten_million_entries(tmp_path):
+    with open(tmp_path / "a.txt", "wb") as file:
+        for i in range(0, 10_000_000, 100_000):
+            file.write(b"%d.test\n" * 100_000 % tuple(range(i, i + 100_000)))
+    found = loads(tmp_path, "a.txt")
+    assert found.returncode == 0 and "10000000 entries from 1 file\n" in found.stdout, found
 
 
 def test_a_link_out_of_the_folder(proxyd, tmp_path):
@@ -232,6 +269,38 @@ def test_a_new_category(proxyd):
     new.mkdir()
     (new / "domains").write_text("b.test\n")
     assert until(lambda: listed(daemon, "b.test"), within(6))
+
+
+def checked_pair(tmp_path, one, other, to="list one list other", format="auto"):
+    (tmp_path / "one").write_text(one)
+    (tmp_path / "other").write_text(other)
+    config = tmp_path / "proxyd.conf"
+    config.write_text("listener a { bind 127.0.0.1:1; mode forward; policy p; } "
+                      f"list one {{ source one; format {format}; }} list other {{ source other; }} "
+                      f"policy p {{ default allow; rules {{ deny x {{ to {to}; }} }} }}")
+    found = run_command("check", "-c", str(config))
+    assert found.returncode == 0, found.stderr
+    return re.findall(r'the list "(\w+)" is inside the list "(\w+)"', found.stderr)
+
+
+@pytest.mark.parametrize("one,other,to,inside", [
+    ("a.test\n.b.test\n", "*.x.test\nb.test\n.b.test\na.test\n", "list one list other", True),
+    ("a.b.test\n.c.b.test\n", ".b.test\n", "list one list other", True),
+    (".b.test\n", "b.test\n*.b.test\nc.test\n", "list one list other", True),
+    ("10.1.2.3\n10.2.0.0/16\n", "10.0.0.0/8\n", "list one list other", True),
+    (".b.test\n", "b.test\nc.test\n", "list one list other", False),
+    ("a.test\nz.test\n", "a.test\nb.test\n", "list one list other", False),
+    ("10.0.0.0/8\n", "10.1.0.0/16\n11.0.0.1\n", "list one list other", False),
+    ("good.a.test\n", "||a.test^\n@@||good.a.test^\n", "list one list other", False),
+    ("http://a.test/x\n", "a.test\n", "list one list other", False),
+    ("a.test\n", "a.test\n", "list one; to list other", False)])
+def test_a_list_inside_another(tmp_path, one, other, to, inside):
+    """Where one rule asks both, the inner one says nothing; a guess would be worse than no word."""
+    assert checked_pair(tmp_path, one, other, to) == ([("one", "other")] if inside else [])
+
+
+def test_two_lists_that_say_the_same(tmp_path):
+    assert checked_pair(tmp_path, "a.test\n", "a.test\n") == [("other", "one")]
 
 
 # -- exchanged under load -------------------------------------------------------------------------
