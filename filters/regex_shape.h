@@ -1,10 +1,9 @@
 /*
  * What a regular expression shows when it is looked at. Most "regexes" of lists are a plain text or
- * a host in disguise and need no engine; of most others a text is known that every match contains,
- * so that the engine runs only where that text is.
+ * a host in disguise and need no engine.
  *
  * Looking must never change what a pattern means. Only the plainest syntax is understood; whatever
- * else stands there makes the answer "a regex" or "no such text".
+ * else stands there makes the answer "a regex".
  */
 #ifndef FILTERS_REGEX_SHAPE_H
 #define FILTERS_REGEX_SHAPE_H
@@ -34,11 +33,5 @@ struct regex_shape_of {
 /* A pattern longer than REGEX_TEXT_ROOM is REGEX_OTHER. */
 void regex_shape(struct regex_shape_of *out, struct slice pattern, bool caseless,
                  enum regex_subject subject);
-
-/* The longest text that every match of the pattern contains, apart from case, written to out (room
- * for pattern.n bytes); its length, 0: none is known. Texts that tell too little can be passed over
- * for a shorter one; NULL: none is. */
-typedef bool regex_tells_little(struct slice text);
-size_t regex_required(struct slice pattern, regex_tells_little *passed_over, char *out);
 
 #endif

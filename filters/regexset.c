@@ -1,26 +1,14 @@
 /*
  * Adding compiles a pattern by PCRE2, so that a bad line is reported with its reason; building adds
- * the JIT's code and prepares the two ways of finding candidates. Vectorscan takes time that grows
- * faster than the number of its patterns, so it gets them in several databases.
+ * the JIT's code and prepares the ways of finding candidates.
  */
 #include "filters/regexset_inside.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/hash.h"
 #include "base/must.h"
-#include "filters/regex_shape.h"
 #include "filters/url_samples.h"
-
-enum {
-    SHORTEST_TEXT = 4,
-    SHARED_TEXT = 16,    /* so many patterns may hang on one text */
-    ALWAYS_AT_MOST = 8,  /* fewer patterns without a text are run without vectorscan */
-    PER_DATABASE = 250,  /* of 10,000 patterns; at 1,000 compiling takes half as long again */
-    VECTOR_WIDEST = 128, /* bytes that match at least: x{1000} would compile for seconds */
-    PATTERN_LONGEST = 4096,
-};
 
 struct regexset_builder {
     struct arena texts;
@@ -43,7 +31,7 @@ static bool refuse(char why[REGEX_WHY], const char *text)
     return false;
 }
 
-static pcre2_code *compile(struct slice pattern, bool caseless, char why[REGEX_WHY])
+pcre2_code *regexset_compile(struct slice pattern, bool caseless, char why[REGEX_WHY])
 {
     int error;
     PCRE2_SIZE at;
@@ -58,9 +46,7 @@ static pcre2_code *compile(struct slice pattern, bool caseless, char why[REGEX_W
     return code;
 }
 
-/* Does it match most of what anybody asks for? Limits that are reached on the way do not count:
- * they are reported later. */
-static bool matches_the_world(const pcre2_code *code)
+unsigned regexset_sample_hits(const pcre2_code *code)
 {
     unsigned hits = 0;
     pcre2_match_data *data = pcre2_match_data_create(1, NULL);
@@ -73,23 +59,7 @@ static bool matches_the_world(const pcre2_code *code)
     }
     pcre2_match_context_free(context);
     pcre2_match_data_free(data);
-    return hits > url_samples_n / 2;
-}
-
-/* Too short, or in a URL of everybody's: it would be found everywhere. */
-static bool tells_little(struct slice text)
-{
-    for (unsigned i = 0; i < url_samples_n; i++)
-        if (memmem(url_samples[i].p, url_samples[i].n, text.p, text.n))
-            return true;
-    return text.n < SHORTEST_TEXT;
-}
-
-static u64 print_of_text(struct slice pattern)
-{
-    char text[PATTERN_LONGEST];
-    size_t n = regex_required(pattern, tells_little, text);
-    return n ? hash64(hash_process_key(), text, n) | 1 : 0;
+    return hits;
 }
 
 bool regexset_add(struct regexset_builder **to, struct slice pattern, struct regex_flags flags,
@@ -98,7 +68,7 @@ bool regexset_add(struct regexset_builder **to, struct slice pattern, struct reg
     struct regexset_builder *b = builder_of(to);
     if (b == NULL)
         return refuse(why, "no memory");
-    if (pattern.n == 0 || pattern.n > PATTERN_LONGEST)
+    if (pattern.n == 0 || pattern.n > REGEX_LONGEST)
         return refuse(why, pattern.n ? "longer than 4096 bytes" : "empty");
     if (slice_starts(pattern, SLICE("(*")))
         return refuse(why, "begins with an option of the engine");
@@ -110,17 +80,18 @@ bool regexset_add(struct regexset_builder **to, struct slice pattern, struct reg
         b->regex = p;
         b->room = room;
     }
-    pcre2_code *code = compile(pattern, flags.caseless, why);
+    pcre2_code *code = regexset_compile(pattern, flags.caseless, why);
     if (code == NULL)
         return false;
-    if (flags.of_a_list && matches_the_world(code)) {
+    if (flags.of_a_list && regexset_sample_hits(code) > url_samples_n / 2) {
         pcre2_code_free(code);
         return refuse(why, "matches nearly every URL");
     }
-    b->regex[b->n++] = (struct regex){
-        code,         arena_copy(&b->texts, pattern), print_of_text(pattern), place, flags.caseless,
-        flags.removes
-    };
+    b->regex[b->n++] = (struct regex){ .code = code,
+                                       .pattern = arena_copy(&b->texts, pattern),
+                                       .place = place,
+                                       .caseless = flags.caseless,
+                                       .removes = flags.removes };
     return true;
 }
 
@@ -172,142 +143,6 @@ static void remove_removed(struct regexset_builder *b)
     free(order);
 }
 
-static int by_print(const void *x, const void *y)
-{
-    const u64 *a = x, *b = y;
-    return (*a > *b) - (*a < *b);
-}
-
-/* A text that too many patterns share would run them all where it occurs. */
-static void forget_shared_texts(struct regexset *s)
-{
-    u64 *print = must_alloc((s->n + 1) * sizeof *print);
-    for (size_t i = 0; i < s->n; i++)
-        print[i] = s->regex[i].text_print;
-    qsort(print, s->n, sizeof *print, by_print);
-    for (size_t i = 0; i < s->n; i++) {
-        size_t low = 0, high = s->n;
-        while (low < high) {
-            size_t middle = (low + high) / 2;
-            if (print[middle] < s->regex[i].text_print)
-                low = middle + 1;
-            else
-                high = middle;
-        }
-        if (low + SHARED_TEXT < s->n && print[low + SHARED_TEXT] == print[low])
-            s->regex[i].text_print = 0;
-    }
-    free(print);
-}
-
-static bool build_texts(struct regexset *s)
-{
-    char text[PATTERN_LONGEST];
-    for (size_t i = 0; i < s->n; i++) {
-        if (s->regex[i].text_print == 0)
-            continue;
-        size_t n = regex_required(s->regex[i].pattern, tells_little, text);
-        if (!literalset_add(&s->by_text, (struct slice){ text, n }, true, (u32)i + 1, false))
-            return false;
-    }
-    return literalset_build(&s->by_text);
-}
-
-/* One database of n patterns, given by index. False: vectorscan does not take *bad of them. */
-static bool build_database(struct regexset *s, const u32 *index, size_t n, size_t *bad)
-{
-    const char **text = must_alloc(n * sizeof *text);
-    unsigned *flags = must_alloc(n * sizeof *flags);
-    for (size_t i = 0; i < n; i++) {
-        const struct regex *r = &s->regex[index[i]];
-        text[i] = r->pattern.p;
-        flags[i] = HS_FLAG_PREFILTER | HS_FLAG_SINGLEMATCH | HS_FLAG_ALLOWEMPTY |
-                   (r->caseless ? HS_FLAG_CASELESS : 0);
-    }
-    hs_compile_error_t *error = NULL;
-    hs_database_t *database = NULL;
-    *bad = n;
-    bool ok = hs_compile_multi(text, flags, index, (unsigned)n, HS_MODE_BLOCK, NULL, &database,
-                               &error) == HS_SUCCESS;
-    if (ok)
-        s->database[s->ndatabases++] = database;
-    else if (error->expression >= 0)
-        *bad = (size_t)error->expression;
-    if (error)
-        hs_free_compile_error(error);
-    free(text);
-    free(flags);
-    return ok;
-}
-
-static bool takes_pattern(const struct regex *r)
-{
-    hs_expr_info_t *info = NULL;
-    hs_compile_error_t *error = NULL;
-    bool nul = memchr(r->pattern.p, 0, r->pattern.n) != NULL; /* it takes C strings */
-    bool ok = !nul && hs_expression_info(r->pattern.p,
-                                         HS_FLAG_PREFILTER | HS_FLAG_ALLOWEMPTY |
-                                             (r->caseless ? HS_FLAG_CASELESS : 0),
-                                         &info, &error) == HS_SUCCESS;
-    ok = ok && info->min_width <= VECTOR_WIDEST;
-    free(info);
-    if (error)
-        hs_free_compile_error(error);
-    return ok;
-}
-
-/* What vectorscan refuses at last, alone or as a whole, is always run. */
-static void build_databases(struct regexset *s, u32 *index, size_t n)
-{
-    s->database = must_alloc((n / PER_DATABASE + 1) * sizeof(hs_database_t *));
-    for (size_t from = 0; from < n; from += PER_DATABASE) {
-        u32 *some = index + from;
-        size_t part = n - from < PER_DATABASE ? n - from : PER_DATABASE, bad;
-        while (part > 0 && !build_database(s, some, part, &bad)) {
-            if (bad == part) {
-                memcpy(s->always + s->nalways, some, part * sizeof *some);
-                s->nalways += part;
-                break;
-            }
-            s->always[s->nalways++] = some[bad];
-            memmove(some + bad, some + bad + 1, (part - bad - 1) * sizeof *some);
-            part--;
-        }
-    }
-}
-
-static int by_index(const void *x, const void *y)
-{
-    const u32 *a = x, *b = y;
-    return (*a > *b) - (*a < *b);
-}
-
-/* Patterns without a text: to vectorscan when there are many. */
-static void build_rest(struct regexset *s)
-{
-    u32 *index = must_alloc((s->n + 1) * sizeof *index);
-    size_t n = 0;
-    s->always = must_alloc((s->n + 1) * sizeof *s->always);
-    for (size_t i = 0; i < s->n; i++)
-        if (s->regex[i].text_print == 0)
-            index[n++] = (u32)i;
-    if (n <= ALWAYS_AT_MOST) {
-        memcpy(s->always, index, n * sizeof *index);
-        s->nalways = n;
-    } else {
-        size_t taken = 0;
-        for (size_t i = 0; i < n; i++) {
-            if (takes_pattern(&s->regex[index[i]]))
-                index[taken++] = index[i];
-            else
-                s->always[s->nalways++] = index[i];
-        }
-        build_databases(s, index, taken);
-        qsort(s->always, s->nalways, sizeof *s->always, by_index);
-    }
-    free(index);
-}
-
 static void count_bytes(struct regexset *s)
 {
     size_t size;
@@ -337,12 +172,10 @@ struct regexset *regexset_build(struct regexset_builder **to)
     *to = NULL;
     for (size_t i = 0; i < s->n; i++)
         pcre2_jit_compile(s->regex[i].code, PCRE2_JIT_COMPLETE); /* without it: interpreted */
-    forget_shared_texts(s);
-    if (!build_texts(s)) {
+    if (!regexset_prepare(s)) {
         regexset_free(s);
         return NULL;
     }
-    build_rest(s);
     count_bytes(s);
     return s;
 }

@@ -2,8 +2,9 @@
  * Many regular expressions, asked for any that matches. PCRE2 alone decides what one means, with
  * its JIT compiler and with limits; the hard thing is to run it on as few patterns as possible:
  *
- *  - of which a text is known that every match contains, only where that text occurs
- *    (filters/literalset.h): nearly all of a real list, and next to nothing to prepare;
+ *  - of which a text is known that every match contains, or a few of which it contains one, only
+ *    where such a text occurs (filters/literalset.h): nearly all of a real list, and next to
+ *    nothing to prepare;
  *  - others by vectorscan, which reads the subject once for thousands of patterns and names
  *    candidates, never fewer than match;
  *  - what vectorscan does not take is always run: regexset_unaided says how many.
@@ -11,8 +12,9 @@
  * A pattern that comes to its limits has neither matched nor not matched, and that is its answer.
  * All patterns together may take REGEX_MAY_TAKE_US of one look-up, for the same answer.
  *
- * Built off the workers, immutable then: 10,000 patterns of the first kind take 0.1 s, one of the
- * second 0.3 to 1.5 ms. Any thread may ask, each with a scratch of its own.
+ * Built off the workers, immutable then: 10,000 patterns of the first kind take 0.3 s, one of the
+ * second 0.3 to 1.5 ms; least where a part of it is rare enough to be given to vectorscan alone.
+ * Any thread may ask, each with a scratch of its own.
  */
 #ifndef FILTERS_REGEXSET_H
 #define FILTERS_REGEXSET_H

@@ -6,6 +6,7 @@
  */
 #include "base/str.h"
 #include "filters/regex_shape.h"
+#include "filters/regex_texts.h"
 #include "policy/lint.h"
 
 enum { HOSTILE = 256, ENDING = 128, STEPS = 50000 };

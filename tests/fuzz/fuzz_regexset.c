@@ -10,6 +10,7 @@
 #include "base/must.h"
 #include "base/str.h"
 #include "filters/regex_shape.h"
+#include "filters/regex_texts.h"
 #include "filters/regexset.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
@@ -37,6 +38,29 @@ static bool of_letters(struct slice text)
     return text.n && ascii_alpha(text.p[0]);
 }
 
+struct looking {
+    struct slice subject;
+    bool found;
+};
+
+static void look_for(void *ctx, struct slice text)
+{
+    struct looking *l = ctx;
+    for (size_t i = 0; i + text.n <= l->subject.n; i++)
+        l->found |= slice_eq_nocase(text, (struct slice){ l->subject.p + i, text.n });
+}
+
+/* What a match contains. */
+static void check_texts(struct slice pattern, bool caseless, struct slice subject)
+{
+    char room[LONGEST];
+    struct looking l = { .subject = subject };
+    unsigned plain;
+    must(!regex_texts(pattern, subject.n % 2 ? of_letters : NULL, room, look_for, &l) || l.found);
+    struct slice core = regex_core(pattern, &plain);
+    must(core.n == 0 || matches(core, caseless, subject) != 0);
+}
+
 static void check_shape(struct slice pattern, bool caseless, struct slice subject, int expected)
 {
     static struct regex_shape_of is;
@@ -47,6 +71,8 @@ static void check_shape(struct slice pattern, bool caseless, struct slice subjec
         has = has || slice_eq_nocase((struct slice){ text, required },
                                      (struct slice){ subject.p + i, required });
     must(expected != 1 || required == 0 || has);
+    if (expected == 1)
+        check_texts(pattern, caseless, subject);
     regex_shape(&is, pattern, caseless, REGEX_OF_URL);
     if (is.shape != REGEX_TEXT || expected < 0)
         return;

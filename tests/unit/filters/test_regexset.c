@@ -10,7 +10,9 @@
 #include <pcre2.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "filters/regex_shape.h"
+#include "filters/regex_texts.h"
 #include "filters/regexset.h"
 #include "filters/url_samples.h"
 
@@ -109,6 +111,68 @@ static void required_texts(void **state)
     char text[64]; /* the longer one tells nothing */
     size_t n = regex_required(SLICE("^http://[^/]+/ads/"), of_a_scheme, text);
     assert_true(slice_eq((struct slice){ text, n }, SLICE("/ads/")));
+}
+
+static void join(void *ctx, struct slice text)
+{
+    struct text *t = ctx;
+    text_add(t, text);
+    text_char(t, ' ');
+}
+
+static bool of_one_byte(struct slice text)
+{
+    return text.n == 1;
+}
+
+static void texts_of_branches(void **state)
+{
+    static const char *const rows[][2] = {
+        { "/(banner|popup)s?/", "banner popup " },
+        { "(?:a(b|c)def|ghi)[0-9]", "def ghi " },
+        { "abc|x[0-9]def", "abc def " },
+        { "abcd(e|f)", "abcd " },
+        { "[0-9](ab|cd)?(ef|gh)+", "ef gh " },
+        { "[0-9](ab|cd){0,2}", "" },
+        { "[0-9](ab|)", "" },
+        { "[0-9](ab|[cd])", "" },
+        { "ab|", "" },
+        { "[0-9](ab|(?=c)d)", "" },
+        { "(?i:ab|cd)", "" },
+    };
+    (void)state;
+    for (size_t i = 0; i < countof(rows); i++) {
+        char room[64], area[64];
+        struct text t = text_in(area, sizeof area);
+        bool found = regex_texts(slice_of(rows[i][0]), of_one_byte, room, join, &t);
+        assert_int_equal(found, rows[i][1][0] != 0);
+        if (!slice_eq(text_slice(&t), slice_of(rows[i][1])))
+            fail_msg("%s: %.*s", rows[i][0], (int)t.n, t.p);
+    }
+}
+
+static void cores(void **state)
+{
+    static const struct {
+        const char *pattern, *core;
+        unsigned plain;
+    } rows[] = {
+        { "/(ad|b)[0-9]*a1[a-f]2b(x|y)+/", "a1[a-f]2b", 4 },
+        { "ab?c.d\\d+ef", "c.d\\d", 2 },
+        { "^ab[^]]c$", "ab[^]]c", 3 },
+        { "ab{0}cd{3}e{2,}", "cd", 2 },
+        { "a|b", "", 0 },
+        { "(abc)*", "", 0 },
+        { "a(?=b)c", "", 0 },
+        { "a\\.b\\/c", "a\\.b\\/c", 5 },
+    };
+    (void)state;
+    for (size_t i = 0; i < countof(rows); i++) {
+        unsigned plain;
+        struct slice core = regex_core(slice_of(rows[i].pattern), &plain);
+        if (!slice_eq(core, slice_of(rows[i].core)) || plain != rows[i].plain)
+            fail_msg("%s: %.*s, %u", rows[i].pattern, SLICE_FMT(core), plain);
+    }
 }
 
 static void refused_patterns(void **state)
@@ -306,6 +370,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shapes),
         cmocka_unit_test(required_texts),
+        cmocka_unit_test(texts_of_branches),
+        cmocka_unit_test(cores),
         cmocka_unit_test(refused_patterns),
         cmocka_unit_test(the_first_line_decides),
         cmocka_unit_test(what_comes_to_its_limits_is_reported),
