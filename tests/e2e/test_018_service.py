@@ -377,6 +377,43 @@ def test_the_unit(tmp_path):
     assert float(re.search(r"exposure level for proxyd.service: ([\d.]+)", done.stdout)[1]) < 2
 
 
+def allowed_calls(analyze):
+    """The system calls that the unit's filter leaves, by systemd's own sets."""
+    text = subprocess.run([analyze, "syscall-filter", "--no-pager"], capture_output=True, text=True, check=True).stdout
+    sets, name = {}, None
+    for line in text.splitlines():
+        if line.startswith("@"):
+            name = line.strip()
+        elif line.startswith("    ") and not line.strip().startswith("#") and name:
+            sets.setdefault(name, set()).add(line.strip())
+
+    def whole(name):
+        return set().union(*(whole(word) if word[0] == "@" else {word} for word in sets[name]))
+    found = set()
+    for minus, name in re.findall(r"^SystemCallFilter=(~?)(@\S+)$", (SERVICE / "proxyd.service.in").read_text(), re.M):
+        found = found - whole(name) if minus else found | whole(name)
+    return found | whole("@default")
+
+
+@pytest.mark.no_sanitizer
+def test_the_filter_of_system_calls(proxyd, origin, tmp_path):
+    """What it calls at start, work, reload, rotation and end is all in the set that the unit allows."""
+    allowed = allowed_calls(need("systemd-analyze"))
+    trace = tmp_path / "trace"
+    daemon = proxyd(conf.forward(extra=metrics.ADMIN, log="to access.log"), prefix=f"{need('strace')} -D -f -qq -o {trace}",
+                    env={"NOTIFY_SOCKET": str(tmp_path / "nobody"), "WATCHDOG_USEC": "100000"})
+    assert fetch(daemon.port, origin.url()).status == 200
+    daemon.reload(conf.forward(extra=metrics.ADMIN, log="to other.log"))
+    assert run_command("ctl", "-s", daemon.folder / "control.sock", "fetch", origin.url()).returncode == 0
+    daemon.send_signal(signal.SIGUSR1)
+    daemon.send_signal(signal.SIGTERM)
+    assert daemon.wait(within(10)) == 0
+    assert until(lambda: "exit_group(" in trace.read_text())
+    used = set(re.findall(r"^\d+ +(\w+)\(", trace.read_text(), re.M))
+    assert len(used) > 30
+    assert used <= allowed, used - allowed
+
+
 def test_user_and_folders(tmp_path):
     """sysusers makes the user, tmpfiles the folders, which are that user's and nobody else's to write or, but
     for the control socket's, to read."""
