@@ -163,7 +163,7 @@ def test_low_ports(place):
                 daemon.reload(text.replace(bind, bind + " 127.0.0.1:81"), refused=not right)
                 for port in (81, int(daemon.fill(bind).rsplit(":", 1)[1])):
                     assert is_listening(port) == (right > 0 or port != 81)
-                assert right or "ports below 1024 take root or CAP_NET_BIND_SERVICE" in daemon.stderr()
+                assert right or until(lambda: "ports below 1024 take root or CAP_NET_BIND_SERVICE" in daemon.stderr())
             finally:
                 daemon.stop()
     in_namespace(inside)
