@@ -9,6 +9,7 @@
 #include "base/stat.h"
 #include "base/str.h"
 #include "forward/conf.h"
+#include "forward/parents.h"
 #include "io/offload.h"
 #include "core/report/log_counts.h"
 #include "lists.h"
@@ -182,6 +183,51 @@ static void rules(struct text *out, struct registry *r)
     registry_each(r, &forward_rule_counts, shadowed, out);
 }
 
+/* ---- parents ---- */
+
+static void put_parent(struct text *out, const char *family, const char *name, u64 value)
+{
+    struct slice rest = slice_of(name), parent;
+    (void)slice_cut(&rest, ' ', &parent);
+    text_fmt(out, "%s{parent=\"%.*s\",proxy=\"%.*s\"} ", family, SLICE_FMT(parent),
+             SLICE_FMT(rest));
+    text_u64(out, value);
+    text_char(out, '\n');
+}
+
+static void parent_up(const char *name, const void *entry, void *out)
+{
+    const struct parent *p = entry;
+    put_parent(out, "proxyd_parent_up", name, atomic_load(&p->rests_until_ms) == 0);
+}
+
+static void parent_uses(const char *name, const void *entry, void *out)
+{
+    const struct parent *p = entry;
+    put_parent(out, "proxyd_parent_uses_total", name, atomic_load(&p->uses));
+}
+
+static void parent_failures(const char *name, const void *entry, void *out)
+{
+    const struct parent *p = entry;
+    put_parent(out, "proxyd_parent_failures_total", name, atomic_load(&p->failures));
+}
+
+static void parents(struct text *out, struct registry *r)
+{
+    if (registry_count(r, &forward_parents) == 0)
+        return;
+    family(out, "proxyd_parent_up", "gauge",
+           "0 from when a proxy of a parent could not be connected to until it can be");
+    registry_each(r, &forward_parents, parent_up, out);
+    family(out, "proxyd_parent_uses_total", "counter",
+           "Requests and tunnels that were given to a proxy of a parent");
+    registry_each(r, &forward_parents, parent_uses, out);
+    family(out, "proxyd_parent_failures_total", "counter",
+           "Attempts in vain to connect to a proxy of a parent");
+    registry_each(r, &forward_parents, parent_failures, out);
+}
+
 size_t metrics_room(struct registry *r)
 {
     enum { RELOADED = 256 }; /* rules that come meanwhile */
@@ -189,7 +235,11 @@ size_t metrics_room(struct registry *r)
         NAME = 2 * 64,
         RULE = 2 * (sizeof "proxyd_rule_decisions_total{policy=\"\",rule=\"\"} \n" + 20 + NAME)
     };
-    return METRICS_MAX + ((size_t)registry_count(r, &forward_rule_counts) + RELOADED) * RULE;
+    enum {
+        PARENT = 3 * (sizeof "proxyd_parent_failures_total{parent=\"\",proxy=\"\"} \n" + 20 + 400)
+    };
+    return METRICS_MAX + ((size_t)registry_count(r, &forward_rule_counts) + RELOADED) * RULE +
+           ((size_t)registry_count(r, &forward_parents) + RELOADED) * PARENT;
 }
 
 /* The first line of a /proc file that begins with `prefix`, without it; false: there is none. */
@@ -272,6 +322,7 @@ void metrics_write(struct text *out, bool ready, struct registry *r)
     jobs(out);
     logs(out);
     rules(out, r);
+    parents(out, r);
     lists_metrics(out);
     process(out);
 }

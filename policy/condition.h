@@ -33,6 +33,7 @@ enum trait {
     TRAIT_TUNNEL = 8,
     TRAIT_REQUEST = 16, /* asked for the request, … */
     TRAIT_ANSWER = 32,  /* or for the head of the answer */
+    TRAIT_DIRECT = 64,  /* a name that is looked up here, by no parent */
 };
 struct gate {
     u64 ports;   /* bit port % 64 */

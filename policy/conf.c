@@ -162,6 +162,15 @@ static const struct schema_row allow_rows[] = {
       .children = edit_rows,
       .doc = "What is changed in the fields of the answers to them.",
       .example = "response { remove X-Internal-*; set Cache-Control no-store; }" },
+    { .key = "via",
+      .type = { TYPE_REF },
+      .refers = "parent",
+      INTO(struct policy_rule, via),
+      .doc = "The parent that these requests go through, and no other way: when none of its "
+             "proxies can be connected to, the request fails (`parent_unavailable`). The parent "
+             "looks names up, so conditions on addresses, of this rule and of all above it, see "
+             "only destinations that are addresses; those still need `reach`.",
+      .example = "via upstairs;" },
     { .key = "prefer",
       .type = { TYPE_CHOICE },
       .choices = "any v4 v6",
@@ -205,6 +214,8 @@ static void read_rule(const struct node *n, struct policy_rule *r, struct arena 
                                .allow = n->row->tag == RULE_ALLOW };
     schema_fill(n->row->children, n, a, r);
     read_conditions(n, r, a);
+    if (r->via.n && !r->on_answer && !r->shadow)
+        r->gate.traits &= ~(u32)TRAIT_DIRECT;
 }
 
 static void read_rules(const struct schema_row *row, const struct node *rules, struct arena *a,
@@ -221,6 +232,7 @@ static void read_rules(const struct schema_row *row, const struct node *rules, s
         read_rule(n, r, a);
         p->judges |= r->on_answer;
         p->edits |= r->request || r->response;
+        p->has_parents |= r->via.n && !r->on_answer && !r->shadow;
     }
     p->rule = list;
 }

@@ -137,7 +137,7 @@ static void check_closed(const struct node *rule, u8 reach, struct diags *d)
 /* What comes too late when the answer is there. */
 static void check_answer_rule(const struct node *rule, struct diags *d)
 {
-    static const char *const late[] = { "reach", "request", "prefer" };
+    static const char *const late[] = { "reach", "request", "prefer", "via" };
     for (size_t i = 0; i < countof(late); i++) {
         const struct node *n = node_child(rule, late[i]);
         if (n == NULL)
@@ -187,6 +187,41 @@ static bool check_path_of_tunnels(const struct node *rule, struct diags *d)
         return true;
     }
     return false;
+}
+
+/* ---- a deny by address, and the parent that looks names up ---- */
+
+static bool has_address(const struct node *to)
+{
+    struct cidr net;
+    bool host_bits;
+    for (u32 i = 0; to && i < node_nargs(to); i++) {
+        const struct word *w = node_arg(to, i);
+        if (w->kind == WORD_REGEX)
+            continue;
+        if (slice_is(w->text, "class"))
+            return true;
+        if (word_is_bare(w, "list") || word_is_bare(w, "category"))
+            i++;
+        else if (cidr_parse(w->text, &net, &host_bits))
+            return true;
+    }
+    return false;
+}
+
+static void check_unseen(const struct node *rule, struct diags *d)
+{
+    const struct node *to = positive(rule, "to"), *via = NULL;
+    while (to && !has_address(to))
+        to = positive_again(to);
+    for (const struct node *r = to ? rule->next : NULL; r && !via; r = r->next)
+        via = node_child(r, "via");
+    if (via == NULL)
+        return;
+    diag_warning(d, &to->words[0], "the rule %s does not see where names lead that go through %s",
+                 slice_shown(node_name(rule)), word_shown(node_arg(via, 0)));
+    diag_more(d, "the parent of the rule %s at %s looks them up; name their hosts here",
+              slice_shown(node_name(via->parent)), position_shown(node_at(via)));
 }
 
 /* ---- a deny by path, and the tunnel beside it ---- */
@@ -299,6 +334,8 @@ void policy_conf_check(const struct node *policy, struct diags *d)
             check_closed(r, p->rule[i].reach, d);
         else if (!told)
             check_tunnel(p, r, d);
+        if (!allow)
+            check_unseen(r, d);
     }
     arena_free(&a);
 }

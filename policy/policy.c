@@ -153,7 +153,7 @@ static struct gate gate_of(const struct policy_question *q)
     return (struct gate){
         .ports = (u64)1 << q->port % 64,
         .methods = (u32)1 << q->method,
-        .traits = (q->host->literal ? TRAIT_LITERAL : TRAIT_NAME) |
+        .traits = (q->host->literal ? TRAIT_LITERAL : TRAIT_NAME | TRAIT_DIRECT) |
                   (q->path.p ? TRAIT_PATH : TRAIT_TUNNEL) |
                   (q->answer ? TRAIT_ANSWER : TRAIT_REQUEST),
     };
@@ -177,6 +177,27 @@ static bool lists_are_there(const struct policy *p, unsigned reader)
     return true;
 }
 
+/* A name that a rule with `via` lets through is looked up by its parent, so for that decision its
+ * addresses are unknown, whatever stands above the rule. True: such a rule has decided. Else none
+ * with `via` can (their gate is shut to TRAIT_DIRECT): those above the rule that has decided here
+ * did not match, and those below are not asked. */
+static bool __attribute__((noinline))
+by_parent(const struct policy *p, const struct policy_question *q, struct policy_decision *d)
+{
+    struct evaluation e;
+    struct policy_question unknown = *q;
+    unknown.destination = NULL;
+    unknown.address_unknown = true;
+    *d = (struct policy_decision){ .address_free = true };
+    begin(&e, &unknown);
+    e.gate.traits &= ~(u32)TRAIT_DIRECT;
+    by_rules(p, &e, d);
+    if (d->rule && d->rule->via.n)
+        return true;
+    *d = (struct policy_decision){ .address_free = true };
+    return false;
+}
+
 void policy_decide(const struct policy *p, const struct policy_question *q,
                    struct policy_decision *d)
 {
@@ -192,6 +213,8 @@ void policy_decide(const struct policy *p, const struct policy_question *q,
         deny(d, FAULT_list_missing);
         return;
     }
+    if (unlikely(p->has_parents) && !q->host->literal && by_parent(p, q, d))
+        return;
     struct evaluation e; /* 34 kB, of which only the small fields are set and usually touched */
     begin(&e, q);
     by_rules(p, &e, d);
@@ -212,6 +235,11 @@ void policy_judge(const struct policy *p, const struct policy_question *q,
     by_rules(p, &e, d);
     if (d->action == POLICY_NEEDS_ADDRESS) /* there is none any more */
         *d = (struct policy_decision){ .action = POLICY_ALLOW };
+}
+
+bool policy_has_parents(const struct policy *p)
+{
+    return p->has_parents;
 }
 
 bool policy_edits(const struct policy *p)

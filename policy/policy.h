@@ -7,7 +7,8 @@
  * How to ask: first without destination. ALLOW with address_free needs only policy_class_allowed
  * for each address; otherwise, and after NEEDS_ADDRESS, ask again with each address as destination,
  * as if it were the only one. Only an address that was allowed so may be dialled or taken from a
- * pool. A literal host is judged at once.
+ * pool. A literal host is judged at once. A name that a rule sends through a parent has no address
+ * here: that decision is free of addresses, and the parent's own is nobody's question.
  *
  * A policy is immutable and lives in the arena it was compiled into; any thread may ask.
  */
@@ -114,6 +115,8 @@ struct policy_answer policy_rule_answer(const struct policy_rule *r);
 /* Does any rule edit fields? What one that allowed edits; NULL: nothing. */
 bool policy_edits(const struct policy *p);
 const struct edits *policy_rule_edits(const struct policy_rule *r, bool response);
+/* Does any rule lead through a parent? */
+bool policy_has_parents(const struct policy *p);
 /* AF_INET or AF_INET6: the family to try first; 0: it does not say. */
 sa_family_t policy_rule_prefers(const struct policy_rule *r);
 

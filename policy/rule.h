@@ -28,10 +28,11 @@ struct policy_rule {
     struct gate gate; /* of all conditions; first, as most rules are left at it */
     struct slice name;
     bool allow;
-    bool on_answer; /* is asked for answers, and not for requests */
-    bool shadow;    /* is noted when it matches, and does not decide */
-    u8 reach;       /* CLASS_BIT of each class an allow opens beyond public */
-    u8 prefer;      /* enum prefer */
+    bool on_answer;   /* is asked for answers, and not for requests */
+    bool shadow;      /* is noted when it matches, and does not decide */
+    u8 reach;         /* CLASS_BIT of each class an allow opens beyond public */
+    u8 prefer;        /* enum prefer */
+    struct slice via; /* the parent that an allow leads through; empty: none */
     struct refusal_conf refusal;
     const struct edits *request, *response; /* NULL: none */
     u32 conditions;
@@ -45,7 +46,7 @@ struct policy {
     u32 grace; /* ms */
     u8 sni;    /* enum policy_sni */
     bool default_allow;
-    bool judges, edits; /* some rule does */
+    bool judges, edits, has_parents; /* some rule does */
     struct slice default_text;
     const struct list_slot **lists; /* that no request is decided without */
     u32 nlists;

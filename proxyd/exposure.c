@@ -116,9 +116,51 @@ static void check_admin_bind(const struct node *root, struct diags *d)
                  "127.0.0.1:3180, or one of an inner network");
 }
 
+/* ---- a parent that is the proxy itself ---- */
+
+static bool leads_to(const struct word *proxy, const struct bind_conf *b)
+{
+    struct slice host;
+    struct addr a;
+    u16 port;
+    if (!value_server(proxy->text, &host, &port) || port != b->addr.port)
+        return false;
+    if (!addr_parse(slice_is(host, "localhost") ? SLICE("127.0.0.1") : host, &a))
+        return false;
+    bool wildcard = b->both_families || addr_is_wildcard(&b->addr);
+    return wildcard ? addr_class(&a) == CLASS_LOOPBACK : addr_same_ip(&a, &b->addr);
+}
+
+static void check_own_parent(const struct node *root, const struct word *proxy, struct diags *d)
+{
+    for (const struct node *l = node_child(root, "listener"); l; l = node_again(l))
+        for (const struct node *s = node_child(l, "bind"); s; s = node_again(s))
+            for (u32 i = 0; i < node_nargs(s); i++) {
+                struct bind_conf b = bind_read(node_arg(s, i));
+                if (!leads_to(proxy, &b))
+                    continue;
+                diag_warning(d, proxy, "the parent %s is this proxy itself", word_shown(proxy));
+                diag_more(d,
+                          "the listener %s is bound to it at %s; what goes there is refused as "
+                          "a loop",
+                          slice_shown(node_name(l)), position_shown(b.word->at));
+                return;
+            }
+}
+
+static void check_parents(const struct node *root, struct diags *d)
+{
+    for (const struct node *p = node_child(root, "parent"); p; p = node_again(p)) {
+        const struct node *n = node_child(p, "proxy");
+        for (u32 i = 0; n && i < node_nargs(n); i++)
+            check_own_parent(root, node_arg(n, i), d);
+    }
+}
+
 void exposure_check(const struct node *root, struct diags *d)
 {
     check_admin_bind(root, d);
+    check_parents(root, d);
     for (const struct node *l = node_child(root, "listener"); l; l = node_again(l)) {
         const struct node *ref = node_child(l, "policy");
         const struct node *policy = ref ? node_named(l, "policy", node_arg(ref, 0)->text) : NULL;

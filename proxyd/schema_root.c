@@ -8,6 +8,7 @@
 #include "config/load.h"
 #include "control_socket.h"
 #include "exposure.h"
+#include "forward/parents.h"
 #include "list_conf.h"
 #include "modes.h"
 #include "policy/conf.h"
@@ -208,6 +209,15 @@ const struct schema_row root_rows[] = {
                  "        allow rest     { }\n"
                  "    }\n"
                  "}" },
+    { .key = "parent",
+      .kind = ROW_NAMED,
+      .repeat = true,
+      .warn_unused = true,
+      .children = parent_rows,
+      .check = parents_check,
+      .doc = "HTTP proxies that requests go through, for `via NAME` in a rule that allows. "
+             "[Parents](operation.md#parents) tells what becomes of them when one is down.",
+      .example = "parent upstairs { proxy 10.0.0.8:3128 10.0.0.9:3128; }" },
     { .key = "routes",
       .kind = ROW_NAMED,
       .repeat = true,

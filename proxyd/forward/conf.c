@@ -2,6 +2,7 @@
 
 #include "config/schema.h"
 #include "filters/list_slot.h"
+#include "forward/parents.h"
 #include "policy/conf.h"
 
 const struct registry_kind forward_rule_counts = { .name = "rule",
@@ -64,13 +65,43 @@ static const struct list_slot *find_list(void *snapshot, struct slice name)
     return NULL;
 }
 
+/* Rules with the same parent have one and the same. */
+static const struct parents *parents_of(const struct node *block, struct forward_part *part,
+                                        unsigned before, const struct node *const *blocks,
+                                        struct snapshot *s, struct registry *r)
+{
+    for (unsigned i = 0; i < before; i++)
+        if (blocks[i] == block)
+            return part->parents[i];
+    return parents_compile(block, s, r);
+}
+
+/* The rules of the block are the policy's, in the same order. */
+static void bind_parents(const struct node *policy, struct forward_part *part, struct snapshot *s,
+                         struct registry *r)
+{
+    unsigned n = policy_rules(part->policy), i = 0;
+    const struct node *rules = node_child(policy, "rules");
+    const struct node **blocks = arena_zalloc(&s->arena, (n + 1) * sizeof *blocks);
+    part->parents = arena_zalloc(&s->arena, (n + 1) * sizeof *part->parents);
+    for (const struct node *rule = rules ? rules->children : NULL; rule; rule = rule->next, i++) {
+        const struct node *via = node_child(rule, "via");
+        if (via == NULL)
+            continue;
+        blocks[i] = schema_ref(via, 0);
+        part->parents[i] = parents_of(blocks[i], part, i, blocks, s, r);
+    }
+}
+
 const void *forward_compile(const struct node *policy, struct snapshot *s, struct registry *r)
 {
     struct forward_part *part = arena_zalloc(&s->arena, sizeof *part);
     struct policy *p = policy_compile(policy, &s->arena);
     policy_bind_lists(p, &s->arena, find_list, s);
     part->policy = p;
-    part->judges = policy_judges(part->policy);
+    if (policy_has_parents(p))
+        bind_parents(policy, part, s, r);
+    part->judges = policy_judges(part->policy) || part->parents;
     part->edits = policy_edits(part->policy);
     part->counts = count_rules(part->policy, s, r);
     part->profile = profile_intern(&(struct conn_profile){ .scheme = SCHEME_HTTP });

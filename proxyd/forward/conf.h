@@ -21,14 +21,17 @@ struct rule_count {
     } shard[RULE_SHARDS];
 };
 extern const struct registry_kind forward_rule_counts;
+struct parents;
 u64 rule_decided(const struct rule_count *c);
 u64 rule_shadowed(const struct rule_count *c);
 
 struct forward_part {
     const struct policy *policy;
-    bool judges, edits;                 /* policy_judges, policy_edits */
+    bool edits;                         /* policy_edits */
+    bool judges;                        /* somebody looks at the heads of answers */
     struct rule_count **counts;         /* of each rule */
-    const struct conn_profile *profile; /* of every destination: plain TCP */
+    const struct parents **parents;     /* of each rule, NULL: none; NULL: no rule has any */
+    const struct conn_profile *profile; /* of every other destination: plain TCP */
 };
 
 /* By that worker: once for an exchange, or once for each address where addresses decide. */

@@ -8,6 +8,7 @@
 #include "core/exchange/via.h"
 #include "core/exchange/xchg.h"
 #include "forward/conf.h"
+#include "forward/parents.h"
 #include "forward/where.h"
 #include "http/hop.h"
 
@@ -25,6 +26,8 @@ bool forward_edit_request(struct xchg *x)
 
 bool forward_address_request(struct xchg *x)
 {
+    if (unlikely(destination_is_parent(&x->to)))
+        return parents_address(x);
     return msg_address(&x->req, &x->uri, &x->uri.host, x->uri.port);
 }
 

@@ -3,6 +3,7 @@
 
 #include "forward/headers.h"
 #include "forward/detect.h"
+#include "forward/parents.h"
 #include "forward/sni.h"
 #include "forward/where.h"
 #include "forward/identity.h"
@@ -25,7 +26,7 @@ const struct role forward_role = {
     .request_stages = request_stages,
     .response_stages = response_stages,
     .where = &where,
-    .next = NULL, /* the client chose the destination */
+    .next = parents_next,
     .vet = forward_vet,
     .inspect = forward_inspect,
     .recheck = forward_recheck,

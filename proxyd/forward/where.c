@@ -9,6 +9,7 @@
 #include "core/report/logrec.h"
 #include "core/exchange/trace.h"
 #include "forward/conf.h"
+#include "forward/parents.h"
 #include "forward/sni.h"
 #include "io/dns.h"
 #include "io/sock.h"
@@ -18,6 +19,7 @@
 struct notes {
     struct policy_decision decision;
     const struct policy_rule *answer; /* that let the answer pass; NULL: none was needed */
+    u8 tried;                         /* proxies of the parent, a bit for each */
 };
 
 void forward_local_authority(const struct xchg *x, struct text *t)
@@ -139,7 +141,9 @@ static void note_list(struct xchg *x, struct policy_decision *d)
 
 enum verdict forward_rules(struct xchg *x)
 {
-    struct policy_decision *d = &xchg_role_area(x, struct notes)->decision;
+    struct notes *n = xchg_role_area(x, struct notes);
+    struct policy_decision *d = &n->decision;
+    n->answer = NULL; /* what the area holds is of another exchange */
     forward_search(x->worker, &x->uri.host);
     struct policy_question q = { .destination = NULL };
     ask(x, &q);
@@ -160,7 +164,9 @@ enum verdict forward_rules(struct xchg *x)
 static enum verdict judge_answer(struct xchg *x, const struct policy *policy)
 {
     struct policy_decision d;
-    struct policy_question q = { .destination = x->server.family ? &x->server : NULL,
+    bool parent = destination_is_parent(&x->to);
+    struct policy_question q = { .destination = x->server.family && !parent ? &x->server : NULL,
+                                 .address_unknown = parent,
                                  .answer = &x->resp };
     ask(x, &q);
     policy_judge(policy, &q, &d);
@@ -182,7 +188,11 @@ enum verdict forward_judge(struct xchg *x)
     const struct forward_part *part = forward_part_of(x->listen);
     if (likely(!part->judges))
         return PASS;
-    return judge_answer(x, part->policy);
+    if (destination_is_parent(&x->to) && x->resp.status == 407) { /* it wants that of us */
+        xchg_refused_by_parent(x);
+        return REFUSED;
+    }
+    return policy_judges(part->policy) ? judge_answer(x, part->policy) : PASS;
 }
 
 bool forward_apply_edits(struct xchg *x, bool response)
@@ -198,9 +208,22 @@ bool forward_apply_edits(struct xchg *x, bool response)
     return !response || n->answer == NULL || edits_apply(policy_rule_edits(n->answer, true), m);
 }
 
+/* The rule's parent; NULL: it is connected to here. */
+static const struct parents *parents_of(const struct xchg *x, const struct policy_rule *rule)
+{
+    const struct forward_part *part = forward_part_of(x->listen);
+    if (likely(part->parents == NULL) || rule == NULL)
+        return NULL;
+    return part->parents[policy_rule_number(part->policy, rule)];
+}
+
 enum verdict forward_where(struct xchg *x)
 {
-    const struct policy_rule *rule = xchg_role_area(x, struct notes)->decision.rule;
+    struct notes *n = xchg_role_area(x, struct notes);
+    const struct policy_rule *rule = n->decision.rule;
+    const struct parents *parents = parents_of(x, rule);
+    if (unlikely(parents))
+        return parents_choose(x, parents, &n->tried);
     x->to = (struct destination){ .profile = forward_part_of(x->listen)->profile,
                                   .host = &x->uri.host,
                                   .port = x->uri.port,
@@ -212,6 +235,8 @@ struct ruling forward_vet(const struct xchg *x, const struct addr *a)
 {
     const struct policy_decision *first = &xchg_role_area(x, struct notes)->decision;
     enum fault why;
+    if (unlikely(destination_is_parent(&x->to))) /* its address is configured, hence trusted */
+        return (struct ruling){ FAULT_NONE, first->rule_name, first->reason, SLICE("") };
     if (first->action == POLICY_ALLOW && first->address_free) {
         if (a == NULL || policy_class_allowed(first->reach, a, &why))
             why = FAULT_NONE;
@@ -233,7 +258,8 @@ enum fault forward_ask_record(struct worker *w, const struct access_record *r,
     *q = (struct policy_question){ .client = r->client,
                                    .method = method_find(method),
                                    .method_text = method,
-                                   .destination = &r->server,
+                                   .destination = r->parent ? NULL : &r->server,
+                                   .address_unknown = r->parent,
                                    .reader = w->id };
     enum fault f = target_parse(q->method, access_record_string(r, STRING_TARGET), NULL, uri);
     if (f != FAULT_NONE)

@@ -21,7 +21,7 @@ enum verdict forward_judge(struct xchg *x);
 /* What the rules that let x through edit in the request or in the answer; for a policy that edits.
  * False: no memory. */
 bool forward_apply_edits(struct xchg *x, bool response);
-/* The request's own host and port are the destination. */
+/* The request's own host and port are the destination, or the parent's next proxy is. */
 enum verdict forward_where(struct xchg *x);
 /* The policy's word on an address the host has: before it is dialled, before an idle connection
  * is used; NULL: on a name that led to none. */

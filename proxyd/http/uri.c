@@ -290,3 +290,27 @@ bool msg_address(struct msg *m, const struct target_uri *t, const struct host *h
     }
     return set_path(m, t);
 }
+
+/* CONNECT always says the port (RFC 9110 section 9.3.6). */
+static bool address_tunnel(struct msg *m, const struct target_uri *t)
+{
+    struct text own;
+    if (!msg_compose(m, t->host.len + sizeof "[]:65535", &own))
+        return false;
+    host_write(&own, &t->host, t->port);
+    m->form = TARGET_AUTHORITY;
+    m->authority = msg_keep_text(m, &own);
+    return true;
+}
+
+bool msg_address_proxy(struct msg *m, const struct target_uri *t)
+{
+    if (m->method == METHOD_CONNECT)
+        return address_tunnel(m, t);
+    if (!msg_address(m, t, &t->host, t->port))
+        return false;
+    if (m->form == TARGET_ASTERISK) /* the last proxy makes it a star again */
+        m->path = SLICE("");
+    m->form = TARGET_ABSOLUTE;
+    return true;
+}

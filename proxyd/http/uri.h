@@ -95,6 +95,8 @@ struct slice target_authority(const struct target_uri *t);
  * own port. h and what t points into must stay as long as m. May be called again. False: no memory.
  */
 bool msg_address(struct msg *m, const struct target_uri *t, const struct host *h, u16 port);
+/* The same for another proxy, which goes on from there: absolute-form, or CONNECT's authority. */
+bool msg_address_proxy(struct msg *m, const struct target_uri *t);
 
 /* A reg-name (letters, digits, '-', '_', labels of 1–63, 253 in all, one final dot dropped;
  * U-labels become A-labels), an

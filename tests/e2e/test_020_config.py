@@ -180,7 +180,7 @@ ERRORS = {
 main.conf:1:1: error: "wrokers" is not known at the top level
     wrokers 4;
     ^~~~~~~
-    expected one of: workers, offload-threads, user, include, listener, list, policy, routes, pool, log access, log error, \
+    expected one of: workers, offload-threads, user, include, listener, list, policy, parent, routes, pool, log access, log error, \
 dns, limits, timeouts, admin, control, state
     did you mean "workers"?
 main.conf: 1 error, 0 warnings

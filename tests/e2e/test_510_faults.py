@@ -555,6 +555,8 @@ ELSEWHERE = {
     "client_reset": "test_510_faults.py::test_a_client_that_goes",
     "out_of_memory": "test_510_faults.py::test_no_memory_for_a_head",
     "client_write_timeout": "test_700_limits.py::test_a_client_that_does_not_read_is_ended",
+    "parent_unavailable": "test_550_parents.py::test_never_silently_direct",
+    "parent_refused": "test_550_parents.py::test_a_parent_that_refuses_a_tunnel",
     "out_of_descriptors": "test_700_limits.py::test_no_descriptor_for_the_origin",
     "draining": "test_710_drain.py::test_the_deadline_cuts",
     "client_hello_malformed": "test_540_sni.py::test_broken",

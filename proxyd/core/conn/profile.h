@@ -9,7 +9,7 @@
 #include "base/addr.h"
 
 struct connector;
-struct parent;       /* a proxy on the way, once there is a module for it */
+struct parent;       /* a proxy on the way; its role's, and never freed */
 struct tls_identity; /* what is verified and shown in a handshake; the same */
 
 enum scheme { SCHEME_HTTP, SCHEME_HTTPS };
@@ -19,7 +19,7 @@ struct conn_profile {
     u8 scheme;
     const struct connector *const *chain; /* after TCP, in order, ended by NULL; NULL: none */
     const struct tls_identity *tls;
-    const struct parent *parent;
+    const struct parent *parent; /* that is connected to, and asked for what lies behind */
     struct addr source; /* port 0; family 0: the system's choice */
 };
 

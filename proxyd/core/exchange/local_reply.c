@@ -80,15 +80,22 @@ enum verdict reply_text(struct xchg *x, struct slice type, struct slice body)
     return reply_kept(x, type, (struct slice){ copy, body.n });
 }
 
-static void add_proxy_status(struct msg *m, const struct fault_info *f)
+static void add_proxy_status(struct xchg *x, const struct fault_info *f)
 {
+    struct msg *m = &x->resp;
     struct text t;
-    if (!msg_compose(m, 256, &t))
+    bool parent = f->whose == FAULT_OF_UPSTREAM && destination_is_parent(&x->to);
+    if (!msg_compose(m, 256 + (parent ? sizeof x->to.host->name : 0), &t))
         return;
     text_lit(&t, "Proxy-Status: proxyd");
     if (f->proxy_status) {
         text_lit(&t, "; error=");
         text_cstr(&t, f->proxy_status);
+    }
+    if (parent) {
+        text_lit(&t, "; next-hop=\"");
+        host_write(&t, x->to.host, x->to.port);
+        text_lit(&t, "\"");
     }
     text_lit(&t, "; details=\"");
     text_cstr(&t, f->token);
@@ -126,7 +133,7 @@ void reply_fault(struct xchg *x)
     struct text ht = text_in(help, sizeof help), ct = text_in(client, sizeof client);
     struct refusal r = { .help = &ht };
     reply_begin(x, f->status, SLICE(""));
-    add_proxy_status(&x->resp, f);
+    add_proxy_status(x, f);
     if (x->fault == FAULT_client_not_allowed) /* it may be a gateway's, which nobody expects */
         addr_text(&ct, &x->peer);
     if (x->role->refuse)

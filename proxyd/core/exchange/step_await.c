@@ -66,6 +66,37 @@ static enum head_result read_head(struct xchg *x)
     }
 }
 
+/* Nothing of its words is repeated: they are for us. */
+void xchg_refused_by_parent(struct xchg *x)
+{
+    enum { REASON = 64 };
+    char *area = arena_try(&x->arena, REASON);
+    x->fault = FAULT_parent_refused;
+    if (area == NULL)
+        return;
+    struct text t = text_in(area, REASON);
+    text_lit(&t, "its answer was ");
+    text_u64(&t, x->resp.status);
+    text_char(&t, ' ');
+    text_add(&t, status_reason(x->resp.status));
+    x->reason = text_slice(&t);
+}
+
+/* A proxy was asked for a tunnel. What it says instead of yes is no answer of the destination. */
+static enum step_result tunnel_or_not(struct xchg *x)
+{
+    if (x->resp.status / 100 == 2)
+        return xchg_go(x, STEP_established);
+    xchg_refused_by_parent(x);
+    return xchg_fail(x, x->fault);
+}
+
+static enum step_result answered(struct xchg *x)
+{
+    x->first_us = x->worker->loop.now.mono_us;
+    return likely(x->req.method != METHOD_CONNECT) ? xchg_go(x, STEP_judge) : tunnel_or_not(x);
+}
+
 enum step_result step_await(struct xchg *x)
 {
     if (!xchg_pump_request(x))
@@ -77,7 +108,7 @@ enum step_result step_await(struct xchg *x)
         if (f != FLOW_OK)
             return f == FLOW_WAIT ? STEP_PARK : xchg_fail(x, FAULT_client_reset);
         switch (read_head(x)) {
-        case HEAD_FINAL: x->first_us = x->worker->loop.now.mono_us; return xchg_go(x, STEP_judge);
+        case HEAD_FINAL: return answered(x);
         case HEAD_FAULT: return xchg_fail(x, x->fault);
         case HEAD_WAIT: return STEP_PARK;
         case HEAD_INTERIM: continue;

@@ -34,7 +34,8 @@ static enum step_result attached(struct xchg *x, bool idle)
     x->via_idle = idle;
     x->req_addressed = false;
     target_busy(x->worker, x->target);
-    return xchg_go(x, x->req.method == METHOD_CONNECT ? STEP_established : STEP_send);
+    bool there = x->req.method == METHOD_CONNECT && !destination_is_parent(&x->to);
+    return xchg_go(x, there ? STEP_established : STEP_send);
 }
 
 static void note_result(struct xchg *x, const struct dial_result *r)

@@ -1,4 +1,5 @@
-/* Where an exchange ends and a tunnel begins: CONNECT answered with 200, or the origin's 101. */
+/* Where an exchange ends and a tunnel begins: CONNECT answered with 200, by us or by the proxy that
+ * we have asked, or the origin's 101. */
 #include "core/exchange/account.h"
 #include "core/conn/target.h"
 #include "core/exchange/tunnel.h"
@@ -32,6 +33,10 @@ enum step_result step_established(struct xchg *x)
 {
     if (!xchg_reserve_tunnel(x, SLICE("")))
         return xchg_fail(x, FAULT_out_of_memory);
+    if (unlikely(x->resp.status)) { /* of the proxy that was asked for it */
+        x->upstream.ops->head_done(&x->upstream);
+        xchg_new_response(x);
+    }
     x->resp.response = true;
     x->resp.method = METHOD_CONNECT;
     x->resp.status = 200;

@@ -170,6 +170,9 @@ bool lookup_rescue(struct xchg *x);
 /* The store learns that the exchange ends. */
 void lookup_end(struct xchg *x);
 
+/* The parent has answered x->resp, which is between it and us: sets fault and reason. */
+void xchg_refused_by_parent(struct xchg *x);
+
 /* Moves the request body while it lasts; shared by await and relay. False: x->fault is set. */
 bool xchg_pump_request(struct xchg *x);
 

@@ -88,7 +88,7 @@ void log_put_squid(struct text *t, const struct log_parts *p)
     put_request(t, p);
     text_lit(t, " - ");
     if (r->server.family) {
-        text_lit(t, "HIER_DIRECT/");
+        text_cstr(t, r->parent ? "FIRSTUP_PARENT/" : "HIER_DIRECT/");
         addr_text(t, &r->server);
     } else {
         text_lit(t, "HIER_NONE/-");

@@ -42,8 +42,9 @@ struct access_record {
     u64 id;
     /* From and to the client, heads included; of a tunnel only what went through it. */
     u64 bytes_in, bytes_out;
-    u64 total_us : 48; /* since the request head was complete: 8 years */
+    u64 total_us : 47; /* since the request head was complete: 4 years */
     u64 fault : 8;
+    u64 parent : 1; /* server is a proxy that goes on from there */
     u64 tunnel : 1;
     u64 named : 1; /* of a CONNECT: its ClientHello names the target's host; another one: STRING_HOST */
     u64 reused : 1;

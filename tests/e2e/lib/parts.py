@@ -158,6 +158,34 @@ http {{
         part.root = root
         return part
 
+    def tinyproxy(self):
+        """A forward proxy that lets everybody go anywhere."""
+        folder, port = self._new("tinyproxy"), free_port()
+        (folder / "conf").write_text(f'Port {port}\nListen 127.0.0.1\nTimeout 60\nLogFile "{folder}/log"\n'
+                                     f'PidFile "{folder}/pid"\n')
+        return self._keep(Part(folder, [need("tinyproxy"), "-d", "-c", folder / "conf"], port, log=folder / "log"))
+
+    def squid(self):
+        """The same; it looks nothing up and keeps nothing."""
+        folder, port = self._new("squid"), free_port()
+        folder.chmod(0o777)   # as root it goes on as another user
+        (folder / "conf").write_text(f"""\
+http_port 127.0.0.1:{port}
+http_access allow all
+cache deny all
+access_log none
+cache_log {folder}/log
+cache_store_log none
+pid_filename {folder}/pid
+coredump_dir {folder}
+netdb_filename none
+pinger_enable off
+dns_nameservers 127.0.0.1
+visible_hostname test
+shutdown_lifetime 0 seconds
+""")
+        return self._keep(Part(folder, [need("squid"), "-N", "-f", folder / "conf"], port, log=folder / "log"))
+
     def git(self, tls=None):
         """A git server with the repository /demo.git; .work is a clone to commit from."""
         need("git")

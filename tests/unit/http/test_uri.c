@@ -280,6 +280,35 @@ static void parts(const char *target, enum target_form form, const char *host, u
     arena_free(&arena);
 }
 
+static void for_a_proxy(enum method method, const char *target, const char *authority,
+                        const char *path)
+{
+    struct target_uri u;
+    struct arena arena;
+    struct msg m;
+    arena_init(&arena, 0);
+    assert_int_equal(target_parse(method, slice_of(target), NULL, &u), FAULT_NONE);
+    msg_init(&m, &arena);
+    m.method = method;
+    assert_true(msg_address_proxy(&m, &u));
+    assert_int_equal(m.form, method == METHOD_CONNECT ? TARGET_AUTHORITY : TARGET_ABSOLUTE);
+    assert_true(slice_is(m.scheme, "http") || method == METHOD_CONNECT);
+    assert_true(slice_is(m.authority, authority));
+    assert_true(slice_is(m.path, path));
+    arena_free(&arena);
+}
+
+static void target_for_a_proxy(void **state)
+{
+    (void)state;
+    for_a_proxy(METHOD_GET, "http://A.b./x?y", "a.b", "/x?y");
+    for_a_proxy(METHOD_GET, "http://a?y", "a", "/?y");
+    for_a_proxy(METHOD_GET, "http://[::1]:81/", "[::1]:81", "/");
+    for_a_proxy(METHOD_OPTIONS, "http://a:81", "a:81", ""); /* RFC 9112 section 3.2.4 */
+    for_a_proxy(METHOD_CONNECT, "A:80", "a:80", "");
+    for_a_proxy(METHOD_CONNECT, "[::1]:443", "[::1]:443", "");
+}
+
 static void target_parts(void **state)
 {
     (void)state;
@@ -342,13 +371,10 @@ static void target_like_its_host(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(hosts),
-        cmocka_unit_test(host_lengths),
-        cmocka_unit_test(authorities),
-        cmocka_unit_test(written_hosts),
-        cmocka_unit_test(target_parts),
-        cmocka_unit_test(target_refusals),
-        cmocka_unit_test(target_like_its_host),
+        cmocka_unit_test(hosts),           cmocka_unit_test(host_lengths),
+        cmocka_unit_test(authorities),     cmocka_unit_test(written_hosts),
+        cmocka_unit_test(target_parts),    cmocka_unit_test(target_for_a_proxy),
+        cmocka_unit_test(target_refusals), cmocka_unit_test(target_like_its_host),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

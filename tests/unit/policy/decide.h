@@ -128,7 +128,7 @@ static inline void decide_rows(const char *text, const struct ask *rows, size_t 
 #define DECIDE(text, ...)                                                                          \
     do {                                                                                           \
         static const struct ask rows[] = { __VA_ARGS__ };                                          \
-        decide_rows("policy p { " text " }", rows, countof(rows));                                 \
+        decide_rows("policy p { " text " } parent up { }", rows, countof(rows));                   \
     } while (0)
 #define RULES(text, ...)                                                                           \
     DECIDE("default deny; connect-ports any; http-ports any; rules {" text "}", __VA_ARGS__)

@@ -17,6 +17,7 @@ static const struct schema_row test_rows[] = {
       .children = policy_rows,
       .check = policy_conf_check },
     { .key = "list", .kind = ROW_NAMED, .repeat = true, .children = no_rows },
+    { .key = "parent", .kind = ROW_NAMED, .repeat = true, .children = no_rows },
     { .key = NULL },
 };
 
