@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -492,11 +493,22 @@ static void watch_files(struct process *p, const struct tree *t)
     reload_watch(p->reload, p->watcher, t); /* last: from now on the newest may be replaced */
 }
 
+/* What is large and has been freed goes back to the system. Left to itself glibc takes blocks of
+ * lists from its heaps once one of them was freed, one heap for each offload thread, and keeps four
+ * lists for one. */
+static void keep_no_large_blocks(void)
+{
+    enum { LARGE = 1 << 20 };
+    mallopt(M_MMAP_THRESHOLD, LARGE);
+    mallopt(M_TRIM_THRESHOLD, 2 * LARGE);
+}
+
 static int run(const char *path)
 {
     static struct process p;
     static struct tree tree;
     sigset_t set;
+    keep_no_large_blocks();
     if (!read_configuration(path, &tree))
         return EXIT_CONFIG;
     compile(&p, &tree);
