@@ -22,6 +22,12 @@ def good():
     files["idle-http"] = {"peers": {n: {"pss_per_conn": 575} for n in ("proxyd", "nginx", "haproxy")}}
     files["idle-tunnel"] = {"peers": {n: {"pss_per_conn": 1200} for n in ("proxyd", "nginx", "haproxy")}}
     both = ("rev-small", "fwd-small")
+    for workload, adj in (("filter-none", 100), ("filter-domains", 105), ("filter-regex-1k", 110),
+                          ("filter-regex-10k", 110)):
+        files[workload] = {"peers": {"proxyd": {"adj": adj},
+                                     **{n: {"adj": 100 if workload == "filter-none" else 200} for n in ("nginx", "squid")}}}
+    scene = {"exchanges": 100, "failed": 0, "grown": 0.05, "slowest": 10, "p99_ratio": 2}
+    files["swaps"] = {name: dict(scene) for name in ("domains", "regex", "hard")}
     files["syscalls"] = {w: {"proxyd": {"total": 4.15, "calls": {"read": 4.15}}} for w in both}
     files["latency"] = {w: {"proxyd": {"paced": {"added": 99.9}}} for w in both}
     return files
@@ -42,7 +48,8 @@ def test_all_reached(tmp_path):
     assert (code, bad) == (0, []) and rows >= 22
 
 
-@pytest.mark.parametrize("way", ["ratio", "full", "rival", "other-rival", "memory", "calls", "clock", "latency"])
+@pytest.mark.parametrize("way", ["ratio", "full", "rival", "other-rival", "memory", "calls", "clock", "latency",
+                                 "list", "list-rival", "exchanges", "failed", "grown", "compiled", "slowed"])
 def test_one_missed(tmp_path, way):
     """It is told, the others are told as well, and the exit code is 1."""
     files = good()
@@ -60,6 +67,20 @@ def test_one_missed(tmp_path, way):
         files["syscalls"]["fwd-small"]["proxyd"]["total"] = 4.2
     elif way == "clock":
         files["syscalls"]["rev-small"]["proxyd"]["calls"]["clock_gettime"] = 0.01
+    elif way == "list":
+        files["filter-domains"]["peers"]["proxyd"]["adj"] = 105.1
+    elif way == "list-rival":
+        files["filter-regex-1k"]["peers"]["nginx"]["adj"] = 109
+    elif way == "exchanges":
+        files["swaps"]["domains"]["exchanges"] = 99
+    elif way == "failed":
+        files["swaps"]["regex"]["failed"] = 1
+    elif way == "grown":
+        files["swaps"]["domains"]["grown"] = 0.06
+    elif way == "compiled":
+        files["swaps"]["hard"]["slowest"] = 10.1
+    elif way == "slowed":
+        files["swaps"]["regex"]["p99_ratio"] = 2.1
     else:
         files["latency"]["fwd-small"]["proxyd"]["paced"]["added"] = 101
     code, bad, rows = judged(tmp_path, files)
