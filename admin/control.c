@@ -4,19 +4,27 @@
 #include <microhttpd.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/must.h"
 
-/* Commands come from people and scripts: a few at a time. */
-enum { CONNECTIONS = 16, CONNECTION_SECONDS = 10, CONNECTION_MEMORY = 32 << 10 };
+/* Commands come from people and scripts: a few at a time. There are connections for some more,
+ * which are told so. */
+enum {
+    COMMANDS = 16,
+    CONNECTIONS = 2 * COMMANDS,
+    CONNECTION_SECONDS = 10,
+    CONNECTION_MEMORY = 32 << 10
+};
 
 struct control {
     struct MHD_Daemon *daemon;
     const struct control_command *commands;
     void *self;
+    atomic_uint running; /* commands */
 };
 
 static enum MHD_Result say(struct MHD_Connection *c, unsigned status, char *text)
@@ -42,9 +50,18 @@ static const struct control_command *command_at(const struct control *control, c
     return k->path ? k : NULL;
 }
 
+static void refuse(struct control_answer *answer)
+{
+    answer->status = MHD_HTTP_SERVICE_UNAVAILABLE;
+    must(asprintf(
+             &answer->text,
+             "%u commands are under way, which is all that may be: once more when one has ended\n",
+             COMMANDS) >= 0);
+}
+
 /* MHD cuts a query at '&' and '='; a command has one argument, `?arg=TEXT`. */
-static enum MHD_Result run(const struct control *control, struct MHD_Connection *c,
-                           const char *path, const char *method)
+static enum MHD_Result run(struct control *control, struct MHD_Connection *c, const char *path,
+                           const char *method)
 {
     const struct control_command *k = command_at(control, path);
     struct control_answer answer = {
@@ -56,7 +73,11 @@ static enum MHD_Result run(const struct control *control, struct MHD_Connection 
     if (strcmp(k->method, method) != 0)
         return say(c, MHD_HTTP_METHOD_NOT_ALLOWED, NULL);
     const char *argument = MHD_lookup_connection_value(c, MHD_GET_ARGUMENT_KIND, "arg");
-    k->run(control->self, slice_of(argument), &answer);
+    if (atomic_fetch_add(&control->running, 1) < COMMANDS)
+        k->run(control->self, slice_of(argument), &answer);
+    else
+        refuse(&answer);
+    atomic_fetch_sub(&control->running, 1);
     return say(c, answer.status, answer.text);
 }
 

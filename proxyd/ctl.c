@@ -101,7 +101,8 @@ static int ask(const char *command, const char *socket, int fd, const char *meth
         put_lines(to, body);
     free(all);
     if (status == 0)
-        return complain(command, socket, "the proxy ended before it answered");
+        return complain(command, socket,
+                        "the proxy ended before it answered, or too many are connected there");
     return to == stdout ? EXIT_FINE : EXIT_FAILED;
 }
 
