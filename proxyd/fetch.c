@@ -88,6 +88,7 @@ static enum flow on_bytes(struct requester *requester, struct slice run, size_t 
     enum flow flow = FLOW_OK;
     if (r->bytes + run.n > f->order->most) {
         r->end = FETCH_TOO_LONG;
+        requester->fault = FAULT_fetch_too_long;
         return FLOW_FAULT;
     }
     *taken = run.n;
@@ -95,6 +96,14 @@ static enum flow on_bytes(struct requester *requester, struct slice run, size_t 
         flow = keep(f, run, taken);
     r->bytes += *taken;
     return flow;
+}
+
+/* Where no answer came, the phases that there were. */
+static void on_closing(struct requester *requester)
+{
+    struct fetch *f = fetch_of(requester);
+    if (f->result->status == 0)
+        note_facts(f);
 }
 
 static void finish(struct fetch *f)
@@ -340,13 +349,15 @@ void fetch_run(struct fetching *all, const struct fetch_order *o, struct fetch_r
     *r = (struct fetch_result){ .end = FETCH_NO_URL };
     if (!url_fits(o->url) || o->fields.n > HEAD / 2)
         return;
-    struct fetch f = { .requester = { .head = on_head, .bytes = on_bytes, .end = on_end },
-                       .order = o,
-                       .result = r,
-                       .call.run = begin,
-                       .stop.run = stop,
-                       .more.run = more,
-                       .buffer = o->body ? must_alloc(BUFFER) : NULL };
+    struct fetch f = {
+        .requester = { .head = on_head, .bytes = on_bytes, .closing = on_closing, .end = on_end },
+        .order = o,
+        .result = r,
+        .call.run = begin,
+        .stop.run = stop,
+        .more.run = more,
+        .buffer = o->body ? must_alloc(BUFFER) : NULL
+    };
     pthread_mutex_init(&f.lock, NULL);
     pthread_cond_init(&f.news, NULL);
     r->end = FETCH_ENDING;

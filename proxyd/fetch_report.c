@@ -68,6 +68,7 @@ static unsigned report(FILE *to, const struct fetch_order *o, const struct fetch
     if (r->status == 0) {
         fprintf(to, "%-11s %s: %s\n", "cause", fault_info(r->fault)->token,
                 fault_info(r->fault)->text);
+        put_times(to, r);
         return 502;
     }
     put_answer(to, r);

@@ -11,7 +11,7 @@ from lib import conf
 from lib.client import fetch
 from lib.daemon import BINARY, StartFailed, run_command
 from lib.faults import assert_refused
-from lib.origin import close, ok, pause, read_body, send, wait
+from lib.origin import close, ok, pause, read_body, read_eof, send, wait
 from lib.times import until, within
 
 DENY = 'deny no { path /x; } '
@@ -163,6 +163,8 @@ def test_fetches_that_nobody_waits_for_are_ended(proxyd, origin):
     asked = [subprocess.Popen([BINARY, "ctl", "--socket", socket, "fetch", origin.url("/endless")],
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for _ in range(16)]
     assert until(lambda: len(origin.requests) == 16)
+    too_many = reload(socket)
+    assert too_many.returncode == 1 and "16 commands are under way, which is all" in too_many.stderr
     for one in asked:
         one.kill()
         one.wait()
@@ -175,6 +177,15 @@ def test_fetch_of_an_answer_that_is_cut(proxyd, origin):
     origin.at("/cut", send(ok("0123456789")[:-1]), close())
     code, rows = fetch_by(proxyd(conf.forward()), origin.url("/cut"))
     assert code == 1 and rows["body"] == "9 bytes, then cut"
+
+
+def test_fetch_of_a_long_answer(proxyd, origin):
+    """It is given up at 100 MB, which is nobody's reset."""
+    origin.at("/long", read_body(), send(b"HTTP/1.1 200 OK\r\nContent-Length: 200000000\r\n\r\n"), *[send(bytes(1 << 20))] * 101, read_eof())
+    daemon = proxyd(conf.forward())
+    code, rows = fetch_by(daemon, origin.url("/long"))
+    assert code == 0 and rows["status"] == "200 OK" and rows["body"].endswith("bytes, given up there")
+    assert daemon.wait_log("/long").get("cause") == "fetch_too_long"
 
 
 @pytest.mark.parametrize("url", ["http://a/ b", "http://a/\r\nX: y", "", "a" * 9000])
@@ -192,3 +203,5 @@ def test_who_waits_for_a_fetch_is_told_that_the_proxy_ends(proxyd, origin):
     daemon.stop()
     out, err = asking.communicate(timeout=within(5))
     assert asking.returncode == 1 and "cause" in err, (out, err)
+    told = [line.split()[0] for line in err.splitlines()]
+    assert told == ["url", "listener", "cause", "look-up", "connect", "all"], "the phases that it had"

@@ -566,6 +566,7 @@ ELSEWHERE = {
     "tunnel_idle_timeout": "test_200_connect.py::test_idle_limit",
     "tunnel_lifetime": "test_200_connect.py::test_lifetime_limit",
     "pattern_exhausted": "test_520_rules.py::test_a_pattern_that_comes_to_its_limits",
+    "fetch_too_long": "test_045_control.py::test_fetch_of_a_long_answer",
     "list_missing": "test_530_lists.py::test_missing",
 }
 

@@ -31,6 +31,8 @@ static enum flow memory_put(void *self, struct slice run, size_t *taken)
     *taken = 0;
     enum flow f = r->bytes(r, run, taken);
     l->bytes_out += *taken;
+    if (f == FLOW_FAULT)
+        l->refusal = r->fault;
     return f;
 }
 
@@ -74,6 +76,8 @@ static bool memory_local(const struct leg *l, struct addr *local)
 static void memory_close(struct leg *l, enum leg_end end)
 {
     struct requester *r = requester_of(l);
+    if (r->closing)
+        r->closing(r);
     if (end == LEG_ABORT || !r->whole)
         r->fault = l->fault ? l->fault : (u16)FAULT_client_reset;
     l->ops = NULL;

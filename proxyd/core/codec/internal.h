@@ -17,8 +17,11 @@ struct requester {
      * FAULT: no body is wanted. */
     enum flow (*head)(struct requester *r, const struct msg *resp);
     /* A part of the body, without its framing; *taken is how much of it was taken. Less than all:
-     * WAIT until internal_more. FAULT: no more is wanted. */
+     * WAIT until internal_more. FAULT: no more is wanted, and r->fault may say why (else it counts
+     * as a client's reset). */
     enum flow (*bytes)(struct requester *r, struct slice run, size_t *taken);
+    /* NULL: nothing. Just before the exchange is gone, for internal_facts and nothing else. */
+    void (*closing)(struct requester *r);
     /* Once, last, from the loop: FAULT_NONE: the answer was whole. */
     void (*end)(struct requester *r, enum fault f);
     struct io task; /* the rest is filled by internal_open */
@@ -35,7 +38,7 @@ struct requester {
  * False (and no `end`) when memory is short or the worker is draining. */
 bool internal_open(struct worker *w, const struct listener *listen, struct slice request,
                    struct requester *r);
-/* What is known by now; only while its head or bytes is called. */
+/* What is known by now; only while its head, bytes or closing is called. */
 void internal_facts(const struct requester *r, struct xchg_facts *out);
 /* After a WAIT: it takes more. */
 void internal_more(struct requester *r);

@@ -95,6 +95,7 @@ struct leg {
     u64 taken;                 /* of what came: head, and data of the body */
     struct msg *trailers;      /* that came behind the body; NULL: none */
     u16 fault;                 /* why its body cannot be read on; FAULT_NONE: it just ended */
+    u16 refusal;               /* why it takes no more of an answer; FAULT_NONE: it has gone */
     u16 repairs;               /* of the responses read here, repair_bit: it serves no other then */
     u8 minor;                  /* of the peer's HTTP/1 version; 0: no interim heads, no chunks */
     bool in_done, out_done;    /* nothing more comes; nothing more goes */

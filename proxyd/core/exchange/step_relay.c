@@ -38,6 +38,7 @@ enum step_result step_relay(struct xchg *x)
     case RELAY_WAIT_SINK: return STEP_PARK;
     case RELAY_YIELD: xchg_again(x); return STEP_PARK;
     case RELAY_SOURCE_FAULT: return xchg_fail(x, source_fault(x));
-    default: return xchg_fail(x, FAULT_client_reset);
+    default:
+        return xchg_fail(x, x->client.refusal ? (enum fault)x->client.refusal : FAULT_client_reset);
     }
 }
