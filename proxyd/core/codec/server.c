@@ -370,10 +370,13 @@ void h1_next(struct conn *c, struct snapshot *served)
         client_close(c);
         return;
     }
-    if (unlikely(given_up))
-        c->owner = snapshot_pin(w, served);
     if (c->in || conn_readable(c))
         loop_again(&w->loop, &c->stream.io);
+    if (unlikely(given_up)) { /* served if that is a request, and at once closed if it is none */
+        c->owner = snapshot_pin(w, served);
+        conn_wait(c, WAIT_IDLE, WHEEL_TICK_MS);
+        return;
+    }
     conn_wait(c, WAIT_IDLE, conf(c)->timeouts.idle);
 }
 

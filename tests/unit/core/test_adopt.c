@@ -242,6 +242,24 @@ static void behind_a_body(void **state)
     assert_true(rig_ended(asks));
 }
 
+/* An empty line behind the last request is no request, and keeps neither the connection nor the
+ * configuration that knew its address. */
+static void an_empty_line_behind_a_body(void **state)
+{
+    (void)state;
+    int origin = rig_origin(), client = rig_client();
+    rig_say(client, GET("/x"));
+    int upstream = rig_accept(origin);
+    rig_say(upstream, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n");
+    rig_say(client, "\r\n");
+    publish(elsewhere());
+    rig_say(upstream, "ok");
+    assert_has(rig_hears(client), "\r\n\r\nok");
+    rig_later(8);
+    assert_true(rig_ended(client));
+    await_living(1);
+}
+
 static void a_tunnel_keeps_none(void **state)
 {
     (void)state;
@@ -516,6 +534,7 @@ int main(void)
         ADOPT_TEST(who_has_begun_a_head_is_served_first),
         ADOPT_TEST(what_runs_there_ends_by_itself),
         ADOPT_TEST(behind_a_body),
+        ADOPT_TEST(an_empty_line_behind_a_body),
         ADOPT_TEST(a_tunnel_keeps_none),
         ADOPT_TEST(who_is_denied_now_gets_the_grace),
         ADOPT_TEST(allowed_again_within_it),
