@@ -47,6 +47,7 @@ struct flight {
     struct dns *dns;
     struct dns_entry *entry;
     struct dns_turn turn;
+    bool queued;            /* it waits for its turn, and the entry knows */
     struct dns_timer timer; /* resolution delay or end of patience */
     struct dns_question v6, v4;
 };
@@ -156,6 +157,8 @@ static void give_up(struct flight *f, enum fault fault)
     struct dns_news news = { .fault = fault, .unasked = !f->turn.flying };
     dns_ask_end(&f->v6);
     dns_ask_end(&f->v4);
+    if (f->queued)
+        dns_cache_unqueue(f->entry);
     dns_cache_store(f->dns->shared, f->entry, &news, loop_ms(f->dns->loop), true);
     land(f);
 }
@@ -199,6 +202,16 @@ static void ask_both(struct flight *f)
     dns_ask(all, v4);
 }
 
+/* One that has waited. */
+static void begin(struct flight *f)
+{
+    f->queued = false;
+    if (dns_cache_begin(f->entry, loop_ms(f->dns->loop)))
+        ask_both(f);
+    else
+        land(f);
+}
+
 static void begin_waiting(struct dns *d)
 {
     struct dns_turn *turn;
@@ -206,7 +219,7 @@ static void begin_waiting(struct dns *d)
         return;
     d->beginning = true;
     while ((turn = dns_turn_next(&d->turns)) != NULL)
-        ask_both(container_of(turn, struct flight, turn));
+        begin(container_of(turn, struct flight, turn));
     d->beginning = false;
 }
 
@@ -216,15 +229,33 @@ static void cannot_ask(struct dns *d, struct dns_entry *e)
     dns_cache_store(d->shared, e, &news, loop_ms(d->loop), true);
 }
 
-static void fly(struct dns *d, struct dns_entry *e, const struct addr *client)
+/* Where another flight waits for its turn already (`in_line`), only one that can go at once is of
+ * use. NULL: none came about. */
+static struct flight *new_flight(struct dns *d, struct slice name, const struct addr *client,
+                                 bool in_line, enum dns_turn_when *when)
+{
+    struct flight *f = slab_take(&d->slab);
+    *when = f ? dns_turn_take(&d->turns, &f->turn, name, client) : DNS_TURN_NEVER;
+    if (*when == DNS_TURN_NOW || (*when == DNS_TURN_LATER && !in_line))
+        return f;
+    if (*when == DNS_TURN_LATER)
+        dns_turn_end(&d->turns, &f->turn);
+    if (f)
+        slab_give(&d->slab, f);
+    return NULL;
+}
+
+static void fly(struct dns *d, struct dns_entry *e, const struct addr *client, bool in_line)
 {
     struct slice name = dns_entry_name(e);
-    struct flight *f = slab_take(&d->slab);
-    enum dns_turn_when when = f ? dns_turn_take(&d->turns, &f->turn, name, client) : DNS_TURN_NEVER;
-    if (when == DNS_TURN_NEVER) {
-        if (f)
-            slab_give(&d->slab, f);
-        cannot_ask(d, e);
+    enum dns_turn_when when;
+    struct flight *f = new_flight(d, name, client, in_line, &when);
+    if (f == NULL) {
+        if (in_line)
+            dns_cache_leave_flight(e);
+        else
+            cannot_ask(d, e);
+        begin_waiting(d); /* as after any turn that has ended */
         return;
     }
     f->dns = d;
@@ -235,10 +266,13 @@ static void fly(struct dns *d, struct dns_entry *e, const struct addr *client)
     d->nflights++;
     dns_timer_make(&f->timer, d->timer_kind, on_patience_end);
     timer_set(&d->loop->wheel, &f->timer.timer, loop_ms(d->loop) + d->timeout_ms);
-    if (when == DNS_TURN_NOW)
+    f->queued = when == DNS_TURN_LATER;
+    if (!f->queued) {
         ask_both(f);
-    else
-        stat_add(d->stats, STAT_dns_waits_total, 1);
+        return;
+    }
+    dns_cache_queue(e);
+    stat_add(d->stats, STAT_dns_waits_total, 1);
 }
 
 /* ---- one worker's resolver ---- */
@@ -339,9 +373,9 @@ bool dns_lookup(struct dns *d, struct slice name, const struct addr *client, str
     struct dns_entry *e;
     enum dns_found found = dns_cache_find(d->shared, name, loop_ms(d->loop),
                                           d->nflights < MOST_FLIGHTS, &d->ready_queue, w, &e);
-    if (found == DNS_FOUND_ASK || found == DNS_PARKED_ASK)
-        fly(d, e, client);
-    if (found == DNS_PARKED || found == DNS_PARKED_ASK)
+    if (found == DNS_FOUND_ASK || found == DNS_PARKED_ASK || found == DNS_PARKED_TRY)
+        fly(d, e, client, found == DNS_PARKED_TRY);
+    if (found == DNS_PARKED || found == DNS_PARKED_ASK || found == DNS_PARKED_TRY)
         return false;
     if (found != DNS_REFUSED)
         stat_add(d->stats, STAT_dns_cache_hits_total, 1);

@@ -1,5 +1,5 @@
 /*
- * Entries and their states. An entry is fresh, or past that; past it, somebody asks (asking) and
+ * Entries and their states. An entry is fresh, or past that; past it, somebody asks (flights) and
  * the others wait; when the resolver fails, old addresses stand in for an hour and one attempt
  * every few seconds runs behind them. What a look-up gets is decided in one place, find_locked.
  */
@@ -25,8 +25,10 @@ struct dns_entry {
     u8 n6, n4;
     u8 fault; /* what is known now; the addresses may be older */
     u8 preferred;
-    bool used, asking;
-    bool open; /* asking, and only one family is known yet */
+    u8 flights;  /* for it: one, or two when somebody had a turn before the one that waits */
+    bool queued; /* one of them waits for its turn */
+    bool used;
+    bool open; /* one is under way, and only one family is known yet */
     u8 name_n;
     char name[];
 };
@@ -171,7 +173,7 @@ static void make_room(struct dns_shard *d)
 {
     for (u32 steps = 2 * d->n; steps > 0 && is_full(d); steps--) {
         struct dns_entry *e = container_of(d->ages.next, struct dns_entry, age);
-        if (e->used || e->asking) {
+        if (e->used || e->flights) {
             e->used = false;
             list_remove(&e->age);
             list_push_back(&d->ages, &e->age);
@@ -279,19 +281,54 @@ static enum dns_found find_locked(struct dns_entry *e, u64 now, bool may_ask,
                                   struct dns_ready *ready_queue, struct dns_wait *w)
 {
     bool fresh = now < e->fresh_until;
-    bool may_fly = may_ask && !e->asking;
+    bool first = e->flights == 0, in_line = e->flights == 1 && e->queued;
     e->used = true;
     if (fresh || stands_in(e, now)) {
         answer(e, now, &w->answer);
-        bool ask = may_fly && (!fresh || (e->fault == FAULT_NONE && now >= e->refresh_at));
-        e->asking |= ask;
+        bool ask = may_ask && first && (!fresh || (e->fault == FAULT_NONE && now >= e->refresh_at));
+        e->flights += ask;
         return ask ? DNS_FOUND_ASK : DNS_FOUND;
     }
-    if (!e->asking && !may_ask)
+    if (first && !may_ask)
         return refused(e, now, w);
     park(e, ready_queue, w);
-    e->asking = true;
-    return may_fly ? DNS_PARKED_ASK : DNS_PARKED;
+    if (!may_ask || !(first || in_line))
+        return DNS_PARKED;
+    e->flights++;
+    return first ? DNS_PARKED_ASK : DNS_PARKED_TRY;
+}
+
+void dns_cache_queue(struct dns_entry *e)
+{
+    pthread_mutex_lock(&e->shard->lock);
+    e->queued = true;
+    pthread_mutex_unlock(&e->shard->lock);
+}
+
+void dns_cache_unqueue(struct dns_entry *e)
+{
+    pthread_mutex_lock(&e->shard->lock);
+    e->queued = false;
+    pthread_mutex_unlock(&e->shard->lock);
+}
+
+void dns_cache_leave_flight(struct dns_entry *e)
+{
+    struct dns_shard *d = e->shard;
+    pthread_mutex_lock(&d->lock);
+    e->flights--;
+    pthread_mutex_unlock(&d->lock);
+}
+
+bool dns_cache_begin(struct dns_entry *e, u64 now_ms)
+{
+    struct dns_shard *d = e->shard;
+    pthread_mutex_lock(&d->lock);
+    bool known = now_ms < e->fresh_until;
+    e->queued = false;
+    e->flights -= known;
+    pthread_mutex_unlock(&d->lock);
+    return !known;
 }
 
 enum dns_found dns_cache_find(struct dns_shared *s, struct slice name, u64 now_ms, bool may_ask,
@@ -359,7 +396,8 @@ static u64 failure_hold_ms(const struct dns_entry *e, bool unasked)
 
 static void take_failure(struct dns_entry *e, const struct dns_news *news, u64 now)
 {
-    if (e->fault == FAULT_NONE && now < e->fresh_until) { /* a refresh in the background failed */
+    if (now < e->fresh_until &&
+        (e->fault == FAULT_NONE || news->unasked)) { /* known, and not by it */
         e->refresh_at = now + DNS_FAILURE_HOLD_MS;
         return;
     }
@@ -391,6 +429,11 @@ void dns_cache_store(struct dns_shared *s, struct dns_entry *e, const struct dns
     struct dns_shard *d = shard_of(s, e->hash);
     struct list *n;
     pthread_mutex_lock(&d->lock);
+    e->flights -= over;
+    if (news->unasked && e->flights) { /* the other one will tell */
+        pthread_mutex_unlock(&d->lock);
+        return;
+    }
     take_news(e, news, now_ms);
     e->open = !over;
     while ((n = list_pop(&e->waiters)) != NULL) {
@@ -398,8 +441,6 @@ void dns_cache_store(struct dns_shared *s, struct dns_entry *e, const struct dns
         answer(e, now_ms, &w->answer);
         wake(w);
     }
-    if (over)
-        e->asking = false;
     pthread_mutex_unlock(&d->lock);
 }
 

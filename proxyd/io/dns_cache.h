@@ -8,7 +8,7 @@
  *   ready_queue->lock   its ready list and `posted`; a dns_wait in that list  inside a shard's
  *
  * Who may free: an entry only the evicting inserter, under its shard's lock, and never while its
- * flight is under way (`asking`); the flight's owner may therefore keep the pointer until it has
+ * flight is under way (`flights`); the flight's owner may therefore keep the pointer until it has
  * called dns_cache_store with over = true. A dns_wait belongs to whoever looks up, and may be freed
  * from within `done` on and after dns_cancel. No callback runs under a lock.
  *
@@ -49,6 +49,8 @@ enum dns_found {
     DNS_FOUND_ASK,  /* answered, and the caller must ask for *entry in the background */
     DNS_PARKED,     /* parked; somebody is asking */
     DNS_PARKED_ASK, /* parked, and the caller must ask for *entry */
+    DNS_PARKED_TRY, /* parked, somebody else's flight waits for its turn: the caller asks for *entry if
+                       it has a turn at once, else calls dns_cache_leave_flight */
     DNS_REFUSED     /* answered with a failure: nobody may ask now */
 };
 
@@ -71,6 +73,14 @@ struct dns_server_list *dns_cache_servers(const struct dns_shared *s);
 enum dns_found dns_cache_find(struct dns_shared *s, struct slice name, u64 now_ms, bool may_ask,
                               struct dns_ready *ready_queue, struct dns_wait *w,
                               struct dns_entry **entry);
+/* The flight for e waits for its turn; it does no more, and ends without having begun. */
+void dns_cache_queue(struct dns_entry *e);
+void dns_cache_unqueue(struct dns_entry *e);
+/* It has its turn. False: another one was quicker, there is nothing to ask; the flight has ended, and
+ * the pointer is no longer the caller's. */
+bool dns_cache_begin(struct dns_entry *e, u64 now_ms);
+/* Asked for nothing: the pointer is no longer the caller's. */
+void dns_cache_leave_flight(struct dns_entry *e);
 /* Puts news into the entry and wakes everybody who waits for it. over: the flight has ended, the
  * pointer is no longer the caller's. */
 void dns_cache_store(struct dns_shared *s, struct dns_entry *e, const struct dns_news *news,

@@ -252,6 +252,73 @@ static void a_full_queue_says_nothing_of_a_name(void **state)
         dns_cancel(w.dns, &a[i].wait);
 }
 
+/* A name that one client has in line behind its many others is asked for at once when another client
+ * wants it that has a place of its own; both have the answer, and nobody asks once more. */
+static void a_name_in_line_is_asked_for_another_client(void **state)
+{
+    (void)state;
+    enum { SLOW = DNS_TURNS_CLIENT_ZONE };
+    static struct ask a[SLOW + 1], b;
+    static char name[SLOW][32];
+    const struct addr one = { .family = AF_INET, .ip = { 192, 0, 2, 1 } };
+    const struct addr two = { .family = AF_INET, .ip = { 192, 0, 2, 2 } };
+    rule((struct rule){ "last.zone.test", .addresses = "192.0.2.8", .minimum = 5 });
+    for (unsigned i = 0; i < SLOW; i++) {
+        snprintf(name[i], sizeof name[i], "n%u.zone.test", i);
+        rule((struct rule){ name[i], .addresses = "192.0.2.1", .minimum = 5, .delay_ms = 150 });
+    }
+    for (unsigned i = 0; i <= SLOW; i++) {
+        a[i] = (struct ask){ .wait.done = on_done };
+        struct slice wanted = i < SLOW ? slice_of(name[i]) : SLICE("last.zone.test");
+        assert_false(dns_lookup(w.dns, wanted, &one, &a[i].wait));
+    }
+    assert_string_equal(look_up_for(&two, "last.zone.test", &b), "192.0.2.8");
+    assert_int_equal(a[0].calls, 0);
+    turn_until(&w, &a[SLOW]);
+    assert_string_equal(said(&a[SLOW].wait.answer), "192.0.2.8");
+    assert_int_equal(a[0].calls, 0);
+    for (unsigned i = 0; i < SLOW; i++)
+        if (a[i].calls == 0)
+            turn_until(&w, &a[i]);
+    turn_for(&w, 20);
+    assert_int_equal(count(STAT_dns_queries_total), 2 * (SLOW + 1));
+}
+
+/* Where the other client has no place either nothing changes; and one that gives up waiting ends
+ * nothing for those who wait for a question that is on its way. */
+static void a_name_in_line_stays_there(void **state)
+{
+    (void)state;
+    enum { DEAD = DNS_TURNS_CLIENT };
+    static struct ask a[DEAD + 1], b[DEAD + 1], c;
+    static char name[DEAD][32];
+    const struct addr one = { .family = AF_INET, .ip = { 192, 0, 2, 1 } };
+    const struct addr two = { .family = AF_INET, .ip = { 192, 0, 2, 2 } };
+    const struct addr three = { .family = AF_INET, .ip = { 192, 0, 2, 3 } };
+    resolver_silent_zone(resolver, "dead.test");
+    rule((struct rule){ "late.test", .addresses = "192.0.2.8", .minimum = 5, .delay_ms = 300 });
+    for (unsigned i = 0; i <= DEAD; i++) {
+        const char *wanted = i < DEAD ? name[i] : "late.test";
+        if (i < DEAD)
+            snprintf(name[i], sizeof name[i], "n%u.zone%udead.test", i, i % 50);
+        a[i] = (struct ask){ .wait.done = on_done };
+        assert_false(dns_lookup(w.dns, slice_of(wanted), &one, &a[i].wait));
+        if (i < DEAD)
+            snprintf(name[i], sizeof name[i], "m%u.zone%udead.test", i, i % 50);
+        b[i] = (struct ask){ .wait.done = on_done };
+        assert_false(dns_lookup(w.dns, slice_of(wanted), &two, &b[i].wait));
+    }
+    turn_for(&w, 450); /* of the 700 that anybody waits */
+    assert_int_equal(a[DEAD].calls + b[DEAD].calls, 0);
+    assert_string_equal(look_up_for(&three, "late.test", &c), "192.0.2.8");
+    turn_until(&w, &a[DEAD]);
+    assert_string_equal(said(&a[DEAD].wait.answer), "192.0.2.8");
+    for (unsigned i = 0; i <= DEAD; i++) {
+        dns_cancel(w.dns, &a[i].wait);
+        dns_cancel(w.dns, &b[i].wait);
+    }
+}
+
 /* When the zone is alive, whoever waited gets its answer, in the order of asking. */
 static void who_waits_is_answered(void **state)
 {
@@ -438,6 +505,8 @@ int main(void)
         TEST(a_dead_zone_takes_its_share),
         TEST(a_client_takes_its_share),
         TEST(a_full_queue_says_nothing_of_a_name),
+        TEST(a_name_in_line_is_asked_for_another_client),
+        TEST(a_name_in_line_stays_there),
         TEST(who_waits_is_answered),
         TEST(names_at_once_are_capped),
         TEST(out_of_descriptors),
