@@ -3,235 +3,12 @@
  * the others wait; when the resolver fails, old addresses stand in for an hour and one attempt
  * every few seconds runs behind them. What a look-up gets is decided in one place, find_locked.
  */
-#include "io/dns_cache.h"
-
-#include <stdlib.h>
-
-#include "base/hash.h"
-#include "base/must.h"
-#include "io/hosts.h"
-
-enum { SHARDS = 64, FIRST_BUCKETS = 16 };
-
-struct dns_entry {
-    struct dns_entry *next; /* in its bucket */
-    struct list age;        /* in shard->ages, oldest first */
-    struct list waiters;
-    struct dns_shard *shard;
-    u8 *ips; /* last good addresses, as in dns_news */
-    u64 hash;
-    u64 fresh_until, refresh_at; /* ms; fresh_until 0: nothing is known, or no more */
-    u64 stale_until, prefer_until;
-    u8 n6, n4;
-    u8 fault; /* what is known now; the addresses may be older */
-    u8 preferred;
-    u8 flights;  /* for it: one, or two when somebody had a turn before the one that waits */
-    bool queued; /* one of them waits for its turn */
-    bool used;
-    bool open; /* one is under way, and only one family is known yet */
-    u8 name_n;
-    char name[];
-};
-
-struct dns_shard {
-    _Alignas(CACHE_LINE) pthread_mutex_t lock;
-    struct dns_entry **bucket;
-    u32 mask, n;
-    u64 bytes;
-    struct list ages;
-};
-
-struct dns_shared {
-    struct dns_shard shard[SHARDS];
-    struct dns_conf_io conf;
-    char *search;
-    struct hosts_file *hosts;
-    struct dns_server_list *servers;
-};
-
-/* ---- set-up ---- */
-
-static char *copy_of(struct slice s)
-{
-    char *p = must_alloc(s.n + 1);
-    if (s.n)
-        memcpy(p, s.p, s.n);
-    p[s.n] = 0;
-    return p;
-}
-
-struct dns_shared *dns_cache_of_conf(const struct dns_conf_io *conf)
-{
-    struct dns_shared *s = aligned_alloc(CACHE_LINE, sizeof *s);
-    must(s != NULL);
-    memset(s, 0, sizeof *s);
-    s->conf = *conf;
-    s->search = copy_of(conf->search);
-    s->conf.search = (struct slice){ s->search, conf->search.n };
-    s->conf.hosts_path = NULL;
-    for (unsigned i = 0; i < SHARDS; i++) {
-        struct dns_shard *d = &s->shard[i];
-        pthread_mutex_init(&d->lock, NULL);
-        d->bucket = must_zalloc(FIRST_BUCKETS * sizeof(void *));
-        d->mask = FIRST_BUCKETS - 1;
-        list_init(&d->ages);
-    }
-    s->hosts = hosts_file_new(conf->hosts_path);
-    s->servers = dns_server_list_new(conf->servers, conf->nservers,
-                                     conf->resolv_conf ? conf->resolv_conf : "/etc/resolv.conf");
-    s->conf.resolv_conf = NULL;
-    return s;
-}
-
-static size_t entry_bytes(const struct dns_entry *e)
-{
-    enum { HEAP_HEADERS = 32 }; /* the allocator's own, for the two blocks */
-    return HEAP_HEADERS + sizeof *e + e->name_n + e->n6 * 16u + e->n4 * 4u;
-}
-
-static void free_entry(struct dns_entry *e)
-{
-    free(e->ips);
-    free(e);
-}
-
-void dns_cache_free(struct dns_shared *s)
-{
-    for (unsigned i = 0; i < SHARDS; i++) {
-        struct dns_shard *d = &s->shard[i];
-        struct list *n;
-        while ((n = list_pop(&d->ages)) != NULL)
-            free_entry(container_of(n, struct dns_entry, age));
-        free(d->bucket);
-        pthread_mutex_destroy(&d->lock);
-    }
-    hosts_file_free(s->hosts);
-    dns_server_list_free(s->servers);
-    free(s->search);
-    free(s);
-}
-
-const struct dns_conf_io *dns_cache_conf(const struct dns_shared *s)
-{
-    return &s->conf;
-}
-
-struct dns_server_list *dns_cache_servers(const struct dns_shared *s)
-{
-    return s->servers;
-}
-
-/* ---- entries; all under the shard's lock ---- */
-
-static struct dns_shard *shard_of(struct dns_shared *s, u64 hash)
-{
-    return &s->shard[hash >> 58];
-}
-
-static struct dns_entry **slot_of(struct dns_shard *d, u64 hash, struct slice name)
-{
-    struct dns_entry **p = &d->bucket[hash & d->mask];
-    while (*p && ((*p)->hash != hash || !slice_eq(dns_entry_name(*p), name)))
-        p = &(*p)->next;
-    return p;
-}
-
-/* Doubles the buckets; when memory is short the chains just get longer. */
-static void grow(struct dns_shard *d)
-{
-    u32 mask = d->mask * 2 + 1;
-    struct dns_entry **bucket = calloc((size_t)mask + 1, sizeof(void *));
-    if (bucket == NULL)
-        return;
-    for (struct list *n = d->ages.next; n != &d->ages; n = n->next) {
-        struct dns_entry *e = container_of(n, struct dns_entry, age);
-        e->next = bucket[e->hash & mask];
-        bucket[e->hash & mask] = e;
-    }
-    free(d->bucket);
-    d->bucket = bucket;
-    d->mask = mask;
-}
-
-static void remove_entry(struct dns_shard *d, struct dns_entry *e)
-{
-    *slot_of(d, e->hash, dns_entry_name(e)) = e->next;
-    list_remove(&e->age);
-    d->n--;
-    d->bytes -= entry_bytes(e);
-    free_entry(e);
-}
-
-static bool is_full(const struct dns_shard *d)
-{
-    return d->n >= DNS_CACHE_NAMES / SHARDS || d->bytes >= DNS_CACHE_BYTES / SHARDS;
-}
-
-/* Two rounds of the hand at most: entries being asked for stay whatever happens, and their number
- * is bounded by the flights. */
-static void make_room(struct dns_shard *d)
-{
-    for (u32 steps = 2 * d->n; steps > 0 && is_full(d); steps--) {
-        struct dns_entry *e = container_of(d->ages.next, struct dns_entry, age);
-        if (e->used || e->flights) {
-            e->used = false;
-            list_remove(&e->age);
-            list_push_back(&d->ages, &e->age);
-        } else {
-            remove_entry(d, e);
-        }
-    }
-}
-
-static struct dns_entry *new_entry(struct dns_shard *d, u64 hash, struct slice name)
-{
-    if (is_full(d))
-        make_room(d);
-    struct dns_entry *e = calloc(1, sizeof *e + name.n);
-    if (e == NULL)
-        return NULL;
-    e->shard = d;
-    e->hash = hash;
-    e->name_n = (u8)name.n;
-    memcpy(e->name, name.p, name.n);
-    list_init(&e->waiters);
-    list_push_back(&d->ages, &e->age);
-    d->bytes += entry_bytes(e);
-    struct dns_entry **head = &d->bucket[hash & d->mask];
-    e->next = *head;
-    *head = e;
-    if (d->n++ > d->mask)
-        grow(d);
-    return e;
-}
-
-struct slice dns_entry_name(const struct dns_entry *e)
-{
-    return (struct slice){ e->name, e->name_n };
-}
-
-static bool has_addresses(const struct dns_entry *e)
-{
-    return e->n6 + e->n4 > 0;
-}
+#include "io/dns_store.h"
 
 /* The resolver has failed lately, but its last good addresses may stand in. */
 static bool stands_in(const struct dns_entry *e, u64 now)
 {
-    return dns_not_heard(e->fault) && has_addresses(e) && now < e->stale_until;
-}
-
-static void copy_addresses(const struct dns_entry *e, struct dns_answer *out)
-{
-    const u8 *ip = e->ips;
-    out->n = (u8)(e->n6 + e->n4);
-    out->nv6 = e->n6;
-    for (unsigned i = 0; i < out->n; i++) {
-        u8 size = i < e->n6 ? 16 : 4;
-        out->addr[i] = (struct addr){ .family = size == 16 ? AF_INET6 : AF_INET };
-        memcpy(out->addr[i].ip, ip, size);
-        ip += size;
-    }
+    return dns_not_heard(e->fault) && dns_entry_known(e) && now < e->stale_until;
 }
 
 static void answer_failure(struct dns_answer *out, u8 fault)
@@ -253,7 +30,7 @@ static void answer(const struct dns_entry *e, u64 now, struct dns_answer *out)
     out->stale = stale;
     out->open = e->open;
     out->preferred = now < e->prefer_until ? e->preferred : 0;
-    copy_addresses(e, out);
+    dns_entry_addresses(e, out);
 }
 
 /* ---- looking up ---- */
@@ -269,10 +46,10 @@ static void park(struct dns_entry *e, struct dns_ready *ready_queue, struct dns_
 static enum dns_found refused(const struct dns_entry *e, u64 now, struct dns_wait *w)
 {
     answer_failure(&w->answer, FAULT_dns_failure);
-    if (e && has_addresses(e) && now < e->stale_until) {
+    if (e && dns_entry_known(e) && now < e->stale_until) {
         w->answer.fault = FAULT_NONE;
         w->answer.stale = true;
-        copy_addresses(e, &w->answer);
+        dns_entry_addresses(e, &w->answer);
     }
     return DNS_REFUSED;
 }
@@ -336,13 +113,13 @@ enum dns_found dns_cache_find(struct dns_shared *s, struct slice name, u64 now_m
                               struct dns_entry **entry)
 {
     u64 hash = hash64(hash_process_key(), name.p, name.n);
-    struct dns_shard *d = shard_of(s, hash);
+    struct dns_shard *d = dns_shard_of(s, hash);
     enum dns_found found = DNS_REFUSED;
     pthread_mutex_lock(&d->lock);
-    struct dns_entry *e = *slot_of(d, hash, name);
+    struct dns_entry *e = *dns_shard_slot(d, hash, name);
     if (e) {
         found = find_locked(e, now_ms, may_ask, ready_queue, w);
-    } else if (may_ask && (e = new_entry(d, hash, name)) != NULL) {
+    } else if (may_ask && (e = dns_shard_add(d, hash, name)) != NULL) {
         found = find_locked(e, now_ms, true, ready_queue, w);
         e->used = false; /* asked for once is not yet worth sparing */
     } else {
@@ -369,27 +146,11 @@ static void wake(struct dns_wait *w)
         loop_post(in->loop, &in->call);
 }
 
-static void set_addresses(struct dns_entry *e, const u8 *ips, u8 n6, u8 n4)
-{
-    size_t size = n6 * 16u + n4 * 4u;
-    u8 *copy = size ? malloc(size) : NULL;
-    if (copy == NULL)
-        n6 = n4 = 0;
-    else
-        memcpy(copy, ips, size);
-    free(e->ips);
-    e->shard->bytes -= entry_bytes(e);
-    e->ips = copy;
-    e->n6 = n6;
-    e->n4 = n4;
-    e->shard->bytes += entry_bytes(e);
-}
-
 /* How long a failure answers for the name. A want of our own says nothing of it and may be over the
  * next instant. */
 static u64 failure_hold_ms(const struct dns_entry *e, bool unasked)
 {
-    if (has_addresses(e))
+    if (dns_entry_known(e))
         return DNS_STALE_HOLD_MS;
     return unasked || e->fault == FAULT_out_of_descriptors ? 0 : DNS_FAILURE_HOLD_MS;
 }
@@ -403,7 +164,7 @@ static void take_failure(struct dns_entry *e, const struct dns_news *news, u64 n
     }
     e->fault = (u8)news->fault;
     if (now >= e->stale_until)
-        set_addresses(e, NULL, 0, 0);
+        dns_entry_set(e, NULL, 0, 0);
     e->fresh_until = now + failure_hold_ms(e, news->unasked);
 }
 
@@ -415,8 +176,8 @@ static void take_news(struct dns_entry *e, const struct dns_news *news, u64 now)
     }
     u64 ttl = news->ttl * 1000ull;
     e->fault = (u8)news->fault;
-    set_addresses(e, news->ips, news->n6, news->n4);
-    if (e->fault == FAULT_NONE && !has_addresses(e)) /* no memory for them */
+    dns_entry_set(e, news->ips, news->n6, news->n4);
+    if (e->fault == FAULT_NONE && !dns_entry_known(e)) /* no memory for them */
         e->fault = FAULT_dns_failure;
     e->fresh_until = now + ttl;
     e->refresh_at = now + ttl / 10 * 9;
@@ -426,7 +187,7 @@ static void take_news(struct dns_entry *e, const struct dns_news *news, u64 now)
 void dns_cache_store(struct dns_shared *s, struct dns_entry *e, const struct dns_news *news,
                      u64 now_ms, bool over)
 {
-    struct dns_shard *d = shard_of(s, e->hash);
+    struct dns_shard *d = dns_shard_of(s, e->hash);
     struct list *n;
     pthread_mutex_lock(&d->lock);
     e->flights -= over;
@@ -492,86 +253,12 @@ void dns_cache_forget(struct dns_shared *s, struct dns_ready *ready_queue)
 void dns_cache_prefer(struct dns_shared *s, struct slice name, u64 now_ms, sa_family_t family)
 {
     u64 hash = hash64(hash_process_key(), name.p, name.n);
-    struct dns_shard *d = shard_of(s, hash);
+    struct dns_shard *d = dns_shard_of(s, hash);
     pthread_mutex_lock(&d->lock);
-    struct dns_entry *e = *slot_of(d, hash, name);
+    struct dns_entry *e = *dns_shard_slot(d, hash, name);
     if (e) {
         e->preferred = (u8)family;
         e->prefer_until = now_ms + DNS_WINNER_MS;
     }
     pthread_mutex_unlock(&d->lock);
-}
-
-static u64 sum(struct dns_shared *s, bool bytes)
-{
-    u64 total = 0;
-    for (unsigned i = 0; i < SHARDS; i++) {
-        struct dns_shard *d = &s->shard[i];
-        pthread_mutex_lock(&d->lock);
-        total += bytes ? d->bytes + (d->mask + 1ull) * sizeof(void *) : d->n;
-        pthread_mutex_unlock(&d->lock);
-    }
-    return total;
-}
-
-u64 dns_shared_names(struct dns_shared *s)
-{
-    return sum(s, false);
-}
-
-u64 dns_shared_bytes(struct dns_shared *s)
-{
-    return sum(s, true);
-}
-
-/* ---- what changes outside ---- */
-
-/* What other servers answered, that a name does not exist above all, need not hold any more.
- * Addresses may still stand in when the new ones fail. */
-static void expire_all(struct dns_shared *s)
-{
-    for (unsigned i = 0; i < SHARDS; i++) {
-        struct dns_shard *d = &s->shard[i];
-        pthread_mutex_lock(&d->lock);
-        for (struct list *n = d->ages.next; n != &d->ages; n = n->next)
-            container_of(n, struct dns_entry, age)->fresh_until = 0;
-        pthread_mutex_unlock(&d->lock);
-    }
-}
-
-bool dns_shared_refresh_servers(struct dns_shared *s)
-{
-    bool others = dns_server_list_refresh(s->servers);
-    if (others)
-        expire_all(s);
-    return others;
-}
-
-bool dns_shared_refresh_hosts(struct dns_shared *s)
-{
-    return hosts_file_refresh(s->hosts);
-}
-
-bool dns_cache_hosts(const struct dns_shared *s, struct slice name, struct dns_answer *out)
-{
-    unsigned n = hosts_file_find(s->hosts, name, out->addr, &out->nv6);
-    if (n == 0)
-        return false;
-    out->fault = FAULT_NONE;
-    out->n = (u8)n;
-    out->stale = out->open = false;
-    out->preferred = 0;
-    return true;
-}
-
-bool dns_search(const struct dns_shared *s, struct slice name, struct text *out)
-{
-    struct dns_answer known;
-    if (s->conf.search.n == 0 || name.n == 0 || slice_find(name, '.') || slice_find(name, ':') ||
-        slice_eq(name, SLICE("localhost")) || dns_cache_hosts(s, name, &known))
-        return false;
-    text_add(out, name);
-    text_char(out, '.');
-    text_add(out, s->conf.search);
-    return true;
 }

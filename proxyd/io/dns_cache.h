@@ -49,8 +49,8 @@ enum dns_found {
     DNS_FOUND_ASK,  /* answered, and the caller must ask for *entry in the background */
     DNS_PARKED,     /* parked; somebody is asking */
     DNS_PARKED_ASK, /* parked, and the caller must ask for *entry */
-    DNS_PARKED_TRY, /* parked, somebody else's flight waits for its turn: the caller asks for *entry if
-                       it has a turn at once, else calls dns_cache_leave_flight */
+    DNS_PARKED_TRY, /* parked, another flight waits for its turn: the caller must ask for *entry if
+                       it has a turn at once, else call dns_cache_leave_flight */
     DNS_REFUSED     /* answered with a failure: nobody may ask now */
 };
 
@@ -76,8 +76,8 @@ enum dns_found dns_cache_find(struct dns_shared *s, struct slice name, u64 now_m
 /* The flight for e waits for its turn; it does no more, and ends without having begun. */
 void dns_cache_queue(struct dns_entry *e);
 void dns_cache_unqueue(struct dns_entry *e);
-/* It has its turn. False: another one was quicker, there is nothing to ask; the flight has ended, and
- * the pointer is no longer the caller's. */
+/* It has its turn. False: another one was quicker, there is nothing to ask; the flight has ended,
+ * and the pointer is no longer the caller's. */
 bool dns_cache_begin(struct dns_entry *e, u64 now_ms);
 /* Asked for nothing: the pointer is no longer the caller's. */
 void dns_cache_leave_flight(struct dns_entry *e);
