@@ -14,6 +14,7 @@
 #include "base/must.h"
 #include "core/adopt.h"
 #include "core/report/log.h"
+#include "core/codec/reject.h"
 #include "core/codec/server.h"
 #include "core/conn/target.h"
 #include "port_owner.h"

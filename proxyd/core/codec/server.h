@@ -6,9 +6,6 @@
 
 /* A client has connected: takes over fd. */
 void client_accept(struct worker *w, const struct listen_addr *at, int fd, const struct addr *peer);
-/* The client cannot be served now: a short answer with the fault's status, if one is due, and a
- * close. */
-void client_reject(struct worker *w, int fd, enum fault f);
 extern const struct codec codec_h1;
 /* Takes over a connection that is accepted and through with its handshake. */
 void h1_serve(struct conn *c);

@@ -1,6 +1,7 @@
 /* A client between accept and the whole head, and between two requests: pieces, time-outs, limits,
  * lingering, drain. */
 #include "core/conn/memory_wait.h"
+#include "core/codec/reject.h"
 #include "core/codec/server.h"
 
 #include <poll.h>
