@@ -22,6 +22,9 @@ export ASAN_OPTIONS=detect_stack_use_after_return=1:detect_leaks=1:exitcode=99
 export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1:exitcode=98
 export TSAN_OPTIONS=exitcode=97:second_deadlock_stack=1
 
+# More than so many that failed on time in one stage are no chance: none of them is tried again.
+CHANCE=10
+
 # verdict KIND PASSED FAILED [SKIPPED UNSTEADY]
 verdict() {
     echo "$1 $2 $3 ${4:-0} ${5:-0}" >"$results/verdict-$1"
@@ -30,17 +33,37 @@ verdict() {
 }
 
 # told VARIANT FILE...: the failures in cmocka's XML, each with its test, and all else that a file says
-# when it ends otherwise than by a failed test; counts both.
+# when it ends otherwise than by a failed test; counts both. In .failed-units-VARIANT each test that
+# failed and the line where it did, "FOLDER.FILE:TEST SOURCE LINE", but for files in which more was wrong.
 told() {
-    awk 'FNR == 1 { name = FILENAME; sub(/.*\//, "", name); bad = 0; other = "" }
+    : >"$results/.failed-units-$1"
+    awk 'FNR == 1 { name = FILENAME; sub(/.*\//, "", name); bad = 0; other = places = "" }
          /<testcase / { split($0, part, "\""); test = part[2]; cases++
                         print part[4], name ":" test > times }
          /<(failure|error)>/ { bad++; failed++; text = 1; sub(/.*CDATA\[/, ""); print "--- " name ": " test }
-         text { text = !sub(/\]\]>.*/, ""); print; next }
+         text { text = !sub(/\]\]>.*/, ""); print
+                if (/^tests.*:[0-9]+: error/) { split($0, part, ":"); places = places name ":" test " " part[1] " " part[2] "\n" }
+                next }
+         /^exit / && $2 == bad { printf "%s", places > where }
          /^exit / && !bad { failed++; print "--- " name ": " $0 other; next }
          !/^ *<|^$/ { other = other "\n" $0 }
          END { print cases - failed + 0, failed + 0 > verdict }' \
-        times="$results/times-units-$1" verdict="$results/.units-$1" "${@:2}"
+        times="$results/times-units-$1" verdict="$results/.units-$1" where="$results/.failed-units-$1" "${@:2}"
+}
+
+# units_again VARIANT: as `again` below, for unit tests that failed at a line that compares a time.
+units_again() {
+    local name source line file all=$results/.failed-units-$1
+    : >"$results/unsteady-units-$1"
+    while read -r name source line; do
+        file=${name%%:*}
+        sed -n "${line}p" "$source" | grep -qE 'took|worst|clock_|late\b' || continue
+        if [ "$(wc -l <"$all")" -le $CHANCE ] &&
+            timeout 120 "$BUILD/$1/units/${file%%.*}" "${file#*.}" "${name##*:}" >/dev/null 2>&1 </dev/null; then
+            mended=$((mended + 1))
+            printf '%s\t%s\n' "$name" "$source:$line" >>"$results/unsteady-units-$1"
+        fi
+    done <"$all"
 }
 
 # stalled: microseconds for which any task of this machine has waited for a core, where the kernel tells.
@@ -82,7 +105,7 @@ unmarked_slow() {
 
 # Each file is a process, and most of them sleep most of the time: twice as many as there are cores.
 units() {
-    local variant=$1 out=$results/units-$1.d program file passed failed
+    local variant=$1 out=$results/units-$1.d program file passed failed mended=0
     shift
     rm -rf "$out" && mkdir -p "$out"
     for program; do
@@ -92,8 +115,10 @@ units() {
     told "$variant" "$out"/*
     slowest "units-$variant"
     read -r passed failed <"$results/.units-$variant"
+    units_again "$variant"
     unmarked_slow "$variant" || failed=$((failed + $?))
-    verdict "units-$variant" "$passed" "$failed"
+    told_unsteady "$results/unsteady-units-$variant"
+    verdict "units-$variant" $((passed + mended)) $((failed - mended)) 0 $mended
 }
 
 layers() {
@@ -224,9 +249,6 @@ pytests() {
     told_unsteady "$results/unsteady-$kind"
     verdict "$kind" $((passed + mended)) $((failed - mended)) $skipped $unsteady
 }
-
-# More than so many that failed on time in one stage are no chance: none of them is tried again.
-CHANCE=10
 
 # again KIND SHARDS: tries each test once more, by itself, that failed on time alone or took too long beside others
 # (tests/e2e/lib/unsteady.py), and notes in $results/unsteady-KIND those that pass now: TEST<tab>WHY, without WHY
