@@ -26,7 +26,7 @@ bool forward_edit_request(struct xchg *x)
 
 bool forward_address_request(struct xchg *x)
 {
-    if (unlikely(destination_is_parent(&x->to)))
+    if (unlikely(x->to.is_parent))
         return parents_address(x);
     return msg_address(&x->req, &x->uri, &x->uri.host, x->uri.port);
 }

@@ -214,6 +214,7 @@ enum verdict parents_choose(struct xchg *x, const struct parents *p, u8 *tried)
     x->to = (struct destination){ .profile = to->profile,
                                   .host = &to->host,
                                   .port = to->port,
+                                  .is_parent = true,
                                   .given = &to->host.addr,
                                   .ngiven = to->host.literal };
     return PASS;
@@ -222,5 +223,5 @@ enum verdict parents_choose(struct xchg *x, const struct parents *p, u8 *tried)
 bool parents_next(struct xchg *x, enum fault why)
 {
     (void)why;
-    return destination_is_parent(&x->to);
+    return x->to.is_parent;
 }

@@ -164,7 +164,7 @@ enum verdict forward_rules(struct xchg *x)
 static enum verdict judge_answer(struct xchg *x, const struct policy *policy)
 {
     struct policy_decision d;
-    bool parent = destination_is_parent(&x->to);
+    bool parent = x->to.is_parent;
     struct policy_question q = { .destination = x->server.family && !parent ? &x->server : NULL,
                                  .address_unknown = parent,
                                  .answer = &x->resp };
@@ -188,7 +188,7 @@ enum verdict forward_judge(struct xchg *x)
     const struct forward_part *part = forward_part_of(x->listen);
     if (likely(!part->judges))
         return PASS;
-    if (destination_is_parent(&x->to) && x->resp.status == 407) { /* it wants that of us */
+    if (x->to.is_parent && x->resp.status == 407) { /* it wants that of us */
         xchg_refused_by_parent(x);
         return REFUSED;
     }
@@ -235,7 +235,7 @@ struct ruling forward_vet(const struct xchg *x, const struct addr *a)
 {
     const struct policy_decision *first = &xchg_role_area(x, struct notes)->decision;
     enum fault why;
-    if (unlikely(destination_is_parent(&x->to))) /* its address is configured, hence trusted */
+    if (unlikely(x->to.is_parent)) /* its address is configured, hence trusted */
         return (struct ruling){ FAULT_NONE, first->rule_name, first->reason, SLICE("") };
     if (first->action == POLICY_ALLOW && first->address_free) {
         if (a == NULL || policy_class_allowed(first->reach, a, &why))

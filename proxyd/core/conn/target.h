@@ -13,7 +13,6 @@
 #ifndef CORE_TARGET_H
 #define CORE_TARGET_H
 
-#include "core/conn/profile.h"
 #include "core/conn/shared_idle.h"
 #include "core/types.h"
 #include "core/worker.h"
@@ -25,15 +24,11 @@ struct destination {
     const struct host *host;
     u16 port;
     u8 ngiven;
+    bool is_parent;           /* a proxy that is to go on from there, for CONNECT too */
     sa_family_t prefer;       /* to be tried first; 0: whichever was quicker of late */
     const struct addr *given; /* its addresses, ports not looked at: then nothing is resolved */
     struct addr pinned;       /* part of the key; family 0: none */
 };
-/* Is it a proxy that is to go on, for CONNECT too? */
-static inline bool destination_is_parent(const struct destination *to)
-{
-    return to->profile && to->profile->parent;
-}
 
 /* What a decision says. The texts are of the configuration; empty: it names none. */
 struct ruling {

@@ -103,7 +103,7 @@ static void fill(const struct xchg *x, struct access_record *r)
     r->fault = x->fault;
     r->tunnel = false;
     r->named = false;
-    r->parent = destination_is_parent(&x->to);
+    r->parent = x->to.is_parent;
     r->reused = x->via_idle;
     r->minor = x->req.minor;
 }

@@ -84,7 +84,7 @@ static void add_proxy_status(struct xchg *x, const struct fault_info *f)
 {
     struct msg *m = &x->resp;
     struct text t;
-    bool parent = f->whose == FAULT_OF_UPSTREAM && destination_is_parent(&x->to);
+    bool parent = f->whose == FAULT_OF_UPSTREAM && x->to.is_parent;
     if (!msg_compose(m, 256 + (parent ? sizeof x->to.host->name : 0), &t))
         return;
     text_lit(&t, "Proxy-Status: proxyd");

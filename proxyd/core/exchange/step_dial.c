@@ -34,7 +34,7 @@ static enum step_result attached(struct xchg *x, bool idle)
     x->via_idle = idle;
     x->req_addressed = false;
     target_busy(x->worker, x->target);
-    bool there = x->req.method == METHOD_CONNECT && !destination_is_parent(&x->to);
+    bool there = x->req.method == METHOD_CONNECT && !x->to.is_parent;
     return xchg_go(x, there ? STEP_established : STEP_send);
 }
 
