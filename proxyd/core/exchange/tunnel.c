@@ -29,12 +29,16 @@ enum {
     STILL_MS = 2000, /* without a byte for so long: nothing is under way */
 };
 
+/* What the client begins with: is known or nobody asks; has not come; is not whole. */
+enum held { HELD_NOT, HELD_WHOLLY, HELD_PARTLY };
+
 struct direction {
     u64 moved;
     struct pipe pipe;
     bool spliced; /* pipe is open */
     bool ended;   /* the source's end has been passed on */
     bool no_pipe; /* none to be had: do not ask on every read */
+    u8 held;      /* enum held; of direction 0 */
 };
 
 struct tunnel {
@@ -44,9 +48,8 @@ struct tunnel {
     struct access_record *record;
     struct timer timer;
     u64 born_ms, active_ms; /* active: last byte moved */
-    u64 denied_ms;          /* when it ends, for it is not allowed any more; 0: it is */
-    u64 hello_ms;           /* when the first bytes have to be known; 0: none have come */
-    bool held;              /* those of direction 0 are not known yet */
+    u64 ends_ms; /* when it ends, as things stand: it is not allowed any more, or what the client
+                    begins with is not whole by then; 0: neither */
 };
 
 /* The nearest of: idle too long, lived too long, time to look whether a pipe is still worth its
@@ -59,10 +62,8 @@ static void arm(struct tunnel *t)
         at = t->active_ms + limit->tunnel_idle;
     if (limit->tunnel_lifetime != UINT32_MAX && t->born_ms + limit->tunnel_lifetime < at)
         at = t->born_ms + limit->tunnel_lifetime;
-    if (t->denied_ms && t->denied_ms < at)
-        at = t->denied_ms;
-    if (t->hello_ms && t->hello_ms < at)
-        at = t->hello_ms;
+    if (t->ends_ms && t->ends_ms < at)
+        at = t->ends_ms;
     if ((t->direction[0].spliced || t->direction[1].spliced) && now + PIPE_REST_MS < at)
         at = now + PIPE_REST_MS;
     timer_set(&t->worker->loop.wheel, &t->timer, at);
@@ -307,13 +308,16 @@ static enum look inspect(struct tunnel *t, struct slice first)
     return said == INSPECT_PASS ? LOOK_PASS : refuse(t, i.ruling.fault);
 }
 
-/* From now on the rest of them has to come in time. */
-static void await_hello(struct tunnel *t)
+/* From now on the rest of it has to come in time. */
+static void await_rest(struct tunnel *t)
 {
     u32 limit = t->worker->snapshot->conf.timeouts.head;
-    if (t->hello_ms || limit == UINT32_MAX)
+    u64 at = limit == UINT32_MAX ? TIMER_NEVER : worker_ms(t->worker) + limit;
+    if (t->direction[0].held == HELD_PARTLY)
         return;
-    t->hello_ms = worker_ms(t->worker) + limit;
+    t->direction[0].held = HELD_PARTLY;
+    if (t->ends_ms == 0 || at < t->ends_ms)
+        t->ends_ms = at;
     arm(t);
 }
 
@@ -328,7 +332,7 @@ static enum look look_at_first(struct tunnel *t)
         if (seen != LOOK_MORE)
             return seen;
         if (f == FLOW_OK)
-            await_hello(t);
+            await_rest(t);
         switch (from->ops->in.fill(from->self)) {
         case FLOW_OK: break;
         case FLOW_WAIT: return LOOK_MORE;
@@ -342,9 +346,13 @@ static enum look look_at_first(struct tunnel *t)
 static enum look release(struct tunnel *t)
 {
     enum look seen = look_at_first(t);
-    if (seen == LOOK_PASS) {
-        t->held = false;
-        t->hello_ms = 0;
+    if (seen != LOOK_PASS)
+        return seen;
+    bool waited = t->direction[0].held == HELD_PARTLY;
+    t->direction[0].held = HELD_NOT;
+    if (unlikely(waited)) { /* its deadline may have stood for that of another configuration */
+        t->ends_ms = 0;
+        tunnel_recheck(t);
     }
     return seen;
 }
@@ -355,7 +363,7 @@ static bool turn_direction(struct tunnel *t, unsigned i)
     struct direction *h = &t->direction[i];
     if (h->ended)
         return true;
-    if (unlikely(t->held) && i == 0) {
+    if (unlikely(h->held != HELD_NOT)) {
         enum look seen = release(t);
         if (seen != LOOK_PASS)
             return seen == LOOK_MORE;
@@ -418,10 +426,12 @@ static struct ruling decide(const struct tunnel *t, u32 *grace_ms)
 void tunnel_recheck(struct tunnel *t)
 {
     u32 grace_ms;
+    if (t->direction[0].held == HELD_PARTLY) /* once it is known */
+        return;
     if (decide(t, &grace_ms).fault == FAULT_NONE)
-        t->denied_ms = 0;
-    else if (t->denied_ms == 0)
-        t->denied_ms = worker_ms(t->worker) + grace_ms;
+        t->ends_ms = 0;
+    else if (t->ends_ms == 0)
+        t->ends_ms = worker_ms(t->worker) + grace_ms;
     else
         return; /* the grace that it was given goes on */
     arm(t);
@@ -434,7 +444,7 @@ static void end_denied(struct tunnel *t)
     u32 grace_ms;
     struct ruling r = decide(t, &grace_ms);
     if (r.fault == FAULT_NONE) {
-        t->denied_ms = 0;
+        t->ends_ms = 0;
         arm(t);
         return;
     }
@@ -457,12 +467,11 @@ void tunnel_expired(struct timer *timer)
         end_early(t, FAULT_tunnel_idle_timeout);
         return;
     }
-    if (t->denied_ms && now >= t->denied_ms) {
-        end_denied(t);
-        return;
-    }
-    if (t->hello_ms && now >= t->hello_ms) {
-        end_abruptly(t, FAULT_client_hello_timeout);
+    if (t->ends_ms && now >= t->ends_ms) {
+        if (t->direction[0].held == HELD_PARTLY)
+            end_abruptly(t, FAULT_client_hello_timeout);
+        else
+            end_denied(t);
         return;
     }
     for (unsigned i = 0; i < 2; i++)
@@ -507,7 +516,7 @@ void tunnel_release(struct tunnel **slot)
 
 void tunnel_hold(struct tunnel *t)
 {
-    t->held = true;
+    t->direction[0].held = HELD_WHOLLY;
 }
 
 void tunnel_begin(struct tunnel **slot, struct tunnel_end client, struct tunnel_end upstream)
