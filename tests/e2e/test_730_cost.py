@@ -4,14 +4,16 @@ machine does not fail it and a mistake does. Against a floor, ten times what may
 System calls, memory and instructions are no time: they are held to the bench's own bounds, but for epoll_wait,
 which depends on how many clients are ready at once.
 """
+import socket
 import subprocess
 
 import pytest
 
-from lib import conf
+from lib import conf, metrics
 from lib.cost import Peer, Tools, calls, costs
 from lib.daemon import BINARY
 from lib.faults import ROOT
+from lib.hello import hello
 from lib.skip import need
 from lib.times import within
 
@@ -133,6 +135,29 @@ def test_memory_of_an_idle_tunnel(tools, forward):
     way = ("-S", 16, "-u", "/b/100/x", "-t", f"127.0.0.%u:{tools.origin_port}")
     tools.load("conn", forward.port, "-c", 64, *way)
     assert tools.idle(forward, 2000, *way) < 1200
+
+
+@pytest.mark.slow("thousands of connections, one after the other")
+@pytest.mark.parametrize("first", [b"ssh", hello("127.0.0.1"), hello("service.another.example")])
+def test_memory_of_an_idle_tunnel_by_what_it_began_with(proxyd, tools, first):
+    """850 B, of which some are for a name that is not the target's."""
+    daemon = proxyd(conf.forward(workers=1, log="to none", extra=LIMITS + metrics.ADMIN))
+    target, n, clients = f"127.0.0.1:{tools.origin_port}", 4000, []
+    peer, before = Peer(daemon.port, daemon.pid), 0
+    for i in range(100 + n):   # the first ones make what all of them share
+        client = socket.create_connection(("127.0.0.1", daemon.port))
+        client.sendall(f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n".encode())
+        assert client.recv(100).startswith(b"HTTP/1.1 200 ")
+        client.sendall(first)
+        clients.append(client)
+        if i + 1 == 100:
+            metrics.wait(daemon, "tunnel_bytes_total from_client", 100 * len(first))
+            before = peer.memory()
+    metrics.wait(daemon, "tunnel_bytes_total from_client", (100 + n) * len(first))
+    used = (peer.memory() - before) / n
+    for client in clients:
+        client.close()
+    assert used < 850
 
 
 @pytest.mark.slow("a paced load of two seconds")
