@@ -13,7 +13,7 @@
  * next attempt and the overall deadline (timeouts connect, which counts from before the look-up and
  * covers the connectors).
  */
-#include "core/conn/dial.h"
+#include "core/conn/dial_line.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -21,33 +21,8 @@
 #include "core/conn/conn.h"
 #include "core/report/log.h"
 #include "core/common/snapshot.h"
-#include "core/common/self_addrs.h"
-#include "io/dns.h"
 
-enum { STAGGER_MS = 250, LOOK_AGAIN_MS = 10, MOST_ADDRESSES = DNS_ADDRESSES };
-
-struct candidate {
-    struct addr addr;
-    struct slice rule; /* what allowed it */
-    struct slice shadow;
-    struct conn *attempt; /* the running connect */
-};
-
-struct dial {
-    struct dns_wait wait; /* while resolving */
-    struct timer timer;
-    struct dial_request request;
-    struct worker *worker;
-    struct candidate
-        candidate[MOST_ADDRESSES]; /* in the order of trying; [0, next) are or were tried */
-    u8 n, next, running;
-    bool resolving;
-    bool open;                           /* the family that is missing in line may still come */
-    bool over;                           /* result is final; whoever came from the loop finishes */
-    const struct connector *const *link; /* the one that runs on the winner; NULL: none has won */
-    struct dial_result result;           /* its fault: the most significant one until now */
-    u64 deadline;
-};
+enum { STAGGER_MS = 250, LOOK_AGAIN_MS = 10 };
 
 u32 dial_size(void)
 {
@@ -59,20 +34,15 @@ const struct dial_result *dial_so_far(const struct dial *d)
     return &d->result;
 }
 
-static const struct destination *destination(const struct dial *d)
-{
-    return d->request.to;
-}
-
 static struct slice name_of(const struct dial *d)
 {
-    return (struct slice){ destination(d)->host->name, destination(d)->host->len };
+    return (struct slice){ dial_destination(d)->host->name, dial_destination(d)->host->len };
 }
 
 /* Whether the addresses are known without asking anybody. */
 static bool is_given(const struct dial *d)
 {
-    return destination(d)->ngiven || destination(d)->host->literal;
+    return dial_destination(d)->ngiven || dial_destination(d)->host->literal;
 }
 
 static void close_attempts(struct dial *d, const struct conn *but)
@@ -168,7 +138,7 @@ static bool try_address(struct dial *d, struct candidate *to)
     d->result.server = to->addr;
     d->result.rule = to->rule;
     d->result.shadow = to->shadow;
-    int fd = connect_to(w, &to->addr, &destination(d)->profile->source);
+    int fd = connect_to(w, &to->addr, &dial_destination(d)->profile->source);
     stat_add(w->stats, STAT_upstream_connects_total, 1);
     if (fd < 0) {
         note_fault(d, fault_of_errno(errno));
@@ -206,84 +176,6 @@ static void try_next(struct dial *d)
         end(d, NULL, d->result.fault == FAULT_NONE ? FAULT_connect_failed : d->result.fault);
 }
 
-static bool was_tried(const struct dial *d, const struct addr *a)
-{
-    for (u8 i = 0; i < d->next; i++)
-        if (d->candidate[i].addr.family == a->family && addr_same_ip(&d->candidate[i].addr, a))
-            return true;
-    return false;
-}
-
-static struct ruling judge(struct dial *d, const struct addr *a)
-{
-    if (self_addrs_has(d->worker->snapshot->self_addrs, a))
-        return (struct ruling){ .fault = FAULT_own_listener };
-    return d->request.vet(d->request.self, a);
-}
-
-/* What is allowed and was not tried yet, into ok. While none has been allowed the result is the
- * ruling on the first address. */
-static u8 choose_allowed(struct dial *d, const struct addr *a, u8 n, struct candidate *ok)
-{
-    u8 nok = 0;
-    struct dial_result denied = { .resolved_us = d->result.resolved_us };
-    for (u8 i = 0; i < n; i++) {
-        struct addr one = a[i];
-        one.port = destination(d)->port;
-        if (was_tried(d, &one))
-            continue;
-        struct ruling r = judge(d, &one);
-        if (r.fault == FAULT_NONE)
-            ok[nok++] = (struct candidate){ .addr = one, .rule = r.rule, .shadow = r.shadow };
-        else if (denied.fault == FAULT_NONE)
-            denied = (struct dial_result){ .resolved_us = denied.resolved_us,
-                                           .fault = r.fault,
-                                           .server = one,
-                                           .rule = r.rule,
-                                           .reason = r.reason,
-                                           .shadow = r.shadow };
-    }
-    if (d->next == 0) {
-        d->result = denied;
-        if (nok)
-            d->result.fault = FAULT_NONE, d->result.reason = (struct slice){ NULL, 0 };
-        else if (denied.fault == FAULT_NONE)
-            d->result.fault = FAULT_dns_no_address;
-    }
-    return nok;
-}
-
-/* Asks about every address and puts those allowed in line behind those tried, families in turn
- * with `first` ahead. */
-static void queue_allowed(struct dial *d, const struct addr *a, u8 n, sa_family_t first)
-{
-    struct candidate ok[MOST_ADDRESSES];
-    u8 nok = choose_allowed(d, a, n, ok), left = nok;
-    if (d->next) /* its turn is over */
-        first = d->candidate[d->next - 1].addr.family == AF_INET6 ? AF_INET : AF_INET6;
-    d->n = d->next;
-    for (bool want_first = true; left > 0 && d->n < MOST_ADDRESSES; want_first = !want_first)
-        for (u8 i = 0; i < nok; i++)
-            if (ok[i].addr.family && (ok[i].addr.family == first) == want_first) {
-                d->candidate[d->n++] = ok[i];
-                ok[i].addr.family = 0;
-                left--;
-                break;
-            }
-}
-
-/* A client that may not go there anyway does not learn whether the name exists. */
-static enum fault fault_unresolved(struct dial *d, enum fault f)
-{
-    struct ruling r = d->request.vet(d->request.self, NULL);
-    d->result.rule = r.rule;
-    d->result.shadow = r.shadow;
-    if (r.fault == FAULT_NONE)
-        return f;
-    d->result.reason = r.reason;
-    return r.fault;
-}
-
 static void resolved(struct dial *d)
 {
     const struct dns_answer *a = &d->wait.answer;
@@ -291,12 +183,12 @@ static void resolved(struct dial *d)
     d->result.resolved_us = d->worker->loop.now.mono_us;
     d->open = a->open;
     if (a->fault == FAULT_NONE)
-        queue_allowed(d, a->addr, a->n,
-                      destination(d)->prefer ? destination(d)->prefer
-                      : a->preferred         ? a->preferred
-                                             : AF_INET6);
+        dial_queue(d, a->addr, a->n,
+                   dial_destination(d)->prefer ? dial_destination(d)->prefer
+                   : a->preferred              ? a->preferred
+                                               : AF_INET6);
     else if (d->next == 0)
-        d->result.fault = fault_unresolved(d, a->fault);
+        d->result.fault = dial_unresolved(d, a->fault);
     try_next(d);
 }
 
@@ -320,7 +212,7 @@ static void look_up(struct dial *d)
 
 static void begin(struct dial *d)
 {
-    const struct destination *to = destination(d);
+    const struct destination *to = dial_destination(d);
     u32 ms = d->worker->snapshot->conf.timeouts.connect;
     d->deadline = ms == UINT32_MAX ? TIMER_NEVER : worker_ms(d->worker) + ms;
     if (!is_given(d)) {
@@ -328,9 +220,9 @@ static void begin(struct dial *d)
         return;
     }
     if (to->ngiven)
-        queue_allowed(d, to->given, to->ngiven, to->given[0].family);
+        dial_queue(d, to->given, to->ngiven, to->given[0].family);
     else
-        queue_allowed(d, &to->host->addr, 1, AF_INET);
+        dial_queue(d, &to->host->addr, 1, AF_INET);
     try_next(d);
 }
 
@@ -400,7 +292,7 @@ static void run_chain(struct dial *d, struct conn *c)
 static void won(struct dial *d, struct conn *c)
 {
     static const struct connector *const none[] = { NULL };
-    const struct conn_profile *profile = destination(d)->profile;
+    const struct conn_profile *profile = dial_destination(d)->profile;
     d->result.server = c->peer;
     d->result.rule = candidate_of(d, c)->rule;
     d->result.shadow = candidate_of(d, c)->shadow;
@@ -440,7 +332,7 @@ static void out_of_time(struct dial *d)
     else if (d->next)
         end(d, NULL, d->result.fault);
     else
-        end(d, NULL, fault_unresolved(d, FAULT_dns_timeout));
+        end(d, NULL, dial_unresolved(d, FAULT_dns_timeout));
 }
 
 void dial_expired(struct timer *t)
