@@ -341,9 +341,11 @@ def test_504_for_an_origin_that_does_not_read(quick):
     def stop_reading(conn):
         time.sleep(3)
     quick.origin.at("/stuck", call(stop_reading))
+    body = bytes(100_000_000)   # made before: it is to follow its head at once
+
     def offer():
         try:
-            client.sock.sendall(b"x" * 100_000_000)
+            client.sock.sendall(body)
         except OSError:
             pass
     with Client(quick.port, timeout=SOON) as client, Stopwatch() as watch:
