@@ -190,7 +190,7 @@ help:
 ## make check          the quick part of it: units, layers and a smoke of the end-to-end tests
 ## make e2e            the end-to-end tests (E2E='tests/e2e/test_010_readme.py -x' for some)
 ## make layers         includes and calls point down, the core knows no direction
-## make fuzz           fuzz without end (TARGET=name for one); fuzz-short: 15 s each
+## make fuzz           fuzz without end (TARGET=name for one); fuzz-short: two minutes of a core
 ## make bench          the table against the installed peers and the floors
 ## make asan, tsan     build with sanitizers and run the end-to-end tests on it
 ## make mutants        does a test die with each lie put into the code? (tests/mutants/README.md)
@@ -245,7 +245,7 @@ documents: $(BUILD)/proxyd
 	$(Q)BUILD=$(BUILD) tests/run.sh documents
 
 fuzz-short: $(fuzz_programs)
-	$(Q)BUILD=$(BUILD) tests/run.sh fuzz 15 $^
+	$(Q)BUILD=$(BUILD) tests/run.sh fuzz short $^
 
 fuzz: $(if $(TARGET),$(BUILD)/fuzz/tests/fuzz/fuzz_$(TARGET),$(fuzz_programs))
 	$(Q)BUILD=$(BUILD) tests/run.sh fuzz 0 $^
