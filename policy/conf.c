@@ -7,6 +7,7 @@
 #include "base/must.h"
 #include "base/str.h"
 #include "policy/rule.h"
+#include "policy/zone.h"
 
 static void read_clients(const struct schema_row *row, const struct node *n, struct arena *a,
                          void *to)
@@ -42,9 +43,17 @@ static void read_default(const struct schema_row *row, const struct node *n, str
 {
     struct policy *p = to;
     (void)row;
+    p->default_at = position_kept(node_at(n), &p->at, a);
     p->default_allow = slice_is(node_arg(n, 0)->text, "allow");
     if (node_nargs(n) > 1)
         p->default_text = arena_copy(a, node_arg(n, 1)->text);
+}
+
+static void read_zone(const struct schema_row *row, const struct node *n, struct arena *a, void *to)
+{
+    struct policy *p = to;
+    (void)row;
+    p->zone = zone_load(a, n ? node_arg(n, 0)->text : SLICE(""));
 }
 
 static void read_reach(const struct schema_row *row, const struct node *n, struct arena *a,
@@ -189,11 +198,13 @@ static void read_conditions(const struct node *n, struct policy_rule *r, struct 
     for (const struct node *c = n->children; c; c = c->next)
         most++;
     struct condition *list = arena_alloc(a, most * sizeof *list);
+    struct written *written = arena_alloc(a, most * sizeof *written);
     for (u8 k = 0; k < CONDITION_COUNT; k++)
         for (const struct node *c = n->children; c; c = c->next) {
             const struct condition_kind *kind = &condition_kinds[k];
             if (c->row->tag != CONDITION_TAG(k))
                 continue;
+            written[made] = statement_written(c, r->at, a);
             struct condition *made_now = &list[made++];
             *made_now = (struct condition){ kind, kind->make(c, a), c->negated };
             r->on_answer |= kind->on_answer;
@@ -201,15 +212,18 @@ static void read_conditions(const struct node *n, struct policy_rule *r, struct 
                 kind->narrow(made_now->data, &r->gate);
         }
     r->condition = list;
+    r->written = written;
     r->conditions = (u32)made;
     r->gate.traits &= ~(u32)(r->on_answer ? TRAIT_REQUEST : TRAIT_ANSWER);
 }
 
 enum { RULE_DENY, RULE_ALLOW }; /* tags */
 
-static void read_rule(const struct node *n, struct policy_rule *r, struct arena *a)
+static void read_rule(const struct node *n, const struct position *before, struct policy_rule *r,
+                      struct arena *a)
 {
-    *r = (struct policy_rule){ .gate = { ~(u64)0, ~(u32)0, ~(u32)0 },
+    *r = (struct policy_rule){ .at = position_kept(node_at(n), before, a),
+                               .gate = { ~(u64)0, ~(u32)0, ~(u32)0 },
                                .name = arena_copy(a, node_name(n)),
                                .allow = n->row->tag == RULE_ALLOW };
     schema_fill(n->row->children, n, a, r);
@@ -229,7 +243,7 @@ static void read_rules(const struct schema_row *row, const struct node *rules, s
     struct policy_rule *list = arena_alloc(a, most * sizeof *list);
     for (const struct node *n = rules ? rules->children : NULL; n; n = n->next) {
         struct policy_rule *r = &list[p->rules++];
-        read_rule(n, r, a);
+        read_rule(n, r > list ? &r[-1].at : &p->at, r, a);
         p->judges |= r->on_answer;
         p->edits |= r->request || r->response;
         p->has_parents |= r->via.n && !r->on_answer && !r->shadow;
@@ -339,6 +353,7 @@ const struct schema_row policy_rows[] = {
       .example = "grace 30s;" },
     { .key = "time-zone",
       .type = { TYPE_TEXT },
+      .read = read_zone,
       .doc = "The zone of all `time` conditions, by its name in the system's tables; without it, "
              "the system's own.",
       .example = "time-zone Europe/Berlin;",
@@ -374,6 +389,7 @@ struct policy *policy_compile(const struct node *policy, struct arena *a)
 {
     struct policy *p = arena_zalloc(a, sizeof *p);
     p->name = arena_copy(a, node_name(policy));
+    p->at = position_kept(node_at(policy), NULL, a);
     schema_fill(policy_rows, policy, a, p);
     return p;
 }

@@ -7,7 +7,12 @@
 
 #include "base/must.h"
 #include "policy/condition_list.h"
+#include "policy/observer.h"
 #include "policy/rule.h"
+
+/* What is watched and what is not is the same text, compiled twice: without an observer nothing of
+ * it is left. */
+#define BOTH static inline __attribute__((always_inline))
 
 const struct condition_kind condition_kinds[CONDITION_COUNT] = {
 #define CONDITION(name)                                                                            \
@@ -27,7 +32,7 @@ enum addr_class evaluation_class(struct evaluation *e)
 }
 
 /* All conditions of a rule, for one form of the path: NO, YES or PENDING. */
-static inline enum match all_hold(const struct policy_rule *r, struct evaluation *e)
+BOTH enum match all_hold(const struct policy_rule *r, struct evaluation *e, struct observer *o)
 {
     enum match all = MATCH_YES;
     for (u32 i = 0; i < r->conditions; i++) {
@@ -35,6 +40,8 @@ static inline enum match all_hold(const struct policy_rule *r, struct evaluation
         enum match m = c->kind->holds(c->data, e);
         if (c->negated)
             m = match_not(m);
+        if (o)
+            o->condition(o, r, i, m, e);
         if (m == MATCH_UNSAFE)
             m = match_of(!r->allow);
         if (m == MATCH_NO || m == MATCH_UNKNOWN)
@@ -47,23 +54,24 @@ static inline enum match all_hold(const struct policy_rule *r, struct evaluation
 
 /* A deny matches if it does in either form of the path, an allow only if it does in both: what the
  * origin will make of the path is not known here. */
-static enum match both_forms(const struct policy_rule *r, struct evaluation *e, enum match normal)
+static enum match both_forms(const struct policy_rule *r, struct evaluation *e, enum match normal,
+                             struct observer *o)
 {
     e->form = FORM_FOLDED;
-    enum match folded = all_hold(r, e);
+    enum match folded = o ? all_hold(r, e, o) : all_hold(r, e, NULL);
     enum match decisive = match_of(!r->allow);
     if (normal == decisive || folded == decisive)
         return decisive;
     return normal == MATCH_PENDING ? normal : folded;
 }
 
-static enum match rule_matches(const struct policy_rule *r, struct evaluation *e)
+BOTH enum match rule_matches(const struct policy_rule *r, struct evaluation *e, struct observer *o)
 {
     e->form = FORM_NORMAL;
     e->form_matters = false;
     e->listed.list.n = 0;
-    enum match m = all_hold(r, e);
-    return likely(!e->form_matters) ? m : both_forms(r, e, m);
+    enum match m = all_hold(r, e, o);
+    return likely(!e->form_matters) ? m : both_forms(r, e, m, o);
 }
 
 static void deny(struct policy_decision *d, enum fault fault)
@@ -115,10 +123,13 @@ static void note_shadow(const struct policy_rule *r, enum match m, struct evalua
         d->shadow = r;
 }
 
-static void by_rules(const struct policy *p, struct evaluation *e, struct policy_decision *d)
+BOTH void walk(const struct policy *p, struct evaluation *e, struct policy_decision *d,
+               struct observer *o)
 {
     for (const struct policy_rule *r = p->rule; r < p->rule + p->rules; r++) {
-        enum match m = gate_shut(&r->gate, &e->gate) ? MATCH_NO : rule_matches(r, e);
+        enum match m = gate_shut(&r->gate, &e->gate) ? MATCH_NO : rule_matches(r, e, o);
+        if (o)
+            o->rule(o, r, m, e);
         if (m == MATCH_NO && likely(!e->exhausted))
             continue;
         d->exhausted |= e->exhausted;
@@ -146,6 +157,11 @@ static void by_rules(const struct policy *p, struct evaluation *e, struct policy
         return;
     }
     by_default(p, e, d);
+}
+
+static void by_rules(const struct policy *p, struct evaluation *e, struct policy_decision *d)
+{
+    walk(p, e, d, NULL);
 }
 
 static struct gate gate_of(const struct policy_question *q)
@@ -181,8 +197,8 @@ static bool lists_are_there(const struct policy *p, unsigned reader)
  * addresses are unknown, whatever stands above the rule. True: such a rule has decided. Else none
  * with `via` can (their gate is shut to TRAIT_DIRECT): those above the rule that has decided here
  * did not match, and those below are not asked. */
-static bool __attribute__((noinline))
-by_parent(const struct policy *p, const struct policy_question *q, struct policy_decision *d)
+BOTH bool ask_for_parent(const struct policy *p, const struct policy_question *q,
+                         struct policy_decision *d, struct observer *o)
 {
     struct evaluation e;
     struct policy_question unknown = *q;
@@ -191,33 +207,64 @@ by_parent(const struct policy *p, const struct policy_question *q, struct policy
     *d = (struct policy_decision){ .address_free = true };
     begin(&e, &unknown);
     e.gate.traits &= ~(u32)TRAIT_DIRECT;
-    by_rules(p, &e, d);
+    if (o)
+        o->begin(o);
+    walk(p, &e, d, o);
     if (d->rule && d->rule->via.n)
         return true;
     *d = (struct policy_decision){ .address_free = true };
     return false;
 }
 
-void policy_decide(const struct policy *p, const struct policy_question *q,
-                   struct policy_decision *d)
+static bool __attribute__((noinline))
+by_parent(const struct policy *p, const struct policy_question *q, struct policy_decision *d)
+{
+    return ask_for_parent(p, q, d, NULL);
+}
+
+/* What stands before the rules. True: it has decided. */
+BOTH bool decided_before(const struct policy *p, const struct policy_question *q,
+                         struct policy_decision *d)
 {
     *d = (struct policy_decision){ .address_free = true };
     if (q->connect ? !portset_has(&p->connect_ports, q->port)
                    : !portset_has(&p->http_ports, q->port)) {
         d->rule_name = q->connect ? SLICE("connect-ports") : SLICE("http-ports");
         deny(d, q->connect ? FAULT_connect_port_denied : FAULT_http_port_denied);
-        return;
+        return true;
     }
     if (unlikely(p->nlists) && !lists_are_there(p, q->reader)) {
         d->rule_name = SLICE("list");
         deny(d, FAULT_list_missing);
-        return;
+        return true;
     }
+    return false;
+}
+
+void policy_decide(const struct policy *p, const struct policy_question *q,
+                   struct policy_decision *d)
+{
+    if (decided_before(p, q, d))
+        return;
     if (unlikely(p->has_parents) && !q->host->literal && by_parent(p, q, d))
         return;
     struct evaluation e; /* 34 kB, of which only the small fields are set and usually touched */
     begin(&e, q);
     by_rules(p, &e, d);
+    d->address_free = d->action != POLICY_NEEDS_ADDRESS && (q->host->literal || !e.address_used);
+}
+
+void policy_decide_watched(const struct policy *p, const struct policy_question *q,
+                           struct policy_decision *d, struct observer *o)
+{
+    if (decided_before(p, q, d))
+        return;
+    if (p->has_parents && !q->host->literal && ask_for_parent(p, q, d, o))
+        return;
+    struct evaluation e;
+    begin(&e, q);
+    o->begin(o);
+    walk(p, &e, d, o);
     d->address_free = d->action != POLICY_NEEDS_ADDRESS && (q->host->literal || !e.address_used);
 }
 

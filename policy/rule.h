@@ -6,6 +6,7 @@
 #include "filters/portset.h"
 #include "policy/condition.h"
 #include "policy/edits.h"
+#include "policy/written.h"
 
 struct condition {
     const struct condition_kind *kind;
@@ -37,7 +38,11 @@ struct policy_rule {
     const struct edits *request, *response; /* NULL: none */
     u32 conditions;
     const struct condition *condition; /* in the order of conditions.tbl */
+    struct position at;
+    const struct written *written; /* each condition, in the same order */
 };
+
+struct zone;
 
 struct policy {
     struct slice name;
@@ -48,6 +53,8 @@ struct policy {
     bool default_allow;
     bool judges, edits, has_parents; /* some rule does */
     struct slice default_text;
+    struct position at, default_at;
+    const struct zone *zone; /* of `time` */
     const struct list_slot **lists; /* that no request is decided without */
     u32 nlists;
     u32 rules;

@@ -293,7 +293,7 @@ const struct zone *zone_load(struct arena *a, struct slice name)
     return name.n ? by_name(a, name) : of_system(a);
 }
 
-struct zone_time zone_local(const struct zone *z, u64 seconds)
+i64 zone_offset(const struct zone *z, u64 seconds)
 {
     i64 t = (i64)seconds, offset = z->first;
     u32 low = 0, high = z->n; /* how many moments are not after t */
@@ -308,6 +308,12 @@ struct zone_time zone_local(const struct zone *z, u64 seconds)
         offset = offset_by_rule(z, t);
     else if (low > 0)
         offset = z->offset[low - 1];
+    return offset;
+}
+
+struct zone_time zone_local(const struct zone *z, u64 seconds)
+{
+    i64 t = (i64)seconds, offset = zone_offset(z, seconds);
     i64 day = floor_div(t + offset, DAY);
     return (struct zone_time){ (u8)weekday(day), (u16)((t + offset - day * DAY) / 60) };
 }

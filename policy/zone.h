@@ -19,6 +19,8 @@ struct zone_time {
 const struct zone *zone_load(struct arena *a, struct slice name);
 /* From the bytes of a TZif file; NULL: it is none. */
 const struct zone *zone_parse(struct arena *a, struct slice file);
+/* What local time is ahead of UTC then, in seconds. */
+i64 zone_offset(const struct zone *z, u64 seconds);
 struct zone_time zone_local(const struct zone *z, u64 seconds); /* since 1970 */
 
 #endif
