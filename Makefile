@@ -33,10 +33,11 @@ LINK_HARDEN := -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
 lib = $(shell pkg-config --$(1) $(2) 2>/dev/null || echo $(3))
 # Asked when first needed, and once: pkg-config would be a fifth of a `make` that has nothing to do.
 once = $(if $($(1)_known),,$(eval $(1)_found := $($(1)_ask))$(eval $(1)_known := 1))$($(1)_found)
-LIB_CFLAGS_ask = $(call lib,cflags,libcares libmicrohttpd libpcre2-8 libidn2 zlib libarchive libcrypto)
+LIB_CFLAGS_ask = $(call lib,cflags,libcares libmicrohttpd libpcre2-8 libidn2 zlib libarchive libcrypto jansson)
 LIBS_ask = $(call lib,libs,libcares,-lcares) $(call lib,libs,libmicrohttpd,-lmicrohttpd) \
            $(call lib,libs,libpcre2-8,-lpcre2-8) $(call lib,libs,libidn2,-lidn2) -lhs \
-           $(call lib,libs,libarchive,-larchive) $(call lib,libs,zlib,-lz) $(call lib,libs,libcrypto,-lcrypto) -lpthread
+           $(call lib,libs,libarchive,-larchive) $(call lib,libs,zlib,-lz) $(call lib,libs,libcrypto,-lcrypto) \
+           $(call lib,libs,jansson,-ljansson) -lpthread
 TEST_LIBS_ask = $(call lib,libs,cmocka,-lcmocka)
 LIB_CFLAGS = $(call once,LIB_CFLAGS)
 LIBS = $(call once,LIBS)
@@ -235,7 +236,8 @@ $(BUILD)/release/bin/echo_role: $(BUILD)/release/tests/echo_role.o $(CORE_OBJ)
 	$(say) LINK $@
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LINK_HARDEN) -o $@ $^ $(call lib,libs,libcares,-lcares) $(call lib,libs,libidn2,-lidn2) \
-	    $(call lib,libs,libcrypto,-lcrypto) -lpthread
+	    $(call lib,libs,libcrypto,-lcrypto) \
+           $(call lib,libs,jansson,-ljansson) -lpthread
 
 layers: $(BUILD)/release/bin/echo_role | $(BUILD)/release/bin/proxyd
 	$(Q)BUILD=$(BUILD) tests/run.sh layers $<

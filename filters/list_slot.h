@@ -9,7 +9,7 @@
 
 #include "filters/filter_list.h"
 
-enum { LIST_READERS = 128 };
+enum { LIST_READERS = 129 }; /* workers, and one for those who ask why */
 
 /* A list, and what it takes to ask it. */
 struct list_category {

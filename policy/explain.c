@@ -23,7 +23,8 @@ struct explaining {
 
 static struct explained_condition *blank(const struct policy_rule *r, struct arena *a)
 {
-    struct explained_condition *c = arena_zalloc(a, (r->conditions ? r->conditions : 1) * sizeof *c);
+    struct explained_condition *c =
+        arena_zalloc(a, (r->conditions ? r->conditions : 1) * sizeof *c);
     for (u32 i = 0; i < r->conditions; i++) {
         c[i].at = r->written[i].at;
         c[i].text = r->written[i].text;
@@ -50,9 +51,9 @@ static void on_begin(struct observer *o)
 static void note_listed(struct explaining *x, struct explained_condition *c,
                         const struct policy_listed *l)
 {
-    c->listed = (struct policy_listed){ arena_copy(x->arena, l->list),
-                                        arena_copy(x->arena, l->category),
-                                        arena_copy(x->arena, l->file), l->line };
+    c->listed =
+        (struct policy_listed){ arena_copy(x->arena, l->list), arena_copy(x->arena, l->category),
+                                arena_copy(x->arena, l->file), l->line };
 }
 
 static void on_condition(struct observer *o, const struct policy_rule *r, u32 i, enum match m,
@@ -88,7 +89,7 @@ static enum path_form form_that_mattered(const struct explaining *x, const struc
 {
     if (!x->tried[FORM_FOLDED])
         return FORM_NORMAL;
-    return holds(x->note[FORM_NORMAL], r) != r->allow ? FORM_NORMAL
+    return holds(x->note[FORM_NORMAL], r) != r->allow   ? FORM_NORMAL
            : holds(x->note[FORM_FOLDED], r) != r->allow ? FORM_FOLDED
                                                         : FORM_NORMAL;
 }

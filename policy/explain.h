@@ -12,9 +12,9 @@
 /* Everything is in the arena or as old as the policy. */
 struct explained_condition {
     struct position at;
-    struct slice text; /* as it is written */
-    bool asked;        /* else a condition before it had said no */
-    enum match says;   /* `not` applied */
+    struct slice text;           /* as it is written */
+    bool asked;                  /* else a condition before it had said no */
+    enum match says;             /* `not` applied */
     struct slice value;          /* what it looked at, or why there is nothing to look at */
     struct policy_listed listed; /* the entry that it was found by; list empty: none */
 };

@@ -67,8 +67,8 @@ static void put_unknown(struct text *t, enum condition_id id, const struct evalu
         text_lit(t, "it is not known");
 }
 
-static void put_value(struct text *t, const struct policy *p, enum condition_id id, const struct written *w,
-                      struct evaluation *e)
+static void put_value(struct text *t, const struct policy *p, enum condition_id id,
+                      const struct written *w, struct evaluation *e)
 {
     const struct policy_question *q = e->q;
     switch (id) {
@@ -86,14 +86,14 @@ static void put_value(struct text *t, const struct policy *p, enum condition_id 
     }
 }
 
-struct slice looked_at(const struct policy *p, const struct condition *c, const struct written *w, enum match m,
-                       struct evaluation *e, struct arena *a)
+struct slice looked_at(const struct policy *p, const struct condition *c, const struct written *w,
+                       enum match m, struct evaluation *e, struct arena *a)
 {
     char area[SHOWN_MOST];
     struct text t = text_in(area, sizeof area);
     enum condition_id id = (enum condition_id)(c->kind - condition_kinds);
-    bool formless = (id == CONDITION_path && e->paths_unsafe) ||
-                    (id == CONDITION_url && e->urls_unsafe);
+    bool formless =
+        (id == CONDITION_path && e->paths_unsafe) || (id == CONDITION_url && e->urls_unsafe);
     if (m == MATCH_UNKNOWN)
         put_unknown(&t, id, e);
     else if (formless)

@@ -54,7 +54,7 @@ struct policy {
     bool judges, edits, has_parents; /* some rule does */
     struct slice default_text;
     struct position at, default_at;
-    const struct zone *zone; /* of `time` */
+    const struct zone *zone;        /* of `time` */
     const struct list_slot **lists; /* that no request is decided without */
     u32 nlists;
     u32 rules;

@@ -123,10 +123,19 @@ static bool take_value(const struct command_row *c, const struct option_row *row
     if (value == NULL || *value == 0)
         *end = wrong_value(c, row, "needs ", row->value);
     else if (*to)
-        *end = wrong_value(c, row, "stands there twice", "");
+        *end = wrong_value(c, row, row->most ? "stands there too often" : "stands there twice", "");
     else
         *to = value;
     return *to == value && value;
+}
+
+/* Where the next one of an option goes; when all places are taken, the last. */
+static const char **place_of(const struct option_row *row, struct options *o)
+{
+    const char **to = (const char **)(void *)((char *)o + row->to);
+    for (unsigned i = 1; i < row->most && *to; i++)
+        to++;
+    return to;
 }
 
 /* The arguments behind the command; false: complained about, *end says how to leave. */
@@ -144,10 +153,9 @@ static bool parse_options(const struct command_row *c, char **argv, struct optio
             *end = wrong_option(c, *argv);
             return false;
         }
-        void *to = (char *)o + row->to;
         if (!row->value)
-            *(bool *)to = true;
-        else if (!take_value(c, row, &argv, to, end))
+            *(bool *)((char *)o + row->to) = true;
+        else if (!take_value(c, row, &argv, place_of(row, o), end))
             return false;
     }
     return true;

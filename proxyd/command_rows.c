@@ -3,6 +3,8 @@
  */
 #include "command_rows.h"
 
+#include "command_policy.h"
+
 const struct command_row command_rows[] = {
     { "run", FOR_RUN, 0, do_run, "run the proxy in the foreground",
       "Runs the proxy in the foreground until it gets a signal. Without -c it uses the built-in\n"
@@ -125,6 +127,8 @@ const struct command_row command_rows[] = {
       "exit codes: 0 found, or all lists shown; 1 in no list, a list that cannot be loaded or a "
       "wrong\n"
       "configuration; 2 wrong usage\n" },
+    { "explain", FOR_EXPLAIN, 2, do_explain, "tell why a request is let through or refused",
+      help_explain },
     { "config", FOR_CONFIG, 0, do_config, "print the built-in configuration",
       "Prints the configuration that \"run\" uses when it is given none. It is commented and\n"
       "meant as the start of your own.\n"
@@ -186,15 +190,26 @@ const struct command_row command_rows[] = {
 const size_t command_row_count = countof(command_rows);
 
 const struct option_row option_rows[] = {
-    { "--help", "-h", FOR_ALL, offsetof(struct options, help), NULL },
-    { "--config", "-c", FOR_CONFIG_FILE, offsetof(struct options, config), "the name of a file" },
-    { "--socket", "-s", FOR_RELOAD | FOR_CTL, offsetof(struct options, socket),
-      "the path of a control socket" },
-    { "--strict", NULL, FOR_CHECK, offsetof(struct options, strict), NULL },
-    { "--default", NULL, FOR_CONFIG, offsetof(struct options, show_default), NULL },
-    { "--keys", NULL, FOR_REFERENCE, offsetof(struct options, keys), NULL },
-    { "--man", NULL, FOR_REFERENCE | FOR_HELP, offsetof(struct options, man), NULL },
-    { "--completion", NULL, FOR_HELP, offsetof(struct options, completion), "the name of a shell" },
+    { "--help", "-h", FOR_ALL, offsetof(struct options, help), NULL, 0 },
+    { "--config", "-c", FOR_CONFIG_FILE, offsetof(struct options, config), "the name of a file",
+      0 },
+    { "--socket", "-s", FOR_RELOAD | FOR_CTL | FOR_EXPLAIN, offsetof(struct options, socket),
+      "the path of a control socket", 0 },
+    { "--strict", NULL, FOR_CHECK, offsetof(struct options, strict), NULL, 0 },
+    { "--default", NULL, FOR_CONFIG, offsetof(struct options, show_default), NULL, 0 },
+    { "--keys", NULL, FOR_REFERENCE, offsetof(struct options, keys), NULL, 0 },
+    { "--man", NULL, FOR_REFERENCE | FOR_HELP, offsetof(struct options, man), NULL, 0 },
+    { "--completion", NULL, FOR_HELP, offsetof(struct options, completion), "the name of a shell",
+      0 },
+    { "--json", NULL, FOR_EXPLAIN, offsetof(struct options, json), NULL, 0 },
+    { "--from", NULL, FOR_EXPLAIN, offsetof(struct options, from), "the address of a client", 0 },
+    { "--at", NULL, FOR_EXPLAIN, offsetof(struct options, at), "a time", 0 },
+    { "--listener", NULL, FOR_EXPLAIN, offsetof(struct options, listener), "the name of a listener",
+      0 },
+    { "--header", NULL, FOR_EXPLAIN, offsetof(struct options, header), "a field, NAME: VALUE",
+      EXPLAIN_MANY },
+    { "--resolve", NULL, FOR_EXPLAIN, offsetof(struct options, resolve), "HOST=ADDRESS",
+      EXPLAIN_MANY },
 };
 
 const size_t option_row_count = countof(option_rows);

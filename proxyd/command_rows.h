@@ -9,6 +9,7 @@
 #include "base/types.h"
 #include "command.h"
 #include "config/diag.h"
+#include "explain.h"
 
 #ifndef PROXYD_VERSION
 #define PROXYD_VERSION "0"
@@ -19,7 +20,9 @@ enum { MOST_OPERANDS = 3 };
 /* The options of one command line. */
 struct options {
     const char *config, *socket;
-    bool help, strict, show_default, keys, man;
+    const char *from, *at, *listener;
+    const char *header[EXPLAIN_MANY], *resolve[EXPLAIN_MANY];
+    bool help, strict, show_default, keys, man, json;
     const char *completion;             /* a shell */
     const char *operand[MOST_OPERANDS]; /* words that are no options; NULL: not given */
 };
@@ -32,9 +35,10 @@ enum option_for {
     FOR_RELOAD = 16,
     FOR_CTL = 32,
     FOR_LISTS = 64,
+    FOR_EXPLAIN = 128,
     FOR_HELP = 0x8000,
     FOR_ALL = 0xffff,
-    FOR_CONFIG_FILE = FOR_RUN | FOR_CHECK | FOR_LISTS
+    FOR_CONFIG_FILE = FOR_RUN | FOR_CHECK | FOR_LISTS | FOR_EXPLAIN
 };
 
 struct command_row {
@@ -54,6 +58,7 @@ struct option_row {
     unsigned commands;        /* enum option_for */
     size_t to;                /* offset in struct options: of a bool, or of the value's text */
     const char *value;        /* what it takes, for complaints; NULL: nothing */
+    unsigned most;            /* so many of it into an array of texts; 0: one, and no array */
 };
 extern const struct option_row option_rows[];
 extern const size_t option_row_count;
@@ -65,6 +70,7 @@ bool command_takes(const struct command_row *c, const struct option_row *o);
 struct command do_run(struct options o);
 struct command do_check(struct options o);
 struct command do_lists(struct options o);
+struct command do_explain(struct options o); /* command_policy.c */
 struct command do_config(struct options o);
 struct command do_reference(struct options o);
 struct command do_reload(struct options o);

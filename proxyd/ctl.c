@@ -74,10 +74,9 @@ static unsigned read_answer(struct slice all, struct slice *body)
     return (unsigned)strtoul(all.p + 9, NULL, 10);
 }
 
-static int complain(const char *command, const char *socket, const char *why)
+static void complain(const char *command, const char *socket, const char *why)
 {
     fprintf(stderr, "proxyd %s: %s: %s\n", command, socket, why);
-    return EXIT_FAILED;
 }
 
 static void put_lines(FILE *to, struct slice body)
@@ -89,43 +88,62 @@ static void put_lines(FILE *to, struct slice body)
     }
 }
 
-static int ask(const char *command, const char *socket, int fd, const char *method,
-               const char *path, struct slice argument)
+/* What it answers, 0 when nothing came; *all is the caller's to free, *body is in it. */
+static unsigned ask(int fd, const char *method, const char *path, struct slice argument, char **all,
+                    struct slice *body)
 {
     size_t n = 0;
-    char *all = send_request(fd, method, path, argument) ? receive_all(fd, &n) : NULL;
-    struct slice body = { NULL, 0 };
-    unsigned status = all ? read_answer((struct slice){ all, n }, &body) : 0;
-    FILE *to = status >= 200 && status < 300 ? stdout : stderr;
+    *all = send_request(fd, method, path, argument) ? receive_all(fd, &n) : NULL;
+    *body = (struct slice){ NULL, 0 };
+    return *all ? read_answer((struct slice){ *all, n }, body) : 0;
+}
+
+/* Below 0: complained about. */
+static int open_socket(const char *command, const char **socket, char area[CONTROL_PATH])
+{
+    if (*socket == NULL && control_default(area))
+        *socket = area;
+    if (*socket == NULL) {
+        fprintf(stderr, "proxyd %s: where is the control socket? Say it with --socket PATH\n",
+                command);
+        return -1;
+    }
+    int fd = control_connect(*socket);
+    if (fd < 0)
+        complain(command, *socket,
+                 errno == ENOENT || errno == ECONNREFUSED
+                     ? "no proxyd listens there; another one is named by --socket PATH"
+                     : strerror(errno));
+    return fd;
+}
+
+unsigned ctl_get(const char *command, const char *socket, const char *method, const char *path,
+                 struct slice argument, char **text)
+{
+    char area[CONTROL_PATH], *all;
+    struct slice body;
+    int fd = open_socket(command, &socket, area);
+    *text = NULL;
+    if (fd < 0)
+        return 0;
+    unsigned status = ask(fd, method, path, argument, &all, &body);
+    close(fd);
     if (status)
-        put_lines(to, body);
+        *text = strndup(body.n ? body.p : "", body.n);
+    else
+        complain(command, socket,
+                 "the proxy ended before it answered, or too many are connected there");
     free(all);
-    if (status == 0)
-        return complain(command, socket,
-                        "the proxy ended before it answered, or too many are connected there");
-    return to == stdout ? EXIT_FINE : EXIT_FAILED;
+    return status;
 }
 
 int ctl_ask(const char *command, const char *socket, const char *method, const char *path,
             struct slice argument)
 {
-    char area[CONTROL_PATH];
-    if (socket == NULL && control_default(area))
-        socket = area;
-    if (socket == NULL) {
-        fprintf(stderr, "proxyd %s: where is the control socket? Say it with --socket PATH\n",
-                command);
-        return EXIT_FAILED;
-    }
-    int fd = control_connect(socket), code;
-    if (fd < 0) {
-        code = complain(command, socket,
-                        errno == ENOENT || errno == ECONNREFUSED
-                            ? "no proxyd listens there; another one is named by --socket PATH"
-                            : strerror(errno));
-        return code;
-    }
-    code = ask(command, socket, fd, method, path, argument);
-    close(fd);
-    return code;
+    char *text;
+    unsigned status = ctl_get(command, socket, method, path, argument, &text);
+    FILE *to = status >= 200 && status < 300 ? stdout : stderr;
+    put_lines(to, slice_of(text));
+    free(text);
+    return to == stdout ? EXIT_FINE : EXIT_FAILED;
 }

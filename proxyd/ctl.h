@@ -10,5 +10,9 @@
  * else to stderr. `command` is how the user calls this, for complaints. Returns an exit code. */
 int ctl_ask(const char *command, const char *socket, const char *method, const char *path,
             struct slice argument);
+/* The same, but what it says is *text, the caller's to free, whatever the status, which is
+ * returned. 0: nobody answered, and stderr says so. */
+unsigned ctl_get(const char *command, const char *socket, const char *method, const char *path,
+                 struct slice argument, char **text);
 
 #endif

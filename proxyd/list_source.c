@@ -12,7 +12,7 @@
 #include "base/hash.h"
 #include "base/must.h"
 
-_Static_assert((int)LIST_READERS >= (int)MOST_WORKERS, "each worker reads");
+_Static_assert((int)LIST_READERS > (int)MOST_WORKERS, "each worker reads, and who explains");
 
 enum { FOLDERS_DEEP = 8, WATCHES = 2048 };
 
@@ -95,6 +95,14 @@ static void set(struct list_source *s, u32 reader, struct version *v)
     drop_version(old);
 }
 
+/* The last reader is no worker. */
+static void set_for_asking(struct list_source *s, struct version *v)
+{
+    pthread_mutex_lock(&service.asking);
+    set(s, s->slot.readers - 1, v);
+    pthread_mutex_unlock(&service.asking);
+}
+
 static void run_exchange(struct call *call, void *receiver)
 {
     struct exchange *x = container_of(call, struct exchange, call);
@@ -123,8 +131,10 @@ static bool publish(struct list_source *s, struct list_content *list, bool fresh
     for (u32 i = 0; i < s->slot.readers && !late; i++)
         if (fresh || service.engine == NULL)
             set(s, i, v);
-        else
+        else if (i + 1 < s->slot.readers)
             post(s, v, i);
+        else
+            set_for_asking(s, v);
     old = s->newest;
     if (!late)
         s->newest = v;
@@ -145,7 +155,7 @@ void list_source_say(struct list_source *s, enum log_level level, const char *te
                   text[0] && text[strlen(text) - 1] == '\n' ? "" : "\n") > 0);
     if (service.reload)
         reload_log(service.reload, level, line);
-    else
+    else if (level == LEVEL_ERROR || !service.only_complain)
         fprintf(stderr, "proxyd: %s", line);
     free(line);
 }

@@ -7,7 +7,8 @@
 
 enum { FETCH_WAIT_MS = 60000 };
 
-struct service lists_service = { .lock = PTHREAD_MUTEX_INITIALIZER };
+struct service lists_service = { .lock = PTHREAD_MUTEX_INITIALIZER,
+                                 .asking = PTHREAD_MUTEX_INITIALIZER };
 #define service lists_service
 
 /* ---- sources ---- */
@@ -93,7 +94,7 @@ void lists_compile(const struct tree *t, const char *state, struct snapshot *s, 
         struct list_conf c = list_conf_read(l, &s->arena);
         struct list_source **entry = registry_get(r, s, &sources, list_conf_key(&c, &s->arena));
         if (*entry == NULL)
-            *entry = new_source(l, s->nworkers);
+            *entry = new_source(l, s->nworkers + 1);
         s->lists[s->nlists++] = &(*entry)->slot;
     }
     await_fetched(s);
@@ -118,6 +119,21 @@ struct slice lists_lacking(const struct snapshot *next, const struct snapshot *n
 }
 
 /* ---- the service ---- */
+
+void lists_only_complain(void)
+{
+    service.only_complain = true;
+}
+
+void lists_ask_begin(void)
+{
+    pthread_mutex_lock(&service.asking);
+}
+
+void lists_ask_end(void)
+{
+    pthread_mutex_unlock(&service.asking);
+}
 
 void lists_start(struct engine *e, struct watcher *w, struct reload *r)
 {

@@ -27,6 +27,14 @@ void lists_compile(const struct tree *t, const char *state, struct snapshot *s, 
  * empty. */
 struct slice lists_lacking(const struct snapshot *next, const struct snapshot *now);
 
+/* From now on it is said only of a list that it could not be loaded: for commands. */
+void lists_only_complain(void);
+
+/* Between the two a thread that is no worker may ask the lists of a snapshot, as their reader
+ * number s->nworkers; meanwhile no content is exchanged. */
+void lists_ask_begin(void);
+void lists_ask_end(void);
+
 /* Watches files from now on. w outlives the lists or is told to stop before. */
 void lists_start(struct engine *e, struct watcher *w, struct reload *r);
 /* No content is exchanged any more, and none fetched. Before the workers drain. */

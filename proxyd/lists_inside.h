@@ -79,7 +79,8 @@ struct service {
     const char *folder;  /* of copies, as long as the process; NULL: none */
     bool has_folder;     /* it is known */
     _Atomic u32 threads; /* of lists that are fetched */
-    bool ending;
+    bool ending, only_complain;
+    pthread_mutex_t asking; /* held by whoever is the last reader, and while it gets a content */
 };
 extern struct service lists_service;
 

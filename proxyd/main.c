@@ -39,6 +39,7 @@
 #include "privileged.h"
 #include "reload.h"
 #include "listen.h"
+#include "look_up.h"
 #include "lists.h"
 #include "modes.h"
 #include "notify.h"
@@ -117,13 +118,8 @@ static bool close_idle(void *worker)
 
 static struct dns_shared *start_dns(const struct dns_conf *c)
 {
-    struct dns_conf_io io = { .nservers = c->nservers,
-                              .timeout_ms = c->timeout,
-                              .search = c->search,
-                              .no_edns = !c->edns,
-                              .hosts_path = c->hosts,
-                              .make_room = close_idle };
-    memcpy(io.servers, c->servers, c->nservers * sizeof io.servers[0]);
+    struct dns_conf_io io = look_up_conf(c);
+    io.make_room = close_idle;
     return dns_shared_new(&io);
 }
 
@@ -376,6 +372,7 @@ static void dismantle(struct process *p, const sigset_t *set, bool hurry)
     for (u32 i = 0; i < p->engine.nworkers; i++)
         worker_free(p->engine.workers[i]);
     watchdog_free(p->watchdog);
+    served_free(p->served);
     dns_shared_free(p->engine.dns);
     shared_idle_free(p->engine.shared_idle);
     client_count_free(p->engine.client_count);

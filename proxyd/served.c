@@ -8,6 +8,7 @@
 #include "base/must.h"
 #include "base/str.h"
 #include "control_socket.h"
+#include "explaining.h"
 #include "fetch_report.h"
 #include "lists.h"
 #include "privileged.h"
@@ -18,6 +19,7 @@ struct served {
     struct engine *engine;
     struct reload *reload;
     struct fetching *fetching;
+    struct explaining *explaining;
     bool chosen; /* by the administrator */
     char path[CONTROL_PATH];
 };
@@ -59,7 +61,14 @@ static void do_refresh(void *self, struct slice argument, struct control_answer 
     answer->status = lists_refresh(name, anyway, &answer->text) ? 200 : 502;
 }
 
+static void do_explain(void *self, struct slice argument, struct control_answer *answer)
+{
+    struct served *s = self;
+    answer->status = explaining_run(s->explaining, argument, &answer->text);
+}
+
 static const struct control_command commands[] = {
+    { "POST", "/explain", do_explain },
     { "POST", "/fetch", do_fetch },
     { "POST", "/refresh", do_refresh },
     { "POST", "/reload", do_reload },
@@ -125,20 +134,24 @@ bool served_start(struct served *s, struct engine *e, struct reload *r, struct t
     s->engine = e;
     s->reload = r;
     s->fetching = fetching_new(e);
+    s->explaining = explaining_new(e);
     s->control = control_start(s->fd, commands, s, error, sizeof error);
     if (s->control)
         return true;
     text_fmt(note, "no control socket: %s", error);
     control_unlink(s->path);
     fetching_free(s->fetching);
+    explaining_free(s->explaining);
     free(s);
     return false;
 }
 
 void served_end(struct served *s)
 {
-    if (s)
-        fetching_end(s->fetching);
+    if (s == NULL)
+        return;
+    fetching_end(s->fetching);
+    explaining_end(s->explaining);
 }
 
 void served_stop(struct served *s)
@@ -148,6 +161,12 @@ void served_stop(struct served *s)
     control_unlink(s->path);
     control_stop(s->control);
     fetching_free(s->fetching);
+}
+
+void served_free(struct served *s)
+{
+    if (s)
+        explaining_free(s->explaining);
     free(s);
 }
 

@@ -23,6 +23,8 @@ bool served_start(struct served *s, struct engine *e, struct reload *r, struct t
 void served_end(struct served *s);
 /* No more of it; what runs is waited for, so after reload_end. NULL is fine. */
 void served_stop(struct served *s);
+/* Once the workers and their resolvers are freed. NULL is fine. */
+void served_free(struct served *s);
 /* Where it listens; empty: nowhere. */
 struct slice served_at(const struct served *s);
 

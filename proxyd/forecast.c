@@ -1,0 +1,303 @@
+#include "forecast.h"
+
+#include "base/clock.h"
+#include "base/must.h"
+#include "core/common/self_addrs.h"
+#include "core/report/page.h"
+#include "forward/conf.h"
+#include "forward/role.h"
+
+enum { PAGE_MOST = 8192 };
+
+const struct listener *forecast_listener(const struct snapshot *s, struct slice name)
+{
+    for (u32 i = 0; i < s->nlisteners; i++)
+        if (s->listeners[i].role == &forward_role &&
+            (name.n == 0 || slice_eq(s->listeners[i].name, name)))
+            return &s->listeners[i];
+    return NULL;
+}
+
+/* ---- the head ---- */
+
+/* Between "//" and the path: what Host says; of CONNECT the target. */
+static struct slice authority_of(struct slice target)
+{
+    const char *from = memmem(target.p, target.n, "//", 2);
+    struct slice rest = from ? slice_range(from + 2, target.p + target.n) : target;
+    size_t n = 0;
+    while (n < rest.n && rest.p[n] != '/' && rest.p[n] != '?' && rest.p[n] != '#')
+        n++;
+    rest.n = n;
+    return n == 0 || slice_is(target, "*") ? SLICE("localhost") : rest;
+}
+
+static struct slice compose(const struct forecast_request *r, struct arena *a)
+{
+    size_t most = r->method.n + 2 * r->target.n + r->fields.n + 64;
+    struct text t = text_in(arena_alloc(a, most), most);
+    text_add(&t, r->method);
+    text_char(&t, ' ');
+    text_add(&t, r->target);
+    text_lit(&t, " HTTP/1.1\r\nHost: ");
+    text_add(&t, authority_of(r->target));
+    text_lit(&t, "\r\n");
+    text_add(&t, r->fields);
+    text_lit(&t, "\r\n");
+    must(!t.full);
+    return text_slice(&t);
+}
+
+/* As a connection reads it (core/codec/server.c, core/exchange/xchg.c). */
+static enum fault read_head(const struct snapshot *s, struct slice head, struct arena *a,
+                            struct forecast *v)
+{
+    const struct limits_conf *c = &s->conf.limits;
+    struct head_limits limits = { .head = c->head, .line = c->line, .fields = c->fields };
+    struct head_scan scan = { 0 };
+    struct authority *host = arena_zalloc(a, sizeof *host);
+    enum fault f = FAULT_NONE;
+    u32 n = head_scan(&scan, head.p, (u32)head.n, &limits, &f);
+    if (f != FAULT_NONE || n == 0)
+        return f != FAULT_NONE ? f : FAULT_bad_request_line;
+    v->msg = arena_alloc(a, sizeof *v->msg);
+    msg_init(v->msg, a);
+    v->msg->host_field = host;
+    f = request_parse(v->msg, head.p, n, &limits);
+    if (f != FAULT_NONE && f != FAULT_bad_host)
+        return f;
+    bool has_host = f == FAULT_NONE && host->host.len;
+    enum fault of_target =
+        target_parse(v->msg->method, v->msg->target, has_host ? host : NULL, &v->uri);
+    v->parsed = of_target == FAULT_NONE;
+    if (v->parsed && v->msg->body == BODY_LENGTH && v->msg->body_len > c->body)
+        f = FAULT_body_too_large;
+    return of_target ? of_target : f;
+}
+
+/* ---- the rules ---- */
+
+static void apply_search(const struct lookup *l, struct host *h)
+{
+    char area[sizeof h->name];
+    struct text t = text_in(area, sizeof area - 1);
+    if (l == NULL || h->literal || memchr(h->name, '.', h->len) != NULL)
+        return;
+    if (!l->search(l->ctx, (struct slice){ h->name, h->len }, &t) || t.full)
+        return;
+    memcpy(h->name, t.p, t.n);
+    h->name[t.n] = 0;
+    h->len = (u8)t.n;
+}
+
+static struct policy_question question_of(const struct forecast *v,
+                                          const struct forecast_request *r)
+{
+    bool connect = v->msg->method == METHOD_CONNECT;
+    struct policy_question q = {
+        .client = r->from,
+        .connect = connect,
+        .method = v->msg->method,
+        .method_text = v->msg->method_text,
+        .host = &v->uri.host,
+        .port = v->uri.port,
+        .query = v->uri.query,
+        .now_s = r->at_s ? r->at_s : clock_us(CLOCK_REALTIME) / 1000000,
+        .reader = r->reader,
+    };
+    if (!connect) {
+        q.path = v->uri.path;
+        q.request = r->fields_shown ? v->msg : NULL;
+    }
+    return q;
+}
+
+static void decide(const struct forecast *v, const struct forecast_request *r,
+                   const struct policy_question *q, struct arena *a, struct policy_decision *d,
+                   struct explained *walk)
+{
+    if (r->explain)
+        policy_explain(v->policy, q, a, d, walk);
+    else
+        policy_decide(v->policy, q, d);
+}
+
+/* ---- the addresses ---- */
+
+/* As forward_vet does, behind the guard of every dial. */
+static void judge(const struct snapshot *s, struct forecast *v, const struct forecast_request *r,
+                  struct policy_question q, struct arena *a, struct forecast_address *one)
+{
+    one->class = addr_class(&one->addr);
+    one->decision = v->decision;
+    if (self_addrs_has(s->self_addrs, &one->addr)) {
+        one->decision.action = POLICY_DENY;
+        one->decision.reason = SLICE("");
+        one->fault = FAULT_own_listener;
+    } else if (v->decision.action == POLICY_ALLOW && v->decision.address_free) {
+        if (policy_class_allowed(v->decision.reach, &one->addr, &one->fault))
+            one->fault = FAULT_NONE;
+    } else {
+        q.destination = &one->addr;
+        one->asked_again = true;
+        decide(v, r, &q, a, &one->decision, &one->walk);
+        one->fault = one->decision.action == POLICY_DENY ? one->decision.fault : FAULT_NONE;
+    }
+}
+
+static void find_addresses(struct forecast *v, const struct forecast_request *r)
+{
+    struct dns_answer answer = { .n = 1 };
+    struct slice name = { v->uri.host.name, v->uri.host.len };
+    if (v->uri.host.literal) {
+        answer.addr[0] = v->uri.host.addr;
+    } else if (r->ngiven) {
+        for (answer.n = 0; answer.n < r->ngiven && answer.n < DNS_ADDRESSES; answer.n++)
+            answer.addr[answer.n] = r->given[answer.n];
+    } else if (r->lookup) {
+        v->looked_up = true;
+        r->lookup->ask(r->lookup->ctx, name, &answer);
+    } else {
+        must(addr_parse(SLICE("192.0.1.1"), &answer.addr[0])); /* a public one; none is dialled */
+    }
+    v->lookup = answer.fault;
+    for (u8 i = 0; i < answer.n; i++) {
+        v->address[i].addr = answer.addr[i];
+        v->address[i].addr.port = v->uri.port;
+    }
+    v->naddresses = answer.n;
+}
+
+/* A client that may not go there anyway does not learn whether the name exists. */
+static void without_address(struct forecast *v, const struct forecast_request *r,
+                            struct policy_question q, struct arena *a)
+{
+    enum fault f = v->lookup == FAULT_NONE ? FAULT_dns_no_address : v->lookup;
+    v->by = FORECAST_LOOKUP;
+    v->fault = f;
+    if (v->decision.action == POLICY_ALLOW && v->decision.address_free)
+        return;
+    q.address_unknown = true;
+    decide(v, r, &q, a, &v->decision, &v->walk);
+    if (v->decision.action == POLICY_DENY)
+        v->fault = v->decision.fault;
+}
+
+/* Which family is tried first: what the rule prefers, else IPv6. */
+static bool comes_before(const struct forecast *v, const struct forecast_address *a,
+                         const struct forecast_address *b)
+{
+    sa_family_t prefer = v->decision.rule ? policy_rule_prefers(v->decision.rule) : 0;
+    prefer = prefer ? prefer : AF_INET6;
+    return b == NULL || (a->addr.family == prefer && b->addr.family != prefer);
+}
+
+static void by_addresses(struct forecast *v)
+{
+    v->by = FORECAST_ADDRESSES;
+    for (u32 i = 0; i < v->naddresses; i++) {
+        const struct forecast_address *one = &v->address[i];
+        if (one->fault == FAULT_NONE && comes_before(v, one, v->dialled))
+            v->dialled = one;
+    }
+    v->last = v->dialled ? &v->dialled->decision : &v->address[0].decision;
+    v->fault = v->dialled ? FAULT_NONE : v->address[0].fault;
+}
+
+/* ---- all of it ---- */
+
+static bool is_for_the_proxy(const struct forecast *v)
+{
+    return v->uri.form == TARGET_ORIGIN || v->uri.form == TARGET_ASTERISK;
+}
+
+static void answer_itself(struct forecast *v)
+{
+    bool pac = slice_is(v->uri.path, "/proxy.pac") || slice_is(v->uri.path, "/wpad.dat");
+    enum method m = v->msg->method;
+    v->by = FORECAST_OWN;
+    if (v->uri.form == TARGET_ASTERISK || m == METHOD_TRACE)
+        return;
+    if (!pac)
+        v->fault = FAULT_not_found;
+    else if (m != METHOD_GET && m != METHOD_HEAD)
+        v->fault = FAULT_method_not_allowed;
+}
+
+static void ask_rules(const struct snapshot *s, const struct forecast_request *r, struct arena *a,
+                      struct forecast *v)
+{
+    apply_search(r->lookup, &v->uri.host);
+    struct policy_question q = question_of(v, r);
+    v->by = FORECAST_RULES;
+    decide(v, r, &q, a, &v->decision, &v->walk);
+    if (v->decision.action == POLICY_DENY) {
+        v->fault = v->decision.fault;
+        return;
+    }
+    find_addresses(v, r);
+    if (v->naddresses == 0) {
+        without_address(v, r, q, a);
+        return;
+    }
+    for (u32 i = 0; i < v->naddresses; i++)
+        judge(s, v, r, q, a, &v->address[i]);
+    by_addresses(v);
+}
+
+void forecast_make(const struct snapshot *s, const struct listener *l,
+                   const struct forecast_request *r, struct arena *a, struct forecast *v)
+{
+    *v = (struct forecast){ .listener = l, .policy = forward_part_of(l)->policy };
+    v->last = &v->decision;
+    v->fault = read_head(s, compose(r, a), a, v);
+    if (v->fault != FAULT_NONE && v->fault != FAULT_body_too_large) {
+        v->by = FORECAST_HEAD;
+        return;
+    }
+    if (!policy_client_allowed(v->policy, &r->from)) {
+        v->by = FORECAST_CLIENTS;
+        v->fault = FAULT_client_not_allowed;
+    } else if (v->fault == FAULT_body_too_large) {
+        v->by = FORECAST_HEAD;
+    } else if (is_for_the_proxy(v)) {
+        answer_itself(v);
+    } else {
+        ask_rules(s, r, a, v);
+    }
+}
+
+/* ---- the answer ---- */
+
+static struct slice page_of(const struct forecast *v, u16 status, enum page_form form,
+                            struct arena *a)
+{
+    const struct policy_decision *d = v->last;
+    struct text t = text_in(arena_alloc(a, PAGE_MOST), PAGE_MOST);
+    struct page p = { .fault = fault_info(v->fault),
+                      .status = status,
+                      .target = v->msg ? v->msg->target : SLICE(""),
+                      .rule = d->rule_name,
+                      .list = d->listed.list,
+                      .category = d->listed.category,
+                      .reason = d->reason };
+    page_write(&t, form, &p);
+    return text_slice(&t);
+}
+
+void forecast_answer(const struct forecast *v, struct arena *a, struct forecast_answer *out)
+{
+    const struct fault_info *f = fault_info(v->fault);
+    bool connect = v->msg && v->msg->method == METHOD_CONNECT;
+    bool by_rule = v->fault == FAULT_rule_denied || v->fault == FAULT_pattern_exhausted;
+    struct policy_answer own = { 0 };
+    if (by_rule && v->last->rule)
+        own = policy_rule_answer(v->last->rule);
+    if (own.location.n && connect)
+        own = (struct policy_answer){ 0 };
+    enum page_form form = connect || v->msg == NULL ? PAGE_TEXT : page_form(v->msg);
+    *out = (struct forecast_answer){ .status = own.status ? own.status : f->status,
+                                     .location = own.location,
+                                     .type = page_type(form) };
+    out->page = form == PAGE_HTML && own.page.n ? own.page : page_of(v, out->status, form, a);
+}
