@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "cases.h"
 #include "config/load.h"
 #include "config/reference_tables.h"
 #include "config/shown.h"
@@ -33,6 +34,8 @@ struct command do_check(struct options o)
     if (fine)
         lists_check(&t, &d, stdout);
     fine = fine && d.errors == 0;
+    if (fine && cases_any(&t))
+        fine = cases_run(&t, &d, NULL).failed == 0;
     diags_print(&d, stderr);
     const char *name = o.config == NULL             ? "the built-in configuration"
                        : strcmp(o.config, "-") == 0 ? "standard input"

@@ -5,7 +5,12 @@
 
 #include <stdio.h>
 
+#include <stdlib.h>
+
+#include "cases.h"
 #include "command_rows.h"
+#include "config/load.h"
+#include "log_diff.h"
 
 struct command do_explain(struct options o)
 {
@@ -24,6 +29,54 @@ struct command do_explain(struct options o)
     fputs("proxyd explain: what? A URL is wanted, such as http://example.com/ or\n"
           "CONNECT example.com:443; \"proxyd explain --help\" explains it\n",
           stderr);
+    return command_leave(EXIT_USAGE);
+}
+
+static void tell_tests(const struct cases *c)
+{
+    printf("%u test%s, %u failed", c->run, c->run == 1 ? "" : "s", c->failed);
+    if (c->run && c->unreached)
+        printf("; %u rule%s that no test reaches", c->unreached, c->unreached == 1 ? "" : "s");
+    putchar('\n');
+}
+
+struct command do_test(struct options o)
+{
+    struct tree t = { 0 };
+    struct diags d;
+    struct cases c = { 0 };
+    diags_init(&d);
+    bool fine = config_open(o.config, &t, &d);
+    if (fine) {
+        diags_free(&d); /* warnings are for `check` to tell */
+        diags_init(&d);
+        d.tree = &t;
+        c = cases_run(&t, &d, cases_any(&t) ? stdout : NULL);
+    }
+    diags_print(&d, stderr);
+    if (fine)
+        tell_tests(&c);
+    bool failed = !fine || c.failed || (o.strict && c.unreached);
+    diags_free(&d);
+    config_free(&t);
+    return command_leave(failed ? EXIT_FAILED : EXIT_FINE);
+}
+
+struct command do_diff(struct options o)
+{
+    struct log_diff diff = {
+        .before = o.both[0], .after = o.both[1], .log = o.log, .strict = o.strict, .examples = 3
+    };
+    char *end = NULL;
+    unsigned long n = o.examples ? strtoul(o.examples, &end, 10) : 3;
+    if (o.both[0] && o.both[1] && o.log && (end == NULL || (*end == 0 && n <= LOG_DIFF_EXAMPLES))) {
+        diff.examples = (unsigned)n;
+        return command_leave(log_diff_run(&diff));
+    }
+    fprintf(stderr,
+            "proxyd diff: expected -c OLD -c NEW --log FILE, and --examples up to %d\n"
+            "\"proxyd diff --help\" explains it\n",
+            LOG_DIFF_EXAMPLES);
     return command_leave(EXIT_USAGE);
 }
 
@@ -81,3 +134,61 @@ const char help_explain[] =
     "  answer      403 rule_denied: a rule of the policy denies it\n"
     "\n"
     "exit codes: 0 explained, 1 no proxyd there or a wrong configuration, 2 wrong usage\n";
+
+const char help_test[] =
+    "Runs the tests that stand in a configuration: requests, and what its policies have to say "
+    "about\n"
+    "them. Names are not looked up and nothing is connected to. Tells of each test that fails "
+    "what\n"
+    "came instead and by which rule, and which rules no test reaches. \"check\" runs them as "
+    "well.\n"
+    "\n"
+    "usage: proxyd test [-c FILE] [--strict]\n"
+    "\n"
+    "  -c, --config FILE   the configuration, \"-\" for standard input; without it the built-in\n"
+    "      --strict        a rule that no test reaches is a failure\n"
+    "  -h, --help          this text\n"
+    "\n"
+    "example:\n"
+    "  $ cat proxyd.conf\n"
+    "  ...\n"
+    "  test \"metadata stays shut\" { request CONNECT 169.254.169.254:443; expect allow; }\n"
+    "  $ proxyd test -c proxyd.conf\n"
+    "  proxyd.conf:30:78: error: the test \"metadata stays shut\" fails\n"
+    "      test \"metadata stays shut\" { request CONNECT 169.254.169.254:443; expect allow; }\n"
+    "                                                                               ^~~~~\n"
+    "      it is denied by rest, at proxyd.conf:22:5: destination_metadata\n"
+    "  proxyd.conf:20:5: no test reaches the rule uploads of the policy staff\n"
+    "  1 test, 1 failed; 1 rule that no test reaches\n"
+    "\n"
+    "exit codes: 0 all passed, 1 one failed (with --strict also: a rule is not reached) or the\n"
+    "configuration is wrong, 2 wrong usage\n";
+
+const char help_diff[] =
+    "Replays an access log in the format json against two configurations, and tells which "
+    "requests\n"
+    "would be decided otherwise, grouped by the rules that decide, with some examples of each. No\n"
+    "name is looked up: the address is the one that the log names, or a public one.\n"
+    "\n"
+    "usage: proxyd diff -c OLD -c NEW --log FILE [--examples N] [--strict]\n"
+    "\n"
+    "  -c, --config FILE   twice: the configuration that is, and the one that is to be\n"
+    "      --log FILE      the log; \"-\" is standard input\n"
+    "      --examples N    so many requests of each group; without it 3\n"
+    "      --strict        a request that is decided otherwise is a failure\n"
+    "  -h, --help          this text\n"
+    "\n"
+    "A log has no fields and, unless its block says \"query on\", no queries: conditions on fields "
+    "are\n"
+    "unknown, so that their rules do not match, and that is told.\n"
+    "\n"
+    "example:\n"
+    "  $ proxyd diff -c proxyd.conf -c new.conf --log /var/log/proxyd/access.jsonl\n"
+    "  allow by rest -> deny by gambling: 2 requests\n"
+    "    10.20.1.1 CONNECT bet.example:443\n"
+    "    10.20.1.7 GET http://bet.example/\n"
+    "  1000 requests compared, 2 are decided otherwise\n"
+    "\n"
+    "exit codes: 0 compared, 1 a file cannot be read or is wrong (with --strict also: a request "
+    "is\n"
+    "decided otherwise), 2 wrong usage\n";

@@ -2,6 +2,6 @@
 #ifndef PROXYD_COMMAND_POLICY_H
 #define PROXYD_COMMAND_POLICY_H
 
-extern const char help_explain[];
+extern const char help_explain[], help_test[], help_diff[];
 
 #endif

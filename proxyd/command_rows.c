@@ -129,6 +129,8 @@ const struct command_row command_rows[] = {
       "configuration; 2 wrong usage\n" },
     { "explain", FOR_EXPLAIN, 2, do_explain, "tell why a request is let through or refused",
       help_explain },
+    { "test", FOR_TEST, 0, do_test, "run the tests of a configuration", help_test },
+    { "diff", FOR_DIFF, 0, do_diff, "replay a log against two configurations", help_diff },
     { "config", FOR_CONFIG, 0, do_config, "print the built-in configuration",
       "Prints the configuration that \"run\" uses when it is given none. It is commented and\n"
       "meant as the start of your own.\n"
@@ -195,7 +197,11 @@ const struct option_row option_rows[] = {
       0 },
     { "--socket", "-s", FOR_RELOAD | FOR_CTL | FOR_EXPLAIN, offsetof(struct options, socket),
       "the path of a control socket", 0 },
-    { "--strict", NULL, FOR_CHECK, offsetof(struct options, strict), NULL, 0 },
+    { "--config", "-c", FOR_DIFF, offsetof(struct options, both), "the name of a file", 2 },
+    { "--log", NULL, FOR_DIFF, offsetof(struct options, log), "the name of a file", 0 },
+    { "--examples", NULL, FOR_DIFF, offsetof(struct options, examples), "a number", 0 },
+    { "--strict", NULL, FOR_CHECK | FOR_TEST | FOR_DIFF, offsetof(struct options, strict), NULL,
+      0 },
     { "--default", NULL, FOR_CONFIG, offsetof(struct options, show_default), NULL, 0 },
     { "--keys", NULL, FOR_REFERENCE, offsetof(struct options, keys), NULL, 0 },
     { "--man", NULL, FOR_REFERENCE | FOR_HELP, offsetof(struct options, man), NULL, 0 },

@@ -22,6 +22,7 @@ struct options {
     const char *config, *socket;
     const char *from, *at, *listener;
     const char *header[EXPLAIN_MANY], *resolve[EXPLAIN_MANY];
+    const char *both[2], *log, *examples; /* of `diff`: the configurations, … */
     bool help, strict, show_default, keys, man, json;
     const char *completion;             /* a shell */
     const char *operand[MOST_OPERANDS]; /* words that are no options; NULL: not given */
@@ -36,9 +37,11 @@ enum option_for {
     FOR_CTL = 32,
     FOR_LISTS = 64,
     FOR_EXPLAIN = 128,
+    FOR_TEST = 256,
+    FOR_DIFF = 512,
     FOR_HELP = 0x8000,
     FOR_ALL = 0xffff,
-    FOR_CONFIG_FILE = FOR_RUN | FOR_CHECK | FOR_LISTS | FOR_EXPLAIN
+    FOR_CONFIG_FILE = FOR_RUN | FOR_CHECK | FOR_LISTS | FOR_EXPLAIN | FOR_TEST
 };
 
 struct command_row {
@@ -70,7 +73,9 @@ bool command_takes(const struct command_row *c, const struct option_row *o);
 struct command do_run(struct options o);
 struct command do_check(struct options o);
 struct command do_lists(struct options o);
-struct command do_explain(struct options o); /* command_policy.c */
+struct command do_explain(struct options o); /* command_policy.c, and the next two */
+struct command do_test(struct options o);
+struct command do_diff(struct options o);
 struct command do_config(struct options o);
 struct command do_reference(struct options o);
 struct command do_reload(struct options o);

@@ -5,6 +5,7 @@
 #include "schema_root.h"
 
 #include "base/stat.h"
+#include "case_conf.h"
 #include "config/load.h"
 #include "control_socket.h"
 #include "exposure.h"
@@ -233,6 +234,19 @@ const struct schema_row root_rows[] = {
       .children = pool_rows,
       .doc = "Servers that give the same answers.",
       .example = "pool frontend { server 10.1.0.5:8080; server 10.1.0.6:8080; }" },
+    { .key = "test",
+      .kind = ROW_NAMED,
+      .type = { TYPE_TEXT },
+      .repeat = true,
+      .children = case_rows,
+      .check = case_check,
+      .doc = "A request, and what the policy has to say about it. `proxyd test` and `proxyd check` "
+             "run the tests of a file; the proxy that serves does not.",
+      .example = "test \"uploads stay shut\" {\n"
+                 "    from 10.9.1.1;\n"
+                 "    request PUT http://up.filehost.example/x;\n"
+                 "    expect deny uploads;\n"
+                 "}" },
     { .key = "log access",
       .kind = ROW_BLOCK,
       .repeat = true,

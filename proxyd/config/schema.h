@@ -81,7 +81,7 @@ struct schema_row {
     const char *key; /* NULL ends a table. Two words ("log access") make a key of both. */
     enum schema_kind kind;
     /* Types of the words of a statement: the first, the second, …; the last one given holds for
-     * all that follow. */
+     * all that follow. Of a ROW_NAMED: of its name, TYPE_NAME without it. */
     enum schema_type type[SCHEMA_TYPES];
     u16 min, max;         /* words after the key; 0, 0 means exactly one; SCHEMA_MANY: any number */
     bool required;        /* must stand in its block */

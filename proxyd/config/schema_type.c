@@ -136,7 +136,7 @@ const char *schema_type_sign(enum schema_type t)
 enum schema_type schema_word_type(const struct schema_row *row, u32 i)
 {
     if (row->kind == ROW_NAMED)
-        return TYPE_NAME;
+        return row->type[0] == TYPE_NONE ? TYPE_NAME : row->type[0];
     u32 k = i < SCHEMA_TYPES ? i : SCHEMA_TYPES - 1;
     while (k > 0 && row->type[k] == TYPE_NONE)
         k--;

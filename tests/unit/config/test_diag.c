@@ -51,8 +51,8 @@ static void a_key_of_another_block(void **state)
                 "    fields 100;\n"
                 "    ^~~~~~\n"
                 "    expected one of: workers, offload-threads, user, include, listener, list, "
-                "policy, parent, routes, pool, log access, log error, dns, limits, timeouts, "
-                "admin, control, state\n"
+                "policy, parent, routes, pool, test, log access, log error, dns, limits, "
+                "timeouts, admin, control, state\n"
                 "    it is known in the block \"limits\"\n");
 }
 
