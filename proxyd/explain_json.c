@@ -157,6 +157,7 @@ static json_t *answer_json(const struct forecast *f, struct arena *a)
     put_text(o, "text", slice_of(refused ? fault->text : ""));
     put_text(o, "rule", f->last->rule_name);
     put_text(o, "reason", f->last->reason);
+    put_text(o, "via", refused ? SLICE("") : forecast_via(f));
     put_text(o, "location", answer.location);
     put_text(o, "type", answer.type);
     put_text(o, "page", answer.page);

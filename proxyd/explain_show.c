@@ -284,6 +284,8 @@ static void show_answer(const struct table *t, const json_t *a)
         fputs(allowed ? "what the server says: it is passed on" : "the proxy answers for itself",
               t->to);
         paint(t, "0");
+        if (*get(a, "via"))
+            fprintf(t->to, " through the parent %s", get(a, "via"));
         fputc('\n', t->to);
         return;
     }

@@ -235,6 +235,8 @@ static void ask_rules(const struct snapshot *s, const struct forecast_request *r
         v->fault = v->decision.fault;
         return;
     }
+    if (forecast_via(v).n) /* the parent looks the name up, and its own address is trusted */
+        return;
     find_addresses(v, r);
     if (v->naddresses == 0) {
         without_address(v, r, q, a);
@@ -265,6 +267,12 @@ void forecast_make(const struct snapshot *s, const struct listener *l,
     } else {
         ask_rules(s, r, a, v);
     }
+}
+
+struct slice forecast_via(const struct forecast *v)
+{
+    const struct policy_rule *rule = v->decision.rule;
+    return rule && v->decision.action == POLICY_ALLOW ? policy_rule_via(rule) : SLICE("");
 }
 
 /* ---- the answer ---- */

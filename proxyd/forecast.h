@@ -83,6 +83,9 @@ const struct listener *forecast_listener(const struct snapshot *s, struct slice 
 void forecast_make(const struct snapshot *s, const struct listener *l,
                    const struct forecast_request *r, struct arena *a, struct forecast *v);
 
+/* The parent that the request goes through; empty: none. */
+struct slice forecast_via(const struct forecast *f);
+
 /* The answer of the proxy itself, when v->fault says that there is one. */
 struct forecast_answer {
     u16 status;

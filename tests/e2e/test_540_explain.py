@@ -238,3 +238,21 @@ def test_the_running_proxy_is_asked(proxyd):
 def test_nobody_runs(tmp_path):
     done = run_command("explain", "-s", tmp_path / "none.sock", "http://a.test/")
     assert done.returncode == 1 and "no proxyd listens there" in done.stderr
+
+
+def test_what_goes_through_a_parent(tmp_path):
+    """The parent looks the name up: no address is known here, and none is asked for."""
+    rules = "deny net { to 10.0.0.0/8; } allow up { to *.corp.test 192.0.1.9; via up; } allow rest { }"
+    (tmp_path / "proxyd.conf").write_text("listener main { bind 127.0.0.1:3128; mode forward; policy p; } dns { server 127.0.0.1:9; }\n"
+                                          f"parent up {{ proxy 127.0.0.1:8080; }} policy p {{ default deny; rules {{ {rules} }} }}\n")
+
+    def ask(*words):
+        done = run_command("explain", "-c", "proxyd.conf", *words, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+    told = json.loads(ask("--json", "http://a.corp.test/"))
+    assert (told["answer"]["verdict"], told["answer"]["via"], told["addresses"], told["looked_up"]) == ("allow", "up", [], False)
+    assert [(r["rule"], r["matches"], r["conditions"][0]["says"]) for r in told["rules"]] == [("net", "no", "unknown"), ("up", "yes", "yes")]
+    assert "it is passed on through the parent up" in ask("http://a.corp.test/")
+    told = json.loads(ask("--json", "--resolve", "a.test=192.0.1.7", "http://a.test/"))
+    assert (told["answer"]["via"], told["addresses"][0]["decision"]["rule"]) == (None, "rest")
