@@ -55,6 +55,7 @@ def field(request, name):
     return request.fields.get(name)
 
 
+@pytest.mark.threads
 def test_fetched(proxyd, origin):
     """Until it is here nobody gets past it; it is asked for by the proxy itself, and by its own right of way."""
     # covers: list source, list reach, state
@@ -96,6 +97,7 @@ def test_conditional(proxyd, origin):
     assert listed(daemon, "a7.test")
 
 
+@pytest.mark.threads
 def test_every(proxyd, origin):
     # covers: list every
     serve(origin, TWENTY)
@@ -150,6 +152,15 @@ def test_no_state(proxyd, origin):
     daemon = proxyd(config(origin).replace("state state;", "state none;"), expect_ready=False)
     assert until(lambda: "try:" in daemon.stderr()) and loaded(daemon) and listed(daemon, "a7.test")
     assert until(lambda: "no copy of it is kept" in daemon.stderr())
+
+
+def test_the_folder_of_the_system(proxyd, origin, tmp_path):
+    """Without the key it is the one that systemd names, the first if there are several."""
+    # covers: state
+    serve(origin, TWENTY)
+    daemon = proxyd(config(origin).replace("state state;", ""), expect_ready=False,
+                    env={"STATE_DIRECTORY": f"{tmp_path}/var:/nowhere"})
+    assert until(lambda: (tmp_path / "var/lists/ads.copy").exists(), within(5)) and loaded(daemon)
 
 
 def endless(piece=b"x.test\n" * 4096):
@@ -239,6 +250,7 @@ def test_checksum(proxyd, origin, how):
     refused(daemon, "its SHA-256 is ")
 
 
+@pytest.mark.threads
 def test_reload(proxyd, origin):
     """An unchanged block keeps its content and its time; a new one is fetched before the configuration is taken."""
     serve(origin, TWENTY)
@@ -257,6 +269,17 @@ def test_reload(proxyd, origin):
     assert listed(daemon, "c.test")
 
 
+def test_optional(proxyd, origin):
+    """Nobody waits for it, neither clients nor a reload; it has no entries until it is here."""
+    # covers: list optional
+    origin.at("/ads.txt", read_body(), send(ok("", status="404 Not Found")))
+    daemon = proxyd(config(origin, "optional;"))
+    assert not listed(daemon, "a7.test") and readyz(daemon)[0] == 200
+    serve(origin, TWENTY)
+    assert refresh(daemon)[0] == 0 and listed(daemon, "a7.test")
+
+
+@pytest.mark.threads
 def test_the_end_waits_for_no_list(proxyd, origin):
     go = threading.Event()
     origin.at("/ads.txt", read_body(), send(CHUNKED), wait(go))
@@ -281,6 +304,7 @@ def status(daemon, accept="*/*"):
     return answer.body.decode()
 
 
+@pytest.mark.threads
 def test_status(proxyd, origin):
     """What people want to know of a list: how it is read, what is in it, since when, and what went wrong last."""
     serve(origin, TWENTY + "no name\n")
