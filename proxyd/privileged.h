@@ -3,6 +3,7 @@
  * one place where the rights for them are needed. Files that are only read are opened where they
  * are understood, below this: the configuration and what it names at start (config/file.c), the
  * hosts file and resolv.conf at start and whenever they change (io/hosts.c, io/dns_servers.c).
+ * Copies of lists are written by list_copy.c, into a folder that is the daemon's own user's.
  */
 #ifndef PROXYD_PRIVILEGED_H
 #define PROXYD_PRIVILEGED_H
