@@ -33,11 +33,12 @@ LINK_HARDEN := -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
 lib = $(shell pkg-config --$(1) $(2) 2>/dev/null || echo $(3))
 # Asked when first needed, and once: pkg-config would be a fifth of a `make` that has nothing to do.
 once = $(if $($(1)_known),,$(eval $(1)_found := $($(1)_ask))$(eval $(1)_known := 1))$($(1)_found)
-LIB_CFLAGS_ask = $(call lib,cflags,libcares libmicrohttpd libpcre2-8 libidn2 zlib libarchive libcrypto jansson)
+LIB_CFLAGS_ask = $(call lib,cflags,libcares libmicrohttpd libpcre2-8 libidn2 zlib libarchive libcrypto jansson libcrypt)
 LIBS_ask = $(call lib,libs,libcares,-lcares) $(call lib,libs,libmicrohttpd,-lmicrohttpd) \
            $(call lib,libs,libpcre2-8,-lpcre2-8) $(call lib,libs,libidn2,-lidn2) -lhs \
            $(call lib,libs,libarchive,-larchive) $(call lib,libs,zlib,-lz) $(call lib,libs,libcrypto,-lcrypto) \
-           $(call lib,libs,jansson,-ljansson) -lpthread
+           $(call lib,libs,jansson,-ljansson) \
+           $(call lib,libs,libcrypt,-lcrypt) -lpthread
 TEST_LIBS_ask = $(call lib,libs,cmocka,-lcmocka)
 LIB_CFLAGS = $(call once,LIB_CFLAGS)
 LIBS = $(call once,LIBS)

@@ -22,6 +22,15 @@ static void read_clients(const struct schema_row *row, const struct node *n, str
     cidrset_build(to, a, list, count);
 }
 
+static void read_auth(const struct schema_row *row, const struct node *n, struct arena *a, void *to)
+{
+    struct policy_auth *auth = to;
+    if (n == NULL)
+        return;
+    schema_fill(row->children, n, a, auth);
+    auth->asks = true;
+}
+
 static void read_ports(const struct schema_row *row, const struct node *n, struct arena *a,
                        void *to)
 {
@@ -308,6 +317,14 @@ const struct schema_row policy_rows[] = {
       .fallback = "127.0.0.0/8 ::1",
       .doc = "The addresses that may ask at all; others get 403 and a close.",
       .example = "clients 127.0.0.0/8 ::1 10.0.0.0/8;" },
+    { .key = "auth basic",
+      .kind = ROW_BLOCK,
+      .offset = offsetof(struct policy, auth),
+      .read = read_auth,
+      .children = auth_basic_rows,
+      .doc = "Everybody has to say who he is before any rule is asked, by name and password "
+             "(RFC 7617); who does not gets 407.",
+      .example = "auth basic { file users.htpasswd; realm \"Example egress\"; }" },
     { .key = "connect-ports",
       .type = { TYPE_PORTS },
       .offset = offsetof(struct policy, connect_ports),

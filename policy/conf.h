@@ -25,6 +25,7 @@ void policy_status_check(const struct node *n, struct diags *d);
 void policy_length_check(const struct node *n, struct diags *d);
 void policy_type_check(const struct node *n, struct diags *d);
 void policy_zone_check(const struct node *n, struct diags *d);
+void policy_user_check(const struct node *n, struct diags *d);
 void policy_method_check(const struct node *n, struct diags *d);
 void policy_default_check(const struct node *n, struct diags *d);
 

@@ -7,6 +7,7 @@
 
 #include "base/str.h"
 #include "config/value.h"
+#include "policy/auth.h"
 #include "policy/lint.h"
 #include "policy/rule.h"
 
@@ -148,19 +149,23 @@ static void check_answer_rule(const struct node *rule, struct diags *d)
     }
 }
 
-/* A `from` of addresses that are refused before any rule is asked. */
-/* True: told. */
+/* Is it addresses alone, none of which may ask at all? A group's users may come from anywhere. */
+static bool none_may_ask(const struct node *from, const struct cidrset *clients)
+{
+    for (u32 i = 0; i < node_nargs(from); i++) {
+        struct cidr net;
+        bool host_bits, is_net = cidr_parse(node_arg(from, i)->text, &net, &host_bits);
+        if (!is_net || cidrset_meets(clients, &net))
+            return false;
+    }
+    return true;
+}
+
+/* A `from` of addresses that are refused before any rule is asked. True: told. */
 static bool check_from(const struct node *rule, const struct cidrset *clients, struct diags *d)
 {
     for (const struct node *from = positive(rule, "from"); from; from = positive_again(from)) {
-        bool meets = false;
-        for (u32 i = 0; i < node_nargs(from); i++) {
-            struct cidr net;
-            bool host_bits;
-            meets |= cidr_parse(node_arg(from, i)->text, &net, &host_bits) &&
-                     cidrset_meets(clients, &net);
-        }
-        if (meets)
+        if (!none_may_ask(from, clients))
             continue;
         diag_warning(d, &from->words[0], "the rule %s can never match",
                      slice_shown(node_name(rule)));
@@ -222,6 +227,24 @@ static void check_unseen(const struct node *rule, struct diags *d)
                  slice_shown(node_name(rule)), word_shown(node_arg(via, 0)));
     diag_more(d, "the parent of the rule %s at %s looks them up; name their hosts here",
               slice_shown(node_name(via->parent)), position_shown(node_at(via)));
+}
+
+/* A rule about users where nobody has to be one. True: told. */
+static bool check_users(const struct node *rule, const struct policy *p, struct diags *d)
+{
+    const struct node *n = positive(rule, "user");
+    for (const struct node *from = positive(rule, "from"); n == NULL && from;
+         from = positive_again(from)) {
+        bool groups = true;
+        for (u32 i = 0; i < node_nargs(from); i += 2)
+            groups = groups && slice_is(node_arg(from, i)->text, "group");
+        n = groups ? from : NULL;
+    }
+    if (n == NULL || p->auth.asks)
+        return false;
+    diag_warning(d, &n->words[0], "the rule %s can never match", slice_shown(node_name(rule)));
+    diag_more(d, "nobody has to say who he is: the policy has no block \"auth\"");
+    return true;
 }
 
 /* ---- a deny by path, and the tunnel beside it ---- */
@@ -314,6 +337,9 @@ static void check_tunnel(const struct policy *p, const struct node *rule, struct
 void policy_conf_check(const struct node *policy, struct diags *d)
 {
     const struct node *rules = node_child(policy, "rules");
+    const struct node *auth = node_child(policy, "auth basic");
+    if (auth && !policy->reported && !auth->reported)
+        auth_check(auth, d);
     if (rules == NULL || policy->reported)
         return;
     if (!check_unreachable(rules, d))
@@ -324,7 +350,7 @@ void policy_conf_check(const struct node *policy, struct diags *d)
     u32 i = 0, budget = PATTERNS_MEASURED;
     for (const struct node *r = rules->children; r; r = r->next, i++) {
         bool allow = slice_is(node_key(r), "allow"), told = check_path_of_tunnels(r, d);
-        if (!check_from(r, &p->clients, d))
+        if (!check_users(r, p, d) && !check_from(r, &p->clients, d))
             lint_exclusive(r, d);
         lint_ports(r, p, d);
         lint_patterns(r, &budget, d);

@@ -234,6 +234,18 @@ void policy_method_check(const struct node *n, struct diags *d)
     }
 }
 
+void policy_user_check(const struct node *n, struct diags *d)
+{
+    for (u32 i = 0; i < node_nargs(n); i++) {
+        const struct word *w = node_arg(n, i);
+        if (w->reported || !word_is_bare(w, "group"))
+            continue;
+        diag_error(d, w, "\"group\" belongs into \"from\"");
+        diag_more(d, "expected something like: from group builders; a user of this name is written "
+                     "in quotes");
+    }
+}
+
 void policy_default_check(const struct node *n, struct diags *d)
 {
     if (node_nargs(n) > 1 && slice_is(node_arg(n, 0)->text, "allow")) {

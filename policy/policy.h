@@ -28,7 +28,8 @@ struct policy_rule;
 
 struct policy_question {
     struct addr client;
-    bool connect;         /* CONNECT: connect_ports instead of http_ports */
+    struct slice user; /* an identity (policy/users.h); p NULL: nobody has proved to be anybody */
+    bool connect;      /* CONNECT: connect_ports instead of http_ports */
     bool address_unknown; /* no address will ever be known: a parent resolves */
     enum method method;
     struct slice method_text; /* for a method without a number */

@@ -5,6 +5,7 @@
 #include "filters/cidrset.h"
 #include "filters/portset.h"
 #include "policy/condition.h"
+#include "policy/auth.h"
 #include "policy/edits.h"
 #include "policy/written.h"
 
@@ -47,6 +48,7 @@ struct zone;
 struct policy {
     struct slice name;
     struct cidrset clients;
+    struct policy_auth auth;
     struct portset connect_ports, http_ports;
     u32 grace; /* ms */
     u8 sni;    /* enum policy_sni */

@@ -32,6 +32,7 @@
 #include "core/conn/target.h"
 #include "core/thread.h"
 #include "filters/addrclass.h"
+#include "forward/auth_users.h"
 #include "io/dns.h"
 #include "io/offload.h"
 #include "engine_conf.h"
@@ -299,6 +300,7 @@ static bool finish(struct process *p, const sigset_t *set, enum signal_meaning h
     u64 limit = newest(p)->conf.timeouts.drain, start = now_ms();
     bool hurry = how == SIGNAL_FAST, now = hurry;
     lists_end();
+    auth_users_end();
     served_end(p->served);
     drain(p, now ? DRAIN_NOW : DRAIN_GRACEFUL);
     while (!all_done(p)) {
@@ -481,11 +483,17 @@ static void note_polling(void *process, const char *line)
     reload_log(((struct process *)process)->reload, LEVEL_WARNING, line);
 }
 
+static void note_users(void *process, enum log_level level, const char *line)
+{
+    reload_log(((struct process *)process)->reload, level, line);
+}
+
 static void watch_files(struct process *p, const struct tree *t)
 {
     struct watcher_conf c = { .offload = p->engine.offload, .say = note_polling, .arg = p };
     p->watcher = watcher_new(&c);
     lists_start(&p->engine, p->watcher, p->reload);
+    auth_users_start(p->watcher, note_users, p);
     p->environment = environment_new(p->watcher, &newest(p)->conf.dns, p->engine.dns);
     reload_watch(p->reload, p->watcher, t); /* last: from now on the newest may be replaced */
 }

@@ -33,7 +33,7 @@ struct wheel {
                * when it has come, so one wake-up may be for a timer that was cleared meanwhile. */
     u64 used[WHEEL_LEVELS];
     struct list slot[WHEEL_LEVELS][WHEEL_SLOTS];
-    void (*on_expire[8])(struct timer *); /* by timer.kind */
+    void (*on_expire[10])(struct timer *); /* by timer.kind */
 };
 
 void wheel_init(struct wheel *w, u64 now_ms);

@@ -99,6 +99,7 @@ static void put_values(FILE *to, const struct schema_row *row)
         (void)slice_cut(&rest, ' ', &first);
         fprintf(to, ", `%.*s`", SLICE_FMT(first));
         put_words(to, row->bound, " with ", ", ");
+        fputs(row->bound ? "" : " with a name", to);
         put_words(to, rest.n ? rest.p : NULL, "; ", ", ");
         fputs(rest.n ? " with a name" : "", to);
     }

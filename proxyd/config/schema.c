@@ -146,7 +146,7 @@ static bool check_bound(struct checker *c, const struct node *n, u32 i)
 {
     const struct schema_row *row = n->row;
     struct slice rest = slice_of(row->binds), first;
-    bool chooses = slice_cut(&rest, ' ', &first) && slice_eq(n->words[i].text, first);
+    bool chooses = row->bound && slice_cut(&rest, ' ', &first) && slice_eq(n->words[i].text, first);
     if (i + 1 >= n->nwords) {
         diag_error(c->d, &n->words[i], "%s needs a word behind it", word_shown(&n->words[i]));
         if (chooses)

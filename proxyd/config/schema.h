@@ -95,8 +95,8 @@ struct schema_row {
                              "unlimited", "auto", "none", "any", "stdout" … */
     const char *binds;    /* words that bind the next word as one value, as in `to class private`,
                              separated by blanks; what follows is checked by .bound */
-    const char *bound;    /* the words that may follow the first of .binds; the one that is .refers
-                             takes the name of such a block, any other takes any text */
+    const char *bound;    /* the words that may follow the first of .binds, NULL: any text; the one
+                             that is .refers takes the name of such a block, any other any text */
     const char *refers;   /* TYPE_REF: key of the top-level block */
     const char *space;    /* ROW_NAMED: rows with the same space share names; NULL: the key */
     u64 least, most;      /* bounds of a number; most 0: none. Durations in milliseconds. */

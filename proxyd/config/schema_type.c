@@ -226,7 +226,9 @@ static void tell_expected(const struct schema_row *row, enum schema_type t, stru
     area[also.n] = 0;
     diag_more(d, "expected %s%s", types[t].expected, area);
     rest = slice_of(row->binds);
-    if (slice_cut(&rest, ' ', &piece))
+    if (slice_cut(&rest, ' ', &piece) && row->bound == NULL)
+        diag_more(d, "or \"%.*s\" and a name", SLICE_FMT(piece));
+    else if (row->binds)
         diag_more(d, "or \"%.*s\" and one of: %s", SLICE_FMT(piece), list_shown(row->bound));
     if (row->binds && row->refers)
         diag_more(d, "or \"%s\" and the name of a block %s", row->refers, row->refers);

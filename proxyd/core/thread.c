@@ -72,7 +72,7 @@ static void end_of_turn(struct loop *l)
         w->log_pending = w->log_urgent = false;
     }
     count_buffers(thread_of(w));
-    if (w->draining && list_empty(&w->client_conns) && list_empty(&w->requesters) &&
+    if (w->draining && list_empty(&w->client_conns) && list_empty(&w->requesters) && w->jobs == 0 &&
         atomic_load(&w->engine->closed) == w->engine->nworkers)
         l->stop = true;
 }
@@ -123,6 +123,7 @@ static void init_wheel(struct worker *w)
     on[TIMER_ACCEPT] = w->engine->accepting.resume;
     on[TIMER_SWEEP] = on_sweep;
     on[TIMER_XCHG] = xchg_expired;
+    on[TIMER_ROLE] = role_timer_expired;
     timer_init(&w->memory_timer, TIMER_MEMORY);
     timer_init(&w->accept_timer, TIMER_ACCEPT);
     timer_init(&w->sweep_timer, TIMER_SWEEP);

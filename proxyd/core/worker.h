@@ -29,7 +29,8 @@ enum timer_kind {
     TIMER_MEMORY,
     TIMER_ACCEPT,
     TIMER_SWEEP,
-    TIMER_XCHG
+    TIMER_XCHG,
+    TIMER_ROLE
 };
 
 enum { TARGET_BUCKETS = 1024 };
@@ -74,6 +75,7 @@ struct worker {
     struct timer sweep_timer;
     bool accept_paused;
     u8 draining; /* enum drain_state */
+    u32 jobs; /* on the offload threads that come back to this loop: it waits for them at the end */
     u64 exchange_serial;
     struct via_line {
         char text[64];

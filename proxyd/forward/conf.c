@@ -2,6 +2,7 @@
 
 #include "config/schema.h"
 #include "filters/list_slot.h"
+#include "forward/auth_users.h"
 #include "forward/parents.h"
 #include "policy/conf.h"
 
@@ -103,6 +104,8 @@ const void *forward_compile(const struct node *policy, struct snapshot *s, struc
         bind_parents(policy, part, s, r);
     part->judges = policy_judges(part->policy) || part->parents;
     part->edits = policy_edits(part->policy);
+    part->auth = policy_auth(p);
+    part->users = part->auth ? auth_users_get(r, s, part->auth) : NULL;
     part->counts = count_rules(part->policy, s, r);
     part->profile = profile_intern(&(struct conn_profile){ .scheme = SCHEME_HTTP });
     return part;

@@ -7,6 +7,7 @@
 
 #include "core/exchange/via.h"
 #include "core/exchange/xchg.h"
+#include "forward/auth.h"
 #include "forward/conf.h"
 #include "forward/parents.h"
 #include "forward/where.h"
@@ -69,6 +70,10 @@ void forward_refuse(struct xchg *x, struct msg *resp, struct refusal *r)
 {
     if (x->fault == FAULT_method_not_allowed)
         (void)msg_add_line(resp, TOKEN_ALLOW, SLICE("Allow: GET, HEAD\r\n"));
+    if (unlikely(fault_info(x->fault)->status == 407))
+        forward_challenge(x, resp);
+    if (x->fault == FAULT_auth_too_often)
+        (void)msg_add_line(resp, TOKEN_RETRY_AFTER, SLICE("Retry-After: 10\r\n"));
     if (x->fault == FAULT_not_found)
         explain_use(x, r->help);
     if (x->fault == FAULT_rule_denied || x->fault == FAULT_pattern_exhausted)

@@ -6,6 +6,7 @@
 #include "forward/parents.h"
 #include "forward/sni.h"
 #include "forward/where.h"
+#include "forward/auth.h"
 #include "forward/identity.h"
 
 static const struct stage who = { .name = "checking the client's address",
@@ -14,7 +15,12 @@ static const struct stage own = { .name = "answering for the proxy itself", .run
 static const struct stage rules = { .name = "asking the policy's rules", .run = forward_rules };
 static const struct stage where = { .name = "finding the destination", .run = forward_where };
 
-static const struct stage *const request_stages[] = { &own, &rules, NULL };
+static const struct stage proof = { .name = "comparing name and password",
+                                    .run = forward_auth,
+                                    .resume = auth_check_resume,
+                                    .cancel = auth_check_cancel };
+
+static const struct stage *const request_stages[] = { &own, &proof, &rules, NULL };
 static const struct stage answer = { .name = "asking the policy's rules about the answer",
                                      .run = forward_judge };
 static const struct stage *const response_stages[] = { &answer, NULL };

@@ -8,6 +8,7 @@
 #include "core/exchange/local_reply.h"
 #include "core/report/logrec.h"
 #include "core/exchange/trace.h"
+#include "forward/auth.h"
 #include "forward/conf.h"
 #include "forward/parents.h"
 #include "forward/sni.h"
@@ -82,6 +83,7 @@ void forward_search(const struct worker *w, struct host *h)
 static inline void ask(const struct xchg *x, struct policy_question *q)
 {
     q->client = x->peer;
+    q->user = x->user;
     q->connect = x->req.method == METHOD_CONNECT;
     q->method = x->req.method;
     q->method_text = x->req.method_text;
@@ -261,6 +263,9 @@ enum fault forward_ask_record(struct worker *w, const struct access_record *r,
                                    .destination = r->parent ? NULL : &r->server,
                                    .address_unknown = r->parent,
                                    .reader = w->id };
+    struct slice user = access_record_string(r, STRING_USER);
+    if (user.n)
+        q->user = user;
     enum fault f = target_parse(q->method, access_record_string(r, STRING_TARGET), NULL, uri);
     if (f != FAULT_NONE)
         return f;
@@ -286,6 +291,8 @@ struct ruling forward_recheck(struct worker *w, const struct listener *l,
     enum fault f = forward_ask_record(w, r, &uri, &q);
     if (f != FAULT_NONE) /* not whole in the record: nobody can say that it may go on */
         return (struct ruling){ .fault = f };
+    if (q.user.p == NULL && forward_auth_asks(l, &q.client, q.host))
+        return (struct ruling){ .fault = FAULT_auth_required };
     policy_decide(policy, &q, &d);
     if (d.action == POLICY_DENY)
         return (struct ruling){ d.fault, d.rule_name, d.reason, SLICE("") };

@@ -261,8 +261,6 @@ def test_what_a_later_version_brings_is_not_known(write, text):
 
 @pytest.mark.parametrize("block,key", [
     ("listener b { bind [::1]:1; mode forward; policy p; cache main; }", "cache"),
-    ("policy q { default deny; auth basic { file x; } }", "auth"),
-    ("policy q { default deny; rules { deny x { user *; } } }", "user"),
 ])
 def test_keys_of_a_later_version_are_not_known(write, block, key):
     assert f': error: "{key}" is not known in the block' in said(write(RIGHT + block + "\n"))

@@ -15,7 +15,7 @@ static const size_t string_most[LOG_STRINGS] = {
     [STRING_METHOD] = 64,   [STRING_TARGET] = 2048,  [STRING_HOST] = 256,
     [STRING_RULE] = 640,    [STRING_LISTENER] = 128, [STRING_REASON] = 512,
     [STRING_PROTOCOL] = 16, [STRING_REFERER] = 1024, [STRING_AGENT] = 512,
-    [STRING_TYPE] = 128,    [STRING_SHADOW] = 128,
+    [STRING_TYPE] = 128,    [STRING_SHADOW] = 128,   [STRING_USER] = 4096,
 };
 
 /* As it was received, whatever the role has made of it since. */
@@ -42,8 +42,15 @@ static void describe_more(const struct xchg *x, u8 wants, struct slice s[LOG_STR
         s[STRING_TYPE] = x->logged_type;
 }
 
-static size_t describe(const struct xchg *x, struct slice protocol, struct slice s[LOG_STRINGS],
-                       struct log_head *h)
+/* The log shows the name alone; what a tunnel keeps has the groups too, to be decided again by. */
+static struct slice name_of(struct slice identity)
+{
+    const char *end = slice_find(identity, 0);
+    return end ? slice_range(identity.p, end) : identity;
+}
+
+static size_t describe(const struct xchg *x, struct slice protocol, struct slice user,
+                       struct slice s[LOG_STRINGS], struct log_head *h)
 {
     u8 wants = x->worker->snapshot->conf.log_wants;
     unsigned n = STRING_REFERER;
@@ -59,6 +66,7 @@ static size_t describe(const struct xchg *x, struct slice protocol, struct slice
     s[STRING_REASON] = x->reason;
     s[STRING_PROTOCOL] = protocol;
     s[STRING_SHADOW] = x->shadow;
+    s[STRING_USER] = user;
     if (wants > WANT_RECORD) {
         describe_more(x, wants, s);
         n = LOG_STRINGS;
@@ -157,7 +165,7 @@ void account_exchange(struct xchg *x)
         return;
     struct slice s[LOG_STRINGS];
     struct log_head h;
-    size_t n = sizeof(struct access_record) + describe(x, SLICE(""), s, &h);
+    size_t n = sizeof(struct access_record) + describe(x, SLICE(""), name_of(x->user), s, &h);
     struct access_record *r = log_reserve(w, (u32)n);
     if (r == NULL)
         return;
@@ -186,7 +194,7 @@ struct access_record *account_reserve(const struct xchg *x, struct slice protoco
     struct slice s[LOG_STRINGS];
     struct log_head h;
     u8 leases = lease_count(x);
-    struct access_record *r = new_record(leases, describe(x, protocol, s, &h));
+    struct access_record *r = new_record(leases, describe(x, protocol, x->user, s, &h));
     if (r == NULL)
         return NULL;
     r->head = h;

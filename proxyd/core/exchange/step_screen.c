@@ -43,7 +43,22 @@ enum verdict stage_run(struct xchg *x, const struct stage *s)
 {
     enum verdict v = unlikely(x->parked) ? s->resume(x) : s->run(x);
     x->parked = v == PARKED;
+    x->parked_at = v == PARKED ? s : NULL;
     return v;
+}
+
+void stage_cancel(struct xchg *x)
+{
+    if (x->parked_at && x->parked_at->cancel)
+        x->parked_at->cancel(x);
+    x->parked = false;
+    x->parked_at = NULL;
+}
+
+void role_timer_expired(struct timer *t)
+{
+    struct role_timer *own = container_of(t, struct role_timer, timer);
+    own->expired(own);
 }
 
 static const struct stage *stage_at(const struct xchg *x, u8 i)

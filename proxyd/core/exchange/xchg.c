@@ -57,7 +57,8 @@ enum step_result xchg_fail(struct xchg *x, enum fault f)
         x->fault = f;
     if (unlikely(x->snap->conf.error.level == LEVEL_DEBUG))
         log_failure(x);
-    x->parked = false;
+    if (unlikely(x->parked))
+        stage_cancel(x);
     if (lookup_rescue(x))
         return STEP_GO;
     bool silent = x->answered || x->client.gone || fault_info(x->fault)->status == 0;
@@ -136,6 +137,16 @@ void xchg_new_response(struct xchg *x)
     msg_init(&x->resp, &x->arena);
     msg_lend(&x->resp, x->resp_extra, sizeof x->resp_extra);
     x->resp_edited = false;
+}
+
+bool xchg_set_user(struct xchg *x, struct slice identity)
+{
+    char *copy = arena_try(&x->arena, identity.n);
+    if (copy == NULL)
+        return false;
+    memcpy(copy, identity.p, identity.n);
+    x->user = (struct slice){ copy, identity.n };
+    return true;
 }
 
 static void init_leg(struct xchg *x, struct leg *l)

@@ -82,6 +82,8 @@ struct xchg {
     bool has_max_forwards;
     bool req_edited, req_addressed; /* by the role: once, and for this upstream connection */
     bool resp_edited;               /* … the head that is in resp */
+    const struct stage *parked_at; /* the stage; NULL: none has parked */
+    void *parked_on;               /* what it waits for: its own */
     struct lease lease[LEASES];
     struct destination to;
     struct target *target;
@@ -94,6 +96,8 @@ struct xchg {
     struct slice listed;      /* list NUL category NUL file:line, where one decided; behind the rule's
                                  name and a NUL, in the arena */
     struct slice reason;      /* words of the administrator for a refusal; lives there too */
+    struct slice user;        /* the identity of whom has proved to be somebody (a name, and behind NULs
+                                 more); in the arena; p NULL: nobody has */
     struct slice logged_type; /* Content-Type of the answer, where a log wants it; in the arena */
     u64 id;
     /* Monotonic: request head complete; look-up and connection done (0: there was none); answer head
@@ -138,6 +142,8 @@ void xchg_drop_dial(struct xchg *x);
 const char *xchg_doing(const struct xchg *x);
 /* Goes on in the loop's next turn, without waiting for an event. */
 void xchg_again(struct xchg *x);
+/* A copy of it becomes x->user. False: no memory. */
+bool xchg_set_user(struct xchg *x, struct slice identity);
 /* An empty upstream leg, for the next connection. */
 void xchg_new_upstream(struct xchg *x);
 /* Does the client's connection end with this exchange: the worker drains, or nobody listens at its

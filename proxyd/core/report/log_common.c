@@ -48,12 +48,23 @@ static void put_status(struct text *t, const struct access_record *r)
     text_pad(t, r->head.status ? r->head.status : left ? 499 : 0, 3);
 }
 
+/* Readers end the name at a blank and look for none in quotes. */
+static void put_user(struct text *t, struct slice user)
+{
+    if (user.n)
+        text_percent(t, user);
+    else
+        text_char(t, '-');
+}
+
 void log_put_common(struct text *t, struct log_clock *c, const struct log_parts *p, bool combined)
 {
     u64 bytes = log_content(p->r);
     log_clock_set(c, p->r->head.wall_us);
     addr_text(t, &p->client);
-    text_lit(t, " - - [");
+    text_lit(t, " - ");
+    put_user(t, p->s[STRING_USER]);
+    text_lit(t, " [");
     text_put(t, c->clf, sizeof c->clf);
     text_lit(t, "] ");
     put_request_line(t, p);

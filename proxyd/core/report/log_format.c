@@ -150,6 +150,8 @@ void log_parts(struct log_parts *p, const struct log_style *style, const struct 
     if (slice_cut(&rest, 0, &p->s[STRING_RULE]) && slice_cut(&rest, 0, &p->list) &&
         slice_cut(&rest, 0, &p->category))
         p->entry = rest;
+    rest = p->s[STRING_USER];
+    (void)slice_cut(&rest, 0, &p->s[STRING_USER]); /* the rest is for whoever decides again */
     struct slice *target = &p->s[STRING_TARGET];
     const char *mark = slice_find(*target, '?');
     p->query = (struct slice){ NULL, 0 };

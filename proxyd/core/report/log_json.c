@@ -123,5 +123,6 @@ void log_put_json(struct text *t, struct log_clock *c, const struct log_parts *p
     put_string(t, "category", p->category);
     put_string(t, "entry", p->entry);
     put_string(t, "sni", p->sni);
+    put_string(t, "user", p->s[STRING_USER]);
     text_char(t, '}');
 }

@@ -86,7 +86,12 @@ void log_put_squid(struct text *t, const struct log_parts *p)
     text_u64(t, r->bytes_out);
     text_char(t, ' ');
     put_request(t, p);
-    text_lit(t, " - ");
+    text_char(t, ' ');
+    if (p->s[STRING_USER].n)
+        text_percent(t, p->s[STRING_USER]);
+    else
+        text_char(t, '-');
+    text_char(t, ' ');
     if (r->server.family) {
         text_cstr(t, r->parent ? "FIRSTUP_PARENT/" : "HIER_DIRECT/");
         addr_text(t, &r->server);

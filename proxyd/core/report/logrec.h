@@ -22,6 +22,7 @@ enum log_string {
     STRING_REASON,
     STRING_PROTOCOL,
     STRING_SHADOW,  /* a rule that only says what it would have done */
+    STRING_USER,    /* an identity: a name, and behind NULs its groups */
     STRING_REFERER, /* this and what follows is empty unless some log wants it (enum log_want) */
     STRING_AGENT,
     STRING_TYPE,
@@ -36,7 +37,7 @@ struct log_head {
     u64 wall_us;
 };
 
-/* LOG_ACCESS. An idle tunnel keeps one: 128 bytes. */
+/* LOG_ACCESS. An idle tunnel keeps one: 136 bytes. */
 struct access_record {
     struct log_head head;
     u64 id;
@@ -56,7 +57,7 @@ struct access_record {
     struct addr client, server;
     const struct listen_addr *at; /* of a tunnel, to be decided again */
 };
-_Static_assert(sizeof(struct access_record) == 128, "an idle tunnel must not grow");
+_Static_assert(sizeof(struct access_record) == 136, "an idle tunnel must not grow");
 _Static_assert(FAULT_COUNT <= 1 << 8, "access_record.fault has eight bits");
 
 /* One of its strings. */

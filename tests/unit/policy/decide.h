@@ -22,6 +22,7 @@ struct ask {
     const char *want;
     const char *path;  /* NULL: "/", but for CONNECT: not shown */
     const char *from;  /* NULL: 127.0.0.1 */
+    const char *user;  /* an identity, `|` for each NUL; NULL: nobody */
     const char *at;    /* the destination address */
     bool parent;       /* the name is resolved by a parent */
     size_t path_bytes; /* > 0: the path is made this long with 'a' */
@@ -63,10 +64,15 @@ static inline void decide(const struct policy *p, const struct ask *ask, struct 
     static char longer[40000];
     if (host_parse(slice_of(ask->host), &host) != FAULT_NONE)
         fail_msg("%s", ask->host);
+    char user[64];
+    size_t named = ask->user ? strlen(ask->user) : 0;
+    for (size_t i = 0; i < named; i++)
+        user[i] = ask->user[i] == '|' ? 0 : ask->user[i];
     struct addr at = ip(ask->at ? ask->at : "::");
     struct msg request, answer;
     struct policy_question q = {
         .client = ip(ask->from ? ask->from : "127.0.0.1"),
+        .user = { ask->user ? user : NULL, named },
         .connect = strcmp(ask->method, "CONNECT") == 0,
         .address_unknown = ask->parent,
         .method = method_find(slice_of(ask->method)),

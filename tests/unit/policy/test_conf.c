@@ -64,7 +64,11 @@ static void required_and_single(void **state)
           { "default deny; connect-ports 0;", "not a port", false },
           { "default deny; connect-ports 90-80;", "not a port", false },
           { "default deny; http-ports 65536;", "not a port", false },
-          { "default deny; auth basic;", "not known", false });
+          { "default deny; auth basic;", "block", false },
+          { "default deny; auth basic { }", "\"file\" is missing", false },
+          { "default deny; auth basic { file f; realm \"a\\\"b\"; }", "no quote", false },
+          { "default deny; auth basic { file f; except-to *; }", "nobody has to say", false },
+          { "default deny; auth basic { file /dev/null/f; }", "cannot be read", false });
 }
 
 static void names_of_rules(void **state)
@@ -126,7 +130,10 @@ static void values_of_conditions(void **state)
           { IN_RULE("to list ads;"), "there is no block \"list ads\"", false },
           { IN_RULE("to list;"), "needs a word", false },
           { IN_RULE("to category x;"), "behind the name of a list", false },
-          { IN_RULE("user *;"), "not known", false },
+          { IN_RULE("user *;"), "nobody has to say who he is", true },
+          { IN_RULE("from group;"), "needs a word", false },
+          { IN_RULE("from group g;"), "nobody has to say who he is", true },
+          { IN_RULE("user group g;"), "belongs into \"from\"", false },
           { IN_RULE("status 99;"), "not a status", false },
           { IN_RULE("status 500-400;"), "not a status", false },
           { IN_RULE("length 10;"), "not a range", false },

@@ -26,6 +26,29 @@ static void to_searches_the_canonical_host(void **state)
           { "GET", "a.example.org", 80, R });
 }
 
+/* Of nobody nothing is known: neither a rule for somebody nor one against him matches. */
+static void who_asks(void **state)
+{
+    (void)state;
+    RULES("deny r { user ann bob; } allow rest { }", { "GET", "a.example", 80, NO },
+          { "GET", "a.example", 80, R, .user = "ann" },
+          { "CONNECT", "a.example", 443, R, .user = "bob|staff" },
+          { "GET", "a.example", 80, NO, .user = "Ann" },
+          { "GET", "a.example", 80, NO, .user = "staff|ann" });
+    RULES("deny r { not user ann; } allow rest { }", { "GET", "a.example", 80, NO },
+          { "GET", "a.example", 80, NO, .user = "ann" },
+          { "GET", "a.example", 80, R, .user = "bob" });
+    RULES("deny r { user *; } allow rest { }", { "GET", "a.example", 80, NO },
+          { "GET", "a.example", 80, R, .user = "bob" });
+    RULES("deny r { from 10.0.0.0/8 group staff; } allow rest { }", { "GET", "a.example", 80, NO },
+          { "GET", "a.example", 80, R, .from = "10.1.1.1" },
+          { "GET", "a.example", 80, R, .user = "bob|it|staff" },
+          { "GET", "a.example", 80, NO, .user = "staff|it" });
+    RULES("deny r { not from group staff; } allow rest { }", { "GET", "a.example", 80, NO },
+          { "GET", "a.example", 80, R, .user = "bob" },
+          { "GET", "a.example", 80, NO, .user = "bob|staff" });
+}
+
 static void url_is_the_whole(void **state)
 {
     (void)state;
@@ -254,6 +277,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(to_searches_the_canonical_host),
+        cmocka_unit_test(who_asks),
         cmocka_unit_test(url_is_the_whole),
         cmocka_unit_test(url_of_a_tunnel),
         cmocka_unit_test(a_url_that_is_too_long_is_refused_by_a_deny_only),

@@ -236,7 +236,7 @@ static void json(void **state)
         "\"reused\":false,\"tunnel\":false,\"upgrade\":null,\"rule\":\"office\",\"cause\":null,"
         "\"reason\":null,\"referer\":\"http://a.test/p?q=1\",\"user_agent\":\"Moz \\\"x\\\" \\\\ "
         "\\u007f\xc3\xa9\",\"type\":\"text/html; charset=utf-8\",\"shadow\":null,"
-        "\"list\":null,\"category\":null,\"entry\":null,\"sni\":null}\n");
+        "\"list\":null,\"category\":null,\"entry\":null,\"sni\":null,\"user\":null}\n");
     const char *said = as(FORMAT_JSON, DENIED, false, false);
     assert_non_null(strstr(said, "\"server\":null,"));
     assert_non_null(
@@ -260,14 +260,14 @@ static void w3c(void **state)
     assert_string_equal(as(FORMAT_W3C, WHOLE, false, false),
                         "2026-11-23 07:00:00 192.0.2.77 GET http://example.com/x 200 1256 78 0.012 "
                         "192.0.2.1 \"Moz \"\"x\"\" \\x5C \\x7F\\xC3\\xA9\" \"http://a.test/p\" "
-                        "\"text/html; charset=utf-8\" office - 0000000000000ab1\n");
+                        "\"text/html; charset=utf-8\" office - 0000000000000ab1 -\n");
     assert_string_equal(as(FORMAT_W3C_IIS, WHOLE, true, false),
                         "2026-11-23 07:00:00 192.0.2.77 GET http://example.com/x?k=v%20w 200 1256 "
                         "78 12 192.0.2.1 Moz+\\x22x\\x22+\\x5C+\\x7F\\xC3\\xA9 http://a.test/p?q=1 "
-                        "text/html;+charset=utf-8 office - 0000000000000ab1\n");
+                        "text/html;+charset=utf-8 office - 0000000000000ab1 -\n");
     assert_string_equal(as(FORMAT_W3C, NOTHING, false, false),
                         "2026-11-23 07:00:00 127.0.0.1 - - - 1256 78 0.000 - - - - - client_closed "
-                        "0000000000000ab1\n");
+                        "0000000000000ab1 -\n");
 }
 
 static void only_the_network_of_a_client(void **state)
@@ -369,8 +369,8 @@ static void whatever_comes(void **state)
     } rows[] = { { FORMAT_SQUID, false, 10 },
                  { FORMAT_COMMON, true, 8 },
                  { FORMAT_COMBINED, true, 10 },
-                 { FORMAT_W3C, true, 16 },
-                 { FORMAT_W3C_IIS, false, 16 } };
+                 { FORMAT_W3C, true, 17 },
+                 { FORMAT_W3C_IIS, false, 17 } };
     static char s[LOG_STRINGS][41];
     struct line l = { .status = 200 };
     unsigned seed = 1;

@@ -1,0 +1,182 @@
+"""Who asks: `auth basic`, users and groups in rules, wrong passwords, files that change.
+
+Hashes are made by openssl, so that the reader is held against other writers.
+"""
+import base64
+import pathlib
+import subprocess
+import threading
+import time
+
+import pytest
+
+from lib import conf, metrics
+from lib.client import Client
+from lib.faults import assert_refused
+from lib.times import until
+from lib.wire import Ended
+
+pytestmark = pytest.mark.threads
+
+SECRET = "Gr\u00fc\u00dfe 7"
+
+
+def hashed(password, *how):
+    return subprocess.run(["openssl", "passwd", *(how or ("-5",)), password], capture_output=True, text=True,
+                          check=True).stdout.strip()
+
+
+USERS = f"ann:{hashed('sesam')}\nbob:{hashed('builder', '-apr1')}\nu\u00e9:{hashed(SECRET, '-6')}\n"
+GROUPS = "staff: ann bob\nbuilders: bob\n"
+AUTH = "auth basic { file users; groups groups; realm \"The office\"; %s }"
+FILES = {"users": USERS, "groups": GROUPS}
+
+
+def field(name, password):
+    return "Proxy-Authorization: Basic " + base64.b64encode(f"{name}:{password}".encode()).decode() + "\r\n"
+
+
+def ask(daemon, url, credentials="", method="GET", client=None):
+    if method == "CONNECT":
+        host = url.split("/")[2]
+        text = f"CONNECT {host} HTTP/1.1\r\nHost: {host}\r\n{credentials}\r\n"
+    else:
+        text = f"{method} {url} HTTP/1.1\r\nHost: {url.split('/')[2]}\r\n{credentials}\r\n"
+    if client:
+        return client.ask(text.encode())
+    with Client(daemon.port) as one:
+        return one.ask(text.encode())
+
+
+@pytest.fixture
+def start(proxyd):
+    def begin(rules=conf.OPEN_RULES, auth="", files=FILES, **more):
+        text = conf.forward(rules=rules, extra=metrics.ADMIN + more.pop("top", ""), **more)
+        return proxyd(text.replace("rules {", AUTH % auth + " rules {", 1), files=files)
+    return begin
+
+
+@pytest.mark.parametrize("method", ["GET", "CONNECT"])
+def test_who_does_not_say(start, origin, method):
+    # covers: policy auth basic realm
+    daemon = start()
+    answer = ask(daemon, origin.url("/"), method=method)
+    assert_refused(answer, "auth_required")
+    assert answer.status == 407
+    assert answer.get("proxy-authenticate") == 'Basic realm="The office", charset="UTF-8"'
+    assert origin.requests == []
+
+
+@pytest.mark.parametrize("method", ["GET", "CONNECT"])
+def test_who_does(start, origin, method):
+    # covers: policy auth basic
+    # covers: policy auth basic file
+    daemon = start()
+    for name, password in (("ann", "sesam"), ("bob", "builder"), ("u\u00e9", SECRET), ("ann", "sesam")):
+        assert ask(daemon, origin.url("/"), field(name, password), method).status == 200
+    assert until(lambda: sorted(line.get("user") for line in daemon.log(" user=")) == ["ann", "ann", "bob", "u\\xC3\\xA9"])
+    assert not any(r.has("proxy-authorization") for r in origin.requests)
+    assert "sesam" not in daemon.stdout() and base64.b64encode(b"ann:sesam").decode() not in daemon.stdout()
+
+
+@pytest.mark.parametrize("credentials, cause", [
+    (field("ann", "Sesam"), "auth_failed"),
+    (field("ann", ""), "auth_failed"),
+    (field("nobody", "sesam"), "auth_failed"),
+    (field("ann", "sesam") * 2, "auth_malformed"),
+    ("Proxy-Authorization: Basic\r\n", "auth_malformed"),
+    ("Proxy-Authorization: Basic YW5uOnNlc2Ft=\r\n", "auth_malformed"),
+    ("Proxy-Authorization: Basic YW5u\r\n", "auth_malformed"),
+    ("Proxy-Authorization: Bearer YW5uOnNlc2Ft\r\n", "auth_malformed"),
+    ("Proxy-Authorization: Basic " + "QUFB" * 300 + "\r\n", "auth_malformed"),
+])
+def test_who_is_not(start, origin, credentials, cause):
+    """A 407 with "auth_failed" or "auth_malformed", which say alike of a name that is there and one that is not."""
+    daemon = start()
+    for method in ("GET", "CONNECT"):
+        answer = ask(daemon, origin.url("/"), credentials, method)
+        assert_refused(answer, cause)
+        assert answer.status == 407 and answer.get("proxy-authenticate")
+    assert origin.requests == []
+
+
+def test_users_and_groups_in_rules(start, origin):
+    # covers: policy auth basic groups
+    # covers: policy rules allow user, policy rules deny user, policy rules redirect user
+    # covers: policy rules allow from
+    daemon = start("deny no { user ann; path /private; } redirect away { user bob; path /away; location http://a.test/; } allow builders { from group builders; path /build; reach loopback; }"
+                   " allow ann { user ann; reach loopback; } deny known { not user bob; } ")
+    def rule(path, name, password):
+        answer = ask(daemon, origin.url(path), field(name, password))
+        assert until(lambda: daemon.log(f"{path}\""))
+        return answer.status, daemon.log(f"{path}\"")[-1].get("rule")
+    assert rule("/private", "ann", "sesam") == (403, "no")
+    assert rule("/away", "bob", "builder") == (302, "away")
+    assert rule("/a", "ann", "sesam") == (200, "ann")
+    assert rule("/build", "bob", "builder") == (200, "builders")
+    assert rule("/build/2", "u\u00e9", SECRET) == (403, "known")
+    assert rule("/b", "bob", "builder") == (403, "default")
+
+
+def test_exceptions(start, origin):
+    # covers: policy auth basic except-to
+    # covers: policy auth basic except-from
+    rules = "deny someone { user *; path /only-nobody; } allow all { to *; reach loopback; }"
+    daemon = start(rules, "except-to other.test; except-from 127.0.0.9;")
+    assert ask(daemon, origin.url("/only-nobody").replace("origin.test", "other.test")).status == 200
+    assert_refused(ask(daemon, origin.url("/")), "auth_required")
+    assert_refused(ask(daemon, origin.url("/only-nobody"), field("ann", "sesam")), "rule_denied")
+    with Client(daemon.port, source="127.0.0.9") as client:
+        assert ask(daemon, origin.url("/only-nobody"), client=client).status == 200
+
+
+@pytest.mark.slow("waits for three changes of files, and for the turn of passwords behind wrong ones")
+def test_files_that_change(start, origin):
+    daemon = start("allow staff { from group staff; reach loopback; }")
+    folder = pathlib.Path(daemon.folder)
+    assert ask(daemon, origin.url("/"), field("ann", "sesam")).status == 200
+    (folder / "users").write_text(f"ann:{hashed('other')}\nnew:{hashed('new')}\n", encoding="utf-8")
+    assert until(lambda: ask(daemon, origin.url("/"), field("ann", "other")).status == 200)
+    assert_refused(ask(daemon, origin.url("/"), field("ann", "sesam")), "auth_failed")
+    assert_refused(ask(daemon, origin.url("/"), field("new", "new")), "default_denied")
+    (folder / "groups").write_text("staff: new\n", encoding="utf-8")
+    assert until(lambda: ask(daemon, origin.url("/"), field("new", "new")).status == 200)
+    (folder / "users").unlink()
+    assert until(lambda: "cannot be read" in daemon.stderr())
+    assert ask(daemon, origin.url("/"), field("new", "new")).status == 200
+    assert_refused(ask(daemon, origin.url("/"), field("ann", "other")), "default_denied")
+
+
+def test_guessing_becomes_slow(start, origin):
+    daemon = start(auth="except-to other.test;", workers=1)
+    assert ask(daemon, origin.url("/"), field("ann", "sesam")).status == 200
+    times = []
+    for i in range(4):
+        begun = time.monotonic()
+        assert_refused(ask(daemon, origin.url("/"), field("ann", f"guess {i}")), "auth_failed")
+        times.append(time.monotonic() - begun)
+    assert times[0] < 0.25 and times[-1] > 0.45
+    begun = time.monotonic()  # who is remembered does not wait
+    assert ask(daemon, origin.url("/"), field("ann", "sesam")).status == 200
+    assert time.monotonic() - begun < 0.5
+
+
+def test_too_often(start, origin):
+    daemon = start(workers=1)
+    causes = []
+    def guess(i):
+        try:
+            answer = ask(daemon, origin.url("/"), field("ann", f"guess {i}"))
+        except Ended:  # the daemon has ended meanwhile
+            return
+        causes.append((answer.status, answer.get("retry-after")))
+    for i in range(4):
+        guess(i)
+    threads = [threading.Thread(target=guess, args=(i,)) for i in range(10, 40)]
+    for t in threads:
+        t.start()
+    assert until(lambda: (429, "10") in causes)
+    assert until(lambda: daemon.log("auth_too_often"))
+    daemon.stop()
+    for t in threads:
+        t.join()
