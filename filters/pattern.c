@@ -100,7 +100,7 @@ static void to_room(void *p, void *data)
         free(p);
 }
 
-enum match pattern_find(const struct pattern *p, struct slice text)
+enum match pattern_where(const struct pattern *p, struct slice text, struct slice *part)
 {
     struct room room;
     room.used = 0;
@@ -112,9 +112,18 @@ enum match pattern_find(const struct pattern *p, struct slice text)
     int rc = pcre2_match(p->code, at, text.n, 0, 0, m, p->limits);
     if (rc == PCRE2_ERROR_JIT_STACKLIMIT)
         rc = pcre2_match(p->code, at, text.n, 0, PCRE2_NO_JIT, m, p->limits);
+    const PCRE2_SIZE *range = pcre2_get_ovector_pointer(m);
+    if (rc >= 0 && part) /* \K can put the start behind the end */
+        *part = range[0] <= range[1] ? (struct slice){ text.p + range[0], range[1] - range[0] }
+                                     : SLICE("");
     pcre2_match_data_free(m);
     pcre2_general_context_free(memory);
     return rc >= 0 ? MATCH_YES : rc == PCRE2_ERROR_NOMATCH ? MATCH_NO : MATCH_UNSAFE;
+}
+
+enum match pattern_find(const struct pattern *p, struct slice text)
+{
+    return pattern_where(p, text, NULL);
 }
 
 /* ---- measuring ---- */

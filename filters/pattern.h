@@ -27,6 +27,8 @@ const struct pattern *pattern_compile(struct arena *a, struct slice text, char w
 
 /* Searches anywhere in the text: YES, NO, or UNSAFE when it came to a limit. Any thread. */
 enum match pattern_find(const struct pattern *p, struct slice text);
+/* The same, and on YES which part of the text it is. */
+enum match pattern_where(const struct pattern *p, struct slice text, struct slice *part);
 
 /* ---- for `check` ---- */
 

@@ -61,6 +61,7 @@ struct evaluation {
     bool exhausted;    /* set by a condition of the rule whose pattern came to its limits */
     bool form_matters; /* set by a condition that may say something else for another form */
     struct policy_listed listed; /* set by a condition of the rule that found it in a list */
+    struct slice matched; /* with it: the part of name or URL, in the form under trial; or empty */
     enum addr_class class;
     enum path_form form; /* the one under trial */
     struct slice path[FORMS];

@@ -23,6 +23,7 @@ static void note(struct evaluation *e, const struct list_use *u, const struct li
 {
     struct source_where at = sources_where(filter_list_sources(c->list), hit->place);
     e->listed = (struct policy_listed){ u->slot->name, at.category, at.file, at.line };
+    e->matched = hit->matched;
 }
 
 static enum match ask(const struct list_use *u, struct evaluation *e, const struct list_content *c)

@@ -26,6 +26,7 @@
 #include "config/load.h"
 #include "core/report/log_writer.h"
 #include "core/conn/client_count.h"
+#include "core/report/refusals.h"
 #include "core/common/registry.h"
 #include "core/exchange/role.h"
 #include "core/conn/shared_idle.h"
@@ -148,6 +149,7 @@ static bool make_engine(struct process *p)
     e->accepting = (struct accepting){ listen_start, listen_stop, listen_resume, listen_change };
     e->shared_idle = shared_idle_new();
     e->client_count = client_count_new();
+    e->refusals = refusals_new();
     e->dns = start_dns(&c->dns);
     e->log_writer = log_writer_new(NULL, e->nworkers);
     e->workers = must_zalloc(e->nworkers * sizeof(struct worker *));
@@ -378,6 +380,7 @@ static void dismantle(struct process *p, const sigset_t *set, bool hurry)
     dns_shared_free(p->engine.dns);
     shared_idle_free(p->engine.shared_idle);
     client_count_free(p->engine.client_count);
+    refusals_free(p->engine.refusals);
     free(p->engine.workers);
     snapshot_retire(&p->engine);
     lists_free();

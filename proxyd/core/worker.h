@@ -116,6 +116,7 @@ struct engine {
     struct shared_idle *shared_idle;
     struct idle_lives idle_lives;
     struct client_count *client_count;
+    struct refusals *refusals; /* the last ones of each client; NULL: none are kept */
     struct log_writer *log_writer;
     struct accepting accepting;
     struct offload *offload; /* threads for what may block */

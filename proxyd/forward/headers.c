@@ -76,6 +76,8 @@ void forward_refuse(struct xchg *x, struct msg *resp, struct refusal *r)
         (void)msg_add_line(resp, TOKEN_RETRY_AFTER, SLICE("Retry-After: 10\r\n"));
     if (x->fault == FAULT_not_found)
         explain_use(x, r->help);
+    if (fault_info(x->fault)->whose == FAULT_OF_POLICY)
+        forward_note_refusal(x);
     if (x->fault == FAULT_rule_denied || x->fault == FAULT_pattern_exhausted)
         answer_of_rule(x, resp, r);
 }

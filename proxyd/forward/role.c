@@ -27,6 +27,7 @@ static const struct stage *const response_stages[] = { &answer, NULL };
 
 const struct role forward_role = {
     .name = "forward",
+    .explains = true,
     .detect = forward_detect,
     .who = &who,
     .request_stages = request_stages,

@@ -22,16 +22,6 @@ static bool same_host(const struct host *a, const struct host *b)
     return a->literal == b->literal && a->len == b->len && memcmp(a->name, b->name, a->len) == 0;
 }
 
-/* A list's texts do not stay, and are left out where they are too long for the log. */
-static struct slice rule_text(const struct policy_decision *d, struct inspected *out)
-{
-    struct text t = text_in(out->rule_area, sizeof out->rule_area);
-    if (likely(d->listed.list.n == 0))
-        return d->rule_name;
-    forward_write_listed(&t, d);
-    return t.full ? d->rule_name : text_slice(&t);
-}
-
 /* Of a literal: where that leads, before where the tunnel does. */
 static void decide(const struct policy *p, const struct access_record *r, const struct host *name,
                    struct policy_question *q, struct policy_decision *d)
@@ -49,7 +39,8 @@ static void decide(const struct policy *p, const struct access_record *r, const 
 
 /* What allows the name decides nothing that was not decided before, and is not counted. */
 static enum inspection note(struct worker *w, const struct forward_part *part,
-                            const struct policy_decision *d, struct inspected *out)
+                            const struct policy_question *q, const struct policy_decision *d,
+                            struct inspected *out)
 {
     if (d->exhausted)
         stat_add(w->stats, STAT_patterns_exhausted_total, 1);
@@ -61,7 +52,9 @@ static enum inspection note(struct worker *w, const struct forward_part *part,
         return INSPECT_PASS;
     if (d->rule)
         rule_count_decided(part, d->rule, w->id);
-    out->ruling.rule = rule_text(d, out);
+    struct text t = text_in(out->rule_area, sizeof out->rule_area);
+    forward_write_evidence(&t, part->policy, q, d);
+    out->ruling.rule = text_slice(&t);
     out->ruling.reason = d->reason;
     return refuse(out, FAULT_sni_denied);
 }
@@ -85,7 +78,7 @@ static enum inspection judge(struct worker *w, const struct listener *l,
     host_write(&t, name, 0);
     out->name = text_slice(&t);
     decide(part->policy, r, name, &q, &d);
-    return note(w, part, &d, out);
+    return note(w, part, &q, &d, out);
 }
 
 enum inspection forward_inspect(struct worker *w, const struct listener *l,

@@ -6,6 +6,7 @@
 #include "forward/where.h"
 
 #include "core/exchange/local_reply.h"
+#include "core/report/evidence.h"
 #include "core/report/logrec.h"
 #include "core/exchange/trace.h"
 #include "forward/auth.h"
@@ -16,6 +17,7 @@
 #include "io/sock.h"
 #include "pac/pac.h"
 #include "policy/edits.h"
+#include "policy/evidence.h"
 
 struct notes {
     struct policy_decision decision;
@@ -112,33 +114,54 @@ static struct slice shadow_of(const struct policy_decision *d)
     return d->shadow ? policy_rule_name(d->shadow) : SLICE("");
 }
 
-void forward_write_listed(struct text *t, const struct policy_decision *d)
+void forward_write_evidence(struct text *t, const struct policy *policy,
+                            const struct policy_question *q, const struct policy_decision *d)
 {
-    text_add(t, d->rule_name);
-    text_char(t, 0);
-    text_add(t, d->listed.list);
-    text_char(t, 0);
-    text_add(t, d->listed.category);
-    text_char(t, 0);
-    text_add(t, d->listed.file);
-    text_char(t, ':');
-    text_u64(t, d->listed.line);
+    char entry[EVIDENCE_TEXT + 32], place[EVIDENCE_PLACE + 32], matched[EVIDENCE_MATCHED];
+    struct text et = text_in(entry, sizeof entry), pt = text_in(place, sizeof place),
+                mt = text_in(matched, sizeof matched);
+    if (d->listed.list.n) {
+        evidence_put(&et, d->listed.file, EVIDENCE_TEXT, true);
+        text_char(&et, ':');
+        text_u64(&et, d->listed.line);
+    }
+    policy_evidence_place(&pt, policy, d);
+    policy_evidence_matched(&mt, policy, q, d);
+    evidence_write(t, &(struct evidence){ .rule = d->rule_name,
+                                          .list = d->listed.list,
+                                          .category = d->listed.category,
+                                          .entry = text_slice(&et),
+                                          .place = text_slice(&pt),
+                                          .matched = text_slice(&mt) });
 }
 
-/* The texts are gone when the list's content is exchanged, so they are copied: behind the rule's
- * name, as the log wants them. */
-static void note_list(struct xchg *x, struct policy_decision *d)
+/* The texts of a list are gone when its content is exchanged, and the rest is not to be found again
+ * without the question: so it is all copied. */
+static void note_evidence(struct xchg *x, const struct policy_question *q,
+                          const struct policy_decision *d)
 {
-    const struct policy_listed *l = &d->listed;
-    size_t n = d->rule_name.n + l->list.n + l->category.n + l->file.n + 16;
-    char *area = arena_try(&x->arena, n);
+    char *area = arena_try(&x->arena, EVIDENCE_MOST);
     if (area == NULL)
         return;
-    struct text t = text_in(area, n);
-    forward_write_listed(&t, d);
-    d->rule_name.p = area; /* forward_vet gives it again */
-    x->rule = d->rule_name;
-    x->listed = slice_skip(text_slice(&t), x->rule.n + 1);
+    struct text t = text_in(area, EVIDENCE_MOST);
+    forward_write_evidence(&t, forward_part_of(x->listen)->policy, q, d);
+    x->evidence = text_slice(&t);
+}
+
+void forward_note_refusal(struct xchg *x)
+{
+    struct policy_question q = { .destination = x->server.family ? &x->server : NULL };
+    struct policy_decision d;
+    if (xchg_evidence(x).n > x->rule.n)
+        return;
+    ask(x, &q);
+    policy_decide(forward_part_of(x->listen)->policy, &q, &d);
+    if (d.action == POLICY_NEEDS_ADDRESS) { /* the name led to none */
+        q.address_unknown = true;
+        policy_decide(forward_part_of(x->listen)->policy, &q, &d);
+    }
+    if (d.action == POLICY_DENY && d.fault == x->fault && slice_eq(d.rule_name, x->rule))
+        note_evidence(x, &q, &d);
 }
 
 enum verdict forward_rules(struct xchg *x)
@@ -157,7 +180,7 @@ enum verdict forward_rules(struct xchg *x)
     x->shadow = shadow_of(d);
     x->rule = d->rule_name;
     if (unlikely(d->listed.list.n))
-        note_list(x, d);
+        note_evidence(x, &q, d);
     x->reason = d->reason;
     x->fault = d->action == POLICY_DENY ? d->fault : FAULT_NONE;
     return x->fault == FAULT_NONE ? PASS : REFUSED;
@@ -182,6 +205,7 @@ static enum verdict judge_answer(struct xchg *x, const struct policy *policy)
     x->rule = d.rule_name;
     x->reason = d.reason;
     x->fault = d.fault;
+    note_evidence(x, &q, &d);
     return REFUSED;
 }
 
@@ -207,7 +231,9 @@ bool forward_apply_edits(struct xchg *x, bool response)
                                       : policy_rule_named(policy, x->rule);
     if (r && !edits_apply(policy_rule_edits(r, response), m))
         return false;
-    return !response || n->answer == NULL || edits_apply(policy_rule_edits(n->answer, true), m);
+    bool judged = forward_part_of(x->listen)->judges; /* else `answer` was never set */
+    return !response || !judged || n->answer == NULL ||
+           edits_apply(policy_rule_edits(n->answer, true), m);
 }
 
 /* The rule's parent; NULL: it is connected to here. */

@@ -29,12 +29,15 @@ struct ruling forward_vet(const struct xchg *x, const struct addr *a);
 
 /* `dns { search D; }`: a name without a dot becomes another one, before any rule sees it. */
 void forward_search(const struct worker *w, struct host *h);
-/* The rule's name, and behind it by which entry of which list it matched: as the log wants them. */
-void forward_write_listed(struct text *t, const struct policy_decision *d);
+/* What d, the answer to q, rests upon (core/report/evidence.h), in EVIDENCE_MOST bytes. */
+void forward_write_evidence(struct text *t, const struct policy *policy,
+                            const struct policy_question *q, const struct policy_decision *d);
 /* What a tunnel's record says was asked for, as a question that points to *uri; the address is the
  * one that it leads to. A fault: the record does not hold the whole of it. */
 enum fault forward_ask_record(struct worker *w, const struct access_record *r,
                               struct target_uri *uri, struct policy_question *q);
+/* x is about to be refused: what that rests upon goes into x->evidence, by asking once more. */
+void forward_note_refusal(struct xchg *x);
 /* The policy's word on a tunnel that runs, by its record. */
 struct ruling forward_recheck(struct worker *w, const struct listener *l,
                               const struct access_record *r, u32 *grace_ms);

@@ -341,14 +341,17 @@ def test_exchange_under_load(proxyd, origin):
 # -- why ------------------------------------------------------------------------------------------
 
 def test_log_and_page(proxyd):
-    """The list, the category and the line stand beside the rule in the log; the page names no file."""
+    """The list, the category and the line stand beside the rule in the log, and on the page; that names no folder of
+    the machine."""
     rules = "deny games { to list ut1 category games; } allow rest { }"
     log = "to access.log; format json"
     files = {"ut1/games/domains": "x.test\ng.test\n"}
     daemon = proxyd(conf.forward(rules=rules, extra="list ut1 { source ut1; } log access { to stdout; }", log=log), files=files)
     answer = ask(daemon, "g.test", fields="Accept: application/json\r\n")
     page = json.loads(answer.body)
-    assert (page["rule"], page["list"], page["category"]) == ("games", "ut1", "games") and b"domains" not in answer.body
+    assert (page["rule"], page["list"], page["category"]) == ("games", "ut1", "games")
+    assert (page["entry"], page["matched"]) == ("games/domains:2", "to g.test") and re.fullmatch(r"[\w.]+:\d+", page["configured"])
+    assert str(daemon.folder).encode() not in answer.body
     assert b"<dt>List</dt><dd>ut1</dd>" in ask(daemon, "g.test", fields="Accept: text/html\r\n").body
     assert b"<dt>List" not in ask(daemon, "127.0.0.1", fields="Accept: text/html\r\n").body
     line = daemon.wait_log("g.test")
@@ -356,6 +359,7 @@ def test_log_and_page(proxyd):
     record = next(r for r in map(json.loads, (daemon.folder / "access.log").read_text().splitlines()) if "g.test" in r["url"])
     assert (record["rule"], record["list"], record["category"]) == ("games", "ut1", "games")
     assert record["entry"].endswith("ut1/games/domains:2")
+    assert record["match"].startswith("to ") and re.fullmatch(r".*:\d+", record["at"])
 
 
 def test_commands(tmp_path):

@@ -21,8 +21,8 @@ pytestmark = pytest.mark.threads
 
 #: A line of the readable log, as docs and users know it.
 LINE = re.compile(r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (\S+) "([A-Z]+|-)(?: (\S+))?" (\d{3}|-) in=\d+ out=\d+ '
-                  r'\d+\.\dms(?: to=\S+)?(?: rule=\S+)?(?: upgrade=\S+)?(?: cause=\w+)?(?: reason="[^"]*")? '
-                  r'id=([0-9a-f]{16})')
+                  r'\d+\.\dms(?: to=\S+)?(?: rule=\S+)?(?: at=\S+)?(?: upgrade=\S+)?(?: cause=\w+)?(?: reason="[^"]*")? '
+                  r'id=([0-9a-f]{16}|[0-9a-f]{32})')
 
 
 #: As many as the schema lets one ask for.

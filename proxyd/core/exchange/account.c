@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/str.h"
+#include "core/report/evidence.h"
 #include "core/report/log.h"
 #include "core/common/snapshot.h"
 
@@ -12,10 +13,10 @@ static u16 clip(size_t n, size_t most)
 }
 
 static const size_t string_most[LOG_STRINGS] = {
-    [STRING_METHOD] = 64,   [STRING_TARGET] = 2048,  [STRING_HOST] = 256,
-    [STRING_RULE] = 640,    [STRING_LISTENER] = 128, [STRING_REASON] = 512,
-    [STRING_PROTOCOL] = 16, [STRING_REFERER] = 1024, [STRING_AGENT] = 512,
-    [STRING_TYPE] = 128,    [STRING_SHADOW] = 128,   [STRING_USER] = 4096,
+    [STRING_METHOD] = 64,          [STRING_TARGET] = 2048,  [STRING_HOST] = 256,
+    [STRING_RULE] = EVIDENCE_MOST, [STRING_LISTENER] = 128, [STRING_REASON] = 512,
+    [STRING_PROTOCOL] = 16,        [STRING_REFERER] = 1024, [STRING_AGENT] = 512,
+    [STRING_TYPE] = 128,           [STRING_SHADOW] = 128,  [STRING_USER] = 4096,
 };
 
 /* As it was received, whatever the role has made of it since. */
@@ -59,9 +60,7 @@ static size_t describe(const struct xchg *x, struct slice protocol, struct slice
     s[STRING_HOST] = x->uri.form == TARGET_ORIGIN
                          ? (struct slice){ x->uri.host.name, x->uri.host.len }
                          : SLICE("");
-    s[STRING_RULE] = x->rule;
-    if (unlikely(x->listed.n) && x->rule.p + x->rule.n + 1 == x->listed.p)
-        s[STRING_RULE].n += 1 + x->listed.n;
+    s[STRING_RULE] = xchg_evidence(x);
     s[STRING_LISTENER] = x->listen->name;
     s[STRING_REASON] = x->reason;
     s[STRING_PROTOCOL] = protocol;

@@ -1,7 +1,7 @@
 #include "core/exchange/local_reply.h"
 
 #include "base/str.h"
-#include "core/exchange/account.h"
+#include "core/exchange/refused.h"
 #include "core/report/page.h"
 #include "http/date.h"
 
@@ -127,8 +127,7 @@ void reply_fault(struct xchg *x)
 {
     const struct fault_info *f = fault_info(x->fault);
     char help[PAGE_HELP], client[ADDR_TEXT], body[8192];
-    char id[REQUEST_ID_TEXT];
-    account_id_text(id, x->worker, x->id);
+    char id[REFUSAL_ID];
     struct text bt = text_in(body, sizeof body);
     struct text ht = text_in(help, sizeof help), ct = text_in(client, sizeof client);
     struct refusal r = { .help = &ht };
@@ -141,27 +140,31 @@ void reply_fault(struct xchg *x)
     x->resp.status = r.status ? r.status : f->status;
     x->resp.reason = reason_line(x, f, x->resp.status);
     enum page_form form = x->req.method == METHOD_CONNECT ? PAGE_TEXT : page_form(&x->req);
-    struct slice rest = x->listed, list = SLICE(""), category = SLICE("");
-    if (slice_cut(&rest, 0, &list))
-        (void)slice_cut(&rest, 0, &category);
+    refusal_note(x);
+    struct text it = text_in(id, sizeof id);
+    refusal_id(x, &it);
+    struct evidence why = evidence_read(xchg_evidence(x));
     struct page p = { .fault = f,
                       .status = x->resp.status,
                       .target = x->req.target,
                       .rule = x->rule,
-                      .list = list,
-                      .category = category,
+                      .list = why.list,
+                      .category = why.category,
+                      .entry = why.entry,
+                      .matched = why.matched,
+                      .place = why.place,
                       .reason = x->reason,
                       .client = text_slice(&ct),
                       .help = text_slice(&ht),
-                      .id = { id, sizeof id } };
+                      .id = text_slice(&it) };
     if (form == PAGE_HTML && r.page.n) {
         reply_kept(x, page_type(form), r.page);
         return;
     }
     page_write(&bt, form, &p);
-    enum fault why = x->fault;
+    enum fault fault = x->fault;
     if (reply_text(x, page_type(form), text_slice(&bt)) == REFUSED) {
-        x->fault = why;
+        x->fault = fault;
         reply_kept(x, SLICE(""), SLICE(""));
     }
 }

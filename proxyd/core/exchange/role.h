@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "core/exchange/stage.h"
 #include "core/conn/target.h"
+#include "core/report/evidence.h"
 
 struct refusal {
     struct text *help;
@@ -21,14 +22,15 @@ enum inspection { INSPECT_MORE, INSPECT_PASS, INSPECT_DENY };
 
 /* What the first bytes of a tunnel came to, but for MORE. */
 struct inspected {
-    struct ruling ruling; /* of DENY; of PASS no more than its shadow */
+    struct ruling ruling; /* its rule: with evidence; of DENY; of PASS no more than its shadow */
     struct slice name;    /* the host they name, where it is not the target's; else empty */
     bool named;           /* they name the target's host */
-    char name_area[264], rule_area[640]; /* where its texts may lie */
+    char name_area[264], rule_area[EVIDENCE_MOST]; /* where its texts may lie */
 };
 
 struct role {
     const char *name; /* the word after `mode` */
+    bool explains;    /* what it refuses is kept, for its clients to ask why */
     /* First bytes that are no HTTP request line (at least 1): which fault is it? FAULT_NONE: may
      * be HTTP. */
     enum fault (*detect)(const struct listener *l, struct slice first);

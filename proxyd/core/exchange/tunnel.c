@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #include "core/exchange/account.h"
+#include "core/exchange/refused.h"
 #include "core/exchange/role.h"
 #include "core/common/snapshot.h"
 #include "io/loop.h"
@@ -304,6 +305,8 @@ static enum look inspect(struct tunnel *t, struct slice first)
     enum inspection said = l->role->inspect(t->worker, l, t->record, first, &i);
     if (said == INSPECT_MORE)
         return LOOK_MORE;
+    char evidence[EVIDENCE_MOST];
+    refusal_note_tunnel(t->worker, t->record, &i.ruling, evidence);
     account_inspected(&t->record, &i);
     return said == INSPECT_PASS ? LOOK_PASS : refuse(t, i.ruling.fault);
 }
@@ -448,6 +451,8 @@ static void end_denied(struct tunnel *t)
         arm(t);
         return;
     }
+    char evidence[EVIDENCE_MOST];
+    refusal_note_tunnel(t->worker, t->record, &r, evidence);
     account_rule(&t->record, &r);
     end_early(t, r.fault);
 }

@@ -93,8 +93,8 @@ struct xchg {
     u16 status;               /* of the final head written to the client side; 0: none */
     struct slice rule;        /* name of what decided, for the log; lives in the configuration */
     struct slice shadow;      /* of one that only says what it would have done; there too */
-    struct slice listed;      /* list NUL category NUL file:line, where one decided; behind the rule's
-                                 name and a NUL, in the arena */
+    struct slice evidence;    /* of what was decided by a list, or refused: the rule's name and more,
+                                 in the arena (core/report/evidence.h) */
     struct slice reason;      /* words of the administrator for a refusal; lives there too */
     struct slice user;        /* the identity of whom has proved to be somebody (a name, and behind NULs
                                  more); in the arena; p NULL: nobody has */
@@ -146,6 +146,14 @@ void xchg_again(struct xchg *x);
 bool xchg_set_user(struct xchg *x, struct slice identity);
 /* An empty upstream leg, for the next connection. */
 void xchg_new_upstream(struct xchg *x);
+/* The rule's evidence, or its name alone: another rule may have decided since there was any. */
+static inline struct slice xchg_evidence(const struct xchg *x)
+{
+    if (likely(x->evidence.n == 0))
+        return x->rule;
+    bool its = slice_starts(x->evidence, x->rule) && x->evidence.p[x->rule.n] == 0;
+    return its ? x->evidence : x->rule;
+}
 /* Does the client's connection end with this exchange: the worker drains, or nobody listens at its
  * address any more? */
 bool xchg_is_last(const struct xchg *x);

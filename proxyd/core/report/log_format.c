@@ -145,12 +145,9 @@ void log_parts(struct log_parts *p, const struct log_style *style, const struct 
     cut_strings(p->s, &r->head, (const char *)(r + 1));
     part_sni(p);
     p->client = style->mask_client ? masked(&r->client) : r->client;
-    struct slice rest = p->s[STRING_RULE];
-    p->list = p->category = p->entry = SLICE("");
-    if (slice_cut(&rest, 0, &p->s[STRING_RULE]) && slice_cut(&rest, 0, &p->list) &&
-        slice_cut(&rest, 0, &p->category))
-        p->entry = rest;
-    rest = p->s[STRING_USER];
+    p->why = evidence_read(p->s[STRING_RULE]);
+    p->s[STRING_RULE] = p->why.rule;
+    struct slice rest = p->s[STRING_USER];
     (void)slice_cut(&rest, 0, &p->s[STRING_USER]); /* the rest is for whoever decides again */
     struct slice *target = &p->s[STRING_TARGET];
     const char *mark = slice_find(*target, '?');
@@ -175,9 +172,14 @@ void log_put_status(struct text *t, const struct access_record *r)
         text_char(t, '-');
 }
 
-void log_put_id(struct text *t, u64 id)
+void log_put_id(struct text *t, const struct log_parts *p)
 {
     char hex[16];
+    u64 id = p->r->id;
+    if (p->why.id.n) {
+        text_escaped(t, p->why.id);
+        return;
+    }
     for (unsigned i = sizeof hex; i-- > 0; id >>= 4)
         hex[i] = "0123456789abcdef"[id & 15];
     text_put(t, hex, sizeof hex);

@@ -6,10 +6,11 @@
 #ifndef CORE_LOG_FORMAT_H
 #define CORE_LOG_FORMAT_H
 
+#include "core/report/evidence.h"
 #include "core/report/logrec.h"
 
 /* Room for any line: every byte of a string may become six. */
-enum { LOG_LINE = 32 * 1024 };
+enum { LOG_LINE = 40 * 1024 };
 
 /* The calendar part of a time stamp, remembered: consecutive records share their second. */
 struct log_clock {
@@ -24,8 +25,8 @@ struct log_parts {
     struct slice s[LOG_STRINGS]; /* STRING_TARGET and STRING_REFERER without what is not shown */
     struct slice query;          /* behind the `?`, where it is wanted */
     bool hidden;                 /* there is a query, and it is not shown */
-    struct slice list, category, entry; /* of the list that decided; entry: file:line */
-    struct slice sni;                   /* the host that a tunnel's ClientHello names */
+    struct evidence why;         /* what decided; its texts may be empty */
+    struct slice sni;            /* the host that a tunnel's ClientHello names */
     struct addr client;
     char referer[1024];
 };
@@ -55,8 +56,8 @@ void log_put_w3c_begin(struct text *t, struct log_clock *c, u64 now_us);
 void log_clock_set(struct log_clock *c, u64 us);
 /* 2026-11-23T07:00:00.123Z */
 void log_put_time(struct text *t, struct log_clock *c, u64 us);
-/* 16 hex digits. */
-void log_put_id(struct text *t, u64 id);
+/* Of a refusal 32 hex digits, else 16. */
+void log_put_id(struct text *t, const struct log_parts *p);
 /* What was asked for as a URL, or HOST:PORT of a CONNECT; `-` when it was not understood. `put`
  * writes each piece. */
 void log_put_url(struct text *t, const struct log_parts *p,

@@ -102,7 +102,7 @@ void log_put_json(struct text *t, struct log_clock *c, const struct log_parts *p
     text_lit(t, "{\"time\":\"");
     log_put_time(t, c, r->head.wall_us);
     text_lit(t, "\",\"id\":\"");
-    log_put_id(t, r->id);
+    log_put_id(t, p);
     text_char(t, '"');
     put_string(t, "listener", p->s[STRING_LISTENER]);
     put_address(t, "client", &p->client, false);
@@ -119,10 +119,12 @@ void log_put_json(struct text *t, struct log_clock *c, const struct log_parts *p
     put_string(t, "user_agent", p->s[STRING_AGENT]);
     put_string(t, "type", p->s[STRING_TYPE]);
     put_string(t, "shadow", p->s[STRING_SHADOW]);
-    put_string(t, "list", p->list);
-    put_string(t, "category", p->category);
-    put_string(t, "entry", p->entry);
+    put_string(t, "list", p->why.list);
+    put_string(t, "category", p->why.category);
+    put_string(t, "entry", p->why.entry);
     put_string(t, "sni", p->sni);
     put_string(t, "user", p->s[STRING_USER]);
+    put_string(t, "at", p->why.place);
+    put_string(t, "match", p->why.matched);
     text_char(t, '}');
 }

@@ -39,12 +39,13 @@ static void put_request(struct text *t, const struct log_parts *p)
     text_lit(t, "\" ");
 }
 
-static void put_reason(struct text *t, struct slice reason)
+static void put_quoted(struct text *t, struct slice name, struct slice value)
 {
-    if (reason.n == 0)
+    if (value.n == 0)
         return;
-    text_lit(t, " reason=\"");
-    text_escaped_utf8(t, reason);
+    text_add(t, name);
+    text_char(t, '"');
+    text_escaped_utf8(t, value);
     text_char(t, '"');
 }
 
@@ -71,15 +72,17 @@ void log_put_readable(struct text *t, struct log_clock *c, const struct log_part
     put_named(t, SLICE(" user="), p->s[STRING_USER]);
     put_named(t, SLICE(" rule="), p->s[STRING_RULE]);
     put_named(t, SLICE(" shadow="), p->s[STRING_SHADOW]);
-    put_named(t, SLICE(" list="), p->list);
-    put_named(t, SLICE(" category="), p->category);
-    put_named(t, SLICE(" entry="), p->entry);
+    put_named(t, SLICE(" list="), p->why.list);
+    put_named(t, SLICE(" category="), p->why.category);
+    put_named(t, SLICE(" entry="), p->why.entry);
+    put_named(t, SLICE(" at="), p->why.place);
     put_named(t, SLICE(" upgrade="), p->s[STRING_PROTOCOL]);
     if (r->fault) {
         text_lit(t, " cause=");
         text_cstr(t, fault_info((enum fault)r->fault)->token);
     }
-    put_reason(t, p->s[STRING_REASON]);
+    put_quoted(t, SLICE(" match="), p->why.matched);
+    put_quoted(t, SLICE(" reason="), p->s[STRING_REASON]);
     text_lit(t, " id=");
-    log_put_id(t, r->id);
+    log_put_id(t, p);
 }

@@ -16,10 +16,9 @@ void log_put_w3c_begin(struct text *t, struct log_clock *c, u64 now_us)
     text_put(t, c->text, 10);
     text_char(t, ' ');
     text_put(t, c->text + 11, 8);
-    text_lit(t,
-             "\n#Fields: date time c-ip cs-method cs-uri sc-status sc-bytes "
-             "cs-bytes time-taken"
-             " r-ip cs(User-Agent) cs(Referer) rs(Content-Type) x-rule x-cause x-id cs-username\n");
+    text_lit(t, "\n#Fields: date time c-ip cs-method cs-uri sc-status sc-bytes cs-bytes time-taken"
+                " r-ip cs(User-Agent) cs(Referer) rs(Content-Type) x-rule x-cause x-id cs-username"
+                " x-shadow x-list x-category x-entry x-at x-match\n");
 }
 
 /* Backslash and control bytes as everywhere, so that a line is a line. */
@@ -118,6 +117,12 @@ void log_put_w3c(struct text *t, struct log_clock *c, const struct log_parts *p,
     put_word(t, p->s[STRING_RULE]);
     put_word(t, slice_of(r->fault ? fault_info((enum fault)r->fault)->token : ""));
     text_char(t, ' ');
-    log_put_id(t, r->id);
+    log_put_id(t, p);
     put_word(t, p->s[STRING_USER]);
+    put_word(t, p->s[STRING_SHADOW]);
+    put_word(t, p->why.list);
+    put_word(t, p->why.category);
+    put_word(t, p->why.entry);
+    put_word(t, p->why.place);
+    put_string(t, p->why.matched, iis);
 }

@@ -17,7 +17,7 @@ enum log_string {
     STRING_METHOD,
     STRING_TARGET,
     STRING_HOST, /* where the target does not name it; of a CONNECT: see `named` */
-    STRING_RULE, /* where a list decided with NUL list NUL category NUL file:line behind it */
+    STRING_RULE, /* with what it rests upon: core/report/evidence.h */
     STRING_LISTENER,
     STRING_REASON,
     STRING_PROTOCOL,

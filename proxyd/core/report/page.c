@@ -43,16 +43,23 @@ static void put_json(struct text *t, struct slice s, enum value_source o)
     }
 }
 
-enum { FACTS = 8 };
+enum { FACTS = 11 };
 
 /* What a page tells besides the cause, in the order in which text and JSON have it. */
 static void facts_of(const struct page *p, struct template_value to[FACTS])
 {
     const struct template_value facts[FACTS] = {
-        { "help", p->help, VALUE_OF_PEER },         { "client", p->client, VALUE_OF_PEER },
-        { "rule", p->rule, VALUE_OF_PEER },         { "list", p->list, VALUE_OF_PEER },
-        { "category", p->category, VALUE_OF_PEER }, { "reason", p->reason, VALUE_OF_ADMINISTRATOR },
-        { "request", p->target, VALUE_OF_PEER },    { "id", p->id, VALUE_OF_PEER },
+        { "help", p->help, VALUE_OF_PEER },
+        { "client", p->client, VALUE_OF_PEER },
+        { "rule", p->rule, VALUE_OF_PEER },
+        { "list", p->list, VALUE_OF_PEER },
+        { "category", p->category, VALUE_OF_PEER },
+        { "entry", p->entry, VALUE_OF_PEER },
+        { "matched", p->matched, VALUE_OF_ADMINISTRATOR },
+        { "configured", p->place, VALUE_OF_PEER },
+        { "reason", p->reason, VALUE_OF_ADMINISTRATOR },
+        { "request", p->target, VALUE_OF_PEER },
+        { "id", p->id, VALUE_OF_PEER },
     };
     memcpy(to, facts, sizeof facts);
 }
@@ -149,6 +156,15 @@ static struct slice clip(struct slice s, size_t most)
     return (struct slice){ s.p, most };
 }
 
+/* The folders of this machine are nobody's affair: the last so many names of a path. */
+static struct slice last_names(struct slice path, unsigned names)
+{
+    size_t at = path.n;
+    while (at > 0 && (path.p[at - 1] != '/' || --names > 0))
+        at--;
+    return slice_skip(path, at);
+}
+
 void page_write(struct text *t, enum page_form f, const struct page *p)
 {
     struct page cut = *p;
@@ -156,6 +172,8 @@ void page_write(struct text *t, enum page_form f, const struct page *p)
     if (query)
         cut.target = slice_range(cut.target.p, query);
     cut.target = clip(cut.target, LONGEST_TARGET);
+    cut.place = last_names(cut.place, 1);
+    cut.entry = last_names(cut.entry, 2);
     cut.reason = clip(cut.reason, LONGEST_REASON);
     switch (f) {
     case PAGE_HTML: write_html(t, &cut); break;

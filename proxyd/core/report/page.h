@@ -17,6 +17,7 @@ struct page {
     struct slice target; /* as the client sent it; shown shortened */
     struct slice rule;   /* what decided, or empty */
     struct slice list, category; /* in which it was found, or empty */
+    struct slice entry, matched, place; /* which line of it, by what, and where the rule stands */
     struct slice reason; /* words of the administrator, or empty */
     struct slice client; /* the client's own address, where that decided, or empty */
     struct slice help;   /* what the client can do about it, or empty; at most PAGE_HELP */

@@ -81,10 +81,10 @@ static void the_name(void **state)
     assert_slice(seen.name, "also.test");
     assert_int_equal(begin("one.test:443", hello_of("secret.test")), INSPECT_DENY);
     assert_int_equal(seen.ruling.fault, FAULT_sni_denied);
-    assert_slice(seen.ruling.rule, "secret");
+    assert_slice(evidence_read(seen.ruling.rule).rule, "secret");
     assert_slice(seen.ruling.reason, "no");
     assert_int_equal(begin("one.test:443", hello_of("none.test")), INSPECT_DENY);
-    assert_slice(seen.ruling.rule, "default");
+    assert_slice(evidence_read(seen.ruling.rule).rule, "default");
     assert_slice(seen.ruling.reason, "not listed");
     assert_int_equal(begin("one.test:443", hello_of("")), INSPECT_PASS);
     assert_slice(seen.name, "");
@@ -99,9 +99,9 @@ static void the_address(void **state)
     (void)state;
     rig_configure(POLICY(RULES));
     assert_int_equal(begin("one.test:443", hello_of("far.test")), INSPECT_DENY);
-    assert_slice(seen.ruling.rule, "far");
+    assert_slice(evidence_read(seen.ruling.rule).rule, "far");
     assert_int_equal(begin("one.test:443", hello_of("10.1.2.3")), INSPECT_DENY);
-    assert_slice(seen.ruling.rule, "net");
+    assert_slice(evidence_read(seen.ruling.rule).rule, "net");
     assert_slice(seen.name, "10.1.2.3");
     assert_int_equal(begin("127.0.0.1:443", hello_of("127.1")), INSPECT_PASS);
     assert_true(seen.named);
@@ -128,7 +128,7 @@ static void what_is_asked(void **state)
     rig_configure(POLICY("sni require; " RULES));
     assert_int_equal(begin("one.test:443", hello_of("")), INSPECT_DENY);
     assert_int_equal(seen.ruling.fault, FAULT_sni_missing);
-    assert_slice(seen.ruling.rule, "sni");
+    assert_slice(evidence_read(seen.ruling.rule).rule, "sni");
     assert_int_equal(begin("one.test:443", SLICE("SSH-2.0")), INSPECT_DENY);
     assert_int_equal(seen.ruling.fault, FAULT_sni_missing);
     assert_int_equal(begin("one.test:443", hello_of("one.test")), INSPECT_PASS);

@@ -22,7 +22,6 @@ struct ask {
     const char *want;
     const char *path;  /* NULL: "/", but for CONNECT: not shown */
     const char *from;  /* NULL: 127.0.0.1 */
-    const char *user;  /* an identity, `|` for each NUL; NULL: nobody */
     const char *at;    /* the destination address */
     bool parent;       /* the name is resolved by a parent */
     size_t path_bytes; /* > 0: the path is made this long with 'a' */
@@ -32,6 +31,7 @@ struct ask {
     u16 status;         /* > 0: an answer is judged, … */
     const char *answer; /* with these fields, … */
     i64 length;         /* and this length; below 0: in chunks */
+    const char *user;   /* an identity, `|` for each NUL; NULL: nobody */
 };
 
 /* The fields as the parser would leave them. */
@@ -58,52 +58,67 @@ static inline struct addr ip(const char *text)
     return a;
 }
 
-static inline void decide(const struct policy *p, const struct ask *ask, struct policy_decision *d)
-{
+/* A question, and what it points to. */
+struct question {
     struct host host;
-    static char longer[40000];
-    if (host_parse(slice_of(ask->host), &host) != FAULT_NONE)
-        fail_msg("%s", ask->host);
+    struct addr at;
     char user[64];
+    struct msg request, answer;
+    struct policy_question q;
+};
+
+static inline const struct policy_question *question_of(const struct ask *ask, struct question *r)
+{
+    static char longer[40000];
+    if (host_parse(slice_of(ask->host), &r->host) != FAULT_NONE)
+        fail_msg("%s", ask->host);
+    r->at = ip(ask->at ? ask->at : "::");
     size_t named = ask->user ? strlen(ask->user) : 0;
     for (size_t i = 0; i < named; i++)
-        user[i] = ask->user[i] == '|' ? 0 : ask->user[i];
-    struct addr at = ip(ask->at ? ask->at : "::");
-    struct msg request, answer;
-    struct policy_question q = {
+        r->user[i] = ask->user[i] == '|' ? 0 : ask->user[i];
+    struct policy_question *q = &r->q;
+    *q = (struct policy_question){
         .client = ip(ask->from ? ask->from : "127.0.0.1"),
-        .user = { ask->user ? user : NULL, named },
+        .user = { ask->user ? r->user : NULL, named },
         .connect = strcmp(ask->method, "CONNECT") == 0,
         .address_unknown = ask->parent,
         .method = method_find(slice_of(ask->method)),
         .method_text = slice_of(ask->method),
-        .host = &host,
+        .host = &r->host,
         .port = ask->port,
         .path = slice_of(ask->path),
         .query = slice_of(ask->query),
-        .request = ask->fields ? &request : NULL,
+        .request = ask->fields ? &r->request : NULL,
         .now_s = ask->now,
-        .destination = ask->at ? &at : NULL,
+        .destination = ask->at ? &r->at : NULL,
     };
-    put_fields(&request, ask->fields);
-    if (!q.connect && ask->path == NULL)
-        q.path = SLICE("/");
+    put_fields(&r->request, ask->fields);
+    if (!q->connect && ask->path == NULL)
+        q->path = SLICE("/");
     if (ask->path_bytes) {
         memset(longer, 'a', sizeof longer);
         memcpy(longer, ask->path, strlen(ask->path));
-        q.path = (struct slice){ longer, ask->path_bytes };
+        q->path = (struct slice){ longer, ask->path_bytes };
     }
     if (ask->status) {
-        put_fields(&answer, ask->answer);
-        answer.response = true;
-        answer.status = ask->status;
-        answer.body = ask->length < 0 ? BODY_STREAMED : BODY_LENGTH;
-        answer.body_len = ask->length < 0 ? 0 : (u64)ask->length;
-        q.answer = &answer;
-        policy_judge(p, &q, d);
-    } else {
-        policy_decide(p, &q, d);
+        put_fields(&r->answer, ask->answer);
+        r->answer.response = true;
+        r->answer.status = ask->status;
+        r->answer.body = ask->length < 0 ? BODY_STREAMED : BODY_LENGTH;
+        r->answer.body_len = ask->length < 0 ? 0 : (u64)ask->length;
+        q->answer = &r->answer;
     }
+    return q;
+}
+
+static inline void decide(const struct policy *p, const struct ask *ask, struct policy_decision *d)
+{
+    struct question room;
+    const struct policy_question *q = question_of(ask, &room);
+    if (q->answer)
+        policy_judge(p, q, d);
+    else
+        policy_decide(p, q, d);
 }
 
 static inline void decide_rows(const char *text, const struct ask *rows, size_t n)

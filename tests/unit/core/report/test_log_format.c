@@ -13,6 +13,7 @@ static char area[LOG_LINE + 1];
 
 struct line {
     const char *text[LOG_STRINGS];
+    struct slice evidence; /* instead of the rule's name alone */
     u16 status;
     enum fault fault;
     u64 total_us;
@@ -43,7 +44,8 @@ static const char *format(const struct line *l, u64 wall_us)
         assert_true(addr_parse_port(slice_of(l->server), &r->server));
     char *to = (char *)(r + 1);
     for (unsigned i = 0; i < LOG_STRINGS; i++) {
-        struct slice s = slice_of(l->text[i]);
+        bool whole = i == STRING_RULE && l->evidence.n;
+        struct slice s = whole ? l->evidence : slice_of(l->text[i]);
         r->head.length[i] = (u16)s.n;
         if (s.n)
             memcpy(to, s.p, s.n);
@@ -236,7 +238,8 @@ static void json(void **state)
         "\"reused\":false,\"tunnel\":false,\"upgrade\":null,\"rule\":\"office\",\"cause\":null,"
         "\"reason\":null,\"referer\":\"http://a.test/p?q=1\",\"user_agent\":\"Moz \\\"x\\\" \\\\ "
         "\\u007f\xc3\xa9\",\"type\":\"text/html; charset=utf-8\",\"shadow\":null,"
-        "\"list\":null,\"category\":null,\"entry\":null,\"sni\":null,\"user\":null}\n");
+        "\"list\":null,\"category\":null,\"entry\":null,\"sni\":null,\"user\":null,\"at\":null,\"match\":null}"
+        "\n");
     const char *said = as(FORMAT_JSON, DENIED, false, false);
     assert_non_null(strstr(said, "\"server\":null,"));
     assert_non_null(
@@ -260,14 +263,44 @@ static void w3c(void **state)
     assert_string_equal(as(FORMAT_W3C, WHOLE, false, false),
                         "2026-11-23 07:00:00 192.0.2.77 GET http://example.com/x 200 1256 78 0.012 "
                         "192.0.2.1 \"Moz \"\"x\"\" \\x5C \\x7F\\xC3\\xA9\" \"http://a.test/p\" "
-                        "\"text/html; charset=utf-8\" office - 0000000000000ab1 -\n");
+                        "\"text/html; charset=utf-8\" office - 0000000000000ab1 - - - - - - -\n");
     assert_string_equal(as(FORMAT_W3C_IIS, WHOLE, true, false),
                         "2026-11-23 07:00:00 192.0.2.77 GET http://example.com/x?k=v%20w 200 1256 "
                         "78 12 192.0.2.1 Moz+\\x22x\\x22+\\x5C+\\x7F\\xC3\\xA9 http://a.test/p?q=1 "
-                        "text/html;+charset=utf-8 office - 0000000000000ab1 -\n");
+                        "text/html;+charset=utf-8 office - 0000000000000ab1 - - - - - - -\n");
     assert_string_equal(as(FORMAT_W3C, NOTHING, false, false),
                         "2026-11-23 07:00:00 127.0.0.1 - - - 1256 78 0.000 - - - - - client_closed "
-                        "0000000000000ab1 -\n");
+                        "0000000000000ab1 - - - - - - -\n");
+}
+
+/* What a decision rests upon, in all formats that have a place for it. */
+static void why(void **state)
+{
+    (void)state;
+    static const char evidence[] = "no\0ads\0games\0l/d:2\0c.conf:7\0to x \"y\"\0"
+                                   "0123456789abcdef0123456789abcdef";
+    struct line l = { .text = { [STRING_METHOD] = "GET",
+                                [STRING_TARGET] = "http://x/",
+                                [STRING_SHADOW] = "trial" },
+                      .status = 403,
+                      .fault = FAULT_rule_denied,
+                      .evidence = { evidence, sizeof evidence - 1 } };
+    assert_string_equal(as(FORMAT_READABLE, l, false, false),
+                        BEGIN "\"GET http://x/\" 403 in=78 out=1256 0.0ms rule=no shadow=trial "
+                              "list=ads category=games entry=l/d:2 at=c.conf:7 cause=rule_denied "
+                              "match=\"to x \\x22y\\x22\" id=0123456789abcdef0123456789abcdef\n");
+    assert_non_null(
+        strstr(as(FORMAT_JSON, l, false, false), "\"id\":\"0123456789abcdef0123456789abcdef\","));
+    assert_non_null(
+        strstr(as(FORMAT_JSON, l, false, false),
+               "\"shadow\":\"trial\",\"list\":\"ads\",\"category\":\"games\",\"entry\":"
+               "\"l/d:2\",\"sni\":null,\"user\":null,\"at\":\"c.conf:7\",\"match\":\"to x \\\"y\\\"\"}"));
+    assert_non_null(strstr(as(FORMAT_W3C, l, false, false),
+                           " no rule_denied 0123456789abcdef0123456789abcdef - trial ads games l/d:2 "
+                           "c.conf:7 \"to x \"\"y\"\"\"\n"));
+    assert_non_null(strstr(as(FORMAT_W3C_IIS, l, false, false), " c.conf:7 to+x+\\x22y\\x22\n"));
+    assert_null(strstr(as(FORMAT_SQUID, l, false, false), "ads"));
+    assert_null(strstr(as(FORMAT_COMBINED, l, false, false), "ads"));
 }
 
 static void only_the_network_of_a_client(void **state)
@@ -369,8 +402,8 @@ static void whatever_comes(void **state)
     } rows[] = { { FORMAT_SQUID, false, 10 },
                  { FORMAT_COMMON, true, 8 },
                  { FORMAT_COMBINED, true, 10 },
-                 { FORMAT_W3C, true, 17 },
-                 { FORMAT_W3C_IIS, false, 17 } };
+                 { FORMAT_W3C, true, 23 },
+                 { FORMAT_W3C_IIS, false, 23 } };
     static char s[LOG_STRINGS][41];
     struct line l = { .status = 200 };
     unsigned seed = 1;
@@ -432,6 +465,7 @@ int main(void)
         cmocka_unit_test(common_and_combined),
         cmocka_unit_test(json),
         cmocka_unit_test(w3c),
+        cmocka_unit_test(why),
         cmocka_unit_test(only_the_network_of_a_client),
         cmocka_unit_test(secrets_of_a_referer),
         cmocka_unit_test(whatever_comes),
