@@ -9,6 +9,7 @@
 #include "core/report/evidence.h"
 #include "core/report/logrec.h"
 #include "core/exchange/trace.h"
+#include "core/exchange/why.h"
 #include "forward/auth.h"
 #include "forward/conf.h"
 #include "forward/parents.h"
@@ -63,7 +64,10 @@ enum verdict forward_local(struct xchg *x)
     bool is_pac = slice_is(x->uri.path, "/proxy.pac") || slice_is(x->uri.path, "/wpad.dat");
     if (is_pac && (x->req.method == METHOD_GET || x->req.method == METHOD_HEAD))
         return answer_pac(x);
-    x->fault = is_pac ? FAULT_method_not_allowed : FAULT_not_found;
+    bool is_why = slice_is(x->uri.path, "/why");
+    if (is_why && (x->req.method == METHOD_GET || x->req.method == METHOD_HEAD))
+        return reply_why(x);
+    x->fault = is_pac || is_why ? FAULT_method_not_allowed : FAULT_not_found;
     return REFUSED;
 }
 

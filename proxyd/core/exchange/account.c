@@ -16,7 +16,7 @@ static const size_t string_most[LOG_STRINGS] = {
     [STRING_METHOD] = 64,          [STRING_TARGET] = 2048,  [STRING_HOST] = 256,
     [STRING_RULE] = EVIDENCE_MOST, [STRING_LISTENER] = 128, [STRING_REASON] = 512,
     [STRING_PROTOCOL] = 16,        [STRING_REFERER] = 1024, [STRING_AGENT] = 512,
-    [STRING_TYPE] = 128,           [STRING_SHADOW] = 128,  [STRING_USER] = 4096,
+    [STRING_TYPE] = 128,           [STRING_SHADOW] = 128,   [STRING_USER] = 4096,
 };
 
 /* As it was received, whatever the role has made of it since. */

@@ -1,0 +1,199 @@
+/*
+ * Whose refusals may be shown is decided by the address of whoever asks, and by nothing that it
+ * says. Everything here came from outside once, so all of it is escaped.
+ */
+#include "core/exchange/why.h"
+
+#include "core/exchange/local_reply.h"
+#include "core/report/page.h"
+#include "core/report/refusals.h"
+#include "core/report/template.h"
+
+EMBED(why_html, "proxyd/core/report/why.html")
+EMBED(why_css, "proxyd/core/report/refusal.css")
+
+enum { ONE = 8192, ROW = 2600, SHOWN = 300, ALL = REFUSALS_OF_ADDRESS * ROW + 8192 };
+
+/* Of a tunnel that was ended, nothing was sent: what a request would have got. */
+static u16 status_of(const struct refusal_entry *e)
+{
+    u16 own = fault_info(e->fault)->status;
+    return e->status ? e->status : own ? own : 403;
+}
+
+static struct slice shown(struct slice s)
+{
+    return (struct slice){ s.p, s.n < SHOWN ? s.n : SHOWN };
+}
+
+/* ---- one ---- */
+
+static enum verdict reply_one(struct xchg *x, const struct refusal_entry *e, enum page_form form)
+{
+    char body[ONE];
+    struct text t = text_in(body, sizeof body);
+    const struct page page = { .fault = fault_info(e->fault),
+                               .status = status_of(e),
+                               .target = e->target,
+                               .rule = e->evidence.rule,
+                               .list = e->evidence.list,
+                               .category = e->evidence.category,
+                               .entry = e->evidence.entry,
+                               .matched = e->evidence.matched,
+                               .place = e->evidence.place,
+                               .reason = e->reason,
+                               .id = e->evidence.id };
+    page_write(&t, form, &page);
+    return reply_text(x, page_type(form), text_slice(&t));
+}
+
+/* ---- all ---- */
+
+struct fact {
+    const char *name;
+    struct slice value;
+    enum value_source source;
+};
+enum { FACTS = 8 };
+
+static void facts_of(const struct refusal_entry *e, struct fact to[FACTS])
+{
+    const struct fact facts[FACTS] = {
+        { "method", e->method, VALUE_OF_PEER },
+        { "request", shown(e->target), VALUE_OF_PEER },
+        { "cause", slice_of(fault_info(e->fault)->token), VALUE_MARKUP },
+        { "rule", e->evidence.rule, VALUE_OF_PEER },
+        { "list", e->evidence.list, VALUE_OF_PEER },
+        { "matched", shown(e->evidence.matched), VALUE_OF_ADMINISTRATOR },
+        { "reason", shown(e->reason), VALUE_OF_ADMINISTRATOR },
+        { "id", e->evidence.id, VALUE_MARKUP },
+    };
+    memcpy(to, facts, sizeof facts);
+}
+
+static void put_html(struct text *t, const struct fact facts[FACTS])
+{
+    text_lit(t, "<dl>\n");
+    for (unsigned i = 0; i < FACTS; i++) {
+        if (facts[i].value.n == 0)
+            continue;
+        bool id = i + 1 == FACTS;
+        text_lit(t, "<dt>");
+        text_cstr(t, facts[i].name);
+        text_lit(t, "</dt><dd>");
+        if (id) {
+            text_lit(t, "<a href=\"/why?id=");
+            text_add(t, facts[i].value);
+            text_lit(t, "\">");
+        }
+        html_escaped(t, facts[i].value, facts[i].source);
+        if (id)
+            text_lit(t, "</a>");
+        text_lit(t, "</dd>\n");
+    }
+    text_lit(t, "</dl>\n");
+}
+
+static void put_json(struct text *t, const struct fact facts[FACTS], bool first)
+{
+    text_add(t, first ? SLICE("{") : SLICE(",\n{"));
+    for (unsigned i = 0; i < FACTS; i++) {
+        if (i)
+            text_char(t, ',');
+        text_char(t, '"');
+        text_cstr(t, facts[i].name);
+        text_lit(t, "\":");
+        text_json(t, facts[i].value);
+    }
+    text_char(t, '}');
+}
+
+static void put_line(struct text *t, const struct fact facts[FACTS])
+{
+    for (unsigned i = 0; i < FACTS; i++) {
+        if (facts[i].value.n == 0)
+            continue;
+        text_cstr(t, facts[i].name);
+        text_char(t, '=');
+        text_escaped(t, facts[i].value);
+        text_char(t, i + 1 == FACTS ? '\n' : ' ');
+    }
+}
+
+static void put_all(struct text *t, const struct refusal_entry *const *all, unsigned n,
+                    enum page_form form)
+{
+    struct fact facts[FACTS];
+    for (unsigned i = 0; i < n; i++) {
+        facts_of(all[i], facts);
+        if (form == PAGE_HTML)
+            put_html(t, facts);
+        else if (form == PAGE_JSON)
+            put_json(t, facts, i == 0);
+        else
+            put_line(t, facts);
+    }
+}
+
+static void frame(struct text *t, const struct xchg *x, struct slice rows, enum page_form form)
+{
+    char area[ADDR_TEXT];
+    struct text client = text_in(area, sizeof area);
+    struct slice none = rows.n ? SLICE("") : SLICE("Nothing was refused to you lately.");
+    addr_text(&client, &x->peer);
+    const struct template_value values[] = { { "style", why_css(), VALUE_MARKUP },
+                                             { "client", text_slice(&client), VALUE_OF_PEER },
+                                             { "none", none, VALUE_OF_PEER },
+                                             { "rows", rows, VALUE_MARKUP },
+                                             { NULL, SLICE(""), VALUE_MARKUP } };
+    if (form == PAGE_HTML) {
+        template_write(t, why_html(), values);
+        return;
+    }
+    text_add(t, form == PAGE_JSON ? SLICE("[") : none);
+    text_add(t, rows);
+    text_add(t, form == PAGE_JSON ? SLICE("]\n") : rows.n ? SLICE("") : SLICE("\n"));
+}
+
+static enum verdict reply_all(struct xchg *x, enum page_form form)
+{
+    const struct refusal_entry *all[REFUSALS_OF_ADDRESS];
+    unsigned n = refusals_of(x->worker->engine->refusals, &x->peer, all);
+    size_t room = 2 * (size_t)ALL;
+    char *area = arena_try(&x->arena, room);
+    if (area != NULL) {
+        struct text rows = text_in(area, ALL), t = text_in(area + ALL, ALL);
+        put_all(&rows, all, n, form);
+        frame(&t, x, text_slice(&rows), form);
+        area = (char *)(uintptr_t)t.p;
+        room = t.n;
+    }
+    for (unsigned i = 0; i < n; i++)
+        refusals_release(all[i]);
+    if (area == NULL) {
+        x->fault = FAULT_out_of_memory;
+        return REFUSED;
+    }
+    return reply_kept(x, page_type(form), (struct slice){ area, room });
+}
+
+enum verdict reply_why(struct xchg *x)
+{
+    enum page_form form = page_form(&x->req);
+    struct slice id = x->uri.query;
+    const struct refusal_entry *e = NULL;
+    if (slice_starts(id, SLICE("id="))) {
+        e = refusals_find(x->worker->engine->refusals, &x->peer, slice_skip(id, 3));
+        if (e == NULL) {
+            x->fault = FAULT_not_found;
+            return REFUSED;
+        }
+    }
+    reply_begin(x, 200, SLICE(""));
+    (void)msg_add_line(&x->resp, TOKEN_CACHE_CONTROL, SLICE("Cache-Control: no-store\r\n"));
+    if (e == NULL)
+        return reply_all(x, form);
+    enum verdict v = reply_one(x, e, form);
+    refusals_release(e);
+    return v;
+}
