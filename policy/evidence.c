@@ -19,20 +19,18 @@ struct gathering {
     char area[FORMS][EVIDENCE_MATCHED];
 };
 
-/* A text that does not fit is cut, and says so. */
+/* What does not fit is cut, and the end says so. Of a peer's bytes only printable ASCII is shown. */
 static void put(struct text *t, struct slice s)
 {
-    size_t room = t->cap - t->n;
-    const char *more = "…";
-    if (s.n <= room) {
-        text_add(t, s);
-        return;
+    static const char more[] = "…";
+    for (size_t i = 0; i < s.n && !t->full; i++) {
+        if (t->cap - t->n < sizeof more) {
+            text_cstr(t, more);
+            t->full = true;
+            return;
+        }
+        text_char(t, s.p[i] >= 0x20 && s.p[i] < 0x7f ? s.p[i] : '?');
     }
-    size_t kept = room > strlen(more) ? room - strlen(more) : 0;
-    while (kept && ((u8)s.p[kept] & 0xc0) == 0x80)
-        kept--;
-    text_put(t, s.p, kept);
-    text_cstr(t, more);
 }
 
 /* Up to the query, of which only its being there is told. */
@@ -47,7 +45,8 @@ static void put_url(struct text *t, struct slice url, struct slice part)
     }
     if (part.p < query)
         put(t, slice_range(part.p, query));
-    put(t, SLICE("?…"));
+    put(t, SLICE("?"));
+    text_cstr(t, "…");
 }
 
 static void put_found(struct text *t, const struct patterns *p, struct slice url)
@@ -180,8 +179,8 @@ void policy_evidence_matched(struct text *t, const struct policy *p,
     policy_decide_watched(p, q, &again, &g.observer);
     if (again.rule != d->rule)
         return; /* a list was exchanged, or an hour has struck */
-    put(t, text_slice(
-               &g.text[g.held[FORM_NORMAL] == d->rule->conditions ? FORM_NORMAL : FORM_FOLDED]));
+    bool normal = g.held[FORM_NORMAL] == d->rule->conditions;
+    text_add(t, text_slice(&g.text[normal ? FORM_NORMAL : FORM_FOLDED]));
 }
 
 void policy_evidence_place(struct text *t, const struct policy *p, const struct policy_decision *d)

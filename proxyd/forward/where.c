@@ -51,11 +51,24 @@ static enum verdict answer_pac(struct xchg *x)
     return reply_text(x, SLICE(PAC_CONTENT_TYPE), text_slice(&t));
 }
 
+/* A browser asks even the proxy's own pages by way of the proxy. */
+static bool is_this_listener(const struct xchg *x)
+{
+    struct addr own = x->listen->at->addr, named = x->uri.host.addr;
+    if (addr_is_wildcard(&own) && !x->client.ops->local(&x->client, &own))
+        return false;
+    own.port = x->listen->at->addr.port;
+    named.port = x->uri.port;
+    return x->uri.host.literal && addr_same(&own, &named);
+}
+
 enum verdict forward_local(struct xchg *x)
 {
     if (x->req.minor == 0) /* RFC 9112 section 9.3: a proxy keeps no connection to a 1.0 client */
         x->client.last = true;
-    if (x->uri.form == TARGET_ABSOLUTE || x->uri.form == TARGET_AUTHORITY)
+    bool is_why = slice_is(x->uri.path, "/why");
+    if (x->uri.form == TARGET_AUTHORITY ||
+        (x->uri.form == TARGET_ABSOLUTE && likely(!(is_why && is_this_listener(x)))))
         return PASS;
     if (x->uri.form == TARGET_ASTERISK)
         return reply_options(x);
@@ -64,7 +77,6 @@ enum verdict forward_local(struct xchg *x)
     bool is_pac = slice_is(x->uri.path, "/proxy.pac") || slice_is(x->uri.path, "/wpad.dat");
     if (is_pac && (x->req.method == METHOD_GET || x->req.method == METHOD_HEAD))
         return answer_pac(x);
-    bool is_why = slice_is(x->uri.path, "/why");
     if (is_why && (x->req.method == METHOD_GET || x->req.method == METHOD_HEAD))
         return reply_why(x);
     x->fault = is_pac || is_why ? FAULT_method_not_allowed : FAULT_not_found;

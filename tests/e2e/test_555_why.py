@@ -10,7 +10,7 @@ RULES = ('deny shop { method CONNECT; to shop.test; text "shut <b>until</b> Mond
          "deny private { path /private; } " + conf.OPEN_RULES)
 
 
-def get(daemon, target, accept="text/plain", source="127.0.0.1", host="proxy.test"):
+def get(daemon, target, accept="text/plain", source="127.0.0.1", host="127.0.0.1"):
     with Client(daemon.port, source=source) as client:
         return client.ask(f"GET {target} HTTP/1.1\r\nHost: {host}\r\nAccept: {accept}\r\n\r\n".encode())
 
@@ -69,3 +69,15 @@ def test_other_methods(proxyd):
     daemon = proxyd(conf.forward(rules=RULES))
     with Client(daemon.port) as client:
         assert client.ask(b"POST /why HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n").status == 405
+
+
+def test_only_by_address(proxyd):
+    """A page whose name leads to the proxy gets nothing to read; a browser's own way through the proxy does."""
+    daemon = proxyd(conf.forward(rules=RULES))
+    connect(daemon)
+    own = json.loads(get(daemon, "/why", "application/json", host="localhost").body)[0]["id"]
+    assert get(daemon, "/why", host="rebound.test").status == 404
+    assert get(daemon, "/why?x", host="127.0.0.1").status == 404
+    through = get(daemon, f"http://127.0.0.1:{daemon.port}/why", "application/json")
+    assert json.loads(through.body)[0]["id"] == own
+    assert "nosniff" == through.get("x-content-type-options") and "'none'" in through.get("content-security-policy")

@@ -177,6 +177,23 @@ static enum verdict reply_all(struct xchg *x, enum page_form form)
     return reply_kept(x, page_type(form), (struct slice){ area, room });
 }
 
+/* Under a name of its own choice any page could have its visitor's browser read the list (DNS
+ * rebinding); an id it cannot guess. */
+static bool is_asked_by_address(const struct xchg *x)
+{
+    const struct host *h = x->uri.form == TARGET_ORIGIN ? &x->host_field.host : &x->uri.host;
+    return h->literal || slice_is((struct slice){ h->name, h->len }, "localhost");
+}
+
+static void add_fields(struct xchg *x)
+{
+    struct msg *m = &x->resp;
+    (void)msg_add_line(m, TOKEN_CACHE_CONTROL, SLICE("Cache-Control: no-store\r\n"));
+    (void)msg_add(m, SLICE("X-Content-Type-Options"), SLICE("nosniff"));
+    (void)msg_add(m, SLICE("Content-Security-Policy"),
+                  SLICE("default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"));
+}
+
 enum verdict reply_why(struct xchg *x)
 {
     enum page_form form = page_form(&x->req);
@@ -184,13 +201,13 @@ enum verdict reply_why(struct xchg *x)
     const struct refusal_entry *e = NULL;
     if (slice_starts(id, SLICE("id="))) {
         e = refusals_find(x->worker->engine->refusals, &x->peer, slice_skip(id, 3));
-        if (e == NULL) {
-            x->fault = FAULT_not_found;
-            return REFUSED;
-        }
+    }
+    if (e == NULL && (id.n || !is_asked_by_address(x))) {
+        x->fault = FAULT_not_found;
+        return REFUSED;
     }
     reply_begin(x, 200, SLICE(""));
-    (void)msg_add_line(&x->resp, TOKEN_CACHE_CONTROL, SLICE("Cache-Control: no-store\r\n"));
+    add_fields(x);
     if (e == NULL)
         return reply_all(x, form);
     enum verdict v = reply_one(x, e, form);
