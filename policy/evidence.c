@@ -19,7 +19,8 @@ struct gathering {
     char area[FORMS][EVIDENCE_MATCHED];
 };
 
-/* What does not fit is cut, and the end says so. Of a peer's bytes only printable ASCII is shown. */
+/* What does not fit is cut, and the end says so. Of a peer's bytes only printable ASCII is
+ * shown. */
 static void put(struct text *t, struct slice s)
 {
     static const char more[] = "…";
