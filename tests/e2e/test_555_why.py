@@ -24,7 +24,7 @@ def test_one_s_own(proxyd, origin):
     daemon = proxyd(conf.forward(rules=RULES))
     assert get(daemon, "/why").body == b"Nothing was refused to you lately.\n"
     refused = connect(daemon)
-    assert refused.status == 403
+    assert refused.status == 403 and refused.get("proxy-status").endswith('; details="rule_denied"; rule="shop"')
     assert get(daemon, origin.url("/private/x?token=hunter2")).status == 403
     newest, oldest = json.loads(get(daemon, "/why", "application/json").body)
     assert (oldest["method"], oldest["request"], oldest["rule"], oldest["cause"]) == (

@@ -80,12 +80,26 @@ enum verdict reply_text(struct xchg *x, struct slice type, struct slice body)
     return reply_kept(x, type, (struct slice){ copy, body.n });
 }
 
+/* Names of blocks need no escape. */
+static void add_name(struct text *t, const char *parameter, struct slice name)
+{
+    if (name.n == 0)
+        return;
+    text_cstr(t, parameter);
+    text_add(t, name);
+    text_char(t, '"');
+}
+
+/* RFC 9209; `rule` and `list` are parameters of our own: what a client is told of a policy in its
+ * head are names, never a file. */
 static void add_proxy_status(struct xchg *x, const struct fault_info *f)
 {
     struct msg *m = &x->resp;
     struct text t;
     bool parent = f->whose == FAULT_OF_UPSTREAM && x->to.is_parent;
-    if (!msg_compose(m, 256 + (parent ? sizeof x->to.host->name : 0), &t))
+    struct evidence why = evidence_read(xchg_evidence(x));
+    size_t names = f->whose == FAULT_OF_POLICY ? why.rule.n + why.list.n : 0;
+    if (!msg_compose(m, 256 + names + (parent ? sizeof x->to.host->name : 0), &t))
         return;
     text_lit(&t, "Proxy-Status: proxyd");
     if (f->proxy_status) {
@@ -99,7 +113,12 @@ static void add_proxy_status(struct xchg *x, const struct fault_info *f)
     }
     text_lit(&t, "; details=\"");
     text_cstr(&t, f->token);
-    text_lit(&t, "\"\r\n");
+    text_lit(&t, "\"");
+    if (names) {
+        add_name(&t, "; rule=\"", why.rule);
+        add_name(&t, "; list=\"", why.list);
+    }
+    text_lit(&t, "\r\n");
     msg_keep_line(m, TOKEN_PROXY_STATUS, &t);
     (void)msg_add_line(m, TOKEN_CACHE_CONTROL, SLICE("Cache-Control: no-store\r\n"));
 }
