@@ -81,6 +81,7 @@ def test_clean_removes_what_the_build_made(tmp_path):
     assert not folder.exists()
 
 
+@pytest.mark.slow("builds objects and takes them away again")
 def test_clean_removes_nothing_else(tmp_path):
     """A folder that was there before is somebody's, even when a build has been sent into it."""
     (tmp_path / "letter").write_text("dear")

@@ -46,6 +46,7 @@ def test_exact_bytes_of_chunks(rig):   # noqa: F811
     assert seen.all("Transfer-Encoding") == ["chunked"] and seen.body == b"hello"
 
 
+@pytest.mark.slow("two bodies of 10 kB in pieces of one byte, and of each size to 64")
 def test_each_split(rig, layers):
     """On connections of every split: bodies of each framing both ways, two requests in one go, reuse."""
     rig.origin.at("/up", read_body(), send(ok(BODY)))
