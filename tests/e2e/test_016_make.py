@@ -74,6 +74,7 @@ def test_the_administrators_files_stay(tmp_path):
     assert files(tmp_path) == ["etc/proxyd/proxyd.conf"] and config.read_text() == "mine"
 
 
+@pytest.mark.slow("builds objects, and takes them away")
 def test_clean_removes_what_the_build_made(tmp_path):
     folder = tmp_path / "made"
     make(f"{folder}/.proxyd-build", f"BUILD={folder}")

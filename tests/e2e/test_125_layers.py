@@ -65,6 +65,7 @@ def test_each_split(rig, layers):
             assert rig.origin.request("/chunks").body == BODY + b"end"
 
 
+@pytest.mark.slow("bodies in pieces of one byte, and of each size to 64")
 def test_each_split_of_a_tunnel(rig, layers):
     """Bytes both ways, then one direction ends and the other goes on."""
     for _ in layers:
@@ -77,6 +78,7 @@ def test_each_split_of_a_tunnel(rig, layers):
             assert client.rest() == BODY
 
 
+@pytest.mark.slow("300 kB in pieces of one byte")
 def test_slow_readers(rig):
     """A layer that has bytes half sent when the socket is full goes on with the same ones."""
     big, ready = BODY * 30, threading.Event()

@@ -30,8 +30,8 @@ MOST = 128
 
 
 def worker_of(client):
-    """Which worker serves this connection: the first byte of the request id on a refusal's page."""
-    answer = client.get("http://127.0.0.1:1/")
+    """Which worker serves this connection: the first byte of the request id on a page of our own."""
+    answer = client.ask(b"GET /no-such-page HTTP/1.1\r\nHost: proxy.test\r\n\r\n")
     return int(re.search(rb"^id: ([0-9a-f]{2})", answer.body, re.M)[1], 16)
 
 

@@ -111,7 +111,7 @@ def test_system_calls_of_a_warm_exchange(tools, request, tmp_path, way):
     def run(seconds):
         return tools.load("http", peer.port, "-c", 64, "-u", url, seconds=seconds)["done"]
     run(0.1)
-    less, few = calls(peer, tmp_path, lambda: run(0.2))
+    less, few = calls(peer, tmp_path, lambda: run(0.5))
     for seconds in (1, 4, 15):   # a client more or less must not show
         more, many = calls(peer, tmp_path, lambda s=seconds: run(s))
         if many - few > 2000:
