@@ -10,6 +10,7 @@
 #include "forward/auth.h"
 #include "forward/conf.h"
 #include "forward/parents.h"
+#include "forward/own.h"
 #include "forward/where.h"
 #include "http/hop.h"
 
@@ -60,9 +61,9 @@ static void explain_use(const struct xchg *x, struct text *help)
 {
     text_lit(help, "this is a proxy, not a web server; set it as HTTP proxy in your client, for "
                    "instance curl -x http://");
-    forward_local_authority(x, help);
+    forward_own_authority(x, help);
     text_lit(help, " http://example.com/, or let the client fetch http://");
-    forward_local_authority(x, help);
+    forward_own_authority(x, help);
     text_lit(help, "/proxy.pac");
 }
 

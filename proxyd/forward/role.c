@@ -6,12 +6,13 @@
 #include "forward/parents.h"
 #include "forward/sni.h"
 #include "forward/where.h"
+#include "forward/own.h"
 #include "forward/auth.h"
 #include "forward/identity.h"
 
 static const struct stage who = { .name = "checking the client's address",
                                   .run = forward_identity };
-static const struct stage own = { .name = "answering for the proxy itself", .run = forward_local };
+static const struct stage own = { .name = "answering for the proxy itself", .run = forward_own };
 static const struct stage rules = { .name = "asking the policy's rules", .run = forward_rules };
 static const struct stage where = { .name = "finding the destination", .run = forward_where };
 

@@ -5,18 +5,15 @@
  */
 #include "forward/where.h"
 
-#include "core/exchange/local_reply.h"
 #include "core/report/evidence.h"
 #include "core/report/logrec.h"
-#include "core/exchange/trace.h"
-#include "core/exchange/why.h"
+#include "core/exchange/xchg.h"
 #include "forward/auth.h"
 #include "forward/conf.h"
 #include "forward/parents.h"
 #include "forward/sni.h"
 #include "io/dns.h"
 #include "io/sock.h"
-#include "pac/pac.h"
 #include "policy/edits.h"
 #include "policy/evidence.h"
 
@@ -25,63 +22,6 @@ struct notes {
     const struct policy_rule *answer; /* that let the answer pass; NULL: none was needed */
     u8 tried;                         /* proxies of the parent, a bit for each */
 };
-
-void forward_local_authority(const struct xchg *x, struct text *t)
-{
-    struct addr own = x->listen->at->addr, dialled;
-    if (addr_is_wildcard(&own) && x->host_field.host.len) {
-        host_write(t, &x->host_field.host, own.port);
-        return;
-    }
-    if (addr_is_wildcard(&own) && x->client.ops->local(&x->client, &dialled)) {
-        dialled.port = own.port;
-        own = dialled;
-    }
-    addr_text_port(t, &own);
-}
-
-static enum verdict answer_pac(struct xchg *x)
-{
-    char area[PAC_MAX], authority[320];
-    struct text t = text_in(area, sizeof area), own = text_in(authority, sizeof authority);
-    forward_local_authority(x, &own);
-    pac_write(&t, text_slice(&own));
-    reply_begin(x, 200, SLICE(""));
-    (void)msg_add_line(&x->resp, TOKEN_CACHE_CONTROL, SLICE("Cache-Control: max-age=300\r\n"));
-    return reply_text(x, SLICE(PAC_CONTENT_TYPE), text_slice(&t));
-}
-
-/* A browser asks even the proxy's own pages by way of the proxy. */
-static bool is_this_listener(const struct xchg *x)
-{
-    struct addr own = x->listen->at->addr, named = x->uri.host.addr;
-    if (addr_is_wildcard(&own) && !x->client.ops->local(&x->client, &own))
-        return false;
-    own.port = x->listen->at->addr.port;
-    named.port = x->uri.port;
-    return x->uri.host.literal && addr_same(&own, &named);
-}
-
-enum verdict forward_local(struct xchg *x)
-{
-    if (x->req.minor == 0) /* RFC 9112 section 9.3: a proxy keeps no connection to a 1.0 client */
-        x->client.last = true;
-    bool is_why = slice_is(x->uri.path, "/why");
-    if (x->uri.form == TARGET_AUTHORITY ||
-        (x->uri.form == TARGET_ABSOLUTE && likely(!(is_why && is_this_listener(x)))))
-        return PASS;
-    if (x->uri.form == TARGET_ASTERISK)
-        return reply_options(x);
-    if (x->req.method == METHOD_TRACE)
-        return reply_trace(x);
-    bool is_pac = slice_is(x->uri.path, "/proxy.pac") || slice_is(x->uri.path, "/wpad.dat");
-    if (is_pac && (x->req.method == METHOD_GET || x->req.method == METHOD_HEAD))
-        return answer_pac(x);
-    if (is_why && (x->req.method == METHOD_GET || x->req.method == METHOD_HEAD))
-        return reply_why(x);
-    x->fault = is_pac || is_why ? FAULT_method_not_allowed : FAULT_not_found;
-    return REFUSED;
-}
 
 /* `dns { search D; }`: a name without a dot is another name before any rule sees it. */
 void forward_search(const struct worker *w, struct host *h)

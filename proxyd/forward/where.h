@@ -8,12 +8,6 @@
 #include "core/exchange/role.h"
 #include "policy/policy.h"
 
-/* Stage: requests for the proxy itself (origin-form, asterisk-form): the PAC file, OPTIONS, a
- * helpful 404. */
-enum verdict forward_local(struct xchg *x);
-/* The address under which the client knows this listener: what it is bound to, or, on a wildcard,
- * what the client itself has called it, or at least has dialled. */
-void forward_local_authority(const struct xchg *x, struct text *t);
 /* Stage: the policy's rules, on what the request shows. */
 enum verdict forward_rules(struct xchg *x);
 /* Stage: those rules that look at the answer. */

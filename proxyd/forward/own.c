@@ -1,0 +1,89 @@
+/*
+ * The pages of the proxy itself are one table: path and who answers. A browser that has the proxy
+ * set asks even for these by way of the proxy, so a full URL with the listener's own address comes
+ * here too.
+ */
+#include "forward/own.h"
+
+#include "core/exchange/local_reply.h"
+#include "core/exchange/trace.h"
+#include "core/exchange/why.h"
+#include "pac/pac.h"
+
+void forward_own_authority(const struct xchg *x, struct text *t)
+{
+    struct addr own = x->listen->at->addr, dialled;
+    if (addr_is_wildcard(&own) && x->host_field.host.len) {
+        host_write(t, &x->host_field.host, own.port);
+        return;
+    }
+    if (addr_is_wildcard(&own) && x->client.ops->local(&x->client, &dialled)) {
+        dialled.port = own.port;
+        own = dialled;
+    }
+    addr_text_port(t, &own);
+}
+
+static enum verdict answer_pac(struct xchg *x)
+{
+    char area[PAC_MAX], authority[320];
+    struct text t = text_in(area, sizeof area), own = text_in(authority, sizeof authority);
+    forward_own_authority(x, &own);
+    pac_write(&t, text_slice(&own));
+    reply_begin(x, 200, SLICE(""));
+    (void)msg_add_line(&x->resp, TOKEN_CACHE_CONTROL, SLICE("Cache-Control: max-age=300\r\n"));
+    return reply_text(x, SLICE(PAC_CONTENT_TYPE), text_slice(&t));
+}
+
+static const struct own_page {
+    const char *path;
+    enum verdict (*answer)(struct xchg *x);
+} pages[] = {
+    { "/proxy.pac", answer_pac },
+    { "/wpad.dat", answer_pac },
+    { "/why", reply_why },
+};
+
+static const struct own_page *page_of(const struct xchg *x)
+{
+    for (unsigned i = 0; i < countof(pages); i++)
+        if (slice_is(x->uri.path, pages[i].path))
+            return &pages[i];
+    return NULL;
+}
+
+static bool names_this_listener(const struct xchg *x)
+{
+    struct addr own = x->listen->at->addr, named = x->uri.host.addr;
+    if (x->uri.port != own.port || !x->uri.host.literal)
+        return false;
+    if (addr_is_wildcard(&own) && !x->client.ops->local(&x->client, &own))
+        return false;
+    own.port = named.port = x->uri.port;
+    return addr_same(&own, &named);
+}
+
+/* Does it lead through the proxy? */
+static bool goes_on(const struct xchg *x)
+{
+    if (likely(x->uri.form == TARGET_ABSOLUTE))
+        return likely(!names_this_listener(x)) || page_of(x) == NULL;
+    return x->uri.form == TARGET_AUTHORITY;
+}
+
+enum verdict forward_own(struct xchg *x)
+{
+    if (x->req.minor == 0) /* RFC 9112 section 9.3: a proxy keeps no connection to a 1.0 client */
+        x->client.last = true;
+    if (likely(goes_on(x)))
+        return PASS;
+    if (x->uri.form == TARGET_ASTERISK)
+        return reply_options(x);
+    if (x->req.method == METHOD_TRACE)
+        return reply_trace(x);
+    const struct own_page *p = page_of(x);
+    if (p && (x->req.method == METHOD_GET || x->req.method == METHOD_HEAD))
+        return p->answer(x);
+    x->fault = p ? FAULT_method_not_allowed : FAULT_not_found;
+    return REFUSED;
+}
