@@ -2,8 +2,9 @@
 """Does a test die with each mutant? `make mutants [MUTANTS=http.txt]` in a copy of the tree below
 $BUILD/mutants: changes one place, builds, runs the unit programs concerned, and when they all pass
 the end-to-end tests concerned. A mutant that lives is a hole in the tests; one that does not apply
-any more has to be written anew. See README.md.
+any more has to be written anew: with --places only that is looked at. See README.md.
 """
+import functools
 import os
 import pathlib
 import re
@@ -34,7 +35,7 @@ def mutants(path):
 
 def function(text, name):
     """(begin, end) of the definition of a function, or None. It ends at the first brace in column 0."""
-    for match in re.finditer(rf"^[a-z_][^\n;{{}}]*\b{re.escape(name)}\(", text, re.M):
+    for match in re.finditer(rf"^[A-Za-z_][^\n;{{}}]*\b{re.escape(name)}\(", text, re.M):
         body = re.match(r"[^;{]*\{", text[match.end():])
         end = text.find("\n}", match.end())
         if body and end > 0:
@@ -42,13 +43,19 @@ def function(text, name):
     return None
 
 
+@functools.cache
+def sources():
+    """Each file of the program, and its text."""
+    files = sorted(f for folder in FOLDERS for f in (ROOT / folder).rglob("*.[ch]"))
+    return [(file, file.read_text(encoding="utf-8")) for file in files]
+
+
 def place(mutant):
     """(file, offset of the text to change) in the tree as it is: wherever the function now is."""
     found = []
-    for file in sorted(f for folder in FOLDERS for f in (ROOT / folder).rglob("*.[ch]")):
-        if mutant.get("file", file.name) != file.name:
+    for file, text in sources():
+        if mutant.get("file", file.name) != file.name or mutant["from"] not in text:
             continue
-        text = file.read_text(encoding="utf-8")
         where = function(text, mutant["in"])
         if where and text.count(mutant["from"], *where) == 1:
             found.append((file.relative_to(ROOT), text.index(mutant["from"], *where)))
@@ -132,6 +139,18 @@ def copy_tree():
             shutil.copy(source, target)
 
 
+def lost(files):
+    """How many mutants no longer have a place in the tree; each is told."""
+    count = 0
+    for mutant in (mutant for name in files for mutant in mutants(HERE / name)):
+        try:
+            place(mutant)
+        except LookupError as error:
+            print(f"a mutant no longer applies: {mutant['why']} ({error})")
+            count += 1
+    return count
+
+
 def main(files):
     started, bad, count = time.monotonic(), 0, 0
     copy_tree()
@@ -153,4 +172,7 @@ def main(files):
     sys.exit(bad > 0)
 
 
-main(sys.argv[1:] or sorted(path.name for path in HERE.glob("*.txt")))
+EVERY = sorted(path.name for path in HERE.glob("*.txt"))
+if sys.argv[1:] == ["--places"]:
+    sys.exit(lost(EVERY) > 0)
+main(sys.argv[1:] or EVERY)
