@@ -30,6 +30,10 @@ void diags_free(struct diags *d)
 {
     for (u32 i = 0; i < d->nlist; i++)
         free(d->list[i].message);
+    for (struct source_text *s = d->more, *next; s; s = next) {
+        next = s->next;
+        free(s);
+    }
     memset(d, 0, sizeof *d);
 }
 
@@ -62,6 +66,20 @@ void diag_error_at(struct diags *d, struct position at, u32 width, const char *f
     va_start(ap, fmt);
     add(d, false, at, width, fmt, ap);
     va_end(ap);
+}
+
+const char *diag_source(struct diags *d, const char *file, struct slice text, struct position from)
+{
+    size_t name = strlen(file) + 1;
+    struct source_text *s = malloc(sizeof *s + name + text.n);
+    must(s != NULL);
+    char *copy = (char *)(s + 1);
+    memcpy(copy, file, name);
+    if (text.n)
+        memcpy(copy + name, text.p, text.n);
+    *s = (struct source_text){ d->more, copy, { copy + name, text.n }, from };
+    d->more = s;
+    return copy;
 }
 
 void diag_error(struct diags *d, const struct word *w, const char *fmt, ...)
@@ -198,6 +216,8 @@ static const struct source_text *source_of(const struct diags *d, struct positio
     const struct source_text *s = d->tree ? d->tree->sources : NULL;
     while (s && s->file != at.file)
         s = s->next;
+    for (const struct source_text *m = d->more; m && s == NULL; m = m->next)
+        s = m->file == at.file ? m : NULL;
     return s;
 }
 

@@ -29,6 +29,7 @@ struct diag {
 
 struct diags {
     const struct tree *tree; /* where excerpts come from; NULL: none */
+    struct source_text *more; /* and of diag_source, the last one first */
     u32 errors, warnings;    /* all that were found */
     u32 nlist;
     struct diag list[2 * DIAGS_SHOWN];
@@ -42,6 +43,9 @@ void diags_free(struct diags *d);
  * least 1). No final dot, no newline. */
 void diag_error_at(struct diags *d, struct position at, u32 width, const char *fmt, ...)
     PRINTF_LIKE(4, 5);
+/* A file that the configuration names and in which errors are to be shown; `from`: where it is
+ * named. The text is copied. Returns what position.file is then. */
+const char *diag_source(struct diags *d, const char *file, struct slice text, struct position from);
 /* An error, or a warning, under a word. */
 void diag_error(struct diags *d, const struct word *w, const char *fmt, ...) PRINTF_LIKE(3, 4);
 void diag_warning(struct diags *d, const struct word *w, const char *fmt, ...) PRINTF_LIKE(3, 4);
