@@ -127,8 +127,8 @@ static const struct schema_row deny_rows[] = {
       .type = { TYPE_PATH },
       .offset = offsetof(struct policy_rule, refusal.page),
       .read = read_page,
-      .doc = "A file with the page for whoever accepts HTML, sent as it is; at most 64 kB. It is "
-             "read when the configuration is.",
+      .doc = "A file with the page for whoever accepts HTML, instead of the policy's `error-page`, "
+             "which see.",
       .example = "page refused.html;" },
     { .key = NULL },
 };
@@ -276,6 +276,12 @@ static void put_classes(FILE *to)
     }
 }
 
+static void put_manual(FILE *to)
+{
+    put_classes(to);
+    policy_put_variables(to);
+}
+
 static const struct schema_row rules_rows[] = {
     { .key = "allow",
       .kind = ROW_NAMED,
@@ -368,6 +374,23 @@ const struct schema_row policy_rows[] = {
       .doc = "How long a tunnel may go on that another configuration no longer allows: each is "
              "decided again when the configuration is replaced.",
       .example = "grace 30s;" },
+    { .key = "contact",
+      .type = { TYPE_TEXT },
+      INTO(struct policy, contact),
+      .doc = "Whom to ask about a refusal, on its page: a URL, a mail address (both become links), "
+             "or words.",
+      .example = "contact helpdesk@example.com;",
+      .check = policy_contact_check },
+    { .key = "error-page",
+      .type = { TYPE_PATH },
+      .offset = offsetof(struct policy, page),
+      .read = read_page,
+      .doc =
+          "A file with the page for whoever accepts HTML, instead of the usual one, for all that "
+          "the listener refuses or cannot serve; at most 64 kB. It is read when the "
+          "configuration is. `{{name}}` in it stands for a value: [rules](#policy-rules) lists "
+          "them.",
+      .example = "error-page refused.html;" },
     { .key = "time-zone",
       .type = { TYPE_TEXT },
       .read = read_zone,
@@ -390,7 +413,7 @@ const struct schema_row policy_rows[] = {
       .kind = ROW_BLOCK,
       .read = read_rules,
       .children = rules_rows,
-      .manual = put_classes,
+      .manual = put_manual,
       .doc = "In this order; the first rule that matches decides. All conditions of a rule must "
              "hold; several values of one condition are alternatives; `not` before a condition "
              "means none of its values. A condition on something that the request does not show "

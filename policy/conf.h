@@ -20,6 +20,8 @@ void policy_header_check(const struct node *n, struct diags *d);
 void policy_pairs_check(const struct node *n, struct diags *d);
 void policy_time_check(const struct node *n, struct diags *d);
 void policy_deny_check(const struct node *n, struct diags *d);
+void policy_error_page_check(const struct node *policy, struct diags *d);
+void policy_contact_check(const struct node *n, struct diags *d);
 void policy_location_check(const struct node *n, struct diags *d);
 void policy_status_check(const struct node *n, struct diags *d);
 void policy_length_check(const struct node *n, struct diags *d);
@@ -29,8 +31,11 @@ void policy_user_check(const struct node *n, struct diags *d);
 void policy_method_check(const struct node *n, struct diags *d);
 void policy_default_check(const struct node *n, struct diags *d);
 
-/* The file of a page, in the arena; false: it cannot be read or is too long. */
+/* The template of a page (core/report/page.h), in the arena; false, and *out as it was: it cannot
+ * be read, is too long, or is wrong. */
 bool policy_page_read(struct arena *a, const struct word *w, struct slice *out);
+/* Names and meanings of the values of pages, for the manual. */
+void policy_put_variables(FILE *to);
 
 /* The block as rules, in the arena; everything the policy needs is copied or parsed, the tree may
  * go. Never NULL for a block that was checked without errors. */

@@ -340,6 +340,7 @@ void policy_conf_check(const struct node *policy, struct diags *d)
     const struct node *auth = node_child(policy, "auth basic");
     if (auth && !policy->reported && !auth->reported)
         auth_check(auth, d);
+    policy_error_page_check(policy, d);
     if (rules == NULL || policy->reported)
         return;
     if (!check_unreachable(rules, d))

@@ -6,8 +6,6 @@
 #include "http/chars.h"
 #include "policy/conf.h"
 
-#include <stdio.h>
-
 #include "policy/ranges.h"
 #include "policy/rule.h"
 #include "policy/spans.h"
@@ -133,39 +131,6 @@ void policy_type_check(const struct node *n, struct diags *d)
         diag_more(d, "expected TYPE/SUBTYPE, TYPE/* or ~\"…\", such as video/*");
     }
     check_patterns(n, 0, d);
-}
-
-enum { PAGE_MOST = 64 << 10 };
-
-bool policy_page_read(struct arena *a, const struct word *w, struct slice *out)
-{
-    FILE *f = fopen(schema_path(a, w), "re");
-    if (f == NULL)
-        return false;
-    char *area = arena_alloc(a, PAGE_MOST + 1);
-    size_t n = fread(area, 1, PAGE_MOST + 1, f);
-    bool ok = !ferror(f) && n <= PAGE_MOST;
-    fclose(f);
-    if (ok)
-        *out = arena_copy(a, (struct slice){ area, n });
-    return ok;
-}
-
-/* Its page: not a check of the statement, whose example names a file that is not there. */
-void policy_deny_check(const struct node *rule, struct diags *d)
-{
-    struct arena a;
-    struct slice page = { NULL, 0 };
-    const struct node *n = node_child(rule, "page");
-    if (n == NULL || node_nargs(n) != 1)
-        return;
-    const struct word *w = node_arg(n, 0);
-    arena_init(&a, 0);
-    if (!w->reported && !policy_page_read(&a, w, &page))
-        diag_error(d, w, "%s cannot be read, or is longer than 64 kB", word_shown(w));
-    else if (!w->reported && page.n == 0)
-        diag_error(d, w, "%s is empty", word_shown(w));
-    arena_free(&a);
 }
 
 /* It goes into a field as it stands. */

@@ -345,6 +345,16 @@ bool policy_class_allowed(u8 reach, const struct addr *a, enum fault *why)
     return class == CLASS_PUBLIC || (reach & CLASS_BIT(class));
 }
 
+struct slice policy_contact(const struct policy *p)
+{
+    return p->contact;
+}
+
+struct slice policy_page(const struct policy *p)
+{
+    return p->page;
+}
+
 u32 policy_grace(const struct policy *p)
 {
     return p->grace;

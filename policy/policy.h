@@ -96,6 +96,9 @@ enum policy_sni { SNI_MATCH, SNI_REQUIRE, SNI_IGNORE };
 enum policy_sni policy_sni(const struct policy *p);
 
 struct slice policy_name(const struct policy *p);
+/* `contact`, and the template of `error-page`; empty: none. */
+struct slice policy_contact(const struct policy *p);
+struct slice policy_page(const struct policy *p);
 /* `grace`, in ms. */
 u32 policy_grace(const struct policy *p);
 /* Rules in order, 0 … policy_rules(p) - 1, for counters and listings. */
@@ -109,7 +112,7 @@ const struct policy_rule *policy_rule_named(const struct policy *p, struct slice
 /* What a rule that denies answers: texts live as long as the policy. */
 struct policy_answer {
     u16 status;            /* 0: that of the fault */
-    struct slice page;     /* HTML; empty: the usual page */
+    struct slice page;     /* a template; empty: that of the policy */
     struct slice location; /* empty: none */
 };
 struct policy_answer policy_rule_answer(const struct policy_rule *r);

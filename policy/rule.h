@@ -55,6 +55,7 @@ struct policy {
     bool default_allow;
     bool judges, edits, has_parents; /* some rule does */
     struct slice default_text;
+    struct slice contact, page; /* for refusals; empty: nobody, and the usual one */
     struct position at, default_at;
     const struct zone *zone;        /* of `time` */
     const struct list_slot **lists; /* that no request is decided without */

@@ -7,8 +7,6 @@
 #include "forward/conf.h"
 #include "forward/role.h"
 
-enum { PAGE_MOST = 8192 };
-
 const struct listener *forecast_listener(const struct snapshot *s, struct slice name)
 {
     for (u32 i = 0; i < s->nlisteners; i++)
@@ -277,19 +275,27 @@ struct slice forecast_via(const struct forecast *v)
 
 /* ---- the answer ---- */
 
+/* Empty template: the usual page. */
 static struct slice page_of(const struct forecast *v, u16 status, enum page_form form,
-                            struct arena *a)
+                            struct slice template, struct arena *a)
 {
     const struct policy_decision *d = v->last;
-    struct text t = text_in(arena_alloc(a, PAGE_MOST), PAGE_MOST);
+    size_t room = template.n + PAGE_OWN_ROOM;
+    struct text t = text_in(arena_alloc(a, room), room);
     struct page p = { .fault = fault_info(v->fault),
                       .status = status,
+                      .method = v->msg ? v->msg->method_text : SLICE(""),
                       .target = v->msg ? v->msg->target : SLICE(""),
+                      .host = { v->uri.host.name, v->uri.host.len },
                       .rule = d->rule_name,
                       .list = d->listed.list,
                       .category = d->listed.category,
-                      .reason = d->reason };
-    page_write(&t, form, &p);
+                      .reason = d->reason,
+                      .contact = policy_contact(v->policy) };
+    if (form == PAGE_HTML && template.n)
+        page_write_own(&t, template, &p);
+    else
+        page_write(&t, form, &p);
     return text_slice(&t);
 }
 
@@ -307,5 +313,6 @@ void forecast_answer(const struct forecast *v, struct arena *a, struct forecast_
     *out = (struct forecast_answer){ .status = own.status ? own.status : f->status,
                                      .location = own.location,
                                      .type = page_type(form) };
-    out->page = form == PAGE_HTML && own.page.n ? own.page : page_of(v, out->status, form, a);
+    struct slice template = own.page.n ? own.page : policy_page(v->policy);
+    out->page = page_of(v, out->status, form, template, a);
 }

@@ -53,7 +53,24 @@ static void answer_of_rule(const struct xchg *x, struct msg *resp, struct refusa
     if (a.location.n && !msg_add(resp, SLICE("Location"), a.location))
         return;
     r->status = a.status;
-    r->page = a.page;
+    if (a.page.n)
+        r->page = a.page;
+}
+
+/* Where and whom to ask about it. */
+static void point_on(const struct xchg *x, struct refusal *r)
+{
+    const struct policy *policy = forward_part_of(x->listen)->policy;
+    size_t before = r->why->n;
+    r->contact = policy_contact(policy);
+    r->page = policy_page(policy);
+    text_lit(r->why, "http://");
+    size_t host = r->why->n;
+    forward_own_address(x, r->why);
+    if (r->why->n > host)
+        text_lit(r->why, "/why?id=");
+    else
+        r->why->n = before;
 }
 
 /* To somebody who took the proxy for a web server. */
@@ -69,6 +86,7 @@ static void explain_use(const struct xchg *x, struct text *help)
 
 void forward_refuse(struct xchg *x, struct msg *resp, struct refusal *r)
 {
+    point_on(x, r);
     if (x->fault == FAULT_method_not_allowed)
         (void)msg_add_line(resp, TOKEN_ALLOW, SLICE("Allow: GET, HEAD\r\n"));
     if (unlikely(fault_info(x->fault)->status == 407))

@@ -8,20 +8,27 @@
 #include "core/exchange/local_reply.h"
 #include "core/exchange/trace.h"
 #include "core/exchange/why.h"
+#include "forward/conf.h"
 #include "pac/pac.h"
 
-void forward_own_authority(const struct xchg *x, struct text *t)
+void forward_own_address(const struct xchg *x, struct text *t)
 {
     struct addr own = x->listen->at->addr, dialled;
-    if (addr_is_wildcard(&own) && x->host_field.host.len) {
-        host_write(t, &x->host_field.host, own.port);
-        return;
-    }
     if (addr_is_wildcard(&own) && x->client.ops->local(&x->client, &dialled)) {
         dialled.port = own.port;
         own = dialled;
     }
-    addr_text_port(t, &own);
+    if (!addr_is_wildcard(&own))
+        addr_text_port(t, &own);
+}
+
+void forward_own_authority(const struct xchg *x, struct text *t)
+{
+    const struct addr *own = &x->listen->at->addr;
+    if (addr_is_wildcard(own) && x->uri.form == TARGET_ORIGIN && x->host_field.host.len)
+        host_write(t, &x->host_field.host, own->port);
+    else
+        forward_own_address(x, t);
 }
 
 static enum verdict answer_pac(struct xchg *x)
@@ -35,13 +42,33 @@ static enum verdict answer_pac(struct xchg *x)
     return reply_text(x, SLICE(PAC_CONTENT_TYPE), text_slice(&t));
 }
 
+/* It is about its client: no cache keeps it, no page holds it in a frame, and no script of another
+ * host reads it. */
+static enum verdict keep_private(struct xchg *x, enum verdict v)
+{
+    static const struct slice lines[] = {
+        SLICE("Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; "
+              "base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n"),
+        SLICE("Cross-Origin-Resource-Policy: same-origin\r\n"),
+        SLICE("Referrer-Policy: no-referrer\r\n"),
+    };
+    for (unsigned i = 0; v == ANSWERED && i < countof(lines); i++)
+        (void)msg_add_line(&x->resp, TOKEN_OTHER, lines[i]);
+    return v;
+}
+
+static enum verdict answer_why(struct xchg *x)
+{
+    return keep_private(x, reply_why(x, policy_contact(forward_part_of(x->listen)->policy)));
+}
+
 static const struct own_page {
     const char *path;
     enum verdict (*answer)(struct xchg *x);
 } pages[] = {
     { "/proxy.pac", answer_pac },
     { "/wpad.dat", answer_pac },
-    { "/why", reply_why },
+    { "/why", answer_why },
 };
 
 static const struct own_page *page_of(const struct xchg *x)

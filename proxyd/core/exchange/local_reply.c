@@ -142,48 +142,91 @@ static struct slice reason_line(struct xchg *x, const struct fault_info *f, u16 
     return text_slice(&t);
 }
 
+/* A page of the administrator's. False: there is no memory for it, or it grows beyond measure. */
+static bool reply_own_page(struct xchg *x, struct slice template, const struct page *p)
+{
+    size_t room = template.n + PAGE_OWN_ROOM;
+    char *area = arena_try(&x->arena, room);
+    if (area == NULL)
+        return false;
+    struct text t = text_in(area, room);
+    page_write_own(&t, template, p);
+    if (!t.full)
+        reply_kept(x, page_type(PAGE_HTML), text_slice(&t));
+    return !t.full;
+}
+
+static void reply_page(struct xchg *x, struct slice template, const struct page *p)
+{
+    enum page_form form = x->req.method == METHOD_CONNECT ? PAGE_TEXT : page_form(&x->req);
+    if (form == PAGE_HTML && template.n && reply_own_page(x, template, p))
+        return;
+    char body[PAGE_ROOM];
+    struct text t = text_in(body, sizeof body);
+    page_write(&t, form, p);
+    enum fault fault = x->fault;
+    if (reply_text(x, page_type(form), text_slice(&t)) == REFUSED) {
+        x->fault = fault;
+        reply_kept(x, SLICE(""), SLICE(""));
+    }
+}
+
+/* The texts that a page is made of, and are not there already. */
+struct page_texts {
+    char help_area[PAGE_HELP], client_area[ADDR_TEXT], id_area[REFUSAL_ID], why_area[PAGE_WHY];
+    struct text help, client, id, why;
+};
+
+static void fill_page(const struct xchg *x, const struct refusal *r, struct page_texts *s,
+                      struct page *p)
+{
+    struct evidence why = evidence_read(xchg_evidence(x));
+    addr_text(&s->client, &x->peer);
+    refusal_id(x, &s->id);
+    if (s->why.n && why.id.n)
+        text_add(&s->why, why.id);
+    else
+        s->why.n = 0;
+    *p = (struct page){ .fault = fault_info(x->fault),
+                        .status = x->resp.status,
+                        .wall_us = x->worker->loop.now.wall_us,
+                        .method = x->req.method_text,
+                        .target = x->req.target,
+                        .host = { x->uri.host.name, x->uri.host.len },
+                        .user = x->user,
+                        .rule = x->rule,
+                        .list = why.list,
+                        .category = why.category,
+                        .entry = why.entry,
+                        .matched = why.matched,
+                        .place = why.place,
+                        .reason = x->reason,
+                        .contact = r->contact,
+                        .client = text_slice(&s->client),
+                        /* it may be a gateway's, which nobody expects */
+                        .client_decided = x->fault == FAULT_client_not_allowed,
+                        .help = text_slice(&s->help),
+                        .id = text_slice(&s->id),
+                        .why = s->why.full ? SLICE("") : text_slice(&s->why) };
+}
+
 void reply_fault(struct xchg *x)
 {
     const struct fault_info *f = fault_info(x->fault);
-    char help[PAGE_HELP], client[ADDR_TEXT], body[8192];
-    char id[REFUSAL_ID];
-    struct text bt = text_in(body, sizeof body);
-    struct text ht = text_in(help, sizeof help), ct = text_in(client, sizeof client);
-    struct refusal r = { .help = &ht };
+    struct page_texts s;
+    struct page p;
+    s.help = text_in(s.help_area, sizeof s.help_area);
+    s.client = text_in(s.client_area, sizeof s.client_area);
+    s.id = text_in(s.id_area, sizeof s.id_area);
+    s.why = text_in(s.why_area, sizeof s.why_area);
+    struct refusal r = { .help = &s.help, .why = &s.why };
     reply_begin(x, f->status, SLICE(""));
     add_proxy_status(x, f);
-    if (x->fault == FAULT_client_not_allowed) /* it may be a gateway's, which nobody expects */
-        addr_text(&ct, &x->peer);
     if (x->role->refuse)
         x->role->refuse(x, &x->resp, &r);
     x->resp.status = r.status ? r.status : f->status;
     x->resp.reason = reason_line(x, f, x->resp.status);
-    enum page_form form = x->req.method == METHOD_CONNECT ? PAGE_TEXT : page_form(&x->req);
     refusal_note(x);
-    struct text it = text_in(id, sizeof id);
-    refusal_id(x, &it);
-    struct evidence why = evidence_read(xchg_evidence(x));
-    struct page p = { .fault = f,
-                      .status = x->resp.status,
-                      .target = x->req.target,
-                      .rule = x->rule,
-                      .list = why.list,
-                      .category = why.category,
-                      .entry = why.entry,
-                      .matched = why.matched,
-                      .place = why.place,
-                      .reason = x->reason,
-                      .client = text_slice(&ct),
-                      .help = text_slice(&ht),
-                      .id = text_slice(&it) };
-    if (form == PAGE_HTML && r.page.n) {
-        reply_kept(x, page_type(form), r.page);
-        return;
-    }
-    page_write(&bt, form, &p);
-    enum fault fault = x->fault;
-    if (reply_text(x, page_type(form), text_slice(&bt)) == REFUSED) {
-        x->fault = fault;
-        reply_kept(x, SLICE(""), SLICE(""));
-    }
+    fill_page(x, &r, &s, &p);
+    reply_page(x, r.page, &p);
 }

@@ -12,10 +12,13 @@
 #include "core/conn/target.h"
 #include "core/report/evidence.h"
 
+/* What a role says about a refusal. Slices stay as long as the exchange. */
 struct refusal {
     struct text *help;
-    u16 status;        /* 0: that of the fault */
-    struct slice page; /* HTML, which stays as long as the exchange; empty: the usual page */
+    struct text *why;     /* the URL at which it is told again, but for the id; empty: there is none */
+    u16 status;           /* 0: that of the fault */
+    struct slice page;    /* a template (core/report/page.h); empty: the usual page */
+    struct slice contact; /* whom to ask; empty: nobody in particular */
 };
 
 enum inspection { INSPECT_MORE, INSPECT_PASS, INSPECT_DENY };
@@ -72,8 +75,8 @@ struct role {
     bool (*address_request)(struct xchg *x);
     /* Edits x->resp for the client side: once for each head, interim ones too. */
     bool (*edit_response)(struct xchg *x);
-    /* Adds fields to a refusal (Allow, Retry-After …), what its page says that helps, and what it
-     * is instead of the usual one. NULL: nothing. */
+    /* Adds fields to a refusal (Allow, Retry-After …), and says what its page is to hold. NULL:
+     * nothing. */
     void (*refuse)(struct xchg *x, struct msg *resp, struct refusal *r);
 };
 

@@ -12,7 +12,7 @@
 EMBED(why_html, "proxyd/core/report/why.html")
 EMBED(why_css, "proxyd/core/report/refusal.css")
 
-enum { ONE = 8192, ROW = 2600, SHOWN = 300, ALL = REFUSALS_OF_ADDRESS * ROW + 8192 };
+enum { ROW = 2600, SHOWN = 300, ALL = REFUSALS_OF_ADDRESS * ROW + 8192 };
 
 /* Of a tunnel that was ended, nothing was sent: what a request would have got. */
 static u16 status_of(const struct refusal_entry *e)
@@ -28,12 +28,16 @@ static struct slice shown(struct slice s)
 
 /* ---- one ---- */
 
-static enum verdict reply_one(struct xchg *x, const struct refusal_entry *e, enum page_form form)
+static enum verdict reply_one(struct xchg *x, const struct refusal_entry *e, struct slice contact,
+                              enum page_form form)
 {
-    char body[ONE];
-    struct text t = text_in(body, sizeof body);
+    char body[PAGE_ROOM], client[ADDR_TEXT];
+    struct text t = text_in(body, sizeof body), ct = text_in(client, sizeof client);
+    addr_text(&ct, &e->client);
     const struct page page = { .fault = fault_info(e->fault),
                                .status = status_of(e),
+                               .wall_us = e->wall_us,
+                               .method = e->method,
                                .target = e->target,
                                .rule = e->evidence.rule,
                                .list = e->evidence.list,
@@ -42,7 +46,11 @@ static enum verdict reply_one(struct xchg *x, const struct refusal_entry *e, enu
                                .matched = e->evidence.matched,
                                .place = e->evidence.place,
                                .reason = e->reason,
-                               .id = e->evidence.id };
+                               .contact = contact,
+                               .client = text_slice(&ct),
+                               .client_decided = true, /* no other server can read this page */
+                               .id = e->evidence.id,
+                               .is_why = true };
     page_write(&t, form, &page);
     return reply_text(x, page_type(form), text_slice(&t));
 }
@@ -193,7 +201,7 @@ static void add_fields(struct xchg *x)
     (void)msg_add(m, SLICE("X-Frame-Options"), SLICE("DENY"));
 }
 
-enum verdict reply_why(struct xchg *x)
+enum verdict reply_why(struct xchg *x, struct slice contact)
 {
     enum page_form form = page_form(&x->req);
     struct slice id = x->uri.query;
@@ -209,7 +217,7 @@ enum verdict reply_why(struct xchg *x)
     add_fields(x);
     if (e == NULL)
         return reply_all(x, form);
-    enum verdict v = reply_one(x, e, form);
+    enum verdict v = reply_one(x, e, contact, form);
     refusals_release(e);
     return v;
 }

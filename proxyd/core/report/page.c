@@ -1,11 +1,16 @@
+/* Every form of a page is made from one set of values, by the names of page_variable.tbl. What
+ * another server may learn decides what the usual page holds: a script of the host that was asked
+ * for can read it, so it names the client's address only where nothing else would help. */
 #include "core/report/page.h"
 
+#include "base/page_variable.h"
 #include "base/str.h"
+#include "core/report/log_format.h"
 #include "core/report/template.h"
 #include "http/token.h"
 
-/* Escaped at most six times as long, both fit the 8 kB of an answer. */
-enum { LONGEST_TARGET = 300, LONGEST_REASON = 500 };
+/* Escaped at most six times as long, all of it fits PAGE_ROOM. */
+enum { LONGEST_TARGET = 300, LONGEST_REASON = 500, LONGEST_METHOD = 32 };
 
 EMBED(refusal_html, "proxyd/core/report/refusal.html")
 EMBED(refusal_css, "proxyd/core/report/refusal.css")
@@ -43,36 +48,146 @@ static void put_json(struct text *t, struct slice s, enum value_source o)
     }
 }
 
-enum { FACTS = 11 };
-
-/* What a page tells besides the cause, in the order in which text and JSON have it. */
-static void facts_of(const struct page *p, struct template_value to[FACTS])
+void page_time(struct text *t, u64 wall_us, bool rfc3339)
 {
-    const struct template_value facts[FACTS] = {
-        { "help", p->help, VALUE_OF_PEER },
-        { "client", p->client, VALUE_OF_PEER },
-        { "rule", p->rule, VALUE_OF_PEER },
-        { "list", p->list, VALUE_OF_PEER },
-        { "category", p->category, VALUE_OF_PEER },
-        { "entry", p->entry, VALUE_OF_PEER },
-        { "matched", p->matched, VALUE_OF_ADMINISTRATOR },
-        { "configured", p->place, VALUE_OF_PEER },
-        { "reason", p->reason, VALUE_OF_ADMINISTRATOR },
-        { "request", p->target, VALUE_OF_PEER },
-        { "id", p->id, VALUE_OF_PEER },
-    };
-    memcpy(to, facts, sizeof facts);
+    struct log_clock c = { 0 };
+    if (wall_us == 0)
+        return;
+    log_clock_set(&c, wall_us);
+    text_put(t, c.text, 10);
+    text_char(t, rfc3339 ? 'T' : ' ');
+    text_put(t, c.text + 11, 8);
+    text_cstr(t, rfc3339 ? "Z" : " UTC");
 }
 
-/* What is absent has no line. */
-static void each_fact(struct text *t, const struct page *p,
+/* ---- the values ---- */
+
+enum { OURS = VALUE_MARKUP, ADMINISTRATOR = VALUE_OF_ADMINISTRATOR, PEER = VALUE_OF_PEER };
+
+/* Those of the table, and behind them what the usual page alone has. */
+enum { OWN_STYLE = PAGE_VARIABLES, OWN_ADDRESS, OWN_WORDS, OWN_AGAIN, OWN_ALL, OWN_END };
+
+struct values {
+    char status[8], time[32], contact_url[PAGE_CONTACT + 8];
+    struct template_value of[OWN_END + 1];
+};
+
+static const struct template_value blank[OWN_END + 1] = {
+#define PAGE_VARIABLE(name, source, presence, text)                                                \
+    { #name, { NULL, 0 }, (enum value_source)(source) },
+#include "base/page_variable.tbl"
+#undef PAGE_VARIABLE
+    [OWN_STYLE] = { "style", { NULL, 0 }, VALUE_MARKUP },
+    [OWN_ADDRESS] = { "your_address", { NULL, 0 }, VALUE_OF_PEER },
+    [OWN_WORDS] = { "contact_words", { NULL, 0 }, VALUE_OF_ADMINISTRATOR },
+    [OWN_AGAIN] = { "why_again", { NULL, 0 }, VALUE_OF_PEER },
+    [OWN_ALL] = { "why_all", { NULL, 0 }, VALUE_OF_PEER },
+    [OWN_END] = { NULL, { NULL, 0 }, VALUE_OF_PEER },
+};
+
+static void set(struct values *v, unsigned which, struct slice value)
+{
+    v->of[which].value = value;
+}
+
+/* The bar above the card shows at a glance who refuses: the rules, the destination's side, or this
+ * side. */
+static void set_cause(struct values *v, const struct page *p)
+{
+    bool denied = p->fault->whose == FAULT_OF_POLICY,
+         upstream = p->fault->whose == FAULT_OF_UPSTREAM;
+    struct text status = text_in(v->status, sizeof v->status);
+    text_u64(&status, p->status);
+    set(v, PAGE_status, text_slice(&status));
+    set(v, PAGE_phrase, status_reason(p->status));
+    set(v, PAGE_side, slice_of(denied ? "rules" : upstream ? "upstream" : "client"));
+    set(v, PAGE_title,
+        slice_of(denied     ? "This request is not allowed"
+                 : upstream ? "The destination could not be reached"
+                            : "This request could not be served"));
+    set(v, PAGE_text, slice_of(p->fault->text));
+    set(v, PAGE_cause, slice_of(p->fault->token));
+}
+
+static void set_decision(struct values *v, const struct page *p)
+{
+    set(v, PAGE_reason, p->reason);
+    set(v, PAGE_rule, p->rule);
+    set(v, PAGE_list, p->list);
+    set(v, PAGE_category, p->category);
+    set(v, PAGE_entry, p->entry);
+    set(v, PAGE_matched, p->matched);
+    set(v, PAGE_configured, p->place);
+}
+
+static void set_contact(struct values *v, const struct page *p)
+{
+    enum contact_kind kind = contact_kind(p->contact);
+    struct text url = text_in(v->contact_url, sizeof v->contact_url);
+    if (kind == CONTACT_MAIL)
+        text_lit(&url, "mailto:");
+    if (kind != CONTACT_WORDS)
+        text_add(&url, p->contact);
+    set(v, PAGE_contact, p->contact);
+    set(v, PAGE_contact_url, text_slice(&url));
+    set(v, OWN_WORDS, kind == CONTACT_WORDS ? p->contact : SLICE(""));
+}
+
+static void set_request(struct values *v, const struct page *p, bool rfc3339)
+{
+    struct text time = text_in(v->time, sizeof v->time);
+    struct slice name = p->user;
+    page_time(&time, p->wall_us, rfc3339);
+    name.n = name.n ? strnlen(name.p, name.n) : 0;
+    set(v, PAGE_help, p->help);
+    set(v, PAGE_method, p->method);
+    set(v, PAGE_url, p->target);
+    set(v, PAGE_host, p->host);
+    set(v, PAGE_time, text_slice(&time));
+    set(v, PAGE_client, p->client);
+    set(v, PAGE_user, name);
+    set(v, PAGE_id, p->id);
+    set(v, PAGE_why, p->why);
+    set(v, OWN_ADDRESS, p->client_decided ? p->client : SLICE(""));
+    set(v, OWN_AGAIN, p->why);
+    set(v, OWN_ALL, p->is_why ? SLICE("/why") : SLICE(""));
+}
+
+static void set_values(struct values *v, const struct page *p, bool rfc3339)
+{
+    memcpy(v->of, blank, sizeof blank);
+    set(v, OWN_STYLE, refusal_css());
+    set_cause(v, p);
+    set_decision(v, p);
+    set_contact(v, p);
+    set_request(v, p, rfc3339);
+}
+
+/* ---- the forms ---- */
+
+/* What text and JSON tell besides the cause, in this order. What is absent has no line. */
+static const struct fact {
+    const char *name;
+    unsigned of;
+} facts[] = {
+    { "help", PAGE_help },         { "client", OWN_ADDRESS },
+    { "rule", PAGE_rule },         { "list", PAGE_list },
+    { "category", PAGE_category }, { "entry", PAGE_entry },
+    { "matched", PAGE_matched },   { "configured", PAGE_configured },
+    { "reason", PAGE_reason },     { "contact", PAGE_contact },
+    { "method", PAGE_method },     { "request", PAGE_url },
+    { "time", PAGE_time },         { "id", PAGE_id },
+    { "why", PAGE_why },
+};
+
+static void each_fact(struct text *t, const struct values *v,
                       void (*put)(struct text *, const char *, struct slice, enum value_source))
 {
-    struct template_value facts[FACTS];
-    facts_of(p, facts);
-    for (unsigned i = 0; i < FACTS; i++)
-        if (facts[i].value.n)
-            put(t, facts[i].name, facts[i].value, facts[i].source);
+    for (unsigned i = 0; i < countof(facts); i++) {
+        const struct template_value *one = &v->of[facts[i].of];
+        if (one->value.n)
+            put(t, facts[i].name, one->value, one->source);
+    }
 }
 
 static void text_line(struct text *t, const char *name, struct slice value, enum value_source o)
@@ -88,11 +203,13 @@ static void text_line(struct text *t, const char *name, struct slice value, enum
 
 static void write_text(struct text *t, const struct page *p)
 {
+    struct values v;
+    set_values(&v, p, false);
     text_cstr(t, p->fault->token);
     text_lit(t, ": ");
     text_cstr(t, p->fault->text);
     text_lit(t, "\n");
-    each_fact(t, p, text_line);
+    each_fact(t, &v, text_line);
 }
 
 static void json_member(struct text *t, const char *name, struct slice value, enum value_source o)
@@ -106,44 +223,14 @@ static void json_member(struct text *t, const char *name, struct slice value, en
 
 static void write_json(struct text *t, const struct page *p)
 {
+    struct values v;
+    set_values(&v, p, true);
     text_lit(t, "{\"status\":");
     text_u64(t, p->status);
     json_member(t, "cause", slice_of(p->fault->token), VALUE_OF_PEER);
     json_member(t, "text", slice_of(p->fault->text), VALUE_OF_PEER);
-    each_fact(t, p, json_member);
+    each_fact(t, &v, json_member);
     text_lit(t, "}\n");
-}
-
-/* The bar above the card shows at a glance who refuses: the rules, the destination's side, or this
- * side. */
-static void write_html(struct text *t, const struct page *p)
-{
-    bool denied = p->fault->whose == FAULT_OF_POLICY,
-         upstream = p->fault->whose == FAULT_OF_UPSTREAM;
-    char area[8];
-    struct text status = text_in(area, sizeof area);
-    text_u64(&status, p->status);
-    enum { OWN = 7 };
-    struct template_value values[OWN + FACTS + 1] = {
-        { "status", text_slice(&status), VALUE_OF_PEER },
-        { "phrase", status_reason(p->status), VALUE_OF_PEER },
-        { "style", refusal_css(), VALUE_MARKUP },
-        { "side",
-          slice_of(denied     ? "rules"
-                   : upstream ? "upstream"
-                              : "client"),
-          VALUE_OF_PEER },
-        { "title",
-          slice_of(denied     ? "This request is not allowed"
-                   : upstream ? "The destination could not be reached"
-                              : "This request could not be served"),
-          VALUE_OF_PEER },
-        { "text", slice_of(p->fault->text), VALUE_MARKUP },
-        { "cause", slice_of(p->fault->token), VALUE_OF_PEER },
-        [OWN + FACTS] = { NULL, { NULL, 0 }, VALUE_OF_PEER },
-    };
-    facts_of(p, values + OWN);
-    template_write(t, refusal_html(), values);
 }
 
 /* Not in the middle of a character. */
@@ -165,18 +252,33 @@ static struct slice last_names(struct slice path, unsigned names)
     return slice_skip(path, at);
 }
 
-void page_write(struct text *t, enum page_form f, const struct page *p)
+static struct page shown(const struct page *p)
 {
     struct page cut = *p;
     const char *query = slice_find(cut.target, '?'); /* may hold secrets: not repeated */
     if (query)
         cut.target = slice_range(cut.target.p, query);
+    cut.method = clip(cut.method, LONGEST_METHOD);
     cut.target = clip(cut.target, LONGEST_TARGET);
     cut.place = last_names(cut.place, 1);
     cut.entry = last_names(cut.entry, 2);
     cut.reason = clip(cut.reason, LONGEST_REASON);
+    return cut;
+}
+
+void page_write_own(struct text *t, struct slice template, const struct page *p)
+{
+    struct page cut = shown(p);
+    struct values v;
+    set_values(&v, &cut, false);
+    template_write(t, template, v.of);
+}
+
+void page_write(struct text *t, enum page_form f, const struct page *p)
+{
+    struct page cut = shown(p);
     switch (f) {
-    case PAGE_HTML: write_html(t, &cut); break;
+    case PAGE_HTML: page_write_own(t, refusal_html(), p); break;
     case PAGE_JSON: write_json(t, &cut); break;
     default: write_text(t, &cut);
     }

@@ -1,6 +1,7 @@
 #include "core/report/template.h"
 
 #include "base/must.h"
+#include "base/page_variable.h"
 
 bool byte_shown(u8 c, enum value_source source)
 {
@@ -22,6 +23,22 @@ void html_escaped(struct text *t, struct slice s, enum value_source source)
     }
 }
 
+/* Only what needs no escape in any part of a URL (RFC 3986 section 2.3), hence in HTML. */
+static void url_escaped(struct text *t, struct slice s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        u8 c = (u8)s.p[i];
+        bool plain = (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+        if (plain || c == '-' || c == '.' || c == '_' || c == '~') {
+            text_char(t, (char)c);
+            continue;
+        }
+        text_char(t, '%');
+        text_char(t, "0123456789ABCDEF"[c >> 4]);
+        text_char(t, "0123456789ABCDEF"[c & 15]);
+    }
+}
+
 static const struct template_value *value_named(const struct template_value *values,
                                                 struct slice name)
 {
@@ -31,29 +48,21 @@ static const struct template_value *value_named(const struct template_value *val
     return values;
 }
 
-/* Cuts the part of *rest before the next {{name}} off, and then the name. False: no name follows,
- * and `before` is all. */
-static bool next_name(struct slice *rest, struct slice *before, struct slice *name)
+static bool next_name(struct slice *rest, struct slice *before, struct slice *name, bool *in_url)
 {
-    for (size_t i = 0; i + 1 < rest->n; i++) {
-        if (rest->p[i] != '{' || rest->p[i + 1] != '{')
-            continue;
-        struct slice from = slice_skip(*rest, i + 2);
-        const char *end = slice_find(from, '}');
-        must(end != NULL);
-        *before = (struct slice){ rest->p, i };
-        *name = slice_range(from.p, end);
-        *rest = slice_skip(from, name->n + 2);
-        return true;
-    }
-    *before = *rest;
-    return false;
+    bool open, any = page_variable_next(rest, before, name, &open);
+    must(!open);
+    *in_url = any && slice_starts(*name, SLICE("%"));
+    if (*in_url)
+        *name = slice_skip(*name, 1);
+    return any;
 }
 
 static bool lacks_value(struct slice line, const struct template_value *values)
 {
     struct slice before, name;
-    while (next_name(&line, &before, &name))
+    bool in_url;
+    while (next_name(&line, &before, &name, &in_url))
         if (value_named(values, name)->value.n == 0)
             return true;
     return false;
@@ -62,10 +71,13 @@ static bool lacks_value(struct slice line, const struct template_value *values)
 static void write_line(struct text *t, struct slice line, const struct template_value *values)
 {
     struct slice before, name;
-    while (next_name(&line, &before, &name)) {
+    bool in_url;
+    while (next_name(&line, &before, &name, &in_url)) {
         const struct template_value *v = value_named(values, name);
         text_add(t, before);
-        if (v->source == VALUE_MARKUP)
+        if (in_url)
+            url_escaped(t, v->value);
+        else if (v->source == VALUE_MARKUP)
             text_add(t, v->value);
         else
             html_escaped(t, v->value, v->source);

@@ -20,7 +20,7 @@ static int set_up(void **state)
     x->listen = rig.listener;
     x->role = &forward_role;
     rules =
-        policy_from("policy p { default allow; rules { deny no { respond 451; } redirect away { "
+        policy_from("policy p { default allow; contact help@x.test; rules { deny no { respond 451; } redirect away { "
                     "location http://x.test/; } } }");
     part.policy = rules.policy;
     rig.listener->part = &part;
@@ -156,13 +156,16 @@ static struct slice rule(const char *name)
 static void refusals(void **state)
 {
     (void)state;
-    char words[256];
-    struct text help = text_in(words, sizeof words);
-    struct refusal r = { .help = &help };
+    char words[256], url[64];
+    struct text help = text_in(words, sizeof words), why = text_in(url, sizeof url);
+    struct refusal r = { .help = &help, .why = &why };
     msg_init(&x->resp, &x->arena);
     x->fault = FAULT_rule_denied;
     forward_refuse(x, &x->resp, &r);
     assert_int_equal(x->resp.nfields, 0);
+    assert_slice(text_slice(&why), "http://127.0.0.1:3128/why?id=");
+    assert_slice(r.contact, "help@x.test");
+    why.n = 0;
     x->fault = FAULT_method_not_allowed;
     forward_refuse(x, &x->resp, &r);
     assert_slice(msg_get(&x->resp, TOKEN_ALLOW), "GET, HEAD");

@@ -155,7 +155,7 @@ static void values_of_conditions(void **state)
           { IN_RULE("prefer v5;"), "not known", false },
           { IN_RULE("text \"x\";"), "not known", false },
           { "default deny; rules { deny r { respond 302; } }", "too small", false },
-          { "default deny; rules { deny r { page /no/such/file; } }", "cannot be read", false },
+          { "default deny; rules { deny r { page /no/such/file; } }", "No such file", false },
           { "default deny; rules { redirect r { } }", "\"location\" is missing", false },
           { "default deny; rules { redirect r { location /x; } }", "absolute URL", false },
           { "default deny; rules { redirect r { location \"http://x/ y\"; } }", "absolute", false },

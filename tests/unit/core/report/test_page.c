@@ -4,8 +4,9 @@
 
 #include "tests/unit/core/help_engine.h"
 
-static char area[16384];
-static const char *help = "";
+static char area[PAGE_ROOM + 1];
+static const char *help = "", *contact = "", *why = "";
+static bool is_why;
 
 static const char *page(enum page_form f, const char *target, const char *reason)
 {
@@ -16,6 +17,10 @@ static const char *page(enum page_form f, const char *target, const char *reason
                       .rule = SLICE("office"),
                       .reason = slice_of(reason),
                       .help = slice_of(help),
+                      .contact = slice_of(contact),
+                      .why = slice_of(why),
+                      .is_why = is_why,
+                      .client = SLICE("10.0.0.7"),
                       .id = SLICE("0123456789abcdef") };
     page_write(&t, f, &p);
     assert_false(t.full);
@@ -76,6 +81,66 @@ static void with_help(void **state)
     help = "";
 }
 
+static void whom_to_ask(void **state)
+{
+    (void)state;
+    contact = "the <desk>, 42";
+    assert_has(page(PAGE_HTML, "/", ""), "</b> the &lt;desk&gt;, 42</p>");
+    assert_has_not(area, "<a ");
+    assert_has(page(PAGE_TEXT, "/", ""), "\ncontact: the <desk>, 42\n");
+    assert_has(page(PAGE_JSON, "/", ""), ",\"contact\":\"the <desk>, 42\"");
+    contact = "desk@a.test";
+    assert_has(page(PAGE_HTML, "/", ""), "<a href=\"mailto:desk@a.test\">desk@a.test</a>");
+    contact = "https://a.test/?a=\"&b";
+    assert_has(page(PAGE_HTML, "/", ""), "<a href=\"https://a.test/?a=&quot;&amp;b\">https");
+    contact = "javascript:alert(1)";
+    assert_has_not(page(PAGE_HTML, "/", ""), "<a ");
+    contact = "https://a.test/ or b";
+    assert_has_not(page(PAGE_HTML, "/", ""), "<a ");
+    contact = "";
+}
+
+static void where_it_is_told_again(void **state)
+{
+    (void)state;
+    why = "http://10.0.0.1:3128/why?id=0123456789abcdef";
+    assert_has(page(PAGE_HTML, "/", ""),
+               "<a href=\"http://10.0.0.1:3128/why?id=0123456789abcdef\">");
+    assert_has_not(area, "href=\"/why\"");
+    assert_has(page(PAGE_TEXT, "/", ""), "\nwhy: http://10.0.0.1:3128/why?id=0123456789abcdef\n");
+    why = "";
+    is_why = true;
+    assert_has(page(PAGE_HTML, "/", ""), "<a href=\"/why\">");
+    is_why = false;
+}
+
+/* Whoever's script runs on the page's host can read it: it does not learn who the client is. */
+static void the_client_is_named_in_own_templates_alone(void **state)
+{
+    (void)state;
+    struct text t = text_in(area, sizeof area - 1);
+    struct page p = { .fault = fault_info(FAULT_rule_denied),
+                      .status = 403,
+                      .wall_us = 1795417200000000,
+                      .method = SLICE("GET"),
+                      .target = SLICE("http://a.test/<x>?secret"),
+                      .client = SLICE("10.0.0.7"),
+                      .user = SLICE("ann\0staff"),
+                      .place = SLICE("/etc/proxyd/office.conf:7"),
+                      .id = SLICE("id") };
+    for (enum page_form f = PAGE_TEXT; f <= PAGE_JSON; f++) {
+        assert_has_not(page(f, "/", ""), "10.0.0.7");
+    }
+    page_write_own(&t,
+                   SLICE("{{status}} {{client}} {{user}} {{url}} {{%url}} {{time}} {{configured}}\n"
+                         "{{rule}}\n{{title}}|{{side}}|{{cause}}"),
+                   &p);
+    assert_slice(
+        text_slice(&t),
+        "403 10.0.0.7 ann http://a.test/&lt;x&gt; http%3A%2F%2Fa.test%2F%3Cx%3E "
+        "2026-11-23 07:00:00 UTC office.conf:7\nThis request is not allowed|rules|rule_denied");
+}
+
 /* Queries hold secrets: none is repeated in any form. */
 static void without_the_query(void **state)
 {
@@ -87,7 +152,7 @@ static void without_the_query(void **state)
     }
 }
 
-/* The worst that can be asked for fits an answer's 8 kB, and no character is cut in two. */
+/* The worst that can be asked for fits an answer, and no character is cut in two. */
 static void long_texts_are_clipped(void **state)
 {
     (void)state;
@@ -99,7 +164,7 @@ static void long_texts_are_clipped(void **state)
     memmove(reason + 1, reason + 2, sizeof reason - 2);
     for (enum page_form f = PAGE_TEXT; f <= PAGE_JSON; f++) {
         const char *said = page(f, target, reason);
-        assert_true(strlen(said) < 8192);
+        assert_true(strlen(said) < PAGE_ROOM);
         const char *cut = strstr(said, "\xc3\xa9");
         assert_non_null(cut);
         while (memcmp(cut, "\xc3\xa9", 2) == 0)
@@ -119,7 +184,7 @@ static void every_fault_has_a_page(void **state)
         if (info->status == 0)
             continue;
         for (enum page_form f = PAGE_TEXT; f <= PAGE_JSON; f++) {
-            struct text t = text_in(area, 8191);
+            struct text t = text_in(area, PAGE_ROOM);
             page_write(&t, f, &p);
             assert_false(t.full);
             area[t.n] = 0;
@@ -136,6 +201,9 @@ int main(void)
         cmocka_unit_test(as_json),
         cmocka_unit_test(as_html),
         cmocka_unit_test(with_help),
+        cmocka_unit_test(whom_to_ask),
+        cmocka_unit_test(where_it_is_told_again),
+        cmocka_unit_test(the_client_is_named_in_own_templates_alone),
         cmocka_unit_test(without_the_query),
         cmocka_unit_test(long_texts_are_clipped),
         cmocka_unit_test(every_fault_has_a_page),

@@ -45,12 +45,23 @@ static void who_wrote_a_value_decides_how_it_is_shown(void **state)
     assert_string_equal(written("{{a}}", SLICE("<b>&"), VALUE_MARKUP), "<b>&");
 }
 
+/* Inside of a URL every byte that could mean something there is encoded. */
+static void as_a_part_of_a_url(void **state)
+{
+    (void)state;
+    assert_string_equal(written("<a href=\"mailto:x?body={{%a}}\">",
+                                SLICE("a-Z.0_~ &?\"%\xc3\r\n/"), VALUE_OF_PEER),
+                        "<a href=\"mailto:x?body=a-Z.0_~%20%26%3F%22%25%C3%0D%0A%2F\">");
+    assert_string_equal(written("1\n{{%a}}\n", SLICE(""), VALUE_OF_PEER), "1\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_stand_where_their_names_are),
         cmocka_unit_test(a_line_without_its_value_is_left_out),
         cmocka_unit_test(who_wrote_a_value_decides_how_it_is_shown),
+        cmocka_unit_test(as_a_part_of_a_url),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
