@@ -47,6 +47,8 @@ static void add_listener(struct snapshot *s, const struct listener_conf *c, stru
             .role = mode->role,
             .via = c->via,
             .via_off = c->via_off,
+            .fronts = c->fronts,
+            .nfronts = c->nfronts,
             .part = part,
         };
 }

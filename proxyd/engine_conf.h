@@ -18,15 +18,21 @@ struct listener_conf {
     struct slice name;
     struct bind_conf *binds;
     u32 nbinds;
-    struct slice mode;       /* modes.h */
-    struct slice via;        /* `via NAME`, else empty */
-    bool via_off;            /* `via off` */
+    struct slice mode;   /* modes.h */
+    struct slice via;    /* `via NAME`, else empty */
+    bool via_off;        /* `via off` */
+    struct cidr *fronts; /* `proxy-protocol from`, in the arena */
+    u32 nfronts;
     const struct node *node; /* the block that the mode wants (policy, routes); the tree's */
 };
 
-/* The readers of `bind` and `via`, into a struct listener_conf. */
+/* The readers of `bind`, `via` and `proxy-protocol`, into a struct listener_conf. */
 void binds_read(const struct schema_row *row, const struct node *first, struct arena *a, void *to);
 void via_read(const struct schema_row *row, const struct node *n, struct arena *a, void *to);
+
+void fronts_read(const struct schema_row *row, const struct node *n, struct arena *a, void *to);
+/* Of `proxy-protocol`: networks that everybody is in. */
+void fronts_check(const struct node *n, struct diags *d);
 
 /* The reader of `log access`, into a struct conf, and its check: no file twice, not too many. */
 void access_logs_read(const struct schema_row *row, const struct node *first, struct arena *a,

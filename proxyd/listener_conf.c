@@ -79,3 +79,29 @@ void via_read(const struct schema_row *row, const struct node *n, struct arena *
     if (!l->via_off && !slice_is(name, "on"))
         l->via = arena_copy(a, name);
 }
+
+void fronts_read(const struct schema_row *row, const struct node *n, struct arena *a, void *to)
+{
+    struct listener_conf *l = to;
+    bool host_bits;
+    (void)row;
+    if (n == NULL)
+        return;
+    l->fronts = arena_zalloc(a, node_nargs(n) * sizeof *l->fronts);
+    for (u32 i = 1; i < node_nargs(n); i++) /* behind `from` */
+        must(cidr_parse(node_arg(n, i)->text, &l->fronts[l->nfronts++], &host_bits));
+}
+
+void fronts_check(const struct node *n, struct diags *d)
+{
+    for (u32 i = 1; i < node_nargs(n); i++) {
+        const struct word *w = node_arg(n, i);
+        struct cidr c;
+        bool host_bits;
+        if (w->reported || !cidr_parse(w->text, &c, &host_bits) || c.bits > 0)
+            continue;
+        diag_warning(d, w, "%s is everybody: each client can say that it is any other",
+                     word_shown(w));
+        diag_more(d, "name the addresses of what stands in front of this listener");
+    }
+}

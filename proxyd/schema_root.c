@@ -85,6 +85,18 @@ static const struct schema_row listener_rows[] = {
              "all when none of them adds any: use `off` only where requests cannot come back. What "
              "others have put into `Via` stays in any case.",
       .example = "via off;" },
+    { .key = "proxy-protocol",
+      .type = { TYPE_CHOICE, TYPE_CIDR },
+      .choices = "from",
+      .min = 2,
+      .max = 65,
+      .read = fronts_read,
+      .check = fronts_check,
+      .doc = "What stands in front of this listener (a load balancer, a TLS server) and tells, in "
+             "a header of the PROXY protocol, version 1 or 2, whose connection it passes on. From "
+             "these addresses every connection has to begin so, and the client is the one that is "
+             "named there: for rules, limits and the log. From all others none may.",
+      .example = "proxy-protocol from 10.0.0.5 10.0.0.6;" },
     { .key = NULL },
 };
 

@@ -265,6 +265,16 @@ struct addr addr_loopback(int family, u16 port)
     return a;
 }
 
+struct addr addr_of_bytes(int family, const u8 *ip)
+{
+    struct addr a;
+    if (family == AF_INET)
+        set4(&a, ip);
+    else
+        set6(&a, ip);
+    return a;
+}
+
 socklen_t addr_to_sockaddr(const struct addr *a, struct sockaddr_storage *ss)
 {
     memset(ss, 0, sizeof *ss);

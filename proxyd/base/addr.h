@@ -58,6 +58,10 @@ bool addr_is_wildcard(const struct addr *a);
 /* 127.0.0.1 or ::1, with that port. */
 struct addr addr_loopback(int family, u16 port);
 
+/* 4 bytes of AF_INET, 16 of AF_INET6, in network order; port and scope 0. A mapped address becomes
+ * AF_INET. */
+struct addr addr_of_bytes(int family, const u8 *ip);
+
 /* To and from sockaddr. addr_to_sockaddr returns the length to pass to the kernel. From a sockaddr
  * a mapped IPv6 address becomes AF_INET; any other family gives family 0. */
 socklen_t addr_to_sockaddr(const struct addr *a, struct sockaddr_storage *ss);

@@ -22,9 +22,12 @@ struct listener {
     const struct listen_addr *at;
     struct slice text; /* the address as written */
     const struct role *role;
-    struct slice via;          /* received-by of our Via entries; empty: the engine's pseudonym */
-    bool via_off;              /* no entry is added: core/exchange/via.h */
-    const void *part;          /* the role's own compiled configuration */
+    struct slice via; /* received-by of our Via entries; empty: the engine's pseudonym */
+    bool via_off;     /* no entry is added: core/exchange/via.h */
+    const void *part; /* the role's own compiled configuration */
+    /* Who stands in front of it and has to say in a PROXY header whose connection it passes on. */
+    const struct cidr *fronts;
+    u32 nfronts;
     const struct store *store; /* that is asked before anybody is; NULL: none */
     /* Lays a layer (TLS) on what is accepted here; false: no memory. NULL: plain. */
     bool (*transport)(const struct listener *l, struct stream *s);

@@ -43,6 +43,15 @@ static enum sock_result plain_quiet(struct io *io, struct layer *l)
     return errno == EAGAIN ? SOCK_AGAIN : SOCK_ERROR;
 }
 
+enum sock_result stream_peek(struct stream *s, void *p, size_t n, size_t *got)
+{
+    ssize_t r = recv(s->io.fd, p, n, MSG_PEEK | MSG_DONTWAIT);
+    *got = r > 0 ? (size_t)r : 0;
+    if (r >= 0)
+        return r > 0 ? SOCK_OK : SOCK_END;
+    return errno == EAGAIN || errno == EINTR ? SOCK_AGAIN : SOCK_ERROR;
+}
+
 const struct stream_ops stream_plain = {
     .name = "plain",
     .flags = STREAM_SPLICE | STREAM_IDLE | STREAM_MOVE,

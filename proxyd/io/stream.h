@@ -100,6 +100,10 @@ static inline enum sock_result stream_shutdown(struct stream *s)
 {
     return s->ops->shutdown(&s->io, s->top);
 }
+/* What has come, at most n bytes, without taking it; *got is 0 when there is nothing. For a stream
+ * without layers: what is not taken here is the first that a layer pushed later on will read.
+ * SOCK_END, SOCK_ERROR: nothing is there, nor will be. */
+enum sock_result stream_peek(struct stream *s, void *p, size_t n, size_t *got);
 static inline void stream_reset(struct stream *s)
 {
     s->ops->reset(&s->io, s->top);

@@ -10,6 +10,7 @@
 #include "core/listener.h"
 #include "core/conn/client_count.h"
 #include "core/conn/codec.h"
+#include "core/codec/front.h"
 #include "core/codec/h1.h"
 #include "core/codec/reject.h"
 #include "core/exchange/role.h"
@@ -43,7 +44,8 @@ static struct conn *admit(struct worker *w, const struct listen_addr *at, int fd
 
 static bool awaits_head(const struct conn *c)
 {
-    return c->user == &new_client || c->user == &idle_client || c->user == &handshake;
+    return c->user == &new_client || c->user == &idle_client || c->user == &handshake ||
+           c->user == &front_user;
 }
 
 /* At an address that the newest configuration has given up, the one before serves once more: then
@@ -105,20 +107,32 @@ static const struct conn_user handshake = { "handshake", handshake_ready, client
                                             handshake_drain, BUF_FOR_NEWCOMER };
 
 /* False: no memory. */
-static bool push_transport(struct conn *c)
+static bool push_transport(struct conn *c, const struct listener *l)
 {
-    const struct listener *l = listener_of(c);
     if (l == NULL || likely(l->transport == NULL))
         return true;
     conn_hand(c, &handshake, NULL);
     return l->transport(l, &c->stream);
 }
 
+void client_begin(struct conn *c)
+{
+    conn_hand(c, &new_client, NULL);
+    if (!push_transport(c, listener_of(c))) {
+        stat_fault(c->worker->stats, FAULT_out_of_memory);
+        client_close(c);
+        return;
+    }
+    c->user->ready(c);
+}
+
 void client_accept(struct worker *w, const struct listen_addr *at, int fd, const struct addr *peer)
 {
     const struct conf *cf = &w->snapshot->conf;
-    enum fault f =
-        client_count_enter(w->engine->client_count, peer, cf->limits.clients_per_address);
+    const struct listener *l = snapshot_listener(w->snapshot, at);
+    bool front = l && unlikely(l->nfronts > 0) && front_is(l, peer);
+    u32 most = front ? UINT32_MAX : cf->limits.clients_per_address;
+    enum fault f = client_count_enter(w->engine->client_count, peer, most);
     if (f) {
         if (f == FAULT_too_many_from_address)
             client_log_crowd(w, peer);
@@ -137,10 +151,22 @@ void client_accept(struct worker *w, const struct listen_addr *at, int fd, const
         return;
     }
     conn_wait(c, WAIT_HEAD, cf->timeouts.head);
-    if (!push_transport(c)) {
+    if (unlikely(front))
+        conn_hand(c, &front_user, NULL);
+    else if (!push_transport(c, l)) {
         stat_fault(w->stats, FAULT_out_of_memory);
         client_close(c);
     }
+}
+
+/* What comes from an address that is no front has a name of its own when it is a PROXY header. One
+ * of version 2 begins with two empty lines and a NUL. */
+static enum fault named(enum fault f, const struct conn *c, struct slice head)
+{
+    if (likely(f == FAULT_NONE))
+        return f;
+    bool v2 = c->empty_lines == 2 && head.n > 0 && head.p[0] == 0;
+    return v2 || slice_starts(head, SLICE("PROXY ")) ? FAULT_proxy_header_unexpected : f;
 }
 
 /* The head of len bytes at the front of c->in. */
@@ -155,6 +181,7 @@ static enum fault read_request(struct leg *l, struct conn *c, struct msg *req, u
     l->h1.body_at = c->in->from;
     l->taken = len;
     enum fault f = request_parse(req, head, len, &limits);
+    f = named(f, c, (struct slice){ head, len });
     l->minor = req->minor;
     l->h1.keep = req->keep_alive && f == FAULT_NONE;
     if (f == FAULT_NONE) {
@@ -187,6 +214,17 @@ static void open_request(struct conn *c, u32 len, enum fault f)
     w->intake->run(x, f);
 }
 
+void client_refuse(struct conn *c, enum fault f)
+{
+    const struct listener *l = listener_of(c);
+    if (l && l->transport == NULL) {
+        open_request(c, 0, f);
+        return;
+    }
+    stat_fault(c->worker->stats, f); /* in the clear it would be no answer */
+    client_close(c);
+}
+
 /* Opens the exchange if the head is whole or hopeless. */
 static bool try_head(struct conn *c)
 {
@@ -210,7 +248,7 @@ static bool try_head(struct conn *c)
     if (f == FAULT_NONE && len == 0)
         return false;
     memset(&c->head_scan, 0, sizeof c->head_scan);
-    open_request(c, f == FAULT_NONE ? len : 0, f);
+    open_request(c, f == FAULT_NONE ? len : 0, named(f, c, buf_live(b)));
     return true;
 }
 
@@ -382,7 +420,7 @@ void client_adopt(struct worker *w, struct snapshot *old)
         n = n->next;
         if (!is_given_up(w, c))
             continue;
-        if (c->user == &handshake) {
+        if (c->user == &handshake || c->user == &front_user) {
             client_close(c);
             continue;
         }

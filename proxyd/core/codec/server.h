@@ -9,6 +9,11 @@ void client_accept(struct worker *w, const struct listen_addr *at, int fd, const
 extern const struct codec codec_h1;
 /* Takes over a connection that is accepted and through with its handshake. */
 void h1_serve(struct conn *c);
+/* A connection that is accepted and was passed on by a front which has said whose it is. */
+void client_begin(struct conn *c);
+/* No request is read from it: an answer with the fault's status, where one can be given, and the
+ * end. */
+void client_refuse(struct conn *c, enum fault f);
 /* An exchange is over, for which `served` is still pinned: on to the next request on this
  * connection. */
 void h1_next(struct conn *c, struct snapshot *served);

@@ -4,6 +4,7 @@
  *
  * Lifetime
  *   user            made by               hands on to
+ *   front           client_accept         handshake, new client, exchange, or conn_close
  *   handshake       client_accept         new client, or conn_close
  *   new client      client_accept         exchange, or conn_close
  *   idle client     h1_next               exchange, or conn_close

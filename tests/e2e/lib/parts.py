@@ -158,6 +158,36 @@ http {{
         part.root = root
         return part
 
+    def front(self, program, to, source, option=""):
+        """haproxy or nginx in TCP mode, passing on to that port from that address, with a PROXY header."""
+        folder, port = self._new(program), free_port()
+        if program == "haproxy":
+            (folder / "conf").write_text(f"""\
+defaults
+  mode tcp
+  timeout connect 5s
+  timeout client 60s
+  timeout server 60s
+listen front
+  bind 127.0.0.1:{port}
+  server one 127.0.0.1:{to} source {source} {option}
+""")
+            command = [need("haproxy"), "-db", "-f", folder / "conf"]
+        else:
+            modules = "/usr/lib/nginx/modules/ngx_stream_module.so"
+            (folder / "conf").write_text(f"""\
+load_module {modules};
+daemon off;
+{"user root;" if os.geteuid() == 0 else ""}
+worker_processes 1;
+pid {folder}/pid;
+error_log {folder}/error;
+events {{ }}
+stream {{ server {{ listen 127.0.0.1:{port}; proxy_pass 127.0.0.1:{to}; proxy_bind {source}; proxy_protocol on; }} }}
+""")
+            command = [need("nginx"), "-p", folder, "-c", folder / "conf", "-e", folder / "error"]
+        return self._keep(Part(folder, command, port))
+
     def tinyproxy(self):
         """A forward proxy that lets everybody go anywhere."""
         folder, port = self._new("tinyproxy"), free_port()
