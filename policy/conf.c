@@ -366,6 +366,16 @@ const struct schema_row policy_rows[] = {
           "so does one that is not whole within `timeouts head`. With Encrypted Client Hello it "
           "is the outer name.",
       .example = "sni require;" },
+    { .key = "other",
+      .type = { TYPE_CHOICE },
+      .choices = "deny tunnel",
+      INTO(struct policy, other),
+      .fallback = "deny",
+      .doc = "With `mode transparent`: what becomes of a connection that begins with neither HTTP "
+             "nor TLS. `tunnel`: it is asked about as CONNECT to the address that it was going to, "
+             "so `connect-ports` has to allow the port; one whose client says nothing for 300 ms "
+             "too, because there the server speaks first (SMTP, SSH). `deny`: it is reset.",
+      .example = "other tunnel;" },
     { .key = "grace",
       .type = { TYPE_DURATION },
       .most = 30ull * 24 * 3600 * 1000,

@@ -104,6 +104,7 @@ static void put_value(struct text *t, const struct policy_rule *r, u32 i, struct
     case CONDITION_to: put_to(t, e); break;
     case CONDITION_port: put_number(t, q->port); break;
     case CONDITION_method: put(t, q->method_text); break;
+    case CONDITION_name: put(t, slice_of(name_state_words[q->name])); break;
     case CONDITION_from: put_address(t, &q->client); break;
     case CONDITION_user: put(t, identity_name(q->user)); break;
     case CONDITION_path:

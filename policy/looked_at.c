@@ -74,6 +74,10 @@ static void put_value(struct text *t, const struct policy *p, enum condition_id 
     switch (id) {
     case CONDITION_to: put_where(t, e); break;
     case CONDITION_port: text_u64(t, q->port); break;
+    case CONDITION_name: text_cstr(t, name_state_words[q->name]); break;
+    case CONDITION_sni:
+        text_cstr(t, q->sni_absent ? "absent" : q->sni_encrypted ? "encrypted" : "in clear");
+        break;
     case CONDITION_method: put_clipped(t, q->method_text); break;
     case CONDITION_from: addr_text(t, &q->client); break;
     case CONDITION_time: put_time(t, p, e); break;

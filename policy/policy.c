@@ -365,6 +365,11 @@ enum policy_sni policy_sni(const struct policy *p)
     return (enum policy_sni)p->sni;
 }
 
+bool policy_other(const struct policy *p)
+{
+    return p->other;
+}
+
 struct slice policy_name(const struct policy *p)
 {
     return p->name;

@@ -26,11 +26,19 @@ struct list_slot;
 struct policy;
 struct policy_rule;
 
+/* What the host that is asked about is worth: told by a client that knows the proxy, and so where
+ * it gets to; or, of a client that was on its way to an address, a name that leads there; or that
+ * address itself, because the name that it told does not, or because it told none. */
+enum name_state { NAME_TOLD, NAME_CONFIRMED, NAME_UNCONFIRMED, NAME_ABSENT, NAME_STATES };
+extern const char *const name_state_words[NAME_STATES]; /* of TOLD: NULL */
+
 struct policy_question {
     struct addr client;
     struct slice user; /* an identity (policy/users.h); p NULL: nobody has proved to be anybody */
     bool connect;      /* CONNECT: connect_ports instead of http_ports */
-    bool address_unknown; /* no address will ever be known: a parent resolves */
+    bool address_unknown;                /* no address will ever be known: a parent resolves */
+    u8 name;                             /* enum name_state */
+    bool tls, sni_absent, sni_encrypted; /* but for TOLD: it begins with a ClientHello, … */
     enum method method;
     struct slice method_text; /* for a method without a number */
     const struct host *host;  /* canonical; never NULL */
@@ -94,6 +102,9 @@ bool policy_class_allowed(u8 reach, const struct addr *a, enum fault *why);
  * IGNORE: nothing. */
 enum policy_sni { SNI_MATCH, SNI_REQUIRE, SNI_IGNORE };
 enum policy_sni policy_sni(const struct policy *p);
+
+/* `other tunnel`: what is neither HTTP nor TLS may pass where clients are intercepted. */
+bool policy_other(const struct policy *p);
 
 struct slice policy_name(const struct policy *p);
 /* `contact`, and the template of `error-page`; empty: none. */

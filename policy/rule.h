@@ -52,6 +52,7 @@ struct policy {
     struct portset connect_ports, http_ports;
     u32 grace; /* ms */
     u8 sni;    /* enum policy_sni */
+    u8 other;  /* 1: `other tunnel` */
     bool default_allow;
     bool judges, edits, has_parents; /* some rule does */
     struct slice default_text;

@@ -18,18 +18,21 @@ static const struct registry_kind addresses = { .name = "address",
                                                 .init = number_slot };
 
 /* One for each address, whoever listens there and however it is written. */
-static const struct listen_addr *address(const struct bind_conf *b, struct snapshot *s,
-                                         struct registry *r)
+static const struct listen_addr *address(const struct bind_conf *b, bool transparent,
+                                         struct snapshot *s, struct registry *r)
 {
-    char area[ADDR_TEXT + 1];
+    char area[ADDR_TEXT + 2];
     struct text name = text_in(area, sizeof area);
     addr_text_port(&name, &b->addr);
     if (b->both_families)
         text_char(&name, '*');
+    if (transparent)
+        text_char(&name, '~');
     struct listen_addr *at = registry_get(r, s, &addresses, text_slice(&name));
     if (at->addr.family == 0) { /* new: nobody else has seen it */
         at->addr = b->addr;
         at->both_families = b->both_families;
+        at->transparent = transparent;
     }
     return at;
 }
@@ -42,13 +45,14 @@ static void add_listener(struct snapshot *s, const struct listener_conf *c, stru
     for (u32 i = 0; i < c->nbinds; i++)
         s->listeners[s->nlisteners++] = (struct listener){
             .name = c->name,
-            .at = address(&c->binds[i], s, r),
+            .at = address(&c->binds[i], c->divert == DIVERT_TPROXY, s, r),
             .text = c->binds[i].text,
             .role = mode->role,
             .via = c->via,
             .via_off = c->via_off,
             .fronts = c->fronts,
             .nfronts = c->nfronts,
+            .from_client = c->source,
             .part = part,
         };
 }

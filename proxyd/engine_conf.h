@@ -14,6 +14,9 @@ struct bind_conf {
     const struct word *word; /* where it is written, for messages */
 };
 
+/* How the network leads connections to a listener. */
+enum divert { DIVERT_REDIRECT, DIVERT_TPROXY };
+
 struct listener_conf {
     struct slice name;
     struct bind_conf *binds;
@@ -23,6 +26,8 @@ struct listener_conf {
     bool via_off;        /* `via off` */
     struct cidr *fronts; /* `proxy-protocol from`, in the arena */
     u32 nfronts;
+    u8 divert;               /* enum divert */
+    u8 source;               /* 1: `source client` */
     const struct node *node; /* the block that the mode wants (policy, routes); the tree's */
 };
 

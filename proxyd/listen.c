@@ -41,7 +41,19 @@ static struct sock_listen how(const struct listen_addr *at, bool reuse_port)
 {
     return (struct sock_listen){ .addr = at->addr,
                                  .both_families = at->both_families,
+                                 .transparent = at->transparent,
                                  .reuse_port = reuse_port };
+}
+
+static void complain(const struct listener *l, int why, struct text *error)
+{
+    if (l->at->transparent && why == EPERM)
+        text_fmt(error,
+                 "cannot listen on %.*s with `divert tproxy`: that needs the capability "
+                 "CAP_NET_ADMIN (or CAP_NET_RAW); with systemd: AmbientCapabilities=CAP_NET_ADMIN",
+                 SLICE_FMT(l->text));
+    else
+        port_owner_complain(&l->at->addr, l->text, why, error);
 }
 
 /* The kernel would let a second process of the same user join the group: bound once without
@@ -55,7 +67,7 @@ static bool prove_free(const struct listener *l, const struct snapshot *old, str
             return true;
     if (privileged_may_listen(&alone))
         return true;
-    port_owner_complain(&l->at->addr, l->text, errno, error);
+    complain(l, errno, error);
     return false;
 }
 
@@ -73,7 +85,7 @@ static bool open_for(struct worker *w, const struct listener *l, void **opened, 
         *opened = k;
         return true;
     }
-    port_owner_complain(&l->at->addr, l->text, errno, error);
+    complain(l, errno, error);
     free(k);
     return false;
 }

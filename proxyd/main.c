@@ -198,6 +198,11 @@ static void suggest(const struct listener *l, u32 nworkers)
     if (addr_is_wildcard(&a))
         a = addr_loopback(l->at->both_families ? AF_INET : a.family, a.port);
     addr_text_port(&at, &a);
+    if (mode->before[0] == 0 && mode->after[0] == 0) {
+        say("%u worker%s; the network has to lead connections to %.*s: proxyd nft", nworkers,
+            nworkers == 1 ? "" : "s", SLICE_FMT(text_slice(&at)));
+        return;
+    }
     say("%u worker%s; try: curl %s%.*s%s", nworkers, nworkers == 1 ? "" : "s", mode->before,
         SLICE_FMT(text_slice(&at)), mode->after);
 }

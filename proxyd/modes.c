@@ -2,6 +2,7 @@
 
 #include "forward/conf.h"
 #include "forward/role.h"
+#include "forward/transparent.h"
 #include "reverse/conf.h"
 #include "reverse/role.h"
 #include "reverse/where.h"

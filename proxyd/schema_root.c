@@ -19,7 +19,8 @@ static void check_mode(const struct node *n, const struct word *word, const stru
                        struct diags *d)
 {
     for (unsigned i = 0; i < modes_count; i++) {
-        const struct node *other = &modes[i] == mode ? NULL : node_child(n, modes[i].wants);
+        bool same = strcmp(modes[i].wants, mode->wants) == 0;
+        const struct node *other = same ? NULL : node_child(n, modes[i].wants);
         if (other)
             diag_error(d, &other->words[0], "\"%s\" does not go with \"mode %s\"", modes[i].wants,
                        mode->name);
@@ -30,13 +31,51 @@ static void check_mode(const struct node *n, const struct word *word, const stru
     }
 }
 
+/* Keys that only make sense where connections are led here. */
+static void check_diverted(const struct node *n, const struct mode *mode, struct diags *d)
+{
+    static const char *const keys[] = { "divert", "source" };
+    const struct node *divert = node_child(n, "divert"), *source = node_child(n, "source");
+    for (unsigned i = 0; i < countof(keys) && !mode->role->intercepts; i++) {
+        const struct node *k = node_child(n, keys[i]);
+        if (k)
+            diag_error(d, &k->words[0], "\"%s\" does not go with \"mode %s\"", keys[i], mode->name);
+    }
+    bool tproxy = divert && slice_is(node_arg(divert, 0)->text, "tproxy");
+    if (mode->role->intercepts && source && slice_is(node_arg(source, 0)->text, "client") &&
+        !tproxy) {
+        diag_error(d, node_arg(source, 0), "\"source client\" needs \"divert tproxy\"");
+        diag_more(d, "with a destination that is translated, answers to the client's address would "
+                     "not come back here");
+    }
+}
+
+/* A client that knows of no proxy is asked for no password. */
+static void check_auth(const struct node *n, const struct mode *mode, struct diags *d)
+{
+    const struct node *ref = node_child(n, "policy");
+    if (!mode->role->intercepts || ref == NULL || ref->reported)
+        return;
+    const struct node *policy = node_named(n, "policy", node_arg(ref, 0)->text);
+    const struct node *auth = policy ? node_child(policy, "auth basic") : NULL;
+    if (auth == NULL)
+        return;
+    diag_error(d, node_arg(ref, 0),
+               "the policy %s has \"auth basic\", which does not go with \"mode %s\"",
+               word_shown(node_arg(ref, 0)), mode->name);
+    diag_more(d, "clients that know of no proxy do not answer 407; take a policy without it");
+}
+
 static void check_listener(const struct node *n, struct diags *d)
 {
     const struct node *mode = node_child(n, "mode");
     const struct word *word = mode && !mode->reported ? node_arg(mode, 0) : NULL;
     const struct mode *known = word ? mode_find(word->text) : NULL;
-    if (known)
-        check_mode(n, word, known, d);
+    if (known == NULL)
+        return;
+    check_mode(n, word, known, d);
+    check_diverted(n, known, d);
+    check_auth(n, known, d);
 }
 
 static const struct schema_row listener_rows[] = {
@@ -55,14 +94,15 @@ static const struct schema_row listener_rows[] = {
       INTO(struct listener_conf, mode),
       .required = true,
       .doc =
-          "`forward`: clients know the proxy and name any destination. `reverse`: clients take the "
-          "proxy for the server, and it passes requests to the servers behind it.",
+          "`forward`: clients know the proxy and name any destination. `transparent`: clients do "
+          "not know it, and the network leads their connections here (`proxyd nft`). `reverse`: "
+          "clients take the proxy for the server, and it passes requests to the servers behind it.",
       .example = "mode forward;" },
     { .key = "policy",
       .type = { TYPE_REF },
       .refers = "policy",
       INTO(struct listener_conf, node),
-      .doc = "Who may go where. Needed with `mode forward`, and only there.",
+      .doc = "Who may go where. Needed with `mode forward` and `mode transparent`, and only there.",
       .example = "policy staff;" },
     { .key = "routes",
       .type = { TYPE_REF },
@@ -70,6 +110,24 @@ static const struct schema_row listener_rows[] = {
       INTO(struct listener_conf, node),
       .doc = "Which servers answer. Needed with `mode reverse`, and only there.",
       .example = "routes web;" },
+    { .key = "divert",
+      .type = { TYPE_CHOICE },
+      .choices = "redirect tproxy",
+      INTO(struct listener_conf, divert),
+      .fallback = "redirect",
+      .doc = "With `mode transparent`: how the network leads connections here; `proxyd nft` prints "
+             "the rules. `redirect`: their destination is translated (NAT). `tproxy`: they come "
+             "with the destination that they had, which needs the capability CAP_NET_ADMIN, and "
+             "this machine has to be on their way.",
+      .example = "divert tproxy;" },
+    { .key = "source",
+      .type = { TYPE_CHOICE },
+      .choices = "proxy client",
+      INTO(struct listener_conf, source),
+      .fallback = "proxy",
+      .doc = "With `divert tproxy`: whose address servers see, this machine's or the client's own. "
+             "With `client` the answers have to come back by way of this machine.",
+      .example = "source client;" },
     { .key = "via",
       .type = { TYPE_DOMAIN },
       .also = "on off",

@@ -15,10 +15,10 @@
 #include "core/thread.h"
 #include "io/dns.h"
 
-static enum fault detect(const struct listener *l, struct slice first)
+static struct detected detect(const struct listener *l, struct slice first)
 {
     (void)l;
-    return first_bytes(first.p, (u32)first.n);
+    return detect_http(first);
 }
 
 /* Everything is answered on the spot, with the request target as body. */

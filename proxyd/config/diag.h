@@ -28,9 +28,9 @@ struct diag {
 };
 
 struct diags {
-    const struct tree *tree; /* where excerpts come from; NULL: none */
+    const struct tree *tree;  /* where excerpts come from; NULL: none */
     struct source_text *more; /* and of diag_source, the last one first */
-    u32 errors, warnings;    /* all that were found */
+    u32 errors, warnings;     /* all that were found */
     u32 nlist;
     struct diag list[2 * DIAGS_SHOWN];
     bool last_kept; /* diag_more and friends have something to add to */

@@ -14,6 +14,7 @@
 struct listen_addr {
     struct addr addr;
     bool both_families; /* [::] that takes IPv4 as well */
+    bool transparent;   /* it accepts for addresses that are not this machine's: io/intercept.h */
     u32 slot;           /* index into snapshot->by_slot */
 };
 
@@ -24,6 +25,7 @@ struct listener {
     const struct role *role;
     struct slice via; /* received-by of our Via entries; empty: the engine's pseudonym */
     bool via_off;     /* no entry is added: core/exchange/via.h */
+    bool from_client; /* whom it intercepts it stands for: connections have the client's address */
     const void *part; /* the role's own compiled configuration */
     /* Who stands in front of it and has to say in a PROXY header whose connection it passes on. */
     const struct cidr *fronts;

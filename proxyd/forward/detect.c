@@ -2,10 +2,8 @@
  * takes the proxy for the origin, or for an HTTPS proxy; SOCKS begins with a 4 or a 5. */
 #include "forward/detect.h"
 
-#include "http/head.h"
-
-enum fault forward_detect(const struct listener *l, struct slice first)
+struct detected forward_detect(const struct listener *l, struct slice first)
 {
     (void)l;
-    return first_bytes(first.p, (u32)first.n);
+    return detect_http(first);
 }

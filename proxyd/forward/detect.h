@@ -4,6 +4,6 @@
 
 #include "core/exchange/role.h"
 
-enum fault forward_detect(const struct listener *l, struct slice first);
+struct detected forward_detect(const struct listener *l, struct slice first);
 
 #endif

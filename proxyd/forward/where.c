@@ -12,6 +12,7 @@
 #include "forward/conf.h"
 #include "forward/parents.h"
 #include "forward/sni.h"
+#include "forward/transparent.h"
 #include "io/dns.h"
 #include "io/sock.h"
 #include "policy/edits.h"
@@ -54,6 +55,8 @@ static inline void ask(const struct xchg *x, struct policy_question *q)
         q->request = &x->req;
     }
     q->reader = x->worker->id;
+    if (unlikely(x->intercepted))
+        transparent_ask(intercepted_told(x->intercepted), q);
 }
 
 static void count(const struct xchg *x, const struct policy_decision *d)

@@ -17,6 +17,7 @@ enum {
     SESSION_MOST = 32,
     EXTENSIONS_MOST = 128, /* clients send 10 to 20 */
     EXTENSION_SERVER_NAME = 0,
+    EXTENSION_ENCRYPTED_HELLO = 0xfe0d, /* RFC 9849 */
     NAME_OF_HOST = 0
 };
 
@@ -115,7 +116,7 @@ static enum hello server_name(struct slice extension, struct host *name)
     return host_parse(text, name) == FAULT_NONE ? HELLO_NAME : HELLO_BROKEN;
 }
 
-static enum hello read_extensions(struct slice s, struct host *name)
+static enum hello read_extensions(struct slice s, struct host *name, bool *encrypted)
 {
     u16 seen[EXTENSIONS_MOST];
     enum hello found = HELLO_NO_NAME;
@@ -127,6 +128,8 @@ static enum hello read_extensions(struct slice s, struct host *name)
         for (unsigned i = 0; i < n; i++)
             if (seen[i] == seen[n])
                 return HELLO_BROKEN;
+        if (seen[n] == EXTENSION_ENCRYPTED_HELLO)
+            *encrypted = true;
         if (seen[n] == EXTENSION_SERVER_NAME)
             found = server_name(data, name);
         if (found == HELLO_BROKEN)
@@ -135,7 +138,7 @@ static enum hello read_extensions(struct slice s, struct host *name)
     return found;
 }
 
-static enum hello read_message(struct slice s, struct host *name)
+static enum hello read_message(struct slice s, struct host *name, bool *encrypted)
 {
     struct slice fixed, session, suites, methods, extensions;
     if (!take(&s, FIXED, &fixed) || fixed.p[0] != MAJOR || !take_counted(&s, 1, &session) ||
@@ -146,7 +149,7 @@ static enum hello read_message(struct slice s, struct host *name)
         return HELLO_NO_NAME;
     if (!take_counted(&s, 2, &extensions) || s.n > 0)
         return HELLO_BROKEN;
-    return read_extensions(extensions, name);
+    return read_extensions(extensions, name, encrypted);
 }
 
 /* Servers take warnings and other records before a ClientHello: that is no other protocol. */
@@ -159,9 +162,10 @@ static enum hello other_protocol(struct slice first)
     return first.p[1] == MAJOR ? HELLO_BROKEN : HELLO_NOT_TLS;
 }
 
-enum hello client_hello_read(struct slice first, struct host *name)
+enum hello client_hello_look(struct slice first, struct host *name, bool *encrypted)
 {
     struct message m; /* its area is touched only where several records hold the message */
+    *encrypted = false;
     if (first.n == 0)
         return HELLO_MORE;
     if (first.p[0] != RECORD_HANDSHAKE)
@@ -169,5 +173,11 @@ enum hello client_hello_read(struct slice first, struct host *name)
     m.bytes = (struct slice){ NULL, 0 };
     m.declared = 0;
     enum hello h = gather(first, &m);
-    return h == HELLO_NAME ? read_message(slice_skip(m.bytes, MESSAGE_HEAD), name) : h;
+    return h == HELLO_NAME ? read_message(slice_skip(m.bytes, MESSAGE_HEAD), name, encrypted) : h;
+}
+
+enum hello client_hello_read(struct slice first, struct host *name)
+{
+    bool encrypted;
+    return client_hello_look(first, name, &encrypted);
 }

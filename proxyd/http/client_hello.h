@@ -26,5 +26,8 @@ enum { HELLO_MOST = 16384 };
  * Encrypted Client Hello it is the outer one. A literal address is taken as a name, though RFC 6066
  * has none. A few hundred nanoseconds, 17 kB of stack, no allocation. */
 enum hello client_hello_read(struct slice first, struct host *name);
+/* The same. *encrypted, of NAME and NO_NAME: it has the extension of Encrypted Client Hello, the
+ * meaningless one that some clients always send (GREASE) included. */
+enum hello client_hello_look(struct slice first, struct host *name, bool *encrypted);
 
 #endif

@@ -6,6 +6,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "io/intercept.h"
+
 /* libc's send and recv are cancellation points: in a process with threads each call pays two atomic
  * operations for that, 1.5 % of a small exchange. Nobody is cancelled here. */
 static ssize_t recv_plain(int fd, void *p, size_t n)
@@ -85,21 +87,25 @@ static void set_flag(int fd, int level, int option, int value)
 
 int sock_connect(const struct addr *to)
 {
-    return sock_connect_from(to, &(struct addr){ .family = 0 });
+    return sock_connect_from(to, &(struct addr){ .family = 0 }, false);
 }
 
 /* The port is chosen with the destination known, so that connections to different places may share
  * one. */
-static bool bind_source(int fd, const struct addr *source)
+static bool bind_source(int fd, const struct addr *source, bool foreign)
 {
     struct sockaddr_storage ss;
+    struct addr from = *source;
     if (source->family == 0)
         return true;
+    if (foreign && !intercept_any_address(fd, source->family))
+        return false;
+    from.port = foreign ? 0 : from.port;
     set_flag(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
-    return bind(fd, (struct sockaddr *)&ss, addr_to_sockaddr(source, &ss)) == 0;
+    return bind(fd, (struct sockaddr *)&ss, addr_to_sockaddr(&from, &ss)) == 0;
 }
 
-int sock_connect_from(const struct addr *to, const struct addr *source)
+int sock_connect_from(const struct addr *to, const struct addr *source, bool foreign)
 {
     struct sockaddr_storage ss;
     socklen_t n = addr_to_sockaddr(to, &ss);
@@ -107,7 +113,7 @@ int sock_connect_from(const struct addr *to, const struct addr *source)
     if (fd < 0)
         return -1;
     set_flag(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-    if (!bind_source(fd, source) ||
+    if (!bind_source(fd, source, foreign) ||
         (connect(fd, (struct sockaddr *)&ss, n) < 0 && errno != EINPROGRESS)) {
         int saved = errno;
         close(fd);
@@ -176,6 +182,8 @@ static int bound_socket(const struct sock_listen *how)
     if (ss.ss_family == AF_INET6)
         set_flag(fd, IPPROTO_IPV6, IPV6_V6ONLY, !how->both_families);
     set_flag(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    if (how->transparent && !intercept_any_address(fd, ss.ss_family))
+        return failed(fd);
     return bind(fd, (struct sockaddr *)&ss, n) == 0 ? fd : failed(fd);
 }
 

@@ -27,8 +27,9 @@ enum sock_result sock_sendv(struct io *io, const struct iovec *v, unsigned nv, s
 
 /* A connecting TCP socket with TCP_NODELAY, or -1 with errno (EINPROGRESS is not an error). */
 int sock_connect(const struct addr *to);
-/* The same with an address of this machine as source; family 0: the system's choice. */
-int sock_connect_from(const struct addr *to, const struct addr *source);
+/* The same from that source; family 0: the system's choice. `foreign`: it need not be an address of
+ * this machine, and its port is not looked at (io/intercept.h). */
+int sock_connect_from(const struct addr *to, const struct addr *source, bool foreign);
 /* 0 when a connect has succeeded, else its errno. */
 int sock_connect_error(int fd);
 
@@ -40,6 +41,7 @@ struct sock_listen {
     struct addr addr;
     bool both_families; /* [::] without IPV6_V6ONLY */
     bool reuse_port;
+    bool transparent; /* it accepts for addresses that are not this machine's: io/intercept.h */
 };
 /* A listening socket, TCP_NODELAY inherited by what it accepts, or -1 with errno. */
 int sock_listen(const struct sock_listen *how, int backlog);

@@ -2,10 +2,8 @@
  * a client's or an administrator's mistake and gets an answer that says so. */
 #include "reverse/detect.h"
 
-#include "http/head.h"
-
-enum fault reverse_detect(const struct listener *l, struct slice first)
+struct detected reverse_detect(const struct listener *l, struct slice first)
 {
     (void)l;
-    return first_bytes(first.p, (u32)first.n);
+    return detect_http(first);
 }

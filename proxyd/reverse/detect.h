@@ -4,6 +4,6 @@
 
 #include "core/exchange/role.h"
 
-enum fault reverse_detect(const struct listener *l, struct slice first);
+struct detected reverse_detect(const struct listener *l, struct slice first);
 
 #endif

@@ -8,7 +8,7 @@
 
 #include "base/types.h"
 
-void detect_check(enum fault (*detect)(const struct listener *, struct slice))
+void detect_check(struct detected (*detect)(const struct listener *, struct slice))
 {
     static const struct {
         struct slice said;
@@ -24,6 +24,6 @@ void detect_check(enum fault (*detect)(const struct listener *, struct slice))
         { SLICE(" GET"), FAULT_not_http },
     };
     for (unsigned i = 0; i < countof(rows); i++)
-        if (detect(NULL, rows[i].said) != rows[i].fault)
+        if (detect(NULL, rows[i].said).fault != rows[i].fault)
             fail_msg("row %u", i);
 }

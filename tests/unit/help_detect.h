@@ -4,10 +4,9 @@
 
 #include "base/fault.h"
 #include "base/slice.h"
-
-struct listener;
+#include "core/exchange/role.h"
 
 /* Fails when a direction's detect function takes something else for HTTP than HTTP. */
-void detect_check(enum fault (*detect)(const struct listener *, struct slice));
+void detect_check(struct detected (*detect)(const struct listener *, struct slice));
 
 #endif

@@ -17,6 +17,7 @@
 #include "base/fault.h"
 #include "core/common/flow.h"
 #include "core/codec/tunnel_end.h"
+#include "core/intercepted.h"
 #include "http/chunk.h"
 #include "http/head.h"
 #include "http/msg.h"
@@ -120,6 +121,7 @@ static inline struct sink leg_sink(struct leg *l)
 struct arrival {
     const struct listener *listen; /* of the snapshot, or one that outlives the exchange */
     const struct addr *peer; /* family 0: nobody outside */
+    struct intercepted *intercepted; /* stays as long as the client leg; NULL: it was meant for us */
     struct snapshot *snap;   /* pinned; the pin is the exchange's when begin succeeds */
 };
 

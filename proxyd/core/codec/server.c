@@ -1,7 +1,7 @@
 /*
- * The client side between exchanges: accept, idle, head by pieces, linger. No exchange and no
- * buffer exist before a byte has arrived, and none but the buffer before the head is whole: that
- * is what an idle client costs (about 300 bytes) and what a slow one costs (4 kB).
+ * The client side between exchanges: idle, head by pieces. No exchange and no buffer exist before a
+ * byte has arrived, and none but the buffer before the head is whole: that is what an idle client
+ * costs (about 300 bytes) and what a slow one costs (4 kB).
  */
 #include "core/codec/server.h"
 
@@ -9,48 +9,30 @@
 #include "core/conf.h"
 #include "core/listener.h"
 #include "core/conn/client_count.h"
-#include "core/conn/codec.h"
 #include "core/codec/front.h"
 #include "core/codec/h1.h"
-#include "core/codec/reject.h"
 #include "core/exchange/role.h"
 #include "core/common/snapshot.h"
 
 /* RFC 9112 section 2.2 wants at least one empty line ignored before a request; old clients send a
  * few. */
-enum { LINGER_MS = 1000, LINGER_BYTES = 1 << 20, EMPTY_LINES = 8, CLOSED_A_TICK = 64 };
+enum { EMPTY_LINES = 8, CLOSED_A_TICK = 64 };
 
-static const struct conn_user new_client, idle_client, handshake;
+static const struct conn_user idle_client;
 
 static const struct conf *conf(const struct conn *c)
 {
     return &c->worker->snapshot->conf;
 }
 
-static struct conn *admit(struct worker *w, const struct listen_addr *at, int fd,
-                          const struct addr *peer)
-{
-    struct conn *c = conn_new(w, fd, peer, &new_client);
-    if (c == NULL)
-        return NULL;
-    c->at = at;
-    list_push_back(&w->client_conns, &c->link);
-    atomic_fetch_add_explicit(&w->open, 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&w->engine->clients, 1, memory_order_relaxed);
-    stat_add(w->stats, STAT_connections_total, 1);
-    stat_add(w->stats, STAT_connections_open, 1);
-    return c;
-}
-
 static bool awaits_head(const struct conn *c)
 {
-    return c->user == &new_client || c->user == &idle_client || c->user == &handshake ||
-           c->user == &front_user;
+    return conn_user_begins(c->user);
 }
 
 /* At an address that the newest configuration has given up, the one before serves once more: then
  * the connection owns a pin of it while it awaits that head. */
-static const struct listener *listener_of(const struct conn *c)
+const struct listener *client_listener(const struct conn *c)
 {
     return snapshot_listener(c->owner ? c->owner : c->worker->snapshot, c->at);
 }
@@ -61,6 +43,24 @@ static struct snapshot *snapshot_for(struct conn *c)
     struct snapshot *pinned = c->owner;
     c->owner = NULL;
     return pinned ? pinned : snapshot_pin(c->worker, c->worker->snapshot);
+}
+
+struct xchg *client_exchange(struct conn *c, struct leg **l, struct msg **req)
+{
+    struct worker *w = c->worker;
+    struct snapshot *s = snapshot_for(c);
+    struct arrival a = { .listen = snapshot_listener(s, c->at), .peer = &c->peer, .snap = s };
+    struct way_in *way = NULL;
+    if (unlikely(a.listen->role->intercepts) && (way = conn_intercepted(c)) != NULL)
+        a.intercepted = intercepted_anew(&way->intercepted);
+    struct xchg *x = unlikely(a.listen->role->intercepts && way == NULL)
+                         ? NULL
+                         : w->intake->begin(w, &a, l, req);
+    if (unlikely(x == NULL)) {
+        snapshot_unpin(w, &a.snap);
+        client_close(c);
+    }
+    return x;
 }
 
 void client_close(struct conn *c)
@@ -78,85 +78,10 @@ void client_close(struct conn *c)
     conn_close(c);
 }
 
-/* The listener's layer comes first; the time that a head may take runs already. */
-static void handshake_ready(struct conn *c)
-{
-    enum sock_result r = stream_handshake(&c->stream);
-    if (r == SOCK_AGAIN)
-        return;
-    const struct codec *codec = r == SOCK_OK ? codec_of(c) : NULL;
-    if (codec)
-        codec->serve(c);
-    else
-        client_close(c);
-}
-
 void h1_serve(struct conn *c)
 {
-    conn_hand(c, &new_client, c->owner);
+    conn_hand(c, &client_new_user, c->owner);
     c->user->ready(c);
-}
-
-static void handshake_drain(struct conn *c, enum drain_state how)
-{
-    (void)how;
-    client_close(c);
-}
-
-static const struct conn_user handshake = { "handshake", handshake_ready, client_close,
-                                            handshake_drain, BUF_FOR_NEWCOMER };
-
-/* False: no memory. */
-static bool push_transport(struct conn *c, const struct listener *l)
-{
-    if (l == NULL || likely(l->transport == NULL))
-        return true;
-    conn_hand(c, &handshake, NULL);
-    return l->transport(l, &c->stream);
-}
-
-void client_begin(struct conn *c)
-{
-    conn_hand(c, &new_client, NULL);
-    if (!push_transport(c, listener_of(c))) {
-        stat_fault(c->worker->stats, FAULT_out_of_memory);
-        client_close(c);
-        return;
-    }
-    c->user->ready(c);
-}
-
-void client_accept(struct worker *w, const struct listen_addr *at, int fd, const struct addr *peer)
-{
-    const struct conf *cf = &w->snapshot->conf;
-    const struct listener *l = snapshot_listener(w->snapshot, at);
-    bool front = l && unlikely(l->nfronts > 0) && front_is(l, peer);
-    u32 most = front ? UINT32_MAX : cf->limits.clients_per_address;
-    enum fault f = client_count_enter(w->engine->client_count, peer, most);
-    if (f) {
-        if (f == FAULT_too_many_from_address)
-            client_log_crowd(w, peer);
-        client_reject(w, fd, f);
-        return;
-    }
-    if (!conn_affordable(w)) {
-        client_count_leave(w->engine->client_count, peer);
-        client_reject(w, fd, FAULT_out_of_memory);
-        return;
-    }
-    struct conn *c = admit(w, at, fd, peer);
-    if (c == NULL) {
-        client_count_leave(w->engine->client_count, peer);
-        stat_fault(w->stats, FAULT_out_of_memory);
-        return;
-    }
-    conn_wait(c, WAIT_HEAD, cf->timeouts.head);
-    if (unlikely(front))
-        conn_hand(c, &front_user, NULL);
-    else if (!push_transport(c, l)) {
-        stat_fault(w->stats, FAULT_out_of_memory);
-        client_close(c);
-    }
 }
 
 /* What comes from an address that is no front has a name of its own when it is a PROXY header. One
@@ -196,16 +121,11 @@ static enum fault read_request(struct leg *l, struct conn *c, struct msg *req, u
 static void open_request(struct conn *c, u32 len, enum fault f)
 {
     struct worker *w = c->worker;
-    struct snapshot *s = snapshot_for(c);
-    struct arrival a = { .listen = snapshot_listener(s, c->at), .peer = &c->peer, .snap = s };
     struct leg *l;
     struct msg *req;
-    struct xchg *x = w->intake->begin(w, &a, &l, &req);
-    if (unlikely(x == NULL)) {
-        snapshot_unpin(w, &a.snap);
-        client_close(c);
+    struct xchg *x = client_exchange(c, &l, &req);
+    if (unlikely(x == NULL))
         return;
-    }
     h1_client_leg(l, c);
     if (f == FAULT_NONE)
         f = read_request(l, c, req, len);
@@ -216,13 +136,21 @@ static void open_request(struct conn *c, u32 len, enum fault f)
 
 void client_refuse(struct conn *c, enum fault f)
 {
-    const struct listener *l = listener_of(c);
+    const struct listener *l = client_listener(c);
     if (l && l->transport == NULL) {
         open_request(c, 0, f);
         return;
     }
     stat_fault(c->worker->stats, f); /* in the clear it would be no answer */
     client_close(c);
+}
+
+/* What is no HTTP goes on as it is, if its listener says so. False: more may tell. */
+static bool take_raw(struct conn *c, unsigned as)
+{
+    if (as == DETECTED_RAW)
+        raw_serve(c);
+    return as == DETECTED_RAW;
 }
 
 /* Opens the exchange if the head is whole or hopeless. */
@@ -240,7 +168,11 @@ static bool try_head(struct conn *c)
         }
         if (buf_len(b) == 0 || (buf_len(b) == 1 && b->data[b->from] == '\r'))
             return false; /* nothing yet, or half an empty line */
-        f = listener_of(c)->role->detect(listener_of(c), buf_live(b));
+        const struct listener *l = client_listener(c);
+        struct detected d = l->role->detect(l, buf_live(b));
+        if (unlikely(d.as != DETECTED_HTTP))
+            return take_raw(c, d.as);
+        f = (enum fault)d.fault;
     }
     u32 len = 0;
     if (f == FAULT_NONE)
@@ -285,30 +217,27 @@ static void read_head(struct conn *c)
         conn_wait(c, WAIT_HEAD, conf(c)->timeouts.head);
 }
 
-static void read_linger(struct conn *c)
-{
-    u64 start = c->bytes_in;
-    while (conn_readable(c) && c->bytes_in - start < LINGER_BYTES) {
-        if (conn_fill(c) == SOCK_AGAIN)
-            break;
-        if (c->in)
-            c->in->from = c->in->to;
-    }
-    conn_drop_in(c);
-    if (c->eof || c->read_failed)
-        client_close(c);
-    else if (conn_readable(c) && !c->awaits_memory)
-        loop_again(&c->worker->loop, &c->stream.io);
-}
-
 /* Has something of a request arrived, read or not yet? */
 static bool has_asked(struct conn *c)
 {
     return has_begun(c) || stream_quiet(&c->stream) == SOCK_OK;
 }
 
+/* It has said nothing for a while: perhaps it waits for the other side to speak. */
+static void silent(struct conn *c)
+{
+    const struct listener *l = client_listener(c);
+    conn_wait(c, WAIT_HEAD, conf(c)->timeouts.head - CLIENT_SILENCE_MS);
+    if (c->in == NULL && !c->awaits_memory)
+        (void)take_raw(c, l->role->detect(l, (struct slice){ NULL, 0 }).as);
+}
+
 static void head_expired(struct conn *c)
 {
+    if (c->wait == WAIT_SILENCE) {
+        silent(c);
+        return;
+    }
     if (c->owner && c->wait == WAIT_IDLE && has_asked(c)) { /* just before it was to be closed */
         conn_wait(c, WAIT_HEAD, conf(c)->timeouts.head);
         loop_again(&c->worker->loop, &c->stream.io);
@@ -329,18 +258,10 @@ static void head_drain(struct conn *c, enum drain_state how)
         client_close(c);
 }
 
-static void linger_drain(struct conn *c, enum drain_state how)
-{
-    if (how == DRAIN_NOW)
-        client_close(c);
-}
-
-static const struct conn_user new_client = { "new client", read_head, head_expired, head_drain,
-                                             BUF_FOR_NEWCOMER };
+const struct conn_user client_new_user = { "new client", read_head, head_expired, head_drain,
+                                           BUF_FOR_NEWCOMER };
 static const struct conn_user idle_client = { "idle client", read_head, head_expired, head_drain,
                                               BUF_FOR_CLIENT };
-static const struct conn_user lingering = { "lingering", read_linger, client_close, linger_drain,
-                                            BUF_FOR_READING };
 
 void h1_next(struct conn *c, struct snapshot *served)
 {
@@ -365,23 +286,6 @@ void h1_next(struct conn *c, struct snapshot *served)
         return;
     }
     conn_wait(c, WAIT_IDLE, conf(c)->timeouts.idle);
-}
-
-void h1_linger(struct conn *c)
-{
-    conn_unpin(c);
-    if (c->in)
-        c->in->from = c->in->to;
-    conn_drop_in(c);
-    if (c->eof || c->read_failed || c->worker->draining == DRAIN_NOW) {
-        client_close(c);
-        return;
-    }
-    (void)stream_shutdown(&c->stream); /* what does not go now is not waited for */
-    conn_hand(c, &lingering, NULL);
-    conn_wait(c, WAIT_LINGER, LINGER_MS);
-    if (conn_readable(c))
-        loop_again(&c->worker->loop, &c->stream.io);
 }
 
 void client_drain(struct worker *w)
@@ -420,7 +324,7 @@ void client_adopt(struct worker *w, struct snapshot *old)
         n = n->next;
         if (!is_given_up(w, c))
             continue;
-        if (c->user == &handshake || c->user == &front_user) {
+        if (c->user == &client_handshake_user || c->user == &front_user) {
             client_close(c);
             continue;
         }

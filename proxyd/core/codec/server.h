@@ -3,10 +3,24 @@
 #define CORE_SERVER_H
 
 #include "core/conn/conn.h"
+#include "core/codec/leg.h"
+
+/* A client has been accepted (accept.c): its listener's layer is being laid on it; it may begin. */
+extern const struct conn_user client_handshake_user, client_new_user;
+/* So long a client that was meant for somebody else may say nothing before its role is asked
+ * whether that one is to speak first. */
+enum { CLIENT_SILENCE_MS = 300 };
 
 /* A client has connected: takes over fd. */
 void client_accept(struct worker *w, const struct listen_addr *at, int fd, const struct addr *peer);
 extern const struct codec codec_h1;
+/* Where it came in; NULL: nobody listens there any more. For a connection that awaits a head, here
+ * and below. */
+const struct listener *client_listener(const struct conn *c);
+/* An exchange for it, whose leg and request the caller fills. NULL: no memory, and c is closed. */
+struct xchg *client_exchange(struct conn *c, struct leg **l, struct msg **req);
+/* Takes over a connection that begins with no HTTP, or with nothing: core/codec/raw.c. */
+void raw_serve(struct conn *c);
 /* Takes over a connection that is accepted and through with its handshake. */
 void h1_serve(struct conn *c);
 /* A connection that is accepted and was passed on by a front which has said whose it is. */

@@ -1,11 +1,13 @@
 #include "core/conn/conn.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/must.h"
 #include "core/conn/memory_wait.h"
 #include "core/common/snapshot.h"
+#include "io/intercept.h"
 
 enum { OUT_MOST = 262144 - sizeof(struct buf) };
 
@@ -77,10 +79,28 @@ struct conn *conn_new(struct worker *w, int fd, const struct addr *peer,
     return c;
 }
 
+struct way_in *conn_intercepted(struct conn *c)
+{
+    struct way_in *way = conn_way_in(c);
+    if (way)
+        return way;
+    way = calloc(1, sizeof *way);
+    if (way == NULL)
+        return NULL;
+    way->at = *c->at;
+    (void)intercept_original(c->stream.io.fd, &way->intercepted.original);
+    c->at = &way->at;
+    c->has_way_in = true;
+    return way;
+}
+
 static void free_conn(struct deferred *g, void *context)
 {
     struct worker *w = context;
-    slab_give(&w->conns, container_of(g, struct conn, deferred));
+    struct conn *c = container_of(g, struct conn, deferred);
+    if (unlikely(c->has_way_in))
+        free(conn_way_in(c));
+    slab_give(&w->conns, c);
 }
 
 static void dismantle(struct conn *c)

@@ -6,7 +6,8 @@
  *   user            made by               hands on to
  *   front           client_accept         handshake, new client, exchange, or conn_close
  *   handshake       client_accept         new client, or conn_close
- *   new client      client_accept         exchange, or conn_close
+ *   new client      client_accept         exchange, raw client, or conn_close
+ *   raw client      raw_serve             exchange, or conn_close
  *   idle client     h1_next               exchange, or conn_close
  *   connecting      dial                  exchange, or conn_close
  *   exchange        intake, step_dial     idle client (next request), idle upstream, tunnel,
@@ -22,6 +23,8 @@
 
 #include "base/addr.h"
 #include "base/buf.h"
+#include "core/intercepted.h"
+#include "core/listener.h"
 #include "core/types.h"
 #include "core/worker.h"
 #include "http/head.h"
@@ -44,7 +47,7 @@ static inline bool conn_user_begins(const struct conn_user *u)
 }
 
 /* What conn->timer waits for. Exchanges, dials and tunnels have timers of their own. */
-enum conn_wait { WAIT_NOTHING, WAIT_HEAD, WAIT_IDLE, WAIT_LINGER };
+enum conn_wait { WAIT_NOTHING, WAIT_HEAD, WAIT_SILENCE, WAIT_IDLE, WAIT_LINGER };
 
 struct conn {
     struct stream stream; /* first: the loop's io inside it is the connection */
@@ -55,7 +58,7 @@ struct conn {
     struct buf *out; /* to be sent; NULL when there is nothing */
     const struct conn_user *user;
     void *owner;                  /* the user's: exchange, tunnel, dial, target */
-    const struct listen_addr *at; /* client: where it came in; upstream: NULL */
+    const struct listen_addr *at; /* client: where it came in, see way_in; upstream: NULL */
     struct timer timer;
     struct list link; /* client: worker->client_conns; idle upstream: target->idle */
     union {
@@ -74,8 +77,24 @@ struct conn {
     bool write_failed : 1;  /* writing failed: the peer takes no more, but may still have spoken */
     bool refilled : 1;      /* read since `pin` was set: it no longer holds all there was */
     bool awaits_memory : 1; /* found none at its last try; stands in line or is about to try */
+    bool has_way_in : 1;    /* `at` is that of a way_in */
     u8 empty_lines;         /* skipped before the head that is awaited */
 };
+
+/* What few clients have, so that the others pay nothing for it: `at` points to a copy of the
+ * listening address, and this lies around it. */
+struct way_in {
+    struct listen_addr at; /* first */
+    struct intercepted intercepted;
+};
+/* A client's; NULL: it has none. */
+static inline struct way_in *conn_way_in(const struct conn *c)
+{
+    return unlikely(c->has_way_in) ? container_of(c->at, struct way_in, at) : NULL;
+}
+/* For a client that was meant for somebody else: its way_in, made at the first call. NULL: no
+ * memory. */
+struct way_in *conn_intercepted(struct conn *c);
 
 /* Is there memory for one more client? */
 bool conn_affordable(struct worker *w);

@@ -20,6 +20,7 @@
 
 #include "core/conn/conn.h"
 #include "core/report/log.h"
+#include "core/common/returning.h"
 #include "core/common/snapshot.h"
 
 enum { STAGGER_MS = 250, LOOK_AGAIN_MS = 10 };
@@ -119,13 +120,22 @@ static enum fault fault_of_errno(int error)
 
 /* One connect; a descriptor that is missing is taken from the longest idle connection, and from the
  * next one when somebody else was quicker. */
-static int connect_to(struct worker *w, const struct addr *a, const struct addr *source)
+static int connect_to(struct worker *w, const struct addr *a, const struct destination *to)
 {
+    bool foreign = unlikely(to->source.family);
+    const struct addr *source = foreign ? &to->source : &to->profile->source;
     int fd;
     do
-        fd = sock_connect_from(a, source);
+        fd = sock_connect_from(a, source, foreign);
     while (fd < 0 && (errno == EMFILE || errno == ENFILE) && idle_evict(w));
     return fd;
+}
+
+static void note_returning(const struct conn *c)
+{
+    struct addr own;
+    if (conn_local(c, &own))
+        returning_note(&own, &c->peer);
 }
 
 static void connect_ready(struct conn *c);
@@ -138,7 +148,7 @@ static bool try_address(struct dial *d, struct candidate *to)
     d->result.server = to->addr;
     d->result.rule = to->rule;
     d->result.shadow = to->shadow;
-    int fd = connect_to(w, &to->addr, &dial_destination(d)->profile->source);
+    int fd = connect_to(w, &to->addr, dial_destination(d));
     stat_add(w->stats, STAT_upstream_connects_total, 1);
     if (fd < 0) {
         note_fault(d, fault_of_errno(errno));
@@ -152,6 +162,8 @@ static bool try_address(struct dial *d, struct candidate *to)
         note_fault(d, FAULT_out_of_memory);
         return false;
     }
+    if (unlikely(dial_destination(d)->intercepted))
+        note_returning(c);
     c->owner = d;
     to->attempt = c;
     d->running++;

@@ -42,6 +42,8 @@ static u64 hash_of(const struct target_key *key)
             (key->port + key->profile->id * 65537) * 0x9e3779b97f4a7c15ull;
     if (unlikely(key->pinned.family))
         h ^= hash64(hash_process_key(), &key->pinned.ip, sizeof key->pinned.ip);
+    if (unlikely(key->source.family))
+        h ^= hash64(hash_process_key(), &key->source.ip, sizeof key->source.ip) << 1;
     return h;
 }
 
@@ -50,6 +52,7 @@ struct target *target_get(struct worker *w, const struct destination *to)
     struct target_key key = { .profile = to->profile,
                               .host = { to->host->name, to->host->len },
                               .pinned = to->pinned,
+                              .source = to->source,
                               .port = to->port };
     u64 hash = hash_of(&key);
     struct target *t = find(w, hash, &key);

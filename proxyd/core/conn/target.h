@@ -28,6 +28,8 @@ struct destination {
     sa_family_t prefer;       /* to be tried first; 0: whichever was quicker of late */
     const struct addr *given; /* its addresses, ports not looked at: then nothing is resolved */
     struct addr pinned;       /* part of the key; family 0: none */
+    struct addr source; /* likewise: the client's own, to be connected from; family 0: none */
+    bool intercepted;   /* the network may lead the connection back here: core/common/returning.h */
 };
 
 /* What a decision says. The texts are of the configuration; empty: it names none. */

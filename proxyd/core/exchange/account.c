@@ -71,7 +71,9 @@ static size_t describe(const struct xchg *x, struct slice protocol, struct slice
         n = LOG_STRINGS;
     }
     size_t total = 0;
-    *h = (struct log_head){ 0 };
+    *h = (struct log_head){ .told = x->intercepted ? intercepted_told(x->intercepted) : 0 };
+    if (unlikely((h->told & TOLD_MASK) == TOLD_UNCONFIRMED))
+        s[STRING_HOST] = (struct slice){ x->intercepted->name->name, x->intercepted->name->len };
     for (unsigned i = 0; i < n; i++) {
         h->length[i] = clip(s[i].n, string_most[i]);
         total += h->length[i];
@@ -109,7 +111,7 @@ static void fill(const struct xchg *x, struct access_record *r)
     r->head.status = x->status;
     r->fault = x->fault;
     r->tunnel = false;
-    r->named = false;
+    r->named = x->intercepted && x->intercepted->raw && x->intercepted->told_as == TOLD_CONFIRMED;
     r->parent = x->to.is_parent;
     r->reused = x->via_idle;
     r->minor = x->req.minor;

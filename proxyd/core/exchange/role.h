@@ -11,6 +11,7 @@
 #include "core/exchange/stage.h"
 #include "core/conn/target.h"
 #include "core/report/evidence.h"
+#include "http/head.h"
 
 /* What a role says about a refusal. Slices stay as long as the exchange. */
 struct refusal {
@@ -31,12 +32,28 @@ struct inspected {
     char name_area[264], rule_area[EVIDENCE_MOST]; /* where its texts may lie */
 };
 
+enum detection {
+    DETECTED_HTTP, /* or a fault, if it is surely none */
+    DETECTED_MORE, /* nobody can tell yet */
+    DETECTED_RAW   /* bytes for a tunnel to where it was going; of a role that intercepts */
+};
+struct detected {
+    u16 fault; /* enum fault; of HTTP */
+    u16 as;    /* enum detection */
+};
+/* Of a role that takes HTTP and nothing else. */
+static inline struct detected detect_http(struct slice first)
+{
+    return (struct detected){ (u16)first_bytes(first.p, (u32)first.n), DETECTED_HTTP };
+}
+
 struct role {
     const char *name; /* the word after `mode` */
     bool explains;    /* what it refuses is kept, for its clients to ask why */
-    /* First bytes that are no HTTP request line (at least 1): which fault is it? FAULT_NONE: may
-     * be HTTP. */
-    enum fault (*detect)(const struct listener *l, struct slice first);
+    bool intercepts; /* what it accepts was meant for somebody else: xchg->intercepted */
+    /* What does a client begin with? All bytes so far; none, where it intercepts and a client has
+     * been silent for a while: RAW, or else it waits on. */
+    struct detected (*detect)(const struct listener *l, struct slice first);
     /* May this client ask at all? Asked first, before even what every direction asks (Via,
      * Max-Forwards, size of the body), so that nobody else gets more than a refusal. NULL: anybody
      * may. */

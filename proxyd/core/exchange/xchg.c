@@ -178,6 +178,7 @@ static struct xchg *begin(struct worker *w, const struct arrival *a, struct leg 
     x->snap = a->snap;
     x->listen = a->listen;
     x->role = x->listen->role;
+    x->intercepted = a->intercepted;
     x->peer = *a->peer;
     init_leg(x, &x->client);
     init_leg(x, &x->upstream);

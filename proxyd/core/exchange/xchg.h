@@ -84,6 +84,7 @@ struct xchg {
     bool resp_edited;               /* … the head that is in resp */
     const struct stage *parked_at; /* the stage; NULL: none has parked */
     void *parked_on;               /* what it waits for: its own */
+    struct intercepted *intercepted; /* whom the client meant; NULL: the proxy */
     struct lease lease[LEASES];
     struct destination to;
     struct target *target;

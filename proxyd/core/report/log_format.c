@@ -118,8 +118,8 @@ static struct slice clean_referer(struct log_parts *p, struct slice url, bool qu
 
 static bool is_connect(const struct log_parts *p)
 {
-    return p->r->tunnel && p->s[STRING_METHOD].n == 7 &&
-           memcmp(p->s[STRING_METHOD].p, "CONNECT", 7) == 0;
+    bool tunnel = p->r->tunnel || (p->r->head.told & TOLD_TLS); /* or one that was refused */
+    return tunnel && p->s[STRING_METHOD].n == 7 && memcmp(p->s[STRING_METHOD].p, "CONNECT", 7) == 0;
 }
 
 /* Of the target HOST:PORT. */
@@ -170,6 +170,15 @@ void log_put_status(struct text *t, const struct access_record *r)
         text_u64(t, r->head.status);
     else
         text_char(t, '-');
+}
+
+struct slice log_told(const struct access_record *r)
+{
+    static const char *const words[] = { [TOLD_THE_PROXY] = "",
+                                         [TOLD_CONFIRMED] = "confirmed",
+                                         [TOLD_UNCONFIRMED] = "unconfirmed",
+                                         [TOLD_NOTHING] = "absent" };
+    return slice_of(words[r->head.told & TOLD_MASK]);
 }
 
 void log_put_id(struct text *t, const struct log_parts *p)

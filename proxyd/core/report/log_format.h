@@ -63,6 +63,8 @@ void log_put_id(struct text *t, const struct log_parts *p);
 void log_put_url(struct text *t, const struct log_parts *p,
                  void (*put)(struct text *t, struct slice s));
 /* Of the answer; `-` when there was none. */
+/* What the name is worth that an intercepted client told; empty: nobody was intercepted. */
+struct slice log_told(const struct access_record *r);
 void log_put_status(struct text *t, const struct access_record *r);
 /* Was the request line understood up to its version? */
 bool log_has_version(const struct log_parts *p);

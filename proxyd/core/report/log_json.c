@@ -126,5 +126,6 @@ void log_put_json(struct text *t, struct log_clock *c, const struct log_parts *p
     put_string(t, "user", p->s[STRING_USER]);
     put_string(t, "at", p->why.place);
     put_string(t, "match", p->why.matched);
+    put_string(t, "name", log_told(p->r));
     text_char(t, '}');
 }

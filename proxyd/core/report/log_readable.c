@@ -69,6 +69,8 @@ void log_put_readable(struct text *t, struct log_clock *c, const struct log_part
     }
     if (!r->named)
         put_named(t, SLICE(" sni="), p->sni);
+    if ((r->head.told & TOLD_MASK) == TOLD_UNCONFIRMED)
+        text_lit(t, " name=unconfirmed");
     put_named(t, SLICE(" user="), p->s[STRING_USER]);
     put_named(t, SLICE(" rule="), p->s[STRING_RULE]);
     put_named(t, SLICE(" shadow="), p->s[STRING_SHADOW]);

@@ -9,6 +9,7 @@
 #include "base/addr.h"
 #include "base/fault.h"
 #include "core/conf.h"
+#include "core/intercepted.h"
 
 enum log_kind { LOG_ACCESS, LOG_ERROR };
 
@@ -34,6 +35,7 @@ struct log_head {
     u16 level : 2;   /* LOG_ERROR */
     u16 status : 12; /* LOG_ACCESS; 0: no answer was sent */
     u16 length[LOG_STRINGS];
+    u8 told; /* LOG_ACCESS: intercepted_told; UNCONFIRMED: STRING_HOST is that name */
     u64 wall_us;
 };
 

@@ -41,10 +41,10 @@ static int keep_end(int fd)
 
 /* ---- the test role: names lead to rig.port of what they resolve to ---- */
 
-static enum fault detect(const struct listener *l, struct slice first)
+static struct detected detect(const struct listener *l, struct slice first)
 {
     (void)l;
-    return first_bytes(first.p, (u32)first.n);
+    return detect_http(first);
 }
 
 struct destination rig_to(const struct host *host, u16 port)

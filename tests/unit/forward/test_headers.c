@@ -19,9 +19,9 @@ static int set_up(void **state)
     x->worker = rig.worker;
     x->listen = rig.listener;
     x->role = &forward_role;
-    rules =
-        policy_from("policy p { default allow; contact help@x.test; rules { deny no { respond 451; } redirect away { "
-                    "location http://x.test/; } } }");
+    rules = policy_from("policy p { default allow; contact help@x.test; rules { deny no { respond "
+                        "451; } redirect away { "
+                        "location http://x.test/; } } }");
     part.policy = rules.policy;
     rig.listener->part = &part;
     arena_init(&x->arena, 0);

@@ -104,7 +104,7 @@ static void one_tries(void **state)
     for (unsigned i = 0; i < countof(stuffed); i++)
         stuffed[i] = sock_connect_from(
             &(struct addr){ .family = AF_INET, .port = port[0], .ip = { 127, 0, 0, 1 } },
-            &(struct addr){ .family = 0 });
+            &(struct addr){ .family = 0 }, false);
     rig_say(waits, "GET http://a.test/ HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_int_equal(asked(2), 1);
     rig_close(waits);
@@ -141,7 +141,7 @@ static void all_are_silent(void **state)
     for (unsigned i = 0; i < countof(stuffed); i++)
         stuffed[i] = sock_connect_from(
             &(struct addr){ .family = AF_INET, .port = port[0], .ip = { 127, 0, 0, 1 } },
-            &(struct addr){ .family = 0 });
+            &(struct addr){ .family = 0 }, false);
     rig_say(client, "GET http://a.test/ HTTP/1.1\r\nHost: a\r\n\r\n");
     rig_later(60);
     assert_has(rig_hears(client), "parent_unavailable");

@@ -9,7 +9,7 @@
 
 #include "tests/unit/help_detect.h"
 
-static void first_bytes(void **state)
+static void the_first_bytes(void **state)
 {
     (void)state;
     detect_check(reverse_detect);
@@ -17,6 +17,6 @@ static void first_bytes(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(first_bytes) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(the_first_bytes) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -239,7 +239,7 @@ static void json(void **state)
         "\"reason\":null,\"referer\":\"http://a.test/p?q=1\",\"user_agent\":\"Moz \\\"x\\\" \\\\ "
         "\\u007f\xc3\xa9\",\"type\":\"text/html; charset=utf-8\",\"shadow\":null,"
         "\"list\":null,\"category\":null,\"entry\":null,\"sni\":null,\"user\":null,\"at\":null,"
-        "\"match\":null}"
+        "\"match\":null,\"name\":null}"
         "\n");
     const char *said = as(FORMAT_JSON, DENIED, false, false);
     assert_non_null(strstr(said, "\"server\":null,"));
@@ -292,10 +292,11 @@ static void why(void **state)
                               "match=\"to x \\x22y\\x22\" id=0123456789abcdef0123456789abcdef\n");
     assert_non_null(
         strstr(as(FORMAT_JSON, l, false, false), "\"id\":\"0123456789abcdef0123456789abcdef\","));
-    assert_non_null(strstr(
-        as(FORMAT_JSON, l, false, false),
-        "\"shadow\":\"trial\",\"list\":\"ads\",\"category\":\"games\",\"entry\":"
-        "\"l/d:2\",\"sni\":null,\"user\":null,\"at\":\"c.conf:7\",\"match\":\"to x \\\"y\\\"\"}"));
+    assert_non_null(
+        strstr(as(FORMAT_JSON, l, false, false),
+               "\"shadow\":\"trial\",\"list\":\"ads\",\"category\":\"games\",\"entry\":"
+               "\"l/d:2\",\"sni\":null,\"user\":null,\"at\":\"c.conf:7\",\"match\":\"to x "
+               "\\\"y\\\"\",\"name\":null}"));
     assert_non_null(
         strstr(as(FORMAT_W3C, l, false, false),
                " no rule_denied 0123456789abcdef0123456789abcdef - trial ads games l/d:2 "

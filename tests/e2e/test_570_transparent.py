@@ -1,0 +1,292 @@
+"""`mode transparent`: clients that know of no proxy, led to it by real nftables rules, in namespaces of the test.
+
+What this file holds it to: what is dialled is where the client was going, whatever it says; a name counts for
+rules only when the proxy's own resolver leads from it to that address; what cannot be told by a page is reset,
+and the reason stands in the log; and nothing that is led here goes round in circles.
+"""
+import ssl
+
+import pytest
+
+from lib import metrics
+from lib.ca import TestCA
+from lib.client import Client
+from lib.hello import extension, message, records, server_name
+from lib.lan import CLIENT, CLIENT6, OTHER, ROUTER, SERVER, SERVER6, Lan
+from lib.origin import Origin, read, send
+from lib.times import until
+
+HOSTS = f"""\
+127.0.0.1 localhost
+{SERVER} shop.example www.shop.example
+{OTHER} other.example secret.example
+{SERVER6} shop.example six.example
+"""
+
+#: Port 80 and 443 and whatever else a test takes; the proxy's own traffic does not come by lan0.
+REDIRECT = """
+table inet test {
+  chain lead {
+    type nat hook prerouting priority dstnat;
+    iifname "lan0" tcp dport { 80, 443, 25, 8080 } redirect to :3129
+  }
+}
+"""
+
+TPROXY = """
+table inet test {
+  chain lead {
+    type filter hook prerouting priority mangle;
+    socket transparent 1 meta mark set 0x570 accept
+    iifname "lan0" meta nfproto ipv4 tcp dport { 80, 443 } tproxy ip to :3129 meta mark set 0x570 accept
+    iifname "lan0" meta nfproto ipv6 tcp dport { 80, 443 } tproxy ip6 to :3129 meta mark set 0x570 accept
+  }
+}
+"""
+ROUTES = ["rule add fwmark 0x570 lookup 570", "route add local default dev lo table 570",
+          "-6 rule add fwmark 0x570 lookup 570", "-6 route add local default dev lo table 570"]
+
+RULES = """
+  deny  secret  { to secret.example; text "not for you"; }
+  deny  nameless { name unconfirmed; port 8080; }
+  allow shop    { to .shop.example six.example; }
+  allow address { to 93.184.216.34 2a00:1450:4001::34; }
+"""
+
+
+def config(rules=RULES, policy="", listener="", extra="", clients="10.77.1.0/24 fd77:1::/64"):
+    return f"""
+workers 2;
+log access {{ to stdout; query on; }}
+dns {{ server 127.0.0.1:{{dead_port}}; hosts hosts; timeout 1s; }}
+{metrics.ADMIN} {extra}
+listener egress {{ bind 127.0.0.1:{{port}} 10.77.1.1:3128; mode forward; policy staff; }}
+listener intercept {{ bind *:3129; mode transparent; policy staff; {listener} }}
+policy staff {{ clients 127.0.0.0/8 ::1 {clients}; connect-ports any; http-ports any; default deny; {policy} rules {{ {rules} }} }}
+"""
+
+
+@pytest.fixture(scope="module")
+def lan():
+    with Lan() as lan:
+        yield lan
+
+
+@pytest.fixture
+def start(lan, proxyd):
+    def run(text=None, rules=REDIRECT, **how):
+        lan.rules(rules)
+        with lan.router:
+            return proxyd(text or config(), files={"hosts": HOSTS}, **how)
+    return run
+
+
+@pytest.fixture
+def serve(lan):
+    """Origins in the server's place."""
+    made = []
+
+    def run(host=SERVER, port=80, **how):
+        with lan.server:
+            made.append(Origin(host=host, port=port, **how))
+        return made[-1]
+    yield run
+    for origin in made:
+        origin.stop()
+
+
+@pytest.fixture(scope="module")
+def ca(tmp_path_factory):
+    return TestCA(tmp_path_factory.mktemp("ca"))
+
+
+def connect(lan, port=80, host=SERVER, **how):
+    with lan.client:
+        return Client(port, host, **how)
+
+
+def ask(lan, host, path="/", address=SERVER, port=80, version="HTTP/1.1", method="GET"):
+    with connect(lan, port, address) as client:
+        field = f"Host: {host}\r\n" if host else ""
+        return client.ask(f"{method} {path} {version}\r\n{field}\r\n")
+
+
+def counter(lan, daemon, name):
+    with lan.router:
+        return metrics.read(daemon)[name]
+
+
+# -- plain HTTP -----------------------------------------------------------------------------------
+
+def test_http_by_host(lan, start, serve):
+    """A request goes to where its client was going, Host as it came; rules see the name."""
+    # covers: listener mode
+    daemon, origin = start(), serve()
+    answer = ask(lan, "www.SHOP.example", "/a?b=c")
+    assert answer.status == 200
+    got = origin.requests[-1]
+    assert got.target == "/a?b=c" and got.get("host").lower() == "www.shop.example"
+    line = daemon.wait_log("/a?b=c")
+    assert line.get("rule") == "shop" and line.get("to") == f"{SERVER}:80" and line.get("name") is None
+    assert origin.connections[-1].peer[0] == "10.77.2.1"
+    assert ask(lan, "secret.example", "/s", OTHER).status == 403
+    assert daemon.wait_log("/s").get("rule") == "secret"
+
+
+def test_forged_host(lan, start, serve):
+    """The name of another site opens nothing and leads nowhere else: the address decides, and it is noted."""
+    # covers: policy rules allow name
+    daemon, origin, other = start(), serve(), serve(OTHER)
+    assert ask(lan, "other.example", "/forged").status == 200
+    assert origin.requests[-1].get("host") == "other.example" and not other.requests
+    line = daemon.wait_log("/forged")
+    assert line.get("rule") == "address" and line.get("name") == "unconfirmed" and "http://other.example/forged" in line
+    assert ask(lan, "shop.example", "/opens", OTHER).status == 403
+    assert daemon.wait_log("/opens").get("rule") == "default"
+    assert counter(lan, daemon, "names_unconfirmed_total") == 2
+    assert ask(lan, "other.example", "/by-rule", port=8080).status == 403
+    assert daemon.wait_log("/by-rule").get("rule") == "nameless"
+
+
+def test_without_host(lan, start, serve):
+    """HTTP/1.0 without Host works by the address; an absolute target is read as its host; CONNECT is refused."""
+    daemon, origin = start(), serve()
+    assert ask(lan, None, "/old", version="HTTP/1.0").status == 200
+    assert origin.requests[-1].get("host") == SERVER
+    assert daemon.wait_log("/old").get("rule") == "address"
+    assert ask(lan, "other.example", "http://shop.example/absolute").status == 200
+    assert origin.requests[-1].target == "/absolute" and origin.requests[-1].get("host") == "shop.example"
+    assert daemon.wait_log("/absolute").get("rule") == "shop"
+    assert ask(lan, "shop.example:443", "shop.example:443", method="CONNECT").status == 501
+    assert daemon.wait_log("CONNECT shop.example:443").get("cause") == "connect_intercepted"
+
+
+# -- TLS ------------------------------------------------------------------------------------------
+
+def secure(lan, ca, name, host=SERVER, port=443):
+    client = connect(lan, port, host)
+    context = ssl.create_default_context(cafile=str(ca.pem))
+    context.check_hostname = False
+    sock = context.wrap_socket(client.sock, server_hostname=name)
+    return sock
+
+
+def test_tls_by_sni(lan, start, serve, ca):
+    """TLS goes by its SNI, end to end: nothing is decrypted, and nothing of the ClientHello is lost."""
+    daemon, origin = start(), serve(port=443, tls=ca.server_context("shop.example"))
+    with secure(lan, ca, "shop.example") as tls:
+        tls.sendall(b"GET /tls HTTP/1.1\r\nHost: shop.example\r\n\r\n")
+        assert tls.recv(4096).startswith(b"HTTP/1.1 200")
+    line = daemon.wait_log("CONNECT shop.example:443")
+    assert line.get("rule") == "shop" and line.get("to") == f"{SERVER}:443"
+    assert origin.requests[-1].target == "/tls"
+
+
+def test_tls_refused(lan, start, serve, ca):
+    """What rules refuse is reset before anything is dialled; the reason is in the log."""
+    daemon, origin = start(), serve(OTHER, 443, tls=ca.server_context("secret.example"))
+    with pytest.raises(ConnectionResetError):
+        secure(lan, ca, "secret.example", OTHER)
+    line = daemon.wait_log("CONNECT secret.example:443")
+    assert line.get("rule") == "secret" and line.get("cause") == "rule_denied" and not origin.connections
+    with pytest.raises(ConnectionResetError):
+        secure(lan, ca, "shop.example", OTHER)   # the name of an allowed site, on the way to another
+    line = daemon.wait_log(f"CONNECT {OTHER}:443")
+    assert line.get("sni") == "shop.example" and line.get("name") == "unconfirmed" and line.get("rule") == "default"
+
+
+def test_sni_and_name_in_rules(lan, start, serve, ca):
+    """Conditions about the name: in each kind of rule."""
+    # covers: policy rules allow sni
+    # covers: policy rules deny name
+    # covers: policy rules deny sni
+    # covers: policy rules redirect name
+    # covers: policy rules redirect sni
+    rules = """
+      deny  silent { sni absent; to 93.184.216.34; }
+      allow silent-elsewhere { sni absent; }
+      redirect hidden { sni encrypted; location http://intranet.example/; }
+      redirect claimed { name unconfirmed; location http://intranet.example/why; }
+      deny  told { not name absent confirmed; }
+      deny  bare { name absent; method PUT; }
+      allow rest { }
+    """
+    daemon = start(config(rules))
+    serve(), serve(port=443, tls=ca.server_context("shop.example")), serve(OTHER, 443, tls=ca.server_context("x.example"))
+    with pytest.raises(ConnectionResetError):
+        secure(lan, ca, None)
+    assert daemon.wait_log(f"CONNECT {SERVER}:443").get("rule") == "silent"
+    secure(lan, ca, None, OTHER).close()
+    assert daemon.wait_log(f"CONNECT {OTHER}:443").get("rule") == "silent-elsewhere"
+    answer = ask(lan, "other.example", "/claimed")
+    assert answer.status == 302 and answer.get("location") == "http://intranet.example/why"
+    assert ask(lan, SERVER, "/put", method="PUT").status == 403 and ask(lan, SERVER, "/get").status == 200
+    ech = message(server_name("shop.example"), extension(0xfe0d, b"outer"))
+    with connect(lan, 443) as client:
+        client.send(records(ech))
+        assert client.expect_closed() == "reset"
+    assert daemon.wait_log("rule=hidden").get("cause") == "rule_denied"
+
+
+# -- what is neither ------------------------------------------------------------------------------
+
+def test_server_speaks_first(lan, start, serve):
+    """`other tunnel`: after 300 ms of silence the way is free; so it is for what is no HTTP. `deny` resets it."""
+    # covers: policy other
+    for words, port in (("other tunnel;", 25), ("", 25)):
+        daemon, origin = start(config(policy=words)), serve(port=port)
+        origin.next(send(b"220 mail\r\n"), read(6), send(b"221 bye\r\n"))
+        origin.next(read(8), send(b"SSH-2.0-x\r\n"))
+        if not words:
+            with connect(lan, port) as client:
+                client.send(b"SSH-2.0-y\r\n")
+                assert client.expect_closed() == "reset"
+            assert daemon.wait_log(f"CONNECT {SERVER}:25").get("cause") == "other_denied"
+            continue
+        with connect(lan, port) as client:
+            assert client.exactly(10) == b"220 mail\r\n"
+            client.send(b"QUIT\r\n")
+            assert client.exactly(9) == b"221 bye\r\n"
+        assert daemon.wait_log(f"CONNECT {SERVER}:25").get("rule") == "address"
+        with connect(lan, port) as client:
+            client.send(b"SSH-2.0-y\r\n")
+            assert client.exactly(11) == b"SSH-2.0-x\r\n"
+        origin.stop()
+        daemon.stop()
+
+
+# -- TPROXY ---------------------------------------------------------------------------------------
+
+@pytest.fixture(scope="module")
+def routes(lan):
+    lan.router.ip(*ROUTES)
+    yield
+    lan.router.ip(*(line.replace(" add ", " del ") for line in ROUTES))
+
+
+@pytest.mark.parametrize("source", ["proxy", "client"])
+def test_tproxy(lan, start, serve, ca, routes, source):
+    """The destination is not translated; servers see the proxy's address, or the client's own."""
+    # covers: listener divert
+    # covers: listener source
+    daemon = start(config(listener=f"divert tproxy; source {source};"), rules=TPROXY)
+    origin, tls = serve(), serve(port=443, tls=ca.server_context("shop.example"))
+    origin6 = serve(SERVER6)
+    assert ask(lan, "shop.example", "/t").status == 200 and ask(lan, "six.example", "/six", SERVER6).status == 200
+    secure(lan, ca, "shop.example").close()
+    assert until(lambda: tls.connections)
+    peers = {o.connections[-1].peer[0] for o in (origin, tls, origin6)}
+    assert peers == ({CLIENT, CLIENT6} if source == "client" else {"10.77.2.1", "fd77:2::1"})
+    assert daemon.wait_log("/t").get("to") == f"{SERVER}:80"
+    assert daemon.wait_log("/six").get("to") == f"[{SERVER6}]:80"
+    assert daemon.wait_log("CONNECT shop.example:443").get("to") == f"{SERVER}:443"
+
+
+# -- nothing goes round in circles ----------------------------------------------------------------
+
+def test_direct_connection(lan, start):
+    """Who connects to the port itself was on the way to nobody."""
+    daemon = start()
+    answer = ask(lan, "shop.example", "/direct", ROUTER, 3129)
+    assert answer.status == 403 and b"it is no proxy to be set in a client" in answer.body
+    assert daemon.wait_log("/direct").get("cause") == "own_listener"
