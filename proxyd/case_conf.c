@@ -133,6 +133,13 @@ static bool is_forward(const struct node *listener)
     return mode && node_nargs(mode) == 1 && slice_is(node_arg(mode, 0)->text, "forward");
 }
 
+static bool has_policy(const struct node *listener)
+{
+    const struct node *mode = node_child(listener, "mode");
+    return is_forward(listener) ||
+           (mode && node_nargs(mode) == 1 && slice_is(node_arg(mode, 0)->text, "transparent"));
+}
+
 void case_check(const struct node *n, struct diags *d)
 {
     unsigned forward = 0;
@@ -140,8 +147,8 @@ void case_check(const struct node *n, struct diags *d)
     for (const struct node *l = node_child(node_root(n), "listener"); l; l = node_again(l)) {
         bool named =
             said && node_nargs(said) == 1 && slice_eq(node_name(l), node_arg(said, 0)->text);
-        if (named && !is_forward(l) && !l->reported)
-            diag_error(d, node_arg(said, 0), "a test asks a listener with \"mode forward\"");
+        if (named && !has_policy(l) && !l->reported)
+            diag_error(d, node_arg(said, 0), "a test asks a listener that has a policy");
         forward += is_forward(l);
     }
     if (said == NULL && forward != 1 && !n->torn && !n->reported) {

@@ -80,6 +80,18 @@ struct command do_lists(struct options o)
     return command_leave(fine ? EXIT_FINE : EXIT_FAILED);
 }
 
+struct command do_nft(struct options o)
+{
+    struct nft_options n = { .config = o.config,
+                             .listener = o.listener,
+                             .ports = o.ports,
+                             .user = o.user,
+                             .own = o.own,
+                             .remove = o.remove };
+    memcpy(n.lan, o.lan, sizeof n.lan);
+    return command_leave(nft_run(&n));
+}
+
 struct command do_config(struct options o)
 {
     if (!o.show_default) {

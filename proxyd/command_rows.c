@@ -131,6 +131,42 @@ const struct command_row command_rows[] = {
       help_explain },
     { "test", FOR_TEST, 0, do_test, "run the tests of a configuration", help_test },
     { "diff", FOR_DIFF, 0, do_diff, "replay a log against two configurations", help_diff },
+    { "nft", FOR_NFT, 0, do_nft, "print the firewall rules of a transparent listener",
+      "Prints nftables rules that lead connections to a listener with \"mode transparent\", made "
+      "for\n"
+      "its addresses and its \"divert\", for IPv4 and IPv6. What is meant for this machine itself "
+      "is\n"
+      "left alone, and QUIC (UDP to port 443) is refused, so that browsers take TCP. Nothing is "
+      "put\n"
+      "in force; loaded twice the rules are as once.\n"
+      "\n"
+      "usage: proxyd nft [-c FILE] [--listener NAME] [--lan INTERFACE]... [--ports LIST]\n"
+      "                  [--own [--user NAME]] [--remove]\n"
+      "\n"
+      "  -c, --config FILE   the configuration, \"-\" for standard input; without it the built-in\n"
+      "      --listener NAME which listener; without it the first with \"mode transparent\"\n"
+      "      --lan INTERFACE whose connections are led, up to eight times; without it those from "
+      "the\n"
+      "                      networks of the policy's \"clients\"\n"
+      "      --ports LIST    the TCP ports that are led, as in 80,443,8000-8080; without it "
+      "80,443\n"
+      "      --own           connections of this machine's own programs too, with its own "
+      "addresses\n"
+      "                      as clients; not with \"divert tproxy\"\n"
+      "      --user NAME     with --own: whose are left alone, the proxy's; without it the "
+      "\"user\" "
+      "of\n"
+      "                      the configuration\n"
+      "      --remove        print what takes the rules away\n"
+      "  -h, --help          this text\n"
+      "\n"
+      "example:\n"
+      "  proxyd nft -c proxyd.conf --lan eth1 | nft -f -\n"
+      "  proxyd nft -c proxyd.conf --remove | nft -f -\n"
+      "\n"
+      "exit codes: 0 printed, 1 no such listener, a wrong configuration or could not write, 2 "
+      "wrong\n"
+      "usage\n" },
     { "config", FOR_CONFIG, 0, do_config, "print the built-in configuration",
       "Prints the configuration that \"run\" uses when it is given none. It is commented and\n"
       "meant as the start of your own.\n"
@@ -210,8 +246,13 @@ const struct option_row option_rows[] = {
     { "--json", NULL, FOR_EXPLAIN, offsetof(struct options, json), NULL, 0 },
     { "--from", NULL, FOR_EXPLAIN, offsetof(struct options, from), "the address of a client", 0 },
     { "--at", NULL, FOR_EXPLAIN, offsetof(struct options, at), "a time", 0 },
-    { "--listener", NULL, FOR_EXPLAIN, offsetof(struct options, listener), "the name of a listener",
-      0 },
+    { "--lan", NULL, FOR_NFT, offsetof(struct options, lan), "the name of an interface", NFT_MANY },
+    { "--own", NULL, FOR_NFT, offsetof(struct options, own), NULL, 0 },
+    { "--user", NULL, FOR_NFT, offsetof(struct options, user), "the name of a user", 0 },
+    { "--ports", NULL, FOR_NFT, offsetof(struct options, ports), "ports", 0 },
+    { "--remove", NULL, FOR_NFT, offsetof(struct options, remove), NULL, 0 },
+    { "--listener", NULL, FOR_EXPLAIN | FOR_NFT, offsetof(struct options, listener),
+      "the name of a listener", 0 },
     { "--header", NULL, FOR_EXPLAIN, offsetof(struct options, header), "a field, NAME: VALUE",
       EXPLAIN_MANY },
     { "--resolve", NULL, FOR_EXPLAIN, offsetof(struct options, resolve), "HOST=ADDRESS",

@@ -10,6 +10,7 @@
 #include "command.h"
 #include "config/diag.h"
 #include "explain.h"
+#include "nft.h"
 
 #ifndef PROXYD_VERSION
 #define PROXYD_VERSION "0"
@@ -22,7 +23,9 @@ struct options {
     const char *config, *socket;
     const char *from, *at, *listener;
     const char *header[EXPLAIN_MANY], *resolve[EXPLAIN_MANY];
-    const char *both[2], *log, *examples; /* of `diff`: the configurations, … */
+    const char *both[2], *log, *examples;     /* of `diff`: the configurations, … */
+    const char *lan[NFT_MANY], *ports, *user; /* of `nft` */
+    bool own, remove;
     bool help, strict, show_default, keys, man, json;
     const char *completion;             /* a shell */
     const char *operand[MOST_OPERANDS]; /* words that are no options; NULL: not given */
@@ -39,9 +42,10 @@ enum option_for {
     FOR_EXPLAIN = 128,
     FOR_TEST = 256,
     FOR_DIFF = 512,
+    FOR_NFT = 1024,
     FOR_HELP = 0x8000,
     FOR_ALL = 0xffff,
-    FOR_CONFIG_FILE = FOR_RUN | FOR_CHECK | FOR_LISTS | FOR_EXPLAIN | FOR_TEST
+    FOR_CONFIG_FILE = FOR_RUN | FOR_CHECK | FOR_LISTS | FOR_EXPLAIN | FOR_TEST | FOR_NFT
 };
 
 struct command_row {
@@ -76,6 +80,7 @@ struct command do_lists(struct options o);
 struct command do_explain(struct options o); /* command_policy.c, and the next two */
 struct command do_test(struct options o);
 struct command do_diff(struct options o);
+struct command do_nft(struct options o);
 struct command do_config(struct options o);
 struct command do_reference(struct options o);
 struct command do_reload(struct options o);

@@ -6,14 +6,26 @@
 #include "core/report/page.h"
 #include "forward/conf.h"
 #include "forward/role.h"
+#include "forward/transparent.h"
 
+static bool has_policy(const struct role *r)
+{
+    return r == &forward_role || r == &transparent_role;
+}
+
+/* Without a name a forward one, if there is one. */
 const struct listener *forecast_listener(const struct snapshot *s, struct slice name)
 {
-    for (u32 i = 0; i < s->nlisteners; i++)
-        if (s->listeners[i].role == &forward_role &&
-            (name.n == 0 || slice_eq(s->listeners[i].name, name)))
-            return &s->listeners[i];
-    return NULL;
+    const struct listener *other = NULL;
+    for (u32 i = 0; i < s->nlisteners; i++) {
+        const struct listener *l = &s->listeners[i];
+        if (!has_policy(l->role) || (name.n && !slice_eq(l->name, name)))
+            continue;
+        if (l->role == &forward_role || name.n)
+            return l;
+        other = other ? other : l;
+    }
+    return other;
 }
 
 /* ---- the head ---- */
@@ -106,6 +118,11 @@ static struct policy_question question_of(const struct forecast *v,
     if (!connect) {
         q.path = v->uri.path;
         q.request = r->fields_shown ? v->msg : NULL;
+    }
+    if (v->listener->role->intercepts) { /* a client that goes where the name leads */
+        q.name = v->uri.host.literal ? NAME_ABSENT : NAME_CONFIRMED;
+        q.tls = connect;
+        q.sni_absent = connect && v->uri.host.literal;
     }
     return q;
 }
@@ -260,7 +277,7 @@ void forecast_make(const struct snapshot *s, const struct listener *l,
         v->fault = FAULT_client_not_allowed;
     } else if (v->fault == FAULT_body_too_large) {
         v->by = FORECAST_HEAD;
-    } else if (is_for_the_proxy(v)) {
+    } else if (is_for_the_proxy(v) && !l->role->intercepts) {
         answer_itself(v);
     } else {
         ask_rules(s, r, a, v);

@@ -50,7 +50,7 @@ static void complain(const struct listener *l, int why, struct text *error)
     if (l->at->transparent && why == EPERM)
         text_fmt(error,
                  "cannot listen on %.*s with `divert tproxy`: that needs the capability "
-                 "CAP_NET_ADMIN (or CAP_NET_RAW); with systemd: AmbientCapabilities=CAP_NET_ADMIN",
+                 "CAP_NET_RAW (or CAP_NET_ADMIN); with systemd: AmbientCapabilities=CAP_NET_RAW",
                  SLICE_FMT(l->text));
     else
         port_owner_complain(&l->at->addr, l->text, why, error);

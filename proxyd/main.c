@@ -445,12 +445,14 @@ static bool claim_control(struct process *p)
     return good;
 }
 
-static bool has_low_ports(const struct process *p)
+static struct user_rights rights_needed(const struct process *p)
 {
-    bool any = false;
-    for (u32 i = 0; i < newest(p)->nlisteners; i++)
-        any |= newest(p)->listeners[i].at->addr.port < LOW_PORTS;
-    return any;
+    struct user_rights keep = { false, false };
+    for (u32 i = 0; i < newest(p)->nlisteners; i++) {
+        keep.low_ports |= newest(p)->listeners[i].at->addr.port < LOW_PORTS;
+        keep.any_address |= newest(p)->listeners[i].at->transparent;
+    }
+    return keep;
 }
 
 /* What is read again later has to be readable for who the process is then. */
@@ -468,7 +470,7 @@ static bool become_user(struct process *p, const char *path)
     unsigned uid, gid;
     if (user_ids(&p->user, &uid, &gid))
         served_give(p->served, uid, gid);
-    bool good = user_become(&p->user, has_low_ports(p), &note);
+    bool good = user_become(&p->user, rights_needed(p), &note);
     if (note.n)
         say("%s: %.*s", good ? "warning" : "error", SLICE_FMT(text_slice(&note)));
     if (good && p->user.name && path && strcmp(path, "-") != 0)

@@ -117,7 +117,7 @@ static const struct schema_row listener_rows[] = {
       .fallback = "redirect",
       .doc = "With `mode transparent`: how the network leads connections here; `proxyd nft` prints "
              "the rules. `redirect`: their destination is translated (NAT). `tproxy`: they come "
-             "with the destination that they had, which needs the capability CAP_NET_ADMIN, and "
+             "with the destination that they had, which needs the capability CAP_NET_RAW, and "
              "this machine has to be on their way.",
       .example = "divert tproxy;" },
     { .key = "source",
@@ -236,7 +236,8 @@ const struct schema_row root_rows[] = {
       .doc = "When it is started as root: who the process is once its addresses are bound, and "
              "perhaps the group, else that user's own. Logs are opened and all files are read by "
              "that user then; when it listens on a port below 1024, the right to bind such ports "
-             "is kept for reloads, else nothing. Without this key root stays root, and says so.",
+             "is kept for reloads, with `divert tproxy` the capability CAP_NET_RAW, else nothing. "
+             "Without this key root stays root, and says so.",
       .example = "user proxyd;" },
     { .key = "include",
       .type = { TYPE_PATH },

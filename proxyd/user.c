@@ -103,12 +103,11 @@ static bool shut_doors(void)
     return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0;
 }
 
-static bool change(const char *name, const struct ids *to, bool low_ports)
+static bool change(const char *name, const struct ids *to, u32 kept)
 {
-    return prctl(PR_SET_KEEPCAPS, (long)low_ports, 0, 0, 0) == 0 &&
+    return prctl(PR_SET_KEEPCAPS, (long)(kept != 0), 0, 0, 0) == 0 &&
            initgroups(name, to->gid) == 0 && setresgid(to->gid, to->gid, to->gid) == 0 &&
-           setresuid(to->uid, to->uid, to->uid) == 0 &&
-           set_capabilities(low_ports ? 1u << CAP_NET_BIND_SERVICE : 0) && shut_doors() &&
+           setresuid(to->uid, to->uid, to->uid) == 0 && set_capabilities(kept) && shut_doors() &&
            prctl(PR_SET_KEEPCAPS, 0L, 0, 0, 0) == 0;
 }
 
@@ -117,7 +116,7 @@ static bool is_already(const struct ids *to)
     return geteuid() == to->uid && getuid() == to->uid && getegid() == to->gid;
 }
 
-bool user_become(const struct user_conf *u, bool low_ports, struct text *note)
+bool user_become(const struct user_conf *u, struct user_rights keep, struct text *note)
 {
     struct ids to;
     if (u->name == NULL) {
@@ -139,7 +138,9 @@ bool user_become(const struct user_conf *u, bool low_ports, struct text *note)
                  u->name, (unsigned)geteuid(), u->name);
         return false;
     }
-    if (change(u->name, &to, low_ports) && (to.uid == 0 || setuid(0) != 0))
+    u32 kept = (keep.low_ports ? 1u << CAP_NET_BIND_SERVICE : 0) |
+               (keep.any_address ? 1u << CAP_NET_RAW : 0);
+    if (change(u->name, &to, kept) && (to.uid == 0 || setuid(0) != 0))
         return true;
     text_fmt(note, "cannot become the user %s: %s", u->name, strerror(errno));
     return false;

@@ -20,11 +20,17 @@ struct schema_row;
 void user_read(const struct schema_row *row, const struct node *n, struct arena *a, void *to);
 void user_check(const struct node *n, struct diags *d);
 
-/* Becomes that user in all: ids, groups, no way back, no core dump, no rights by an execve.
- * low_ports: the right to bind ports below 1024 is kept, for a reload. Before any thread is
- * started. *note gets a clause for the start's messages when there is something to say, as that the
- * process is root and stays so. False: *note says why not. */
-bool user_become(const struct user_conf *u, bool low_ports, struct text *note);
+/* What is kept of root's rights. */
+struct user_rights {
+    bool low_ports;   /* to bind ports below 1024, for a reload */
+    bool any_address; /* to bind addresses that are not this machine's: io/intercept.h */
+};
+
+/* Becomes that user in all: ids, groups, no way back, no core dump, no rights by an execve, but for
+ * those that are kept. Before any thread is started. *note gets a clause for the start's messages
+ * when there is something to say, as that the process is root and stays so. False: *note says why
+ * not. */
+bool user_become(const struct user_conf *u, struct user_rights keep, struct text *note);
 
 /* The ids it will have; those of the process when there is no other user. False: unknown. */
 bool user_ids(const struct user_conf *u, unsigned *uid, unsigned *gid);

@@ -4,17 +4,23 @@ What this file holds it to: what is dialled is where the client was going, whate
 rules only when the proxy's own resolver leads from it to that address; what cannot be told by a page is reset,
 and the reason stands in the log; and nothing that is led here goes round in circles.
 """
+import hashlib
+import socket
 import ssl
+import subprocess
+import threading
 
 import pytest
 
 from lib import metrics
 from lib.ca import TestCA
-from lib.client import Client
+from lib.client import Client, fetch
+from lib.daemon import run_command
 from lib.hello import extension, message, records, server_name
 from lib.lan import CLIENT, CLIENT6, OTHER, ROUTER, SERVER, SERVER6, Lan
-from lib.origin import Origin, read, send
-from lib.times import until
+from lib.origin import Origin, read, read_eof, send
+from lib.skip import need
+from lib.times import SOON, until
 
 HOSTS = f"""\
 127.0.0.1 localhost
@@ -45,6 +51,8 @@ table inet test {
 """
 ROUTES = ["rule add fwmark 0x570 lookup 570", "route add local default dev lo table 570",
           "-6 rule add fwmark 0x570 lookup 570", "-6 route add local default dev lo table 570"]
+
+SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
 
 RULES = """
   deny  secret  { to secret.example; text "not for you"; }
@@ -282,6 +290,120 @@ def test_tproxy(lan, start, serve, ca, routes, source):
     assert daemon.wait_log("CONNECT shop.example:443").get("to") == f"{SERVER}:443"
 
 
+# -- flows ----------------------------------------------------------------------------------------
+
+def test_ipv6(lan, start, serve, ca):
+    """The same over IPv6, by name and by address."""
+    daemon, origin = start(), serve(SERVER6)
+    serve(SERVER6, 443, tls=ca.server_context("six.example"))
+    assert ask(lan, "six.example", "/six", SERVER6).status == 200
+    assert ask(lan, f"[{SERVER6}]", "/literal", SERVER6).status == 200
+    assert origin.requests[-1].get("host") == f"[{SERVER6}]"
+    assert daemon.wait_log("/six").get("to") == f"[{SERVER6}]:80"
+    assert daemon.wait_log("/literal").get("rule") == "address"
+    secure(lan, ca, "six.example", SERVER6).close()
+    assert daemon.wait_log("CONNECT six.example:443").get("to") == f"[{SERVER6}]:443"
+
+
+def test_websocket_and_half_close(lan, start, serve):
+    """An upgraded connection is a tunnel; the end of one direction travels through, and leaves the other open."""
+    daemon, origin, other = start(config(policy="other tunnel;")), serve(), serve(port=25)
+    origin.at("/ws", send(SWITCH), read(5), send(b"echo!"), read_eof())
+    with connect(lan) as client:
+        client.send("GET /ws HTTP/1.1\r\nHost: shop.example\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                    "Sec-WebSocket-Key: x\r\nSec-WebSocket-Version: 13\r\n\r\n")
+        assert client.response().status == 101
+        client.send(b"hello")
+        assert client.exactly(5) == b"echo!"
+    assert daemon.wait_log("/ws").get("upgrade") == "websocket"
+    other.next(read(11), read_eof(), send(b"after the end"))
+    with connect(lan, 25) as client:
+        client.send(b"SSH-2.0-y\r\n")
+        client.half_close()
+        assert client.rest() == b"after the end"
+
+
+def test_idle_connections_are_of_one_address_and_name(lan, start, serve):
+    """A name that is not confirmed never rides a connection of one that is, nor the other way round."""
+    daemon, origin = start(), serve()
+    with connect(lan) as client:
+        for host, so_far in (("shop.example", 1), ("shop.example", 1), ("other.example", 2), ("shop.example", 2)):
+            assert client.ask(f"GET /{host} HTTP/1.1\r\nHost: {host}\r\n\r\n").status == 200
+            assert len(origin.connections) == so_far
+    with lan.router:
+        assert fetch(daemon.port, "http://shop.example/explicit").status == 200
+    assert len(origin.connections) == 3
+
+
+@pytest.mark.slow("a thousand connections are made twice, to the proxy and to a server of threads")
+def test_a_thousand_flows(lan, start, serve):
+    origin = serve()
+    daemon = start()
+    clients = [connect(lan) for _ in range(1000)]
+    for i, client in enumerate(clients):
+        client.send(f"GET /{i} HTTP/1.1\r\nHost: shop.example\r\n\r\n")
+    assert all(client.response().status == 200 for client in clients)
+    assert len({request.target for request in origin.requests}) == 1000
+    for client in clients:
+        client.close()
+    assert until(lambda: counter(lan, daemon, "connections_open") == 0)
+
+
+def test_reload_under_flows(lan, start, serve):
+    """Tunnels and connections outlive a reload; a tunnel that the new policy refuses ends after its grace."""
+    daemon, mail = start(config(policy="other tunnel; grace 100ms;")), serve(port=25)
+    serve()
+    mail.next(read(11), send(b"hello"), read(5), send(b"still"), read_eof())
+    with connect(lan, 25) as tunnel, connect(lan) as client:
+        tunnel.send(b"SSH-2.0-y\r\n")
+        assert tunnel.exactly(5) == b"hello"
+        for i in range(3):
+            with lan.router:
+                daemon.reload(config(policy=f"other tunnel; grace {100 + i}ms;"))
+            assert client.ask(f"GET /{i} HTTP/1.1\r\nHost: shop.example\r\n\r\n").status == 200
+        tunnel.send(b"alive")
+        assert tunnel.exactly(5) == b"still"
+        with lan.router:
+            daemon.reload(config(policy="other tunnel; grace 100ms;", rules="deny mail { port 25; }" + RULES))
+        assert tunnel.expect_closed() in ("eof", "reset")
+    assert daemon.wait_log(f"CONNECT {SERVER}:25").get("rule") == "mail"
+
+
+@pytest.mark.slow("300 MB are made, sent and summed by Python")
+def test_bulk(lan, start, serve):
+    """A long flow arrives as it was sent, in both directions at once, spliced."""
+    daemon, other, seen = start(config(policy="other tunnel;")), serve(port=25), hashlib.sha256()
+    block, count = hashlib.sha256(b"bulk").digest() * (1 << 15), 150
+
+    def swap(conn):
+        def read_all():
+            for piece in iter(lambda: conn.sock.recv(1 << 18), b""):
+                seen.update(piece)
+        reader = threading.Thread(target=read_all)
+        reader.start()
+        for _ in range(count):
+            conn.sock.sendall(block)
+        conn.sock.shutdown(socket.SHUT_WR)
+        reader.join()
+    other.next(swap)
+    with connect(lan, 25) as client:
+        def send_all():
+            client.sock.sendall(b"\x05")   # no HTTP
+            for _ in range(count):
+                client.sock.sendall(block)
+            client.half_close()
+        sender = threading.Thread(target=send_all)
+        sender.start()
+        got = hashlib.sha256()
+        for piece in iter(lambda: client.sock.recv(1 << 18), b""):
+            got.update(piece)
+        sender.join()
+    assert got.digest() == hashlib.sha256(block * count).digest()
+    assert until(lambda: daemon.log(f"CONNECT {SERVER}:25"))
+    assert seen.digest() == hashlib.sha256(b"\x05" + block * count).digest()
+    assert counter(lan, daemon, "tunnel_spliced_total") == 2
+
+
 # -- nothing goes round in circles ----------------------------------------------------------------
 
 def test_direct_connection(lan, start):
@@ -290,3 +412,123 @@ def test_direct_connection(lan, start):
     answer = ask(lan, "shop.example", "/direct", ROUTER, 3129)
     assert answer.status == 403 and b"it is no proxy to be set in a client" in answer.body
     assert daemon.wait_log("/direct").get("cause") == "own_listener"
+
+
+def test_loop(lan, start, serve, ca):
+    """Rules that lead the proxy's own connections back to it: found out, once for each."""
+    own = REDIRECT.replace('iifname "lan0"', "").replace(
+        "  chain", "  chain own { type nat hook output priority -100; ip daddr != 127.0.0.0/8 tcp dport { 80, 443 } redirect to :3129; }\n  chain", 1)
+    daemon = start(config(clients="10.77.0.0/16"), rules=own)
+    origin = serve(port=443, tls=ca.server_context("shop.example"))
+    with pytest.raises((ConnectionResetError, ssl.SSLError)):
+        secure(lan, ca, "shop.example")
+    assert until(lambda: len(daemon.log("CONNECT ")) >= 2) and not origin.connections
+    causes = [line.get("cause") for line in daemon.log("CONNECT ")]
+    assert causes.count("loop_detected") == 1 and len(causes) <= 4
+    assert ask(lan, "shop.example", "/round").status == 508
+
+
+# -- proxyd nft -----------------------------------------------------------------------------------
+
+def nft(lan, daemon, *options):
+    with lan.router:
+        done = run_command("nft", "-c", daemon.config, *options)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_printed_rules(lan, start, serve, ca):
+    """`proxyd nft`: what it prints is put in force as it is; QUIC is refused; taken away, the way is free again."""
+    daemon, origin = start(rules=""), serve()
+    serve(port=443, tls=ca.server_context("shop.example")), serve(SERVER6)
+    rules = nft(lan, daemon, "--lan", "lan0")
+    for _ in range(2):   # twice is as once
+        lan.router.run("nft", "-f", "-", text=rules)
+    assert ask(lan, "shop.example", "/led").status == 200 and origin.connections[-1].peer[0] == "10.77.2.1"
+    assert ask(lan, "six.example", "/six", SERVER6).status == 200
+    secure(lan, ca, "shop.example").close()
+    assert daemon.wait_log("CONNECT shop.example:443") and daemon.wait_log("/six")
+    with lan.client, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        udp.connect((SERVER, 443))
+        udp.settimeout(SOON)
+        udp.send(b"quic")
+        with pytest.raises(ConnectionRefusedError):
+            udp.recv(1)
+    with lan.router:
+        daemon.stop()
+    with pytest.raises(ConnectionRefusedError):   # closed, as long as the rules are there
+        connect(lan)
+    lan.router.run("nft", "-f", "-", text=nft(lan, daemon, "--remove"))
+    assert ask(lan, "shop.example", "/open").status == 200 and origin.connections[-1].peer[0] == CLIENT
+
+
+def test_printed_rules_by_clients_and_own(lan, start, serve):
+    """Without interfaces the policy's clients are led; with --own this machine's programs, but for the proxy's."""
+    daemon, origin = start(config(clients="10.77.0.0/16 10.77.1.0/24"), rules=""), serve()
+    rules = nft(lan, daemon, "--own", "--user", "root", "--ports", "80,8080")
+    assert "ip saddr { 10.77.0.0/16 } tcp dport { 80,8080 }" in rules
+    lan.router.run("nft", "-f", "-", text=rules)
+    assert ask(lan, "shop.example", "/lan").status == 200
+    with lan.router:
+        done = subprocess.run([need("curl"), "-s", "--max-time", "10", "-o", "/dev/null", "-w", "%{http_code}",
+                               "-H", "Host: shop.example", f"http://{SERVER}/own"], user=65534, capture_output=True,
+                              text=True)
+    assert done.stdout == "200"
+    assert daemon.wait_log("/own")[25:].startswith("10.77.2.1 ") and len(origin.requests) == 2
+    lan.router.run("nft", "-f", "-", text=nft(lan, daemon, "--remove"))
+
+
+def test_printed_rules_for_tproxy(lan, start, serve, routes):
+    daemon, origin = start(config(listener="divert tproxy; source client;"), rules=""), serve()
+    rules = nft(lan, daemon, "--lan", "lan0")
+    commands = [line.strip("# \n") for line in rules.splitlines() if "ip -" in line]
+    for line in commands:
+        lan.router.run("sh", "-c", line)
+    lan.router.run("nft", "-f", "-", text=rules)
+    assert ask(lan, "shop.example", "/t").status == 200 and origin.connections[-1].peer[0] == CLIENT
+    assert daemon.wait_log("/t").get("to") == f"{SERVER}:80"
+    removal = nft(lan, daemon, "--remove")
+    for line in [line.strip("# \n") for line in removal.splitlines() if "ip -" in line]:
+        lan.router.run("sh", "-c", line)
+    lan.router.run("nft", "-f", "-", text=removal)
+
+
+# -- what is told of it ---------------------------------------------------------------------------
+
+def test_explained(lan, start, serve, ca, tmp_path):
+    """`proxyd explain` and `test` blocks ask a transparent listener; a client finds at /why why it was reset."""
+    text = config() + """
+test "secret stays shut" { listener intercept; from 10.77.1.2; request CONNECT secret.example:443; expect deny secret; }
+test "the shop is open"  { listener intercept; from 10.77.1.2; request GET http://shop.example/; expect allow shop; }
+"""
+    daemon = start(text)
+    done = run_command("test", "-c", daemon.config)
+    assert done.returncode == 0 and "2 tests, 0 failed" in done.stdout
+    with lan.router:
+        done = run_command("explain", "-c", daemon.config, "--listener", "intercept", "--from", CLIENT, "http://shop.example/x")
+        assert done.returncode == 0 and "shop" in done.stdout, done.stderr
+    with pytest.raises(ConnectionResetError):
+        secure(lan, ca, "secret.example", OTHER)
+    daemon.wait_log("CONNECT secret.example:443")
+    with connect(lan, 3128, ROUTER) as client:
+        page = client.ask(f"GET /why HTTP/1.1\r\nHost: {ROUTER}:3128\r\n\r\n")
+    assert page.status == 200 and b"secret.example:443" in page.body and b"not for you" in page.body
+
+
+def test_wrong_configurations(tmp_path):
+    """What does not go together is told, with its place."""
+    def told(text):
+        path = tmp_path / "proxyd.conf"
+        path.write_text(text)
+        done = run_command("check", "-c", path)
+        assert done.returncode == 1
+        return done.stderr
+    policy = "policy p { default deny; } "
+    assert '"divert" does not go with "mode forward"' in told(
+        policy + "listener l { bind 127.0.0.1:3128; mode forward; policy p; divert tproxy; }")
+    assert '"source client" needs "divert tproxy"' in told(
+        policy + "listener l { bind *:3129; mode transparent; policy p; source client; }")
+    assert '"mode transparent" needs "policy"' in told(policy + "listener l { bind *:3129; mode transparent; }")
+    (tmp_path / "users").write_text("")
+    assert '"auth basic", which does not go with "mode transparent"' in told(
+        "policy p { auth basic { file users; } default deny; } listener l { bind *:3129; mode transparent; policy p; }")
