@@ -22,7 +22,8 @@ static bool same_host(const struct host *a, const struct host *b)
     return a->literal == b->literal && a->len == b->len && memcmp(a->name, b->name, a->len) == 0;
 }
 
-/* Of a literal: where that leads, before where the tunnel does. */
+/* Of a literal: where that leads, before where the tunnel does. Behind a parent nobody knows where:
+ * the address of the record is the parent's. */
 static void decide(const struct policy *p, const struct access_record *r, const struct host *name,
                    struct policy_question *q, struct policy_decision *d)
 {
@@ -33,7 +34,7 @@ static void decide(const struct policy *p, const struct access_record *r, const 
         if (d->action == POLICY_DENY)
             return;
     }
-    q->destination = &r->server;
+    q->destination = r->parent ? NULL : &r->server;
     policy_decide(p, q, d);
 }
 

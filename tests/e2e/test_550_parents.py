@@ -102,6 +102,21 @@ def test_the_name_in_a_tunnel_is_judged_as_ever(proxyd, origin):
     assert daemon.wait_log("cause=sni_denied").get("rule") == "no"
 
 
+def test_a_name_in_a_tunnel_is_not_judged_by_the_address_of_the_parent(proxyd, origin):
+    """Which is where the parent is, and says nothing about the place that the name leads to."""
+    rules = "allow partner { to .partner.example; via up; } allow inner { to 127.0.0.0/8; reach loopback; } deny no { to bad.example; }"
+    daemon = proxyd(through(place(origin), rules=rules + " allow rest { to direct.example; }"))
+    for name, passes in (("evil.example", False), ("direct.example", True)):
+        data = hello(name)
+        origin.next(read_head(), send(b"HTTP/1.1 200 OK\r\n\r\n"), read(len(data)), send(b"ok"), close())
+        with Client(daemon.port) as client:
+            assert client.ask(request("a.partner.example:443", method="CONNECT", host="a.partner.example:443"),
+                              method="CONNECT").status == 200
+            client.send(data)
+            assert client.exactly(2) == b"ok" if passes else client.expect_closed()
+    assert daemon.wait_log("cause=sni_denied").get("rule") == "default"
+
+
 def test_a_password_for_the_parent_is_not_asked_of_the_client(proxyd, origin):
     daemon = proxyd(through(place(origin)))
     origin.at("http://far.example/", read_body(), send(ok("who", "Proxy-Authenticate: Basic", status="407 Who")))
