@@ -24,18 +24,21 @@ static bool same_host(const struct host *a, const struct host *b)
 
 /* Of a literal: where that leads, before where the tunnel does. Behind a parent nobody knows where:
  * the address of the record is the parent's. */
-static void decide(const struct policy *p, const struct access_record *r, const struct host *name,
-                   struct policy_question *q, struct policy_decision *d)
+static void decide(const struct forward_part *part, const struct access_record *r,
+                   const struct host *name, struct policy_question *q, struct policy_decision *d)
 {
     q->host = name;
     if (name->literal) {
         q->destination = NULL;
-        policy_decide(p, q, d);
+        policy_decide(part->policy, q, d);
         if (d->action == POLICY_DENY)
             return;
     }
     q->destination = r->parent ? NULL : &r->server;
-    policy_decide(p, q, d);
+    policy_decide(part->policy, q, d);
+    if (unlikely(part->parents) && !r->parent && d->rule &&
+        part->parents[policy_rule_number(part->policy, d->rule)])
+        d->action = POLICY_DENY;
 }
 
 /* What allows the name decides nothing that was not decided before, and is not counted. */
@@ -78,7 +81,7 @@ static enum inspection judge(struct worker *w, const struct listener *l,
     struct text t = text_in(out->name_area, sizeof out->name_area);
     host_write(&t, name, 0);
     out->name = text_slice(&t);
-    decide(part->policy, r, name, &q, &d);
+    decide(part, r, name, &q, &d);
     return note(w, part, &q, &d, out);
 }
 
@@ -103,17 +106,17 @@ enum inspection forward_inspect(struct worker *w, const struct listener *l,
     return refuse(out, FAULT_sni_missing);
 }
 
-struct ruling forward_sni_recheck(const struct policy *policy, const struct access_record *r,
+struct ruling forward_sni_recheck(const struct forward_part *part, const struct access_record *r,
                                   struct policy_question *q)
 {
     struct slice text = access_record_string(r, STRING_HOST);
     struct policy_decision d;
     struct host name;
-    if (!q->connect || text.n == 0 || policy_sni(policy) == SNI_IGNORE)
+    if (!q->connect || text.n == 0 || policy_sni(part->policy) == SNI_IGNORE)
         return (struct ruling){ .fault = FAULT_NONE };
     if (host_parse(text, &name) != FAULT_NONE)
         return (struct ruling){ .fault = FAULT_sni_denied };
-    decide(policy, r, &name, q, &d);
+    decide(part, r, &name, q, &d);
     return (struct ruling){ d.action == POLICY_DENY ? FAULT_sni_denied : FAULT_NONE, d.rule_name,
                             d.reason, SLICE("") };
 }

@@ -3,6 +3,7 @@
 #define FORWARD_SNI_H
 
 #include "core/exchange/role.h"
+#include "forward/conf.h"
 #include "policy/policy.h"
 
 /* The policy's word on how a tunnel begins. */
@@ -11,7 +12,7 @@ enum inspection forward_inspect(struct worker *w, const struct listener *l,
                                 struct inspected *out);
 /* Its word on the name that a running tunnel's record holds: *q is the question about the target,
  * whose host is replaced. */
-struct ruling forward_sni_recheck(const struct policy *policy, const struct access_record *r,
+struct ruling forward_sni_recheck(const struct forward_part *part, const struct access_record *r,
                                   struct policy_question *q);
 
 #endif

@@ -10,7 +10,7 @@ from lib.daemon import run_command
 from lib.echo_server import pattern
 from lib.faults import assert_refused
 from lib.hello import hello
-from lib.origin import Origin, close, ok, pause, read, read_body, read_head, reset, send, serve, wait
+from lib.origin import Origin, close, ok, pause, read, read_body, read_eof, read_head, reset, send, serve, wait
 from lib.ports import free_port
 from lib.skip import need
 from lib.times import Stopwatch, until, within
@@ -115,6 +115,22 @@ def test_a_name_in_a_tunnel_is_not_judged_by_the_address_of_the_parent(proxyd, o
             client.send(data)
             assert client.exactly(2) == b"ok" if passes else client.expect_closed()
     assert daemon.wait_log("cause=sni_denied").get("rule") == "default"
+
+
+def test_a_name_that_has_to_go_through_the_parent_is_not_reached_without(proxyd, origin):
+    """By a tunnel to another host at the same address."""
+    rules = "allow up { to up.example; via up; } allow also { to also.example; reach loopback; } " \
+            "allow near { to origin.test; reach loopback; }"
+    daemon = proxyd(through("127.0.0.1:1", rules=rules, ports="connect-ports any;"))
+    for name, passes in (("up.example", False), ("also.example", True)):
+        data = hello(name)
+        origin.next(*([read(len(data)), send(b"ok"), close()] if passes else [read_eof()]))
+        with Client(daemon.port) as client:
+            target = f"origin.test:{origin.port}"
+            assert client.ask(request(target, method="CONNECT", host=target), method="CONNECT").status == 200
+            client.send(data)
+            assert client.exactly(2) == b"ok" if passes else client.expect_closed()
+    assert daemon.wait_log("cause=sni_denied").get("rule") == "up"
 
 
 def test_a_password_for_the_parent_is_not_asked_of_the_client(proxyd, origin):
