@@ -127,11 +127,23 @@ static bool read_member(struct archive *a, const struct list_file_user *u, char 
     return true;
 }
 
+bool list_file_name_fits(struct slice name)
+{
+    for (size_t i = 0; i < name.n; i++)
+        if ((u8)name.p[i] < ' ' || name.p[i] == 0x7f)
+            return false;
+    return true;
+}
+
 /* Only regular files count: a link, a device or a folder brings no lines. */
 static bool read_entry(struct archive *a, struct archive_entry *e, const struct list_file_user *u,
                        char *area, char why[LIST_FILE_WHY])
 {
     struct slice path = slice_of(archive_entry_pathname(e));
+    if (!list_file_name_fits(path))
+        return fail(why, "it has an entry with a control byte in a name");
+    if (archive_entry_size(e) > (i64)*u->left)
+        return fail(why, "it is too large, unpacked");
     if (path.n == 0 || path.p[0] == '/' || has_dotdot(path)) {
         snprintf(why, LIST_FILE_WHY, "it has an entry that leads out of its folder: %.100s",
                  path.p ? path.p : "(no name)");
@@ -158,22 +170,58 @@ static bool read_entries(struct archive *a, const struct list_file_user *u, char
     return good;
 }
 
+/* What libarchive reads is unpacked here: by itself it takes gzip in gzip in gzip off, and counts
+ * nothing of what it passes over. */
+struct unpacking {
+    gzFile file;
+    u64 left; /* that may still come, heads and what is passed over included */
+    char area[PIECE];
+};
+
+static la_ssize_t unpack(struct archive *a, void *data, const void **bytes)
+{
+    struct unpacking *z = data;
+    int code, n = gzread(z->file, z->area, PIECE);
+    *bytes = z->area;
+    if (n < 0 || (u64)n > z->left) {
+        archive_set_error(a, EINVAL, "%s",
+                          n < 0 ? gzerror(z->file, &code) : "it is too large, unpacked");
+        return ARCHIVE_FATAL;
+    }
+    z->left -= (u64)n;
+    return n;
+}
+
+static bool read_archive(struct unpacking *z, const struct list_file_user *u,
+                         char why[LIST_FILE_WHY])
+{
+    struct archive *a = archive_read_new();
+    must(a != NULL);
+    archive_read_support_format_tar(a);
+    bool good = archive_read_open(a, z, NULL, unpack, NULL) == ARCHIVE_OK
+                    ? read_entries(a, u, why)
+                    : fail(why, archive_error_string(a) ? archive_error_string(a) : "damaged");
+    archive_read_free(a);
+    return good;
+}
+
 bool list_file_read_tar(const char *path, const struct list_file_user *u, char why[LIST_FILE_WHY])
 {
     struct stat before;
     int fd = open_regular(path, &before, why);
     if (fd < 0)
         return false;
-    struct archive *a = archive_read_new();
-    must(a != NULL);
-    archive_read_support_filter_gzip(a);
-    archive_read_support_format_tar(a);
-    bool good = archive_read_open_fd(a, fd, PIECE) == ARCHIVE_OK
-                    ? read_entries(a, u, why)
-                    : fail(why, archive_error_string(a));
-    archive_read_free(a);
-    if (good && !unchanged(fd, &before))
+    int second = fcntl(fd, F_DUPFD_CLOEXEC, 3); /* as above */
+    struct unpacking *z = must_zalloc(sizeof *z);
+    z->file = second >= 0 ? gzdopen(fd, "rb") : NULL;
+    z->left = *u->left;
+    must(z->file != NULL);
+    (void)gzbuffer(z->file, PIECE);
+    bool good = read_archive(z, u, why);
+    gzclose_r(z->file);
+    free(z);
+    if (good && !unchanged(second, &before))
         good = fail(why, "it was written to while it was read");
-    close(fd);
+    close(second);
     return good;
 }

@@ -24,6 +24,8 @@ struct list_file_user {
 bool list_file_is_tar(const char *path);
 /* And by its content? What was fetched has no name that says it. */
 bool list_file_holds_tar(const char *path);
+/* Without control bytes, which would write lines of their own into logs and reports. */
+bool list_file_name_fits(struct slice name);
 /* False: why is a clause. The file is read once, through one descriptor. */
 bool list_file_read(const char *path, const struct list_file_user *u, char why[LIST_FILE_WHY]);
 bool list_file_read_tar(const char *path, const struct list_file_user *u, char why[LIST_FILE_WHY]);

@@ -146,6 +146,8 @@ static bool read_in_folder(struct loading *l, const char *path, const char *name
     struct stat st;
     if (name[0] == '.' || stat(path, &st) < 0)
         return true;
+    if (!list_file_name_fits(slice_of(name)))
+        return fail(l, l->root, "it has an entry with a control byte in a name");
     if (S_ISREG(st.st_mode) && category[0] && part_of_category(slice_of(name), &format, &diff)) {
         if (!inside(l, path))
             return fail(l, path, "it leads out of the folder of the list");

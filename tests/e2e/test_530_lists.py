@@ -184,18 +184,29 @@ def test_packed(proxyd):
     assert not listed(daemon, "b.test")
 
 
+def declared(name, size):
+    """The head of a file in a tar, and nothing of the file."""
+    info = tarfile.TarInfo(name)
+    info.size = size
+    return gzip.compress(info.tobuf())
+
+
 HOSTILE = {
     "cut gzip": ("a.txt", gzip.compress(os.urandom(50000).hex().encode())[:-20000], "cut off in the middle"),
     "damaged gzip": ("a.txt", gzip.compress(b"a.test\n" * 9000)[:-8] + b"\0" * 8, "crc|incorrect|data"),
     "cut tar": ("a.tgz", tar(("c/domains", "\n".join(os.urandom(20).hex() + ".test" for _ in range(3000))))[:-30000], ""),
     "up": ("a.tgz", tar(("c/domains", "a.test\n"), ("c/../../x/domains", "b.test\n")), "leads out of its folder: c/../../x"),
     "absolute": ("a.tgz", tar(("/c/domains", "a.test\n")), "leads out of its folder: /c"),
+    "a control byte": ("a.tgz", tar(("c\nproxyd: error: x\33[31m/domains", "a.test\n")), "a control byte in a name"),
+    "a large file that is no list": ("a.tgz", declared("c/readme", 3 << 30), "too large, unpacked"),
+    "packed twice": ("a.tgz", gzip.compress(tar(("c/domains", "a.test\n"))), "(?i)archive|damaged"),
     "only links": ("a.tgz", tar((link("c/domains", "/etc/hosts"), ""), (link("d/domains", "/etc/hosts", tarfile.LNKTYPE), "")),
                    "no CATEGORY/domains"),
     "no list": ("a.txt", b"\0\1\2<html>\n" * 100, "lines are wrong"),
     "a long line": ("a.txt", gzip.compress(b"x" * (64 << 20)), "lines are wrong"),
     "a line of NULs": ("a.txt", gzip.compress(b"a.test\n" + bytes(8 << 20) + b"\nx\0.test\n"), "2 lines are wrong"),
     "a FIFO": ("a.txt", None, "it is no regular file"),
+    "a folder with a control byte": ("c\nx/domains", b"a.test\n", "a control byte in a name"),
 }
 
 
@@ -205,9 +216,11 @@ def test_hostile_files(tmp_path, name):
     if content is None:
         os.mkfifo(tmp_path / file)
     else:
+        (tmp_path / file).parent.mkdir(exist_ok=True)
         (tmp_path / file).write_bytes(content)
     config = tmp_path / "proxyd.conf"
-    config.write_text(f"listener a {{ bind 127.0.0.1:1; mode forward; policy p; }} list l {{ source {file}; }} "
+    source = "." if "/" in file else file
+    config.write_text(f"listener a {{ bind 127.0.0.1:1; mode forward; policy p; }} list l {{ source {source}; }} "
                       "policy p { default allow; rules { deny x { to list l; } } }")
     found = run_command("check", "-c", str(config))
     assert found.returncode == 1 and 'the list "l" cannot be loaded' in found.stderr, found
