@@ -19,11 +19,16 @@ static bool starts_with_one(struct slice s, const char *const *what)
     return false;
 }
 
+/* A line or the rest of one that begins with "##" is more often a comment in any other format than
+ * a rule for every page. */
 static bool is_adblock(struct slice s)
 {
     static const char *const begin[] = { "||", "@@", "[Adblock", "[adblock", "|http", NULL };
     static const char *const inside[] = { "##", "#@#",          "#?#",      "#$#",        "#%#",
                                           "^$", "$third-party", "$domain=", "$important", NULL };
+    const char *hash = slice_find(s, '#');
+    if (hash && (hash == s.p || hash[-1] == ' ' || hash[-1] == '\t'))
+        s = slice_range(s.p, hash);
     for (size_t i = 0; inside[i]; i++)
         if (has(s, inside[i]))
             return true;
@@ -38,6 +43,8 @@ static bool is_rpz(struct slice s)
     list_word(&rest); /* the owner */
     if (starts_with_one(s, begin))
         return true;
+    if (list_rest_is_comment(rest))
+        return false;
     for (unsigned at = 0; at < 5 && (word = list_word(&rest)).n; at++)
         for (size_t i = 0; types[i]; i++)
             if (slice_eq_nocase(word, slice_of(types[i])))

@@ -366,6 +366,10 @@ static void the_family_of_a_file(void **state)
         { "192.0.2.1\na.example\n", LIST_DOMAINS },
         { "a.example/x\nhttp://b.example/y\n", LIST_URLS },
         { "a.example:443\nb.example:80\n", LIST_HOSTPORTS },
+        { "##########\n## ours ##\n##########\na.example\n", LIST_DOMAINS },
+        { "###########\n###########\n0.0.0.0 a.example ## x\n", LIST_HOSTS },
+        { "a.example # seen in May\nb.example ## in May, too\n", LIST_DOMAINS },
+        { "##.ad\na.example##.ad\n", LIST_ADBLOCK },
         { "", LIST_DOMAINS },
     };
     (void)state;
