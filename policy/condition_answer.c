@@ -1,7 +1,8 @@
 /*
  * What comes back: `type`, `length` and `status` of the answer. Rules with one of them are asked
  * when the head of the answer is there, and not before. The hard one is the type: an answer that
- * says two is read in one way here and in another there, so it holds for a deny and for no allow.
+ * says two is read in one way here and in another there, so it holds for a deny and for no allow;
+ * and so does one of several ranges, whose type stands in its body.
  */
 #include "base/must.h"
 #include "base/str.h"
@@ -129,6 +130,13 @@ void condition_type_narrow(const void *data, struct gate *g)
     (void)g;
 }
 
+static enum match of_parts(enum match is, const struct evaluation *e, struct slice type)
+{
+    bool parts =
+        e->q->answer->status == 206 && slice_eq_nocase(type, SLICE("multipart/byteranges"));
+    return parts && is == MATCH_NO ? MATCH_UNSAFE : is;
+}
+
 static enum match one_type(const struct types *t, struct slice value, struct evaluation *e)
 {
     struct slice type;
@@ -142,7 +150,7 @@ static enum match one_type(const struct types *t, struct slice value, struct eva
         if (slice_eq_nocase(part, want))
             return MATCH_YES;
     }
-    return patterns_find(&t->patterns, e, type);
+    return of_parts(patterns_find(&t->patterns, e, type), e, type);
 }
 
 enum match condition_type_holds(const void *data, struct evaluation *e)

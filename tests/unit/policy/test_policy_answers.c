@@ -50,6 +50,20 @@ static void an_answer_of_two_types_is_denied_and_not_allowed(void **state)
           { "GET", "a.example", 80, PASSES, .status = 200 });
 }
 
+/* A client asks for two ranges, and the type of what it gets stands in the body. */
+static void parts_of_another_type_are_denied_and_not_allowed(void **state)
+{
+    (void)state;
+    static const char parts[] = "Content-Type: Multipart/ByteRanges; boundary=x\r\n";
+    RULES("allow a { type text/plain; } deny r { type application/x-msdownload; } allow b { }",
+          { "GET", "a.example", 80, "deny r rule_denied", .status = 206, .answer = parts },
+          { "GET", "a.example", 80, "deny r rule_denied", .status = 206, .answer = EXE },
+          { "GET", "a.example", 80, PASSES, .status = 206, .answer = PNG },
+          { "GET", "a.example", 80, PASSES, .status = 200, .answer = parts });
+    RULES("allow a { type multipart/*; } deny r { type image/*; }",
+          { "GET", "a.example", 80, "allow a", .status = 206, .answer = parts });
+}
+
 static void by_length_and_status(void **state)
 {
     (void)state;
@@ -142,6 +156,7 @@ int main(void)
         cmocka_unit_test(asked_for_answers_only),
         cmocka_unit_test(by_type),
         cmocka_unit_test(an_answer_of_two_types_is_denied_and_not_allowed),
+        cmocka_unit_test(parts_of_another_type_are_denied_and_not_allowed),
         cmocka_unit_test(by_length_and_status),
         cmocka_unit_test(with_what_the_request_showed),
         cmocka_unit_test(edits_in_their_order),
