@@ -100,15 +100,23 @@ static enum match in_nets(const struct to *to, const struct addr *a)
     return MATCH_NO;
 }
 
-/* Of all lists; one that is in none may still be in another by its address. */
+/* Of two values of the condition. One that cannot be judged comes before one that is not known
+ * (yet): a deny holds by it. */
+static enum match either(enum match a, enum match b)
+{
+    static const u8 rank[] = { [MATCH_NO] = 0,
+                               [MATCH_UNKNOWN] = 1,
+                               [MATCH_PENDING] = 2,
+                               [MATCH_UNSAFE] = 3,
+                               [MATCH_YES] = 4 };
+    return rank[a] >= rank[b] ? a : b;
+}
+
 static enum match in_lists(const struct to *to, struct evaluation *e)
 {
     enum match all = MATCH_NO;
-    for (u32 i = 0; i < to->lists.n && all != MATCH_YES; i++) {
-        enum match m = list_use_holds(&to->lists.use[i], e);
-        if (m == MATCH_YES || all == MATCH_NO || (all == MATCH_PENDING && m == MATCH_UNSAFE))
-            all = m;
-    }
+    for (u32 i = 0; i < to->lists.n && all != MATCH_YES; i++)
+        all = either(all, list_use_holds(&to->lists.use[i], e));
     return all;
 }
 
@@ -119,10 +127,8 @@ static enum match __attribute__((noinline)) holds_more(const struct to *to, stru
     if (to->patterns.n)
         found =
             patterns_find(&to->patterns, e, (struct slice){ e->q->host->name, e->q->host->len });
-    if (to->lists.n && found != MATCH_YES) {
-        enum match m = in_lists(to, e);
-        found = m == MATCH_NO ? found : m;
-    }
+    if (to->lists.n && found != MATCH_YES)
+        found = either(found, in_lists(to, e));
     if (found == MATCH_YES || !has_addresses(to))
         return found;
     if (e->address == NULL && found == MATCH_NO)

@@ -122,6 +122,27 @@ static void urls(void **state)
     end(&t);
 }
 
+/* What cannot be judged holds for a deny, whatever else of the rule nobody knows. */
+static void unsafe_beside_unknown(void **state)
+{
+    (void)state;
+    struct trial t =
+        begin("deny x { to list ads list more; } allow y { }",
+              content(LIST_CIDR, "", "192.0.2.0/24\n"), content(LIST_URLS, "", "a.test/bad\n"));
+    is(&t,
+       (struct ask){
+           .host = "a.test", .path = "/", .path_bytes = 20000, .parent = true, .want = "deny x" });
+    is(&t, (struct ask){ .host = "a.test", .parent = true, .want = "allow y" });
+    end(&t);
+    t = begin("deny x { to ~\"^([a-z]+)+$\" list ads; } allow y { }",
+              content(LIST_CIDR, "", "192.0.2.0/24\n"), NULL);
+    is(&t,
+       (struct ask){ .host = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.test",
+                     .parent = true,
+                     .want = "deny x" });
+    end(&t);
+}
+
 static void categories(void **state)
 {
     (void)state;
@@ -169,8 +190,10 @@ static void not_loaded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(names),      cmocka_unit_test(networks),   cmocka_unit_test(urls),
-        cmocka_unit_test(categories), cmocka_unit_test(exceptions), cmocka_unit_test(not_loaded),
+        cmocka_unit_test(names),      cmocka_unit_test(networks),
+        cmocka_unit_test(urls),       cmocka_unit_test(unsafe_beside_unknown),
+        cmocka_unit_test(categories), cmocka_unit_test(exceptions),
+        cmocka_unit_test(not_loaded),
     };
     return cmocka_run_group_tests(tests, no_own_addresses, NULL);
 }
