@@ -261,6 +261,25 @@ def test_syslog(proxyd, origin):
     assert "the access log cannot be written: Connection refused: 1 lines lost" in daemon.stderr()
 
 
+def test_a_syslogd_that_stands_still_holds_no_other_log(proxyd, origin):
+    """What it does not take is lost and counted; the others go on."""
+    with tempfile.TemporaryDirectory() as name:
+        receiver = syslogd(pathlib.Path(name))
+        daemon = proxyd(conf.forward(log="to stdout", extra=f"log access {{ to syslog {name}/log; }}"))
+        queue = int(pathlib.Path("/proc/sys/net/unix/max_dgram_qlen").read_text())
+        with Client(daemon.port) as client:
+            for count in range(1, queue + 5):
+                assert client.get(origin.url("/still")).status == 200
+                assert until(lambda: len(daemon.log("/still")) == count, within(5)), count
+            for _ in range(queue + 1):
+                receiver.recv(65536)
+            assert client.get(origin.url("/again")).status == 200
+        assert b"/again" in receiver.recv(65536)
+        daemon.stop()
+        receiver.close()
+    assert re.search("the access log syslog cannot be written: .*: [0-9]+ lines lost", daemon.stderr())
+
+
 def test_a_syslog_that_is_not_there(proxyd):
     with pytest.raises(StartFailed) as failed:
         proxyd(conf.forward(log="to syslog /nonexistent/log"))

@@ -14,7 +14,7 @@
 #include "base/str.h"
 #include "core/report/log_syslog.h"
 
-enum { BATCH = 256 * 1024 };
+enum { BATCH = 256 * 1024, SYSLOG_WAIT_MS = 1000 };
 
 /* 0 for what is no regular file. */
 static off_t size_of(int fd)
@@ -108,14 +108,21 @@ static void keep_rest(struct log_output *o, size_t done)
     note_size(o);
 }
 
+/* A receiver that stands still is waited for once, until it takes a line again: the thread has
+ * other logs to write. */
 static void send_lines(struct log_output *o)
 {
     struct slice rest = text_slice(&o->text), line;
-    while (slice_cut(&rest, '\n', &line))
-        if (line.n && !log_syslog_send(o->fd, o->socket, line)) {
+    while (slice_cut(&rest, '\n', &line)) {
+        if (line.n == 0)
+            continue;
+        bool sent = log_syslog_send(o->fd, o->socket, line, o->stands ? 0 : SYSLOG_WAIT_MS);
+        o->stands = !sent && errno == EAGAIN;
+        if (!sent) {
             o->why = errno;
             count_lost(o, 1);
         }
+    }
     o->text.n = 0;
     o->text.full = false;
 }

@@ -20,6 +20,7 @@ struct log_output {
     size_t unfinished;
     off_t size;     /* of the file then */
     const char *socket; /* fd is a datagram socket of syslog, at this path; NULL: it is none */
+    bool stands;        /* which took no line when it was waited for */
     struct stats *stats;
     struct log_counts *counts;
     u64 unwritten; /* lines lost since the last report of it */
@@ -33,7 +34,7 @@ struct log_output {
 struct log_output log_output_new(const char *name, int fd, struct stats *stats);
 void log_output_free(struct log_output *o);
 /* Writes the lines in text and empties it but for what is unfinished. A pipe that is full makes the
- * calling thread wait and nobody else. */
+ * calling thread wait and nobody else; a syslog for a second. */
 void log_output_flush(struct log_output *o);
 
 /* Goes on in fd: where that is another file, the old one gets what is still to be written, and a

@@ -49,7 +49,7 @@ static struct slice head(char *area, size_t cap)
     return text_slice(&t);
 }
 
-bool log_syslog_send(int fd, const char *path, struct slice line)
+bool log_syslog_send(int fd, const char *path, struct slice line, int wait_ms)
 {
     char area[64];
     struct slice before = head(area, sizeof area);
@@ -59,7 +59,10 @@ bool log_syslog_send(int fd, const char *path, struct slice line)
     while (writev(fd, v, 2) < 0) {
         if (errno == EAGAIN || errno == ENOBUFS) {
             struct pollfd p = { .fd = fd, .events = POLLOUT };
-            poll(&p, 1, 1000);
+            if (poll(&p, 1, wait_ms) <= 0) {
+                errno = EAGAIN;
+                return false;
+            }
         } else if (errno != EINTR) {
             if (joined || !join(fd, path))
                 return false;
