@@ -1,7 +1,7 @@
 /*
  * Asks a list about a request. The hard thing is what is not known: a name may be in the list by
  * its addresses, which only a look-up tells, and an entry about a URL sees of a tunnel only
- * https://HOST/.
+ * https://HOST/. And an address that carries another one may lead there or not.
  */
 #include "policy/condition_list.h"
 
@@ -26,13 +26,14 @@ static void note(struct evaluation *e, const struct list_use *u, const struct li
     e->matched = hit->matched;
 }
 
-static enum match ask(const struct list_use *u, struct evaluation *e, const struct list_content *c)
+static enum match ask(const struct list_use *u, struct evaluation *e, const struct list_content *c,
+                      const struct addr *address)
 {
     struct list_hit hit;
     struct list_query q = {
         .host = e->q->host->literal ? NULL : evaluation_prints(e),
         .name = { e->q->host->name, e->q->host->len },
-        .address = e->address,
+        .address = address,
         .client = &e->q->client,
         .path = SLICE(""),
         .party =
@@ -53,16 +54,29 @@ static enum match ask(const struct list_use *u, struct evaluation *e, const stru
     return safe ? MATCH_NO : MATCH_UNSAFE;
 }
 
+/* As `to` of a network is judged (condition_where.c). */
+static enum match ask_carried(const struct list_use *u, struct evaluation *e,
+                              const struct list_content *c)
+{
+    struct addr inside[2];
+    for (unsigned n = addr_carried(e->address, inside); n > 0; n--)
+        if (ask(u, e, c, &inside[n - 1]) != MATCH_NO)
+            return MATCH_UNSAFE;
+    return MATCH_NO;
+}
+
 enum match list_use_holds(const struct list_use *u, struct evaluation *e)
 {
     const struct list_content *c = u->slot ? u->slot->of[e->q->reader] : NULL;
     if (c == NULL)
         return u->slot && u->slot->optional ? MATCH_NO : MATCH_UNKNOWN;
-    enum match m = ask(u, e, c);
+    enum match m = ask(u, e, c, e->address);
     if (!c->has_nets)
         return m;
     if (e->address)
         e->address_used = true;
+    if (m == MATCH_NO && e->address && e->address->family == AF_INET6)
+        return ask_carried(u, e, c);
     if (m != MATCH_NO || e->address)
         return m;
     return e->q->address_unknown ? MATCH_UNKNOWN : MATCH_PENDING;

@@ -99,6 +99,26 @@ static void networks(void **state)
     end(&t);
 }
 
+/* An address that carries one of the list may lead there: a deny holds, an allow does not. */
+static void carried_addresses(void **state)
+{
+    (void)state;
+    static const char *const forms[] = { "[64:ff9b::c000:207]", "[2002:c000:207::1]",
+                                         "[::ffff:192.0.2.7]" };
+    struct trial t = begin("deny x { to list ads; } allow y { reach reserved; }",
+                           content(LIST_CIDR, "", "192.0.2.0/24\n"), NULL);
+    for (size_t i = 0; i < countof(forms); i++)
+        is(&t, (struct ask){ .host = forms[i], .want = "deny x ads:1" });
+    is(&t, (struct ask){ .host = "a.test", .at = "64:ff9b::c000:207", .want = "deny x ads:1" });
+    is(&t, (struct ask){ .host = "a.test", .at = "64:ff9b::808:808", .want = "allow y" });
+    end(&t);
+    t = begin("allow y { to list ads; reach reserved; }", content(LIST_CIDR, "", "192.0.2.0/24\n"),
+              NULL);
+    is(&t, (struct ask){ .host = "a.test", .at = "64:ff9b::c000:207", .want = "deny default" });
+    is(&t, (struct ask){ .host = "a.test", .at = "192.0.2.7", .want = "allow y ads:1" });
+    end(&t);
+}
+
 /* A deny holds when either form of the path is listed; of a tunnel the URL ends at the host. */
 static void urls(void **state)
 {
@@ -190,9 +210,13 @@ static void not_loaded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(names),      cmocka_unit_test(networks),
-        cmocka_unit_test(urls),       cmocka_unit_test(unsafe_beside_unknown),
-        cmocka_unit_test(categories), cmocka_unit_test(exceptions),
+        cmocka_unit_test(names),
+        cmocka_unit_test(networks),
+        cmocka_unit_test(urls),
+        cmocka_unit_test(carried_addresses),
+        cmocka_unit_test(unsafe_beside_unknown),
+        cmocka_unit_test(categories),
+        cmocka_unit_test(exceptions),
         cmocka_unit_test(not_loaded),
     };
     return cmocka_run_group_tests(tests, no_own_addresses, NULL);
