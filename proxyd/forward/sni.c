@@ -112,7 +112,10 @@ struct ruling forward_sni_recheck(const struct forward_part *part, const struct 
     struct slice text = access_record_string(r, STRING_HOST);
     struct policy_decision d;
     struct host name;
-    if (!q->connect || text.n == 0 || policy_sni(part->policy) == SNI_IGNORE)
+    enum policy_sni how = policy_sni(part->policy);
+    if (how == SNI_REQUIRE && r->inspected && !r->named && text.n == 0)
+        return (struct ruling){ .fault = FAULT_sni_missing, .rule = SLICE("sni") };
+    if (!q->connect || text.n == 0 || how == SNI_IGNORE)
         return (struct ruling){ .fault = FAULT_NONE };
     if (host_parse(text, &name) != FAULT_NONE)
         return (struct ruling){ .fault = FAULT_sni_denied };

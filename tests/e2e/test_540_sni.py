@@ -302,6 +302,33 @@ def test_running_tunnels_are_decided_again(proxyd, sink):
         client.close()
 
 
+@pytest.mark.parametrize("sni", ["match", "ignore"])
+def test_a_name_that_is_required_from_now_on(proxyd, sink, sni):
+    """What runs without one ends, TLS or not; what has one goes on, and so does what has not begun."""
+    before = config(sni, grace="grace 0s;")
+    daemon = proxyd(before, files={"hosts": HOSTS})
+    open_ones = {}
+    for kind, data in (("named", hello("origin.test")), ("nameless", hello(None)), ("ssh", b"SSH-2.0-x\r\n")):
+        sink.next(read(len(data)), send(b"k"), read_eof())
+        open_ones[kind] = Tunnel(daemon, sink)
+        open_ones[kind].send(data)
+        assert open_ones[kind].exactly(1) == b"k"
+    sink.next(read(len(hello("origin.test"))), send(b"k"), read_eof())
+    silent = Tunnel(daemon, sink)
+    daemon.reload(before.replace(f"sni {sni};", "sni require;"))
+    for kind in ("nameless", "ssh"):
+        assert open_ones[kind].expect_closed() in ("eof", "reset")
+    assert until(lambda: len([e for e in daemon.log("cause=sni_missing") if e.get("rule") == "sni"]) >= 2)
+    silent.send(hello("origin.test"))
+    assert silent.exactly(1) == b"k"
+    if sni == "match":
+        open_ones["named"].expect_open()
+    else:   # nobody has looked whether it names one
+        assert open_ones["named"].expect_closed() in ("eof", "reset")
+    for client in (*open_ones.values(), silent):
+        client.close()
+
+
 # -- real ones ------------------------------------------------------------------------------------
 
 @pytest.fixture(scope="module")

@@ -112,6 +112,7 @@ static void fill(const struct xchg *x, struct access_record *r)
     r->fault = x->fault;
     r->tunnel = false;
     r->named = x->intercepted && x->intercepted->raw && x->intercepted->told_as == TOLD_CONFIRMED;
+    r->inspected = false;
     r->parent = x->to.is_parent;
     r->reused = x->via_idle;
     r->minor = x->req.minor;
@@ -266,6 +267,7 @@ void account_rule(struct access_record **record, const struct ruling *ruling)
 void account_inspected(struct access_record **record, const struct inspected *i)
 {
     struct slice s[LOG_STRINGS];
+    (*record)->inspected = true;
     (*record)->named = i->named;
     if (i->name.n == 0 && i->ruling.rule.n == 0 && i->ruling.shadow.n == 0)
         return;

@@ -45,11 +45,12 @@ struct access_record {
     u64 id;
     /* From and to the client, heads included; of a tunnel only what went through it. */
     u64 bytes_in, bytes_out;
-    u64 total_us : 47; /* since the request head was complete: 4 years */
+    u64 total_us : 46; /* since the request head was complete: 2 years */
     u64 fault : 8;
     u64 parent : 1; /* server is a proxy that goes on from there */
     u64 tunnel : 1;
     u64 named : 1; /* of a CONNECT: its ClientHello names the target's host; another one: STRING_HOST */
+    u64 inspected : 1; /* of a tunnel: its first bytes have been looked at, whatever they are */
     u64 reused : 1;
     u64 minor : 1;   /* HTTP/1.minor of the request */
     u64 decided : 1; /* of a tunnel: by a role that can do so again, for what came in at `at` */
