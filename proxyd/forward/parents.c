@@ -64,10 +64,13 @@ const struct schema_row parent_rows[] = {
       .max = PROXIES,
       .required = true,
       .read = read_proxies,
-      .doc = "HTTP proxies, up to four. Requests go to the first one that can be connected to: "
-             "`http://` ones with their whole URL, tunnels by CONNECT. One that refuses a "
-             "connection or does not accept it within `timeouts connect` is passed over for a "
-             "second, and longer when it is still down after that, up to half a minute.",
+      .doc =
+          "HTTP proxies, up to four. Requests go to the first one that can be connected to: "
+          "`http://` ones with their whole URL, tunnels by CONNECT. One that refuses a "
+          "connection or does not accept it within `timeouts connect` is passed over for a "
+          "second, and longer when it is still down after that, up to half a minute. One that ends "
+          "the connection before it answers is passed over for that request, if sending it "
+          "twice does no harm.",
       .example = "proxy 10.0.0.8:3128 10.0.0.9:3128;" },
     { .key = NULL },
 };
@@ -220,8 +223,7 @@ enum verdict parents_choose(struct xchg *x, const struct parents *p, u8 *tried)
     return PASS;
 }
 
-bool parents_next(struct xchg *x, enum fault why)
+bool parents_left(const struct parents *p, u8 tried)
 {
-    (void)why;
-    return x->to.is_parent;
+    return tried != (1u << p->n) - 1;
 }

@@ -33,8 +33,8 @@ const struct parents *parents_compile(const struct node *block, struct snapshot 
 /* Where: the next proxy that x has not tried (*tried: a bit for each), into x->to, with its lease;
  * REFUSED with parent_unavailable when there is none. */
 enum verdict parents_choose(struct xchg *x, const struct parents *p, u8 *tried);
-/* role->next: of an exchange that goes through a parent, always: parents_choose says the rest. */
-bool parents_next(struct xchg *x, enum fault why);
+/* Is there one that x has not tried? */
+bool parents_left(const struct parents *p, u8 tried);
 /* role->address_request of such an exchange: there is a connection. */
 bool parents_address(struct xchg *x);
 

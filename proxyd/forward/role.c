@@ -3,7 +3,6 @@
 
 #include "forward/headers.h"
 #include "forward/detect.h"
-#include "forward/parents.h"
 #include "forward/sni.h"
 #include "forward/where.h"
 #include "forward/own.h"
@@ -34,7 +33,7 @@ const struct role forward_role = {
     .request_stages = request_stages,
     .response_stages = response_stages,
     .where = &where,
-    .next = parents_next,
+    .next = forward_next,
     .vet = forward_vet,
     .inspect = forward_inspect,
     .recheck = forward_recheck,

@@ -7,6 +7,7 @@
 
 #include "core/report/evidence.h"
 #include "core/report/logrec.h"
+#include "core/exchange/retry.h"
 #include "core/exchange/xchg.h"
 #include "forward/auth.h"
 #include "forward/conf.h"
@@ -216,6 +217,14 @@ enum verdict forward_where(struct xchg *x)
                                   .port = x->uri.port,
                                   .prefer = rule ? policy_rule_prefers(rule) : 0 };
     return PASS;
+}
+
+bool forward_next(struct xchg *x, enum fault why)
+{
+    const struct notes *n = xchg_role_area(x, struct notes);
+    if (!x->to.is_parent)
+        return false;
+    return retry_is_unconnected(why) || parents_left(parents_of(x, n->decision.rule), n->tried);
 }
 
 struct ruling forward_vet(const struct xchg *x, const struct addr *a)

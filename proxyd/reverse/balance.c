@@ -128,6 +128,5 @@ bool balance_next(struct xchg *x, enum fault why)
 {
     const struct notes *notes = xchg_role_area(x, struct notes);
     u32 n = notes->nservers < 64 ? notes->nservers : 64;
-    (void)why;
-    return (u32)__builtin_popcountll(notes->tried) < n;
+    return retry_is_unconnected(why) && (u32)__builtin_popcountll(notes->tried) < n;
 }

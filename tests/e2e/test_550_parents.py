@@ -202,6 +202,39 @@ def test_a_parent_that_dies(proxyd, origin):
     assert_refused(connect(daemon), "upstream_closed|upstream_reset")
 
 
+@pytest.mark.parametrize("end", [close, reset])
+@pytest.mark.parametrize("seen", [read_head, pause])
+def test_one_that_ends_before_it_answers_is_passed_over(proxyd, origin, end, seen):
+    """What may be sent twice goes to the next one, body and all, at once; no other request pays for it."""
+    with Origin() as bad:
+        daemon = proxyd(through(place(bad), place(origin), workers=1))
+        begun = seen() if seen is read_head else pause(0.05)
+        for _ in range(4):
+            bad.next(begun, end())
+        assert fetch(daemon.port, "http://far.example/get").body == b"ok"
+        assert fetch(daemon.port, "http://far.example/put", method="PUT", body=b"x" * 1000).body == b"ok"
+        assert origin.request("http://far.example/put").body == b"x" * 1000
+        origin.at("far.example:443", send(b"HTTP/1.1 200 there\r\n\r\n"), read_eof())
+        assert connect(daemon).status == 200
+        assert len(bad.connections) == 3
+        assert [r.method for r in origin.requests] == ["GET", "PUT", "CONNECT"]
+        assert metrics.read(daemon)[f"parent_up up {place(bad)}"] == 1
+
+
+def test_what_may_not_be_sent_twice_is_not(proxyd, origin):
+    """A POST that was taken, a PUT whose body is gone, anything that a byte of an answer has come for."""
+    with Origin() as bad:
+        daemon = proxyd(through(place(bad), place(origin), workers=1))
+        bad.next(read_head(), read_body(), close())
+        assert_refused(fetch(daemon.port, "http://far.example/", method="POST", body=b"x"), "upstream_closed|upstream_reset")
+        bad.next(read_head(), read(1000000), close())
+        assert_refused(fetch(daemon.port, "http://far.example/", method="PUT", body=b"x" * 2000000),
+                       "upstream_closed|upstream_reset")
+        bad.next(read_head(), send(b"HTTP/1.1 "), close())
+        assert_refused(fetch(daemon.port, "http://far.example/"), "upstream_closed|upstream_reset|response_truncated|response_malformed")
+        assert origin.connections == []
+
+
 def test_addresses_are_judged_all_the_same(proxyd, origin):
     daemon = proxyd(through(place(origin)))
     assert_refused(fetch(daemon.port, "http://169.254.169.254/"), "destination_metadata")
@@ -224,6 +257,7 @@ def test_reload_exchanges_the_parent(proxyd):
             daemon.reload(through(place(new)))
             assert fetch(daemon.port, "http://far.example/").status == 200
             assert len(new.requests) == 1 and len(old.requests) == 1
+            assert until(lambda: [k for k in metrics.read(daemon) if k.startswith("parent_up")] == [f"parent_up up {place(new)}"])
             done.set()
             assert client.exactly(3) == b"end"
 

@@ -70,6 +70,7 @@ void registry_free(struct registry *r)
     free(r);
 }
 
+/* Those that are kept and have no user any more are counted, too. */
 static u32 count(const struct registry *r, const struct registry_kind *kind)
 {
     u32 n = 0;
@@ -173,15 +174,17 @@ void registry_each(struct registry *r, const struct registry_kind *kind,
 {
     pthread_mutex_lock(&r->lock);
     for (struct list *l = r->all.next; l != &r->all; l = l->next)
-        if (entry_of(l)->kind == kind)
+        if (entry_of(l)->kind == kind && entry_of(l)->users)
             each(entry_of(l)->name, entry_of(l)->state, ctx);
     pthread_mutex_unlock(&r->lock);
 }
 
 u32 registry_count(struct registry *r, const struct registry_kind *kind)
 {
+    u32 n = 0;
     pthread_mutex_lock(&r->lock);
-    u32 n = count(r, kind);
+    for (struct list *l = r->all.next; l != &r->all; l = l->next)
+        n += entry_of(l)->kind == kind && entry_of(l)->users;
     pthread_mutex_unlock(&r->lock);
     return n;
 }

@@ -30,10 +30,10 @@ void *registry_get(struct registry *r, struct snapshot *s, const struct registry
                    struct slice name);
 /* Gives back all that s uses. */
 void registry_release(struct snapshot *s);
-/* Each entry of a kind, under the lock: for listings. */
+/* Each entry of a kind that a snapshot uses, under the lock: for listings. */
 void registry_each(struct registry *r, const struct registry_kind *kind,
                    void (*each)(const char *name, const void *entry, void *ctx), void *ctx);
-/* How many entries of a kind there are, for tests. */
+/* How many there are of these. */
 u32 registry_count(struct registry *r, const struct registry_kind *kind);
 
 #endif

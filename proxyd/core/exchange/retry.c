@@ -25,15 +25,44 @@ bool retry_is_unconnected(enum fault f)
     }
 }
 
-bool retry_elsewhere(struct xchg *x, enum fault why)
+static bool has_next(struct xchg *x, enum fault why)
 {
-    if (x->role->next == NULL || !retry_is_unconnected(why) || x->attempts + 1 >= MOST_ATTEMPTS ||
-        !x->role->next(x, why))
-        return false;
+    return x->role->next && x->attempts + 1 < MOST_ATTEMPTS && x->role->next(x, why);
+}
+
+static void leave_server(struct xchg *x, enum fault why)
+{
     x->attempts++;
     lease_end_server(x, why);
     target_put(x->worker, &x->target);
     stat_add(x->worker->stats, STAT_upstream_retries_total, 1);
+}
+
+bool retry_elsewhere(struct xchg *x, enum fault why)
+{
+    if (!retry_is_unconnected(why) || !has_next(x, why))
+        return false;
+    leave_server(x, why);
+    return true;
+}
+
+/* Of a CONNECT nothing has gone through the tunnel yet. */
+static bool is_repeatable(const struct xchg *x)
+{
+    return x->req.method == METHOD_CONNECT || method_is_idempotent(x->req.method) ||
+           x->upstream.ops->untouched(&x->upstream);
+}
+
+bool retry_unanswered(struct xchg *x, enum fault why)
+{
+    if (x->upstream.bytes_in || !is_repeatable(x) || !has_next(x, why))
+        return false;
+    if (x->req.method != METHOD_CONNECT && !x->client.ops->rewind(&x->client))
+        return false;
+    x->upstream.ops->close(&x->upstream, LEG_ABORT);
+    xchg_new_upstream(x);
+    target_rest(x->target);
+    leave_server(x, why);
     return true;
 }
 

@@ -66,7 +66,8 @@ struct role {
      * other stage is, when an attempt has failed and `next` knows of another server: then it names
      * that one. */
     const struct stage *where;
-    /* No connection came about, for that fault: is there another server? NULL: never. */
+    /* No connection came about, for that fault, or it ended before it answered what may be sent
+     * twice (retry_is_unconnected tells which): is there another server? NULL: never. */
     bool (*next)(struct xchg *x, enum fault why);
     /* May this exchange use this address? Called for every address before it is dialled and for
      * every idle connection before it is used; with NULL when the name led to none: would the

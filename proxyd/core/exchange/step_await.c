@@ -15,8 +15,9 @@ static enum step_result lost(struct xchg *x)
         idle_lost(x->worker, x->target, x->rested_ms);
     if (retry_rewind(x))
         return xchg_go(x, STEP_dial);
-    return xchg_fail(x, x->upstream.gone || x->request_cut ? FAULT_upstream_reset
-                                                           : FAULT_upstream_closed);
+    enum fault f =
+        x->upstream.gone || x->request_cut ? FAULT_upstream_reset : FAULT_upstream_closed;
+    return retry_unanswered(x, f) ? xchg_go(x, STEP_where) : xchg_fail(x, f);
 }
 
 static enum head_result pass_interim(struct xchg *x)

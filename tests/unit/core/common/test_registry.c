@@ -50,7 +50,9 @@ static void kept_for_ever(void **state)
         *second = registry_get(r, s, &kept, SLICE("b"));
     assert_int_equal(*first, 100);
     assert_int_equal(*second, 101);
+    assert_int_equal(registry_count(r, &kept), 2);
     snapshot_free(s);
+    assert_int_equal(registry_count(r, &kept), 0); /* nobody is shown what no configuration names */
     s = snapshot_new(1);
     assert_ptr_equal(registry_get(r, s, &kept, SLICE("a")), first);
     assert_int_equal(*(u32 *)registry_get(r, s, &kept, SLICE("c")), 102);
