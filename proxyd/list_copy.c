@@ -12,6 +12,8 @@
 #include "base/must.h"
 #include "base/str.h"
 
+#define SYSTEM_FOLDER "/var/lib/proxyd"
+
 enum { DESCRIPTION = 4096, PIECE = 256 << 10, NAMED_BY = 16 };
 
 /* A list of the configuration before and one of the next may have the same name. */
@@ -44,10 +46,27 @@ char *list_copy_folder(void)
     if (getenv("STATE_DIRECTORY"))
         return joined(getenv("STATE_DIRECTORY"), "");
     if (geteuid() == 0)
-        return joined("/var/lib/proxyd", "");
+        return joined(SYSTEM_FOLDER, "");
     if (getenv("XDG_STATE_HOME"))
         return joined(getenv("XDG_STATE_HOME"), "/proxyd");
     return joined(getenv("HOME"), "/.local/state/proxyd");
+}
+
+/* By their descriptors: what stands there now is what was made or found, and no link. */
+void list_copy_give_folder(const char *folder, unsigned uid, unsigned gid)
+{
+    bool is_ours = mkdir(folder, 0755) == 0 || strcmp(folder, SYSTEM_FOLDER) == 0;
+    int fd = is_ours ? open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
+    if (fd < 0)
+        return; /* nothing can be kept then, and that is told */
+    (void)mkdirat(fd, "lists", 0755);
+    int lists = openat(fd, "lists", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    (void)!fchown(fd, uid, gid);
+    if (lists >= 0) {
+        (void)!fchown(lists, uid, gid);
+        close(lists);
+    }
+    close(fd);
 }
 
 /* ---- the description ---- */

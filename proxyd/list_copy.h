@@ -36,6 +36,11 @@ struct list_place {
 /* Where copies are kept when the configuration does not say: malloc'd; NULL: nowhere. */
 char *list_copy_folder(void);
 
+/* For root, before it becomes another user: a folder that is missing is made, and belongs to that
+ * user from now on, as does the one of the system. Any other one is as its administrator wants it.
+ */
+void list_copy_give_folder(const char *folder, unsigned uid, unsigned gid);
+
 /* Is there a whole copy of that list from that URL? *out, and its path for open(2). */
 bool list_copy_find(const struct list_place *p, struct list_stamp *out, char path[LIST_COPY_PATH]);
 /* A file for a new content; *is_kept: false: in memory, because the folder cannot be written to

@@ -1,6 +1,7 @@
 #include "lists.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/must.h"
 #include "lists_inside.h"
@@ -67,6 +68,15 @@ static void set_folder(const char *configured)
         service.folder = list_copy_folder();
     else if (configured[0])
         must((service.folder = strdup(configured)) != NULL);
+}
+
+void lists_give_folder(unsigned uid, unsigned gid)
+{
+    bool any = false;
+    for (const struct list_source *s = service.first; s; s = s->next)
+        any |= s->conf.fetched;
+    if (any && service.folder && geteuid() == 0)
+        list_copy_give_folder(service.folder, uid, gid);
 }
 
 /* A new one that only the network has is waited for: without it the configuration is not taken. */

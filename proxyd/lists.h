@@ -23,6 +23,8 @@
 /* Puts the lists that are used into s->lists; those that are new are loaded, or fetched when the
  * workers run. `state`: as in struct root_conf. Blocks. */
 void lists_compile(const struct tree *t, const char *state, struct snapshot *s, struct registry *r);
+/* For root, before it becomes another user: what is kept of lists by URL is that user's. */
+void lists_give_folder(unsigned uid, unsigned gid);
 /* A list of `next` that has never been loaded, is not optional and not in `now`: its name; else
  * empty. */
 struct slice lists_lacking(const struct snapshot *next, const struct snapshot *now);

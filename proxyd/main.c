@@ -468,8 +468,10 @@ static bool become_user(struct process *p, const char *path)
     char area[512];
     struct text note = text_in(area, sizeof area);
     unsigned uid, gid;
-    if (user_ids(&p->user, &uid, &gid))
+    if (user_ids(&p->user, &uid, &gid)) {
         served_give(p->served, uid, gid);
+        lists_give_folder(uid, gid);
+    }
     bool good = user_become(&p->user, rights_needed(p), &note);
     if (note.n)
         say("%s: %.*s", good ? "warning" : "error", SLICE_FMT(text_slice(&note)));

@@ -24,7 +24,7 @@ from lib.client import Client, fetch, request
 from lib.daemon import BINARY, Proxyd, StartFailed, environment, run_command
 from lib.faults import ROOT
 from lib.namespace import in_namespace
-from lib.origin import Origin, read_body, send, wait
+from lib.origin import Origin, ok, read_body, send, wait
 from lib.preload import preload
 from lib.skip import need, skip
 from lib.times import SLOW, until, within
@@ -120,6 +120,22 @@ def test_logs_and_reload_go_on(place):
             assert not control.exists()
         finally:
             daemon.kill()
+
+
+def test_copies_of_lists_are_that_users(place):
+    """Their folder is made before the rights are gone, where that user could make none; not in a home."""
+    rules = "deny listed { to list ads; } " + conf.OPEN_RULES
+    with Origin(name="origin.test") as origin:
+        origin.at("/ads.txt", read_body(), send(ok("x.test\n")))
+        lists = f"list ads {{ source {origin.url('/ads.txt')}; reach loopback; }}"
+        daemon = start(place, as_user(f"state state; {lists}", rules=rules), expect_ready=False)
+        try:
+            assert until((place / "state/lists/ads.copy").exists), daemon.stderr()
+            for path in (place / "state", *(place / "state").rglob("*")):
+                assert path.owner() == "nobody", path
+            assert "no copy" not in daemon.stderr()
+        finally:
+            daemon.stop()
 
 
 def test_what_that_user_may_not(place):
