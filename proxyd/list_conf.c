@@ -14,6 +14,8 @@
     "unbound "                                                                                     \
     "rpz regex cidr urls host-ports"
 
+enum { VIA_MOST = 4 * 300 }; /* bytes of the proxies of a parent */
+
 static const char *text_of(struct arena *a, struct slice s)
 {
     char *p = arena_zalloc(a, s.n + 1);
@@ -123,7 +125,7 @@ static bool leads_nowhere(const struct list_conf *c, enum addr_class *class)
     return *class != CLASS_PUBLIC && !(c->reach & CLASS_BIT(*class));
 }
 
-static const char *const of_urls[] = { "every", "timeout", "max-size", "checksum", "reach" };
+static const char *const of_urls[] = { "every", "timeout", "max-size", "checksum", "reach", "via" };
 
 void list_conf_check(const struct node *list, struct diags *d)
 {
@@ -218,7 +220,8 @@ const struct schema_row list_rows[] = {
       .fallback = "24h",
       .doc = "How often it is asked for anew, by a conditional request, a tenth sooner or later by "
              "chance. After a failure it is tried again in 10 s, and each time twice as late, an "
-             "hour at most.",
+             "hour at most; when the server says later in `Retry-After` (with 429 or 503), then, a "
+             "day at most.",
       .example = "every 6h;" },
     { .key = "timeout",
       .type = { TYPE_DURATION },
@@ -254,6 +257,13 @@ const struct schema_row list_rows[] = {
       .doc = "The classes of addresses that it may be fetched from, also behind a redirect, "
              "besides public ones.",
       .example = "reach private;" },
+    { .key = "via",
+      .type = { TYPE_REF },
+      .refers = "parent",
+      INTO(struct list_conf, via),
+      .doc = "It is fetched through this parent, where nothing else leads out. The parent looks "
+             "names up then, so `reach` is asked of addresses in URLs alone.",
+      .example = "via upstairs;" },
     { .key = "optional",
       .type = { TYPE_CHOICE },
       .choices = "yes no",
@@ -274,9 +284,19 @@ struct list_conf list_conf_read(const struct node *list, struct arena *a)
     return c;
 }
 
+/* The parent as it is: another one is another way. */
+static void add_via(struct text *t, const struct list_conf *c)
+{
+    const struct node *proxies = c->via ? node_child(c->via, "proxy") : NULL;
+    for (u32 i = 0; proxies && i < node_nargs(proxies); i++) {
+        text_char(t, ' ');
+        text_add(t, node_arg(proxies, i)->text);
+    }
+}
+
 struct slice list_conf_key(const struct list_conf *c, struct arena *a)
 {
-    size_t n = c->name.n + strlen(c->path) + c->checksum.n + 256;
+    size_t n = c->name.n + strlen(c->path) + c->checksum.n + 256 + VIA_MOST;
     struct text t = text_in(arena_alloc(a, n), n);
     text_add(&t, c->name);
     text_char(&t, 0);
@@ -294,6 +314,7 @@ struct slice list_conf_key(const struct list_conf *c, struct arena *a)
         text_char(&t, ' ');
     }
     text_add(&t, c->checksum);
+    add_via(&t, c);
     must(!t.full);
     return text_slice(&t);
 }

@@ -20,10 +20,11 @@ struct list_conf {
     bool optional;
     u32 most_loss; /* per cent of its entries that it may lose at once */
     /* Of a URL. */
-    u32 every, timeout;    /* ms */
-    u64 max_size;          /* bytes */
-    struct slice checksum; /* a SHA-256 in hexadecimal, a URL where it stands, or empty */
-    u8 reach;              /* CLASS_BIT of what it may be fetched from besides public addresses */
+    u32 every, timeout;     /* ms */
+    u64 max_size;           /* bytes */
+    struct slice checksum;  /* a SHA-256 in hexadecimal, a URL where it stands, or empty */
+    u8 reach;               /* CLASS_BIT of what it may be fetched from besides public addresses */
+    const struct node *via; /* the parent that it is fetched through, valid as long as the tree */
 };
 
 extern const struct schema_row list_rows[];

@@ -10,7 +10,7 @@
 #include "base/str.h"
 #include "http/token.h"
 
-enum { SUMS = 256 << 10, FIRST = 16, PAGE = 64 << 10 };
+enum { SUMS = 256 << 10, FIRST = 16, PAGE = 64 << 10, WAIT_MOST_S = 86400 };
 
 /* The way of one URL over its redirects. */
 struct way {
@@ -57,11 +57,28 @@ static bool is_html(struct slice type)
             slice_eq_nocase((struct slice){ type.p, 15 }, SLICE("application/xht")));
 }
 
+/* Seconds, or a date (RFC 9110 section 10.2.3). */
+static u64 wait_of(struct slice value)
+{
+    char text[64];
+    struct tm when = { 0 };
+    u64 s = 0;
+    if (!slice_u64(value, &s)) {
+        note(text, sizeof text, value);
+        const char *end = strptime(text, "%a, %d %b %Y %H:%M:%S GMT", &when);
+        i64 left = end && *end == 0 ? timegm(&when) - time(NULL) : 0;
+        s = left > 0 ? (u64)left : 0;
+    }
+    return s < WAIT_MOST_S ? s : WAIT_MOST_S;
+}
+
 static bool on_head(void *ctx, const struct msg *resp)
 {
     struct way *w = ctx;
     note(w->location, sizeof w->location, msg_get(resp, TOKEN_LOCATION));
     w->passed = 0;
+    if (resp->status == 429 || resp->status == 503)
+        *w->f->wait_s = wait_of(msg_get(resp, TOKEN_RETRY_AFTER));
     w->is_list = resp->status == 200;
     if (!w->is_list)
         return true;
@@ -300,6 +317,7 @@ enum list_fetched list_fetch(const struct list_fetch *f, struct list_stamp *out,
                      .digest = digest_new() };
     *out = (struct list_stamp){ .bytes = 0 };
     why[0] = 0;
+    *f->wait_s = 0;
     enum hop h = go(&w, f->conf->shown);
     digest_end(w.digest, out->sum);
     out->bytes = w.result.bytes;

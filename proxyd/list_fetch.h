@@ -26,6 +26,7 @@ struct list_fetch {
     const struct errand *errand;
     const struct list_stamp *have; /* the content that is in force; NULL: none */
     int fd;                        /* an empty file for the new one */
+    u64 *wait_s;                   /* what a 429 or 503 asks to wait, a day at most; else 0 */
     bool (*unwanted)(void *ctx);   /* asked now and then */
     void *ctx;
 };

@@ -31,12 +31,16 @@ static u64 now_s(void)
     return clock_us(CLOCK_REALTIME) / 1000000;
 }
 
+static u64 dice(void)
+{
+    u64 now = clock_us(CLOCK_MONOTONIC);
+    return hash64(hash_process_key(), &now, sizeof now);
+}
+
 /* A tenth more or less, so that not all who have the list come at one time. */
 static u64 jittered(u64 ms)
 {
-    u64 now = clock_us(CLOCK_MONOTONIC);
-    u64 dice = hash64(hash_process_key(), &now, sizeof now);
-    return ms - ms / 10 + (ms >= 10 ? dice % (ms / 5 + 1) : 0);
+    return ms - ms / 10 + (ms >= 10 ? dice() % (ms / 5 + 1) : 0);
 }
 
 static u64 retry_ms(const struct list_source *s)
@@ -74,19 +78,22 @@ static void succeeded(struct list_source *s, const struct list_stamp *stamp)
     set_due(s, jittered(s->conf.every));
 }
 
-static u64 failed(struct list_source *s)
+/* Not before the server wants it, if it has said when. */
+static u64 failed(struct list_source *s, u64 wait_s)
 {
     s->plan.failures++;
     atomic_fetch_add(&s->failed, 1);
-    u64 ms = jittered(retry_ms(s));
+    u64 ms = jittered(retry_ms(s)), least = wait_s * 1000;
+    if (ms < least)
+        ms = least + dice() % (least / 5 + 1);
     set_due(s, ms);
     return ms;
 }
 
-static void not_fetched(struct list_source *s, const char *why)
+static void not_fetched(struct list_source *s, const char *why, u64 wait_s)
 {
     char text[LIST_SAID];
-    u64 ms = failed(s);
+    u64 ms = failed(s, wait_s);
     snprintf(text, sizeof text, "not fetched%s: %s",
              atomic_load(&s->loaded) ? ", the content before it stays" : "", why);
     note(s, text, false);
@@ -133,7 +140,7 @@ static void fetched(struct list_source *s, int fd, bool kept, const struct list_
     pthread_mutex_unlock(&s->loading);
     pthread_mutex_unlock(&building);
     if (!taken) {
-        failed(s);
+        failed(s, 0);
         return;
     }
     succeeded(s, stamp);
@@ -153,11 +160,12 @@ static bool is_unwanted(void *source)
 static void attempt(struct list_source *s, bool anyway)
 {
     char why[LIST_FETCH_WHY];
+    u64 wait_s;
     bool kept;
     struct list_stamp stamp;
     int fd = list_copy_begin(&s->place, &kept);
     if (fd < 0) {
-        not_fetched(s, strerror(errno));
+        not_fetched(s, strerror(errno), 0);
         return;
     }
     if (!kept)
@@ -167,12 +175,13 @@ static void attempt(struct list_source *s, bool anyway)
                             .errand = &s->errand,
                             .have = s->plan.stamp.sum[0] ? &s->plan.stamp : NULL,
                             .fd = fd,
+                            .wait_s = &wait_s,
                             .unwanted = is_unwanted,
                             .ctx = s };
     switch (list_fetch(&f, &stamp, why)) {
     case LIST_FETCHED: fetched(s, fd, kept, &stamp, anyway); break;
     case LIST_UNCHANGED: unchanged(s, &stamp); break;
-    case LIST_NOT_FETCHED: not_fetched(s, why); break;
+    case LIST_NOT_FETCHED: not_fetched(s, why, wait_s); break;
     case LIST_UNWANTED: break;
     }
     close(fd);

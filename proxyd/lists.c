@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/must.h"
+#include "forward/parents.h"
 #include "lists_inside.h"
 
 enum { FETCH_WAIT_MS = 60000 };
@@ -36,7 +37,8 @@ static void init_plan(struct source_plan *p)
     pthread_condattr_destroy(&monotonic);
 }
 
-static struct list_source *new_source(const struct node *n, u32 readers)
+/* `via` is of the snapshot that is compiled, and lasts no longer than that. */
+static struct list_source *new_source(const struct node *n, const struct parents *via, u32 readers)
 {
     struct list_source *s = must_zalloc(sizeof *s);
     arena_init(&s->arena, 0);
@@ -44,6 +46,7 @@ static struct list_source *new_source(const struct node *n, u32 readers)
     s->slot.name = s->conf.name;
     s->slot.optional = s->conf.optional;
     s->slot.readers = readers;
+    s->errand.via = via ? parents_copy(via, &s->arena) : NULL;
     atomic_store(&s->users, 1);
     pthread_mutex_init(&s->loading, NULL);
     init_plan(&s->plan);
@@ -103,8 +106,10 @@ void lists_compile(const struct tree *t, const char *state, struct snapshot *s, 
             continue;
         struct list_conf c = list_conf_read(l, &s->arena);
         struct list_source **entry = registry_get(r, s, &sources, list_conf_key(&c, &s->arena));
+        /* each time, so that the snapshot shows that it uses it */
+        const struct parents *via = c.via ? parents_compile(c.via, s, r) : NULL;
         if (*entry == NULL)
-            *entry = new_source(l, s->nworkers + 1);
+            *entry = new_source(l, via, s->nworkers + 1);
         s->lists[s->nlists++] = &(*entry)->slot;
     }
     await_fetched(s);

@@ -121,6 +121,14 @@ const struct parents *parents_compile(const struct node *block, struct snapshot 
     return p;
 }
 
+const struct parents *parents_copy(const struct parents *p, struct arena *a)
+{
+    struct parents *copy = arena_zalloc(a, sizeof *copy);
+    *copy = *p;
+    copy->name = arena_copy(a, p->name);
+    return copy;
+}
+
 /* ---- what becomes of attempts ---- */
 
 static void rest(struct parent *p, const struct outcome *how, u32 ms)
@@ -223,7 +231,7 @@ enum verdict parents_choose(struct xchg *x, const struct parents *p, u8 *tried)
     return PASS;
 }
 
-bool parents_left(const struct parents *p, u8 tried)
+bool parents_next(const struct xchg *x, const struct parents *p, u8 tried, enum fault why)
 {
-    return tried != (1u << p->n) - 1;
+    return x->to.is_parent && (retry_is_unconnected(why) || tried != (1u << p->n) - 1);
 }

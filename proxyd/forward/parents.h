@@ -30,11 +30,15 @@ void parents_check(const struct node *block, struct diags *d);
 const struct parents *parents_compile(const struct node *block, struct snapshot *s,
                                       struct registry *r);
 
+/* One of its own, in another arena; what is known of the proxies is shared. */
+const struct parents *parents_copy(const struct parents *p, struct arena *a);
+
 /* Where: the next proxy that x has not tried (*tried: a bit for each), into x->to, with its lease;
  * REFUSED with parent_unavailable when there is none. */
 enum verdict parents_choose(struct xchg *x, const struct parents *p, u8 *tried);
-/* Is there one that x has not tried? */
-bool parents_left(const struct parents *p, u8 tried);
+/* For role->next, of an exchange that goes there: of a proxy that could not be connected to always,
+ * for parents_choose says the rest; of one that did not answer while another one is left. */
+bool parents_next(const struct xchg *x, const struct parents *p, u8 tried, enum fault why);
 /* role->address_request of such an exchange: there is a connection. */
 bool parents_address(struct xchg *x);
 

@@ -7,7 +7,6 @@
 
 #include "core/report/evidence.h"
 #include "core/report/logrec.h"
-#include "core/exchange/retry.h"
 #include "core/exchange/xchg.h"
 #include "forward/auth.h"
 #include "forward/conf.h"
@@ -222,9 +221,7 @@ enum verdict forward_where(struct xchg *x)
 bool forward_next(struct xchg *x, enum fault why)
 {
     const struct notes *n = xchg_role_area(x, struct notes);
-    if (!x->to.is_parent)
-        return false;
-    return retry_is_unconnected(why) || parents_left(parents_of(x, n->decision.rule), n->tried);
+    return x->to.is_parent && parents_next(x, parents_of(x, n->decision.rule), n->tried, why);
 }
 
 struct ruling forward_vet(const struct xchg *x, const struct addr *a)

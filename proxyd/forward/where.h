@@ -17,8 +17,7 @@ enum verdict forward_judge(struct xchg *x);
 bool forward_apply_edits(struct xchg *x, bool response);
 /* The request's own host and port are the destination, or the parent's next proxy is. */
 enum verdict forward_where(struct xchg *x);
-/* role->next: through a parent, when one could not be connected to (parents_choose says the rest),
- * or did not answer while another one is left. */
+/* role->next: through a parent, whose next proxy that is. */
 bool forward_next(struct xchg *x, enum fault why);
 /* The policy's word on an address the host has: before it is dialled, before an idle connection
  * is used; NULL: on a name that led to none. */

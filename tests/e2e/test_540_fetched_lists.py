@@ -3,7 +3,9 @@ import gzip
 import hashlib
 import json
 import os
+import re
 import threading
+import time
 
 import pytest
 
@@ -11,7 +13,7 @@ from lib import conf, metrics
 from lib.client import Client
 from lib.daemon import run_command
 from lib.faults import assert_refused
-from lib.origin import chunks, close, drip, ok, read_body, send, wait
+from lib.origin import Origin, chunks, close, drip, ok, read_body, send, wait
 from lib.times import until, within
 from test_530_lists import ask, listed, readyz, tar
 
@@ -359,3 +361,41 @@ def test_check_needs_no_network(proxyd, origin):
     found = run_command("check", "-c", file)
     assert found.returncode == 0 and "list ads: it has not been fetched yet" in found.stdout
     assert origin.requests == []
+
+
+# -- through a parent, and later ------------------------------------------------------------------
+
+def test_via(proxyd, origin):
+    """The parent is asked for a name that only it knows; an address in a URL is judged as ever, also behind a redirect."""
+    # covers: list via
+    far, lost = "http://lists.far.example/ads.txt", "http://169.254.1.1/ads.txt"
+    top = f"parent up {{ proxy 127.0.0.1:{{dead_up_port}} 127.0.0.1:{origin.port}; }}"
+    text = config(origin, more="via up;", reach="", top=top).replace(origin.url("/ads.txt"), far)
+    serve(origin, TWENTY, path=far)
+    daemon = proxyd(text, expect_ready=False)
+    assert until(lambda: "try:" in daemon.stderr()) and loaded(daemon) and listed(daemon, "a7.test")
+    assert origin.request(far).line == f"GET {far} HTTP/1.1"
+    assert metrics.read(daemon)[f"parent_uses_total up 127.0.0.1:{origin.port}"] == 1
+    origin.at(far, read_body(), send(ok("", f"Location: {lost}", status="302 Found")))
+    refused(daemon, "destination_link_local")
+    assert [r.target for r in origin.requests] == [far, far]
+    with Origin() as other:
+        other.answer(far, ok(TWENTY.replace("a", "b")))
+        daemon.reload(text.replace(f"127.0.0.1:{origin.port}", f"127.0.0.1:{other.port}"))
+        assert refresh(daemon)[0] == 0 and other.requests and listed(daemon, "b7.test")
+
+
+@pytest.mark.parametrize("status", ["429 Too Many Requests", "503 Service Unavailable"])
+@pytest.mark.parametrize("says", ["7000", "date"])
+def test_retry_after(proxyd, origin, status, says):
+    """Not before the server wants it, and not a year later."""
+    if says == "date":
+        says = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + 7005))
+    serve(origin, "", f"Retry-After: {says}", status=status)
+    daemon = started(proxyd, origin)
+    assert until(lambda: "tried again in" in daemon.stderr())
+    assert 6990 <= int(re.search(r"tried again in (\d+) s", daemon.stderr())[1]) <= 8500
+    serve(origin, "", "Retry-After: 99999999", status=status)
+    refresh(daemon)
+    assert until(lambda: daemon.stderr().count("tried again in") == 2)
+    assert 86400 <= int(re.findall(r"tried again in (\d+) s", daemon.stderr())[1]) <= 86400 * 1.2 + 1
