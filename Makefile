@@ -68,7 +68,7 @@ LDFLAGS_fuzz := -fsanitize=fuzzer,address,undefined
 # ---------------------------------------------------------------- sources
 SOURCES := $(sort $(wildcard proxyd/*.c proxyd/*/*.c proxyd/*/*/*.c filters/*.c policy/*.c pac/*.c admin/*.c))
 MAIN := proxyd/main.c
-TEMPLATES := $(sort $(wildcard proxyd/*/*.html proxyd/*/*.css proxyd/*/*/*.html proxyd/*/*/*.css))
+TEMPLATES := $(sort $(wildcard $(foreach e,html css txt,proxyd/*/*.$e proxyd/*/*/*.$e)))
 UNITS := $(sort $(wildcard tests/unit/test_*.c tests/unit/*/test_*.c tests/unit/*/*/test_*.c))
 # Their folders, each of which is one program: BUILD/VARIANT/units/http, units/core-conn. What lies in
 # tests/unit itself, as the proxyd/*.c that it tests lie above the folders, is units/top.
@@ -116,7 +116,7 @@ $$(BUILD)/$(1)/%.o: %.c $$(BUILD)/$(1)/flags
 	$$(Q)$$(CC_$(1)) $$(flags_$(1)) $$(if $$(filter $$<,$$(UNITS)),$$(UNIT_FLAGS)) -MMD -MP -c -o $$@ $$<
 
 # Embedded pages (core/report/template.h): the assembler reads them, so the compiler's -MMD does not see them.
-$$(patsubst %,$$(BUILD)/$(1)/proxyd/%.o,core/report/page core/exchange/why): $$(TEMPLATES)
+$$(patsubst %,$$(BUILD)/$(1)/proxyd/%.o,core/report/page core/exchange/why forward/setup): $$(TEMPLATES)
 
 $$(BUILD)/lib$(1).a: $$(LIB_OBJ_$(1))
 	$$(say) AR $$@

@@ -5,6 +5,7 @@
 #include "core/common/self_addrs.h"
 #include "core/report/page.h"
 #include "forward/conf.h"
+#include "forward/own.h"
 #include "forward/role.h"
 #include "forward/transparent.h"
 
@@ -221,19 +222,31 @@ static void by_addresses(struct forecast *v)
 
 /* ---- all of it ---- */
 
-static bool is_for_the_proxy(const struct forecast *v)
+/* A page of the listener's own, by its whole URL. On a wildcard it is any address of this machine:
+ * which one a client has reached is not known here. */
+static bool is_own_page(const struct snapshot *s, const struct forecast *v)
 {
-    return v->uri.form == TARGET_ORIGIN || v->uri.form == TARGET_ASTERISK;
+    struct addr own = v->listener->at->addr, named = v->uri.host.addr;
+    named.port = v->uri.port;
+    if (v->uri.form != TARGET_ABSOLUTE || !v->uri.host.literal || named.port != own.port)
+        return false;
+    bool same =
+        addr_is_wildcard(&own) ? self_addrs_has(s->self_addrs, &named) : addr_same(&own, &named);
+    return same && forward_own_path(v->uri.path);
+}
+
+static bool is_for_the_proxy(const struct snapshot *s, const struct forecast *v)
+{
+    return v->uri.form == TARGET_ORIGIN || v->uri.form == TARGET_ASTERISK || is_own_page(s, v);
 }
 
 static void answer_itself(struct forecast *v)
 {
-    bool pac = slice_is(v->uri.path, "/proxy.pac") || slice_is(v->uri.path, "/wpad.dat");
     enum method m = v->msg->method;
     v->by = FORECAST_OWN;
     if (v->uri.form == TARGET_ASTERISK || m == METHOD_TRACE)
         return;
-    if (!pac)
+    if (!forward_own_path(v->uri.path))
         v->fault = FAULT_not_found;
     else if (m != METHOD_GET && m != METHOD_HEAD)
         v->fault = FAULT_method_not_allowed;
@@ -277,7 +290,7 @@ void forecast_make(const struct snapshot *s, const struct listener *l,
         v->fault = FAULT_client_not_allowed;
     } else if (v->fault == FAULT_body_too_large) {
         v->by = FORECAST_HEAD;
-    } else if (is_for_the_proxy(v) && !l->role->intercepts) {
+    } else if (is_for_the_proxy(s, v) && !l->role->intercepts) {
         answer_itself(v);
     } else {
         ask_rules(s, r, a, v);

@@ -81,7 +81,9 @@ static void explain_use(const struct xchg *x, struct text *help)
     forward_own_authority(x, help);
     text_lit(help, " http://example.com/, or let the client fetch http://");
     forward_own_authority(x, help);
-    text_lit(help, "/proxy.pac");
+    text_lit(help, "/proxy.pac; http://");
+    forward_own_authority(x, help);
+    text_lit(help, "/ tells it for each of them");
 }
 
 void forward_refuse(struct xchg *x, struct msg *resp, struct refusal *r)

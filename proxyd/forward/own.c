@@ -9,6 +9,7 @@
 #include "core/exchange/trace.h"
 #include "core/exchange/why.h"
 #include "forward/conf.h"
+#include "forward/setup.h"
 #include "pac/pac.h"
 
 void forward_own_address(const struct xchg *x, struct text *t)
@@ -51,6 +52,8 @@ static enum verdict keep_private(struct xchg *x, enum verdict v)
               "base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n"),
         SLICE("Cross-Origin-Resource-Policy: same-origin\r\n"),
         SLICE("Referrer-Policy: no-referrer\r\n"),
+        SLICE("X-Content-Type-Options: nosniff\r\n"),
+        SLICE("X-Frame-Options: DENY\r\n"),
     };
     for (unsigned i = 0; v == ANSWERED && i < countof(lines); i++)
         (void)msg_add_line(&x->resp, TOKEN_OTHER, lines[i]);
@@ -62,21 +65,32 @@ static enum verdict answer_why(struct xchg *x)
     return keep_private(x, reply_why(x, policy_contact(forward_part_of(x->listen)->policy)));
 }
 
+static enum verdict answer_setup(struct xchg *x)
+{
+    return keep_private(x, forward_setup(x));
+}
+
 static const struct own_page {
     const char *path;
     enum verdict (*answer)(struct xchg *x);
 } pages[] = {
+    { "/", answer_setup },
     { "/proxy.pac", answer_pac },
     { "/wpad.dat", answer_pac },
     { "/why", answer_why },
 };
 
-static const struct own_page *page_of(const struct xchg *x)
+static const struct own_page *page_of(struct slice path)
 {
     for (unsigned i = 0; i < countof(pages); i++)
-        if (slice_is(x->uri.path, pages[i].path))
+        if (slice_is(path, pages[i].path))
             return &pages[i];
     return NULL;
+}
+
+bool forward_own_path(struct slice path)
+{
+    return page_of(path) != NULL;
 }
 
 static bool names_this_listener(const struct xchg *x)
@@ -94,7 +108,7 @@ static bool names_this_listener(const struct xchg *x)
 static bool goes_on(const struct xchg *x)
 {
     if (likely(x->uri.form == TARGET_ABSOLUTE))
-        return likely(!names_this_listener(x)) || page_of(x) == NULL;
+        return likely(!names_this_listener(x)) || page_of(x->uri.path) == NULL;
     return x->uri.form == TARGET_AUTHORITY;
 }
 
@@ -108,7 +122,7 @@ enum verdict forward_own(struct xchg *x)
         return reply_options(x);
     if (x->req.method == METHOD_TRACE)
         return reply_trace(x);
-    const struct own_page *p = page_of(x);
+    const struct own_page *p = page_of(x->uri.path);
     if (p && (x->req.method == METHOD_GET || x->req.method == METHOD_HEAD))
         return p->answer(x);
     x->fault = p ? FAULT_method_not_allowed : FAULT_not_found;

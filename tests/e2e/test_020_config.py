@@ -608,7 +608,7 @@ def test_without_a_configuration(tmp_path):
                 "http://10.0.0.1/": "destination_private", "http://192.168.0.1/": "destination_private",
                 "http://169.254.169.254/": "destination_metadata", "http://169.254.0.1/": "destination_link_local",
                 "http://224.0.0.1/": "destination_multicast", "http://240.0.0.1/": "destination_reserved",
-                "http://127.0.0.1:3128/": "own_listener|destination_loopback",
+                "http://127.0.0.1:3128/x": "own_listener|destination_loopback",
                 "http://1.2.3.4:25/": "http_port_denied"}.items():
             answer = fetch(3128, url)
             assert_refused(answer, cause)

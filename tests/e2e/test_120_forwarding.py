@@ -331,7 +331,8 @@ def test_two_proxyds_in_a_row_are_no_loop(rig, proxyd):
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "origin.test", "127.1", "[::ffff:127.0.0.1]", "0.0.0.0"])
 def test_own_listener_is_never_dialled(rig, host):
-    answer = fetch(rig.port, f"http://{host}:{rig.port}/")
+    """But for its own pages, which a browser that has the proxy set asks for by way of it."""
+    answer = fetch(rig.port, f"http://{host}:{rig.port}/x")
     assert_refused(answer, "own_listener")
 
 
@@ -397,7 +398,7 @@ def test_trace_ends_here_without_secrets(rig):
 
 def test_origin_form_to_the_proxy_itself(rig):
     """A browser pointed at the proxy as if it were a site gets help, not the open network."""
-    for raw in (b"GET / HTTP/1.1\r\nHost: @\r\n\r\n", b"GET /x?y HTTP/1.1\r\nHost: proxy.test:3128\r\n\r\n"):
+    for raw in (b"GET /x HTTP/1.1\r\nHost: @\r\n\r\n", b"GET /x?y HTTP/1.1\r\nHost: proxy.test:3128\r\n\r\n"):
         with Client(rig.port) as client:
             answer = client.ask(raw.replace(b"@", rig.a))
             assert_refused(answer, "not_found")

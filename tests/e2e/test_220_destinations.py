@@ -30,7 +30,7 @@ RIG = conf.forward(rules=SHUT)
 def both(port, host, target_port=80, source=None):
     """The answers to a GET and to a CONNECT for host:port."""
     with Client(port, source=source) as client:
-        yield client.ask(f"GET http://{host}:{target_port}/ HTTP/1.1\r\nHost: {host}\r\n\r\n")
+        yield client.ask(f"GET http://{host}:{target_port}/x HTTP/1.1\r\nHost: {host}\r\n\r\n")
     with Client(port, source=source) as client:
         yield client.ask(f"CONNECT {host}:{target_port} HTTP/1.1\r\nHost: {host}:{target_port}\r\n\r\n")
 
@@ -87,7 +87,7 @@ def test_reach_opens_every_spelling_alike(proxyd, origin, host):
     for answer in both(daemon.port, host, origin.port):
         assert answer.status == 200
     assert daemon.wait_log("GET").get("to") == f"127.0.0.1:{origin.port}"
-    assert origin.request("/").get("Host") == f"127.0.0.1:{origin.port}", "the spelling is not passed on"
+    assert origin.request("/x").get("Host") == f"127.0.0.1:{origin.port}", "the spelling is not passed on"
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "0", "[::]", "[::ffff:0.0.0.0]", "[::127.0.0.1]", "[64:ff9b::7f00:1]"])

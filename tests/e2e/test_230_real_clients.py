@@ -423,6 +423,15 @@ def test_chromium_shows_what_failed(chromium, proxy, tmp_path):
                  screenshot=pathlib.Path(folder) / "failed.png")
 
 
+@pytest.mark.slow("a browser starts")
+def test_chromium_shows_how_to_set_it_up(chromium, proxy):
+    """Asked directly and by way of the proxy itself; the browser sees that it is Chromium, and asks for nothing else."""
+    for flags in ((), (f"--proxy-server=http://127.0.0.1:{proxy.port}",)):
+        dom = chromium(f"http://127.0.0.1:{proxy.port}/", *flags)
+        assert f"http://127.0.0.1:{proxy.port}/proxy.pac" in dom and "Use this proxy" in dom
+        assert re.search(r'<details id="(\w+)"', dom)[1] == "chromium"
+
+
 # -- Python's own ---------------------------------------------------------------------------------
 
 def test_http_client_of_python(proxy, web_tls, module_parts):

@@ -534,7 +534,7 @@ CLIENT = {
     "body_too_large": "PUT http://@/ HTTP/1.1\r\nHost: @\r\nContent-Length: 11\r\n\r\n",
     "request_head_timeout": "GET http://@/",
     "request_body_timeout": "PUT http://@/ HTTP/1.1\r\nHost: @\r\nContent-Length: 5\r\n\r\n",
-    "own_listener": "GET http://127.0.0.1:{port}/ HTTP/1.1\r\nHost: x\r\n\r\n",
+    "own_listener": "GET http://127.0.0.1:{port}/x HTTP/1.1\r\nHost: x\r\n\r\n",
     "rule_denied": "GET http://@/denied HTTP/1.1\r\nHost: @\r\n\r\n",
     "default_denied": "GET http://127.0.0.3:8080/ HTTP/1.1\r\nHost: x\r\n\r\n",
     "connect_port_denied": "CONNECT 127.0.0.1:22 HTTP/1.1\r\nHost: x\r\n\r\n",

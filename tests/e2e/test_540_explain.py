@@ -99,7 +99,7 @@ def test_it_says_what_happens(tmp_path, origins, rules, table):
 
 #: What is asked for → how the client sends it. Public addresses are only refused here: none of these is dialled.
 DESTINATIONS = ["http://169.254.169.254/", "http://10.1.2.3/", "http://[::1]/", "http://[fe80::1]/", "http://224.0.0.1/", "http://[::ffff:10.0.0.1]/",
-                "http://127.0.0.1:{port}/", "http://localhost:{port}/x", "http://private.test/", "http://mixed.test:{origin}/", "http://origin.test:25/",
+                "http://127.0.0.1:{port}/", "http://127.0.0.1:{port}/x", "http://127.0.0.1:{port}/why", "/why", "http://localhost:{port}/x", "http://private.test/", "http://mixed.test:{origin}/", "http://origin.test:25/",
                 "CONNECT 127.0.0.1:22", "CONNECT origin.test:443", "CONNECT nobody.test:443", "/", "/proxy.pac", "OPTIONS *", "POST /proxy.pac",
                 "http://moved.test/", "CONNECT moved.test:443", "http://gone.test/", "ftp://origin.test/", "CONNECT origin.test", "https://origin.test/"]
 MORE_HOSTS = conf.HOSTS + """\

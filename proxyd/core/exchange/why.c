@@ -10,9 +10,10 @@
 #include "core/report/template.h"
 
 EMBED(why_html, "proxyd/core/report/why.html")
+EMBED(why_row_html, "proxyd/core/report/why_row.html")
 EMBED(why_css, "proxyd/core/report/refusal.css")
 
-enum { ROW = 2600, SHOWN = 300, ALL = REFUSALS_OF_ADDRESS * ROW + 8192 };
+enum { SHOWN = 300, ALL = REFUSALS_OF_ADDRESS * WHY_ROW + 8192 };
 
 /* Of a tunnel that was ended, nothing was sent: what a request would have got. */
 static u16 status_of(const struct refusal_entry *e)
@@ -57,16 +58,14 @@ static enum verdict reply_one(struct xchg *x, const struct refusal_entry *e, str
 
 /* ---- all ---- */
 
-struct fact {
-    const char *name;
-    struct slice value;
-    enum value_source source;
-};
-enum { FACTS = 8 };
+enum { FACTS = 9 };
 
-static void facts_of(const struct refusal_entry *e, struct fact to[FACTS])
+/* The values of why_row.html, and the members of the other forms. `time`: room for one. */
+static void facts_of(const struct refusal_entry *e, bool rfc3339, struct text *time,
+                     struct template_value to[FACTS + 1])
 {
-    const struct fact facts[FACTS] = {
+    page_time(time, e->wall_us, rfc3339);
+    const struct template_value facts[FACTS + 1] = {
         { "method", e->method, VALUE_OF_PEER },
         { "request", shown(e->target), VALUE_OF_PEER },
         { "cause", slice_of(fault_info(e->fault)->token), VALUE_MARKUP },
@@ -74,35 +73,14 @@ static void facts_of(const struct refusal_entry *e, struct fact to[FACTS])
         { "list", e->evidence.list, VALUE_OF_PEER },
         { "matched", shown(e->evidence.matched), VALUE_OF_ADMINISTRATOR },
         { "reason", shown(e->reason), VALUE_OF_ADMINISTRATOR },
+        { "time", text_slice(time), VALUE_MARKUP },
         { "id", e->evidence.id, VALUE_MARKUP },
+        { NULL, { NULL, 0 }, VALUE_MARKUP },
     };
     memcpy(to, facts, sizeof facts);
 }
 
-static void put_html(struct text *t, const struct fact facts[FACTS])
-{
-    text_lit(t, "<dl>\n");
-    for (unsigned i = 0; i < FACTS; i++) {
-        if (facts[i].value.n == 0)
-            continue;
-        bool id = i + 1 == FACTS;
-        text_lit(t, "<dt>");
-        text_cstr(t, facts[i].name);
-        text_lit(t, "</dt><dd>");
-        if (id) {
-            text_lit(t, "<a href=\"/why?id=");
-            text_add(t, facts[i].value);
-            text_lit(t, "\">");
-        }
-        html_escaped(t, facts[i].value, facts[i].source);
-        if (id)
-            text_lit(t, "</a>");
-        text_lit(t, "</dd>\n");
-    }
-    text_lit(t, "</dl>\n");
-}
-
-static void put_json(struct text *t, const struct fact facts[FACTS], bool first)
+static void put_json(struct text *t, const struct template_value *facts, bool first)
 {
     text_add(t, first ? SLICE("{") : SLICE(",\n{"));
     for (unsigned i = 0; i < FACTS; i++) {
@@ -116,14 +94,17 @@ static void put_json(struct text *t, const struct fact facts[FACTS], bool first)
     text_char(t, '}');
 }
 
-static void put_line(struct text *t, const struct fact facts[FACTS])
+static void put_line(struct text *t, const struct template_value *facts)
 {
     for (unsigned i = 0; i < FACTS; i++) {
         if (facts[i].value.n == 0)
             continue;
         text_cstr(t, facts[i].name);
         text_char(t, '=');
-        text_escaped(t, facts[i].value);
+        if (facts[i].source == VALUE_OF_ADMINISTRATOR)
+            text_escaped_utf8(t, facts[i].value);
+        else
+            text_escaped(t, facts[i].value);
         text_char(t, i + 1 == FACTS ? '\n' : ' ');
     }
 }
@@ -131,16 +112,27 @@ static void put_line(struct text *t, const struct fact facts[FACTS])
 static void put_all(struct text *t, const struct refusal_entry *const *all, unsigned n,
                     enum page_form form)
 {
-    struct fact facts[FACTS];
+    struct template_value facts[FACTS + 1];
+    char area[32];
     for (unsigned i = 0; i < n; i++) {
-        facts_of(all[i], facts);
+        struct text time = text_in(area, sizeof area);
+        facts_of(all[i], form != PAGE_HTML, &time, facts);
         if (form == PAGE_HTML)
-            put_html(t, facts);
+            template_write(t, why_row_html(), facts);
         else if (form == PAGE_JSON)
             put_json(t, facts, i == 0);
         else
             put_line(t, facts);
     }
+}
+
+void why_rows(const struct xchg *x, enum page_form form, unsigned most, struct text *t)
+{
+    const struct refusal_entry *all[REFUSALS_OF_ADDRESS];
+    unsigned n = refusals_of(x->worker->engine->refusals, &x->peer, all);
+    put_all(t, all, n < most ? n : most, form);
+    for (unsigned i = 0; i < n; i++)
+        refusals_release(all[i]);
 }
 
 static void frame(struct text *t, const struct xchg *x, struct slice rows, enum page_form form)
@@ -165,40 +157,23 @@ static void frame(struct text *t, const struct xchg *x, struct slice rows, enum 
 
 static enum verdict reply_all(struct xchg *x, enum page_form form)
 {
-    const struct refusal_entry *all[REFUSALS_OF_ADDRESS];
-    unsigned n = refusals_of(x->worker->engine->refusals, &x->peer, all);
-    size_t room = 2 * (size_t)ALL;
-    char *area = arena_try(&x->arena, room);
-    if (area != NULL) {
-        struct text rows = text_in(area, ALL), t = text_in(area + ALL, ALL);
-        put_all(&rows, all, n, form);
-        frame(&t, x, text_slice(&rows), form);
-        area = (char *)(uintptr_t)t.p;
-        room = t.n;
-    }
-    for (unsigned i = 0; i < n; i++)
-        refusals_release(all[i]);
+    char *area = arena_try(&x->arena, 2 * (size_t)ALL);
     if (area == NULL) {
         x->fault = FAULT_out_of_memory;
         return REFUSED;
     }
-    return reply_kept(x, page_type(form), (struct slice){ area, room });
+    struct text rows = text_in(area, ALL), t = text_in(area + ALL, ALL);
+    why_rows(x, form, REFUSALS_OF_ADDRESS, &rows);
+    frame(&t, x, text_slice(&rows), form);
+    return reply_kept(x, page_type(form), text_slice(&t));
 }
 
 /* Under a name of its own choice any page could have its visitor's browser read the list (DNS
  * rebinding); an id it cannot guess. */
-static bool is_asked_by_address(const struct xchg *x)
+bool why_may_list(const struct xchg *x)
 {
     const struct host *h = x->uri.form == TARGET_ORIGIN ? &x->host_field.host : &x->uri.host;
     return h->literal || slice_is((struct slice){ h->name, h->len }, "localhost");
-}
-
-static void add_fields(struct xchg *x)
-{
-    struct msg *m = &x->resp;
-    (void)msg_add_line(m, TOKEN_CACHE_CONTROL, SLICE("Cache-Control: no-store\r\n"));
-    (void)msg_add(m, SLICE("X-Content-Type-Options"), SLICE("nosniff"));
-    (void)msg_add(m, SLICE("X-Frame-Options"), SLICE("DENY"));
 }
 
 enum verdict reply_why(struct xchg *x, struct slice contact)
@@ -209,12 +184,12 @@ enum verdict reply_why(struct xchg *x, struct slice contact)
     if (slice_starts(id, SLICE("id="))) {
         e = refusals_find(x->worker->engine->refusals, &x->peer, slice_skip(id, 3));
     }
-    if (e == NULL && (id.n || !is_asked_by_address(x))) {
+    if (e == NULL && (id.n || !why_may_list(x))) {
         x->fault = FAULT_not_found;
         return REFUSED;
     }
     reply_begin(x, 200, SLICE(""));
-    add_fields(x);
+    (void)msg_add_line(&x->resp, TOKEN_CACHE_CONTROL, SLICE("Cache-Control: no-store\r\n"));
     if (e == NULL)
         return reply_all(x, form);
     enum verdict v = reply_one(x, e, contact, form);

@@ -140,7 +140,7 @@ static void for_the_proxy_itself(void **state)
                "Proxy-Status: proxyd; error=destination_not_found; details=\"not_found\"\r\n");
     assert_has(said, "\r\nCache-Control: no-store\r\n");
     assert_has(said, "curl -x http://127.0.0.1:3128 http://example.com/");
-    assert_has(said, "http://127.0.0.1:3128/proxy.pac\n");
+    assert_has(said, "http://127.0.0.1:3128/proxy.pac; http://127.0.0.1:3128/ tells");
     assert_has(said, "\nid: ");
     assert_has(ask("GET / HTTP/1.1\r\nHost: x\r\nAccept: text/html\r\n\r\n"), "<!DOCTYPE html>");
     assert_has(ask("OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n"), "\r\nAllow: ");

@@ -85,7 +85,7 @@ static void whom_to_ask(void **state)
 {
     (void)state;
     contact = "the <desk>, 42";
-    assert_has(page(PAGE_HTML, "/", ""), "</b> the &lt;desk&gt;, 42</p>");
+    assert_has(page(PAGE_HTML, "/", ""), "</strong> the &lt;desk&gt;, 42</p>");
     assert_has_not(area, "<a ");
     assert_has(page(PAGE_TEXT, "/", ""), "\ncontact: the <desk>, 42\n");
     assert_has(page(PAGE_JSON, "/", ""), ",\"contact\":\"the <desk>, 42\"");
