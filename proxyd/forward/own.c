@@ -12,9 +12,34 @@
 #include "forward/setup.h"
 #include "pac/pac.h"
 
+static bool is_loopback(const struct addr *a)
+{
+    struct addr one = addr_loopback(a->family, a->port);
+    return a->family == AF_INET ? a->ip[0] == one.ip[0] : addr_same(a, &one);
+}
+
+/* Where clients know of no proxy, another listener has the pages: one that they could be told of.
+ * NULL: there is none that this client can reach for sure. */
+static const struct addr *pages_at(const struct xchg *x)
+{
+    if (likely(!x->role->intercepts))
+        return &x->listen->at->addr;
+    for (u32 i = 0; i < x->snap->nlisteners; i++) {
+        const struct listener *l = &x->snap->listeners[i];
+        const struct addr *a = &l->at->addr;
+        bool reached = !addr_is_wildcard(a) && (!is_loopback(a) || is_loopback(&x->peer));
+        if (l->role->explains && !l->role->intercepts && reached)
+            return a;
+    }
+    return NULL;
+}
+
 void forward_own_address(const struct xchg *x, struct text *t)
 {
-    struct addr own = x->listen->at->addr, dialled;
+    const struct addr *at = pages_at(x);
+    if (at == NULL)
+        return;
+    struct addr own = *at, dialled;
     if (addr_is_wildcard(&own) && x->client.ops->local(&x->client, &dialled)) {
         dialled.port = own.port;
         own = dialled;

@@ -10,7 +10,8 @@
 enum verdict forward_own(struct xchg *x);
 /* Is there such a page? */
 bool forward_own_path(struct slice path);
-/* ADDRESS:PORT at which the client has reached this listener; nothing: at no IP address. */
+/* ADDRESS:PORT at which the client has reached this listener, or, of one that intercepts, that of
+ * another one which has such pages; nothing: there is none. */
 void forward_own_address(const struct xchg *x, struct text *t);
 /* The same, but on a wildcard by the name by which the client has asked for a page of the
  * listener's own. */

@@ -3,6 +3,7 @@
 
 #include "forward/conf.h"
 #include "forward/role.h"
+#include "forward/transparent.h"
 #include "http/h1_write.h"
 #include "tests/unit/core/help_engine.h"
 #include "tests/unit/policy/policy_text.h"
@@ -187,6 +188,27 @@ static void refusals(void **state)
     assert_non_null(msg_find_name(&x->resp, SLICE("Location")));
 }
 
+/* A client that knows of no proxy is led to the listener that others set, if it can get there. */
+static void an_intercepted_client_is_led_to_the_pages(void **state)
+{
+    (void)state;
+    char words[256], url[64];
+    struct text help = text_in(words, sizeof words), why = text_in(url, sizeof url);
+    struct refusal r = { .help = &help, .why = &why };
+    rig.listener->role = &forward_role;
+    msg_init(&x->resp, &x->arena);
+    x->snap = rig.snapshot;
+    x->role = &transparent_role;
+    x->fault = FAULT_rule_denied;
+    x->peer = addr_loopback(AF_INET, 5);
+    forward_refuse(x, &x->resp, &r);
+    assert_slice(text_slice(&why), "http://127.0.0.1:3128/why?id=");
+    why.n = 0;
+    assert_true(addr_parse(SLICE("10.0.0.7"), &x->peer));
+    forward_refuse(x, &x->resp, &r);
+    assert_int_equal(why.n, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -196,6 +218,7 @@ int main(void)
         HEADERS_TEST(answers),
         HEADERS_TEST(our_entry_in_via),
         HEADERS_TEST(refusals),
+        HEADERS_TEST(an_intercepted_client_is_led_to_the_pages),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
