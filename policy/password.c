@@ -11,16 +11,20 @@
 
 #include "base/str.h"
 
-enum scheme { CRYPT, APR1, SHA1, REFUSED };
+enum scheme { BCRYPT, YESCRYPT, ROUNDS, CRYPT, APR1, SHA1, REFUSED };
 
 enum { SHA1_BYTES = 20, MD5_BYTES = 16, APR1_ROUNDS = 1000, APR1_SALT_MOST = 8 };
+
+/* crypt(3)'s base64. */
+static const char digits[] = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 static const struct form {
     struct slice prefix;
     enum scheme scheme;
-    const char *text;
+    const char *name, *text;
 } forms[] = {
-#define PASSWORD(token, prefix, scheme, text) { { prefix, sizeof prefix - 1 }, scheme, text },
+#define PASSWORD(token, prefix, scheme, name, text)                                                \
+    { { prefix, sizeof prefix - 1 }, scheme, name, text },
 #include "policy/password.tbl"
 #undef PASSWORD
 };
@@ -38,14 +42,31 @@ static bool take_number(struct slice *s, u64 *n)
     return is;
 }
 
-/* A file of hashes may be another's work: one hash must not keep a thread for minutes. */
-static const char *check_cost(enum password_form form, struct slice rest)
+/* The place of c in the base64 of crypt(3); 64: it is none of it. */
+static unsigned crypt_digit(char c)
+{
+    const char *at = c ? strchr(digits, c) : NULL;
+    return at ? (unsigned)(at - digits) : 64;
+}
+
+/* "j9T$": the flavour, then one digit each for the logarithm of N and for r; their product is the
+ * memory. Further parameters make it dearer. */
+static bool is_dear_yescrypt(struct slice rest)
+{
+    return rest.n < 4 || rest.p[0] != 'j' || rest.p[3] != '$' ||
+           crypt_digit(rest.p[1]) + 1 > PASSWORD_YESCRYPT_LOG_N || crypt_digit(rest.p[2]) > 31;
+}
+
+/* A file of hashes may be another's work: one hash must not keep a thread for minutes, or take all
+ * memory. `rest` is what follows the prefix. */
+static const char *check_cost(enum scheme scheme, struct slice rest)
 {
     u64 n = 0;
-    bool bcrypt = form <= PASSWORD_bcrypt_a;
-    if (bcrypt && (!take_number(&rest, &n) || n > PASSWORD_BCRYPT_COST))
+    if (scheme == BCRYPT && (!take_number(&rest, &n) || n > PASSWORD_BCRYPT_COST))
         return "a bcrypt cost above 16 would take longer than 4 s a log-in";
-    if (!bcrypt && slice_starts(rest, SLICE("rounds="))) {
+    if (scheme == YESCRYPT && is_dear_yescrypt(rest))
+        return "yescrypt with more than 128 MB would take too much for a log-in";
+    if (scheme == ROUNDS && slice_starts(rest, SLICE("rounds="))) {
         rest = slice_skip(rest, 7);
         if (!take_number(&rest, &n) || n > PASSWORD_ROUNDS_MOST)
             return "more than 10,000,000 rounds would take longer than 5 s a log-in";
@@ -100,7 +121,10 @@ static const char *check(enum password_form form, struct slice stored)
     struct slice rest = slice_skip(stored, forms[form].prefix.n), salt, digest;
     const char *why;
     switch (forms[form].scheme) {
-    case CRYPT: return (why = check_cost(form, rest)) ? why : check_crypt(stored);
+    case BCRYPT:
+    case YESCRYPT:
+    case ROUNDS:
+    case CRYPT: return (why = check_cost(forms[form].scheme, rest)) ? why : check_crypt(stored);
     case APR1: return cut_apr1(rest, &salt, &digest) ? NULL : "the hash is cut or malformed";
     case SHA1: return check_sha1(form, rest);
     default: return forms[form].text;
@@ -129,7 +153,12 @@ const char *password_read(struct slice stored, struct password *p)
     return looks_like_des(stored)
                ? "DES hashes look at eight letters and are broken within hours; set the password "
                  "anew"
-               : "a password in plain text; make a hash of it with `htpasswd -B`";
+               : "a password in plain text; make a hash of it with `proxyd passwd`";
+}
+
+const char *password_form_name(const struct password *p)
+{
+    return forms[p->form].name;
 }
 
 const char *password_warning(const struct password *p)
@@ -199,7 +228,6 @@ static bool apr1_rounds(EVP_MD_CTX *ctx, struct slice given, struct slice salt, 
 /* Six bits a letter, lowest first, of triples of bytes in an order of its own. */
 static void apr1_text(const u8 *sum, char *out)
 {
-    static const char digits[] = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     static const u8 order[][3] = {
         { 0, 6, 12 }, { 1, 7, 13 }, { 2, 8, 14 }, { 3, 9, 15 }, { 4, 10, 5 }
     };
@@ -253,6 +281,9 @@ bool password_fits(const struct password *p, struct slice given)
     memcpy(stored, p->stored.p, p->stored.n);
     stored[p->stored.n] = 0;
     switch (forms[p->form].scheme) {
+    case BCRYPT:
+    case YESCRYPT:
+    case ROUNDS:
     case CRYPT: fits = crypt_fits(text, stored); break;
     case APR1: fits = apr1_fits(given, rest); break;
     case SHA1: fits = sha1_fits(given, rest); break;

@@ -12,7 +12,7 @@
 #include "base/slice.h"
 
 enum password_form {
-#define PASSWORD(token, prefix, scheme, text) PASSWORD_##token,
+#define PASSWORD(token, prefix, scheme, name, text) PASSWORD_##token,
 #include "policy/password.tbl"
 #undef PASSWORD
     PASSWORD_FORMS
@@ -22,6 +22,7 @@ enum {
     PASSWORD_STORED_MOST = 256,      /* bytes of a hash: SHA-512 with its salt takes 123 */
     PASSWORD_GIVEN_MOST = 511,       /* bytes of what a user sends, as crypt(3) has it */
     PASSWORD_BCRYPT_COST = 16,       /* 2^16 rounds: 4 s */
+    PASSWORD_YESCRYPT_LOG_N = 15,    /* 2^15 blocks of 4 kB: 128 MB, half a second */
     PASSWORD_ROUNDS_MOST = 10000000, /* `rounds=` of $5$ and $6$: 5 s */
 };
 
@@ -32,10 +33,20 @@ struct password {
 
 /* NULL: *p can be compared with; else why not, a clause for a message. */
 const char *password_read(struct slice stored, struct password *p);
+/* "bcrypt", "SHA-512" …: how it is made. */
+const char *password_form_name(const struct password *p);
 /* What is to be known of the form, or NULL. */
 const char *password_warning(const struct password *p);
 /* Does it fit? Takes as long for a wrong one as for the right one; false for what is longer than
  * PASSWORD_GIVEN_MOST or holds a NUL. Any thread but a worker's. */
 bool password_fits(const struct password *p, struct slice given);
+
+/* How a new one is stored. */
+enum password_way { PASSWORD_BY_BCRYPT, PASSWORD_BY_YESCRYPT };
+/* NULL: it may be somebody's password; else why not, a clause. */
+const char *password_wrong(struct slice given, enum password_way way);
+/* Its hash with a new salt, NUL-terminated, in `out` of PASSWORD_STORED_MOST bytes. Takes as long
+ * as a comparison. False: password_wrong, or no memory. */
+bool password_make(struct slice given, enum password_way way, char *out);
 
 #endif
