@@ -103,7 +103,7 @@ const struct schema_row auth_basic_rows[] = {
 
 const struct policy_auth *policy_auth(const struct policy *p)
 {
-    return p->auth.asks ? &p->auth : NULL;
+    return p->auth.offers ? &p->auth : NULL;
 }
 
 bool policy_auth_excepts(const struct policy_auth *a, const struct addr *client,

@@ -1,7 +1,7 @@
 /*
  * `auth`: who has to say who he is, and where it stands who he may be. The kinds of proof are a
- * table (auth_schemes), the strongest first: each is a block of its own in a policy, and a rule
- * sees only the identity that came of it.
+ * table (auth.tbl), the strongest first: each is a block of its own in a policy, and a rule sees
+ * only the identity that came of it.
  */
 #ifndef POLICY_AUTH_H
 #define POLICY_AUTH_H
@@ -12,8 +12,15 @@
 #include "policy/policy.h"
 #include "policy/users.h"
 
+enum auth_scheme_id {
+#define AUTH(token, field, text) AUTH_##token,
+#include "policy/auth.tbl"
+#undef AUTH
+    AUTH_SCHEMES
+};
+
 struct policy_auth {
-    bool asks;                      /* there is such a block */
+    u32 offers;                     /* a bit for each scheme with a block; 0: nobody is asked */
     const char *passwords, *groups; /* paths for open(2); groups NULL: there are none */
     struct slice realm;             /* no quote, no backslash: it stands in a quoted-string */
     struct hostset except_to;

@@ -28,7 +28,7 @@ static void read_auth(const struct schema_row *row, const struct node *n, struct
     if (n == NULL)
         return;
     schema_fill(row->children, n, a, auth);
-    auth->asks = true;
+    auth->offers |= 1u << row->tag;
 }
 
 static void read_ports(const struct schema_row *row, const struct node *n, struct arena *a,
@@ -325,6 +325,7 @@ const struct schema_row policy_rows[] = {
       .example = "clients 127.0.0.0/8 ::1 10.0.0.0/8;" },
     { .key = "auth basic",
       .kind = ROW_BLOCK,
+      .tag = AUTH_basic,
       .offset = offsetof(struct policy, auth),
       .read = read_auth,
       .children = auth_basic_rows,

@@ -240,7 +240,7 @@ static bool check_users(const struct node *rule, const struct policy *p, struct 
             groups = groups && slice_is(node_arg(from, i)->text, "group");
         n = groups ? from : NULL;
     }
-    if (n == NULL || p->auth.asks)
+    if (n == NULL || p->auth.offers)
         return false;
     diag_warning(d, &n->words[0], "the rule %s can never match", slice_shown(node_name(rule)));
     diag_more(d, "nobody has to say who he is: the policy has no block \"auth\"");

@@ -4,6 +4,9 @@
  */
 #include "engine_conf.h"
 
+#include "base/must.h"
+#include "config/value.h"
+
 enum { KIB = 1024, MIB = 1024 * 1024, SECOND = 1000, DAY = 24 * 3600 * SECOND };
 
 static void read_clients(const struct schema_row *row, const struct node *n, struct arena *a,
@@ -13,6 +16,16 @@ static void read_clients(const struct schema_row *row, const struct node *n, str
     (void)a;
     l->clients = (u32)schema_number(row, n);
     l->clients_given = n != NULL;
+}
+
+static void read_rate(const struct schema_row *row, const struct node *n, struct arena *a, void *to)
+{
+    struct rate_conf *r = to;
+    (void)row;
+    (void)a;
+    *r = (struct rate_conf){ 0, 0 };
+    if (n && !slice_is(node_arg(n, 0)->text, "unlimited"))
+        must(value_rate(node_arg(n, 0)->text, &r->count, &r->period_ms));
 }
 
 const struct schema_row limits_rows[] = {
@@ -77,6 +90,19 @@ const struct schema_row limits_rows[] = {
              "When "
              "they are used up, new work waits or gets 503, and what runs goes on.",
       .example = "memory 1g;" },
+    { .key = "requests-per-user",
+      .type = { TYPE_RATE },
+      .offset = offsetof(struct limits_conf, requests_per_user),
+      .read = read_rate,
+      .also = "unlimited",
+      .fallback = "unlimited",
+      .doc =
+          "How many requests one user may make who has proved who he is (`auth`), `N/s`, `N/min` "
+          "or `N/h`: so many at once, then as they come back over the period. One more gets 429 "
+          "and `Retry-After`. A CONNECT counts as one; who is not asked who he is, is not "
+          "counted. It holds for all listeners whose policies have the same files of users, and "
+          "goes on over a reload.",
+      .example = "requests-per-user 100/min;" },
     { .key = NULL },
 };
 

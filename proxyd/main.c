@@ -33,7 +33,7 @@
 #include "core/conn/target.h"
 #include "core/thread.h"
 #include "filters/addrclass.h"
-#include "forward/auth_users.h"
+#include "forward/auth/users.h"
 #include "io/dns.h"
 #include "io/offload.h"
 #include "engine_conf.h"

@@ -34,6 +34,7 @@ enum schema_type {
     TYPE_SIZE,         /* bytes: 32k */
     TYPE_DURATION,     /* milliseconds: 30s */
     TYPE_COUNT,        /* a number */
+    TYPE_RATE,         /* N/s, N/min, N/h */
     TYPE_CHOICE,       /* one of .choices */
     TYPE_NAME,         /* of a block */
     TYPE_REF,          /* name of a top-level block with key .refers */

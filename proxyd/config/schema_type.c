@@ -26,6 +26,12 @@ static bool is_count(struct slice s)
     return value_count(s, &v);
 }
 
+static bool is_rate(struct slice s)
+{
+    u32 count, period_ms;
+    return value_rate(s, &count, &period_ms);
+}
+
 static bool is_addr(struct slice s)
 {
     struct addr a;
@@ -97,6 +103,8 @@ static const struct type_info {
     [TYPE_DURATION] = { "DURATION", "a duration",
                         "a number with a unit (ms, s, m, h, d or w), such as 30s", is_duration },
     [TYPE_COUNT] = { "N", "a number", "a number, such as 100", is_count },
+    [TYPE_RATE] = { "N/s", "a rate",
+                    "a number from 1 to 1000000 with /s, /min or /h, such as 100/min", is_rate },
     [TYPE_CHOICE] = { "WORD", "known", "a word", NULL },
     [TYPE_NAME] = { "NAME", "a name",
                     "a name of letters, digits, _ and -, not beginning with a digit", value_name },

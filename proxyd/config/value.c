@@ -50,6 +50,27 @@ bool value_count(struct slice s, u64 *n)
     return slice_u64(s, n);
 }
 
+bool value_rate(struct slice s, u32 *count, u32 *period_ms)
+{
+    static const struct {
+        struct slice name;
+        u32 ms;
+    } periods[] = { { { "s", 1 }, 1000 },
+                    { { "min", 3 }, 60 * 1000 },
+                    { { "h", 1 }, 3600 * 1000 } };
+    struct slice number;
+    u64 n;
+    if (!slice_cut(&s, '/', &number) || !slice_u64(number, &n) || n < 1 || n > 1000000)
+        return false;
+    for (size_t i = 0; i < countof(periods); i++)
+        if (slice_eq(s, periods[i].name)) {
+            *count = (u32)n;
+            *period_ms = periods[i].ms;
+            return true;
+        }
+    return false;
+}
+
 static bool port(struct slice s, u16 *out)
 {
     u64 v;

@@ -14,6 +14,8 @@ bool value_size(struct slice s, u64 *bytes);
 bool value_duration(struct slice s, u64 *ms);
 /* A plain decimal number. */
 bool value_count(struct slice s, u64 *n);
+/* So many in so many milliseconds: N/s, N/min or N/h, N from 1 to 1,000,000. */
+bool value_rate(struct slice s, u32 *count, u32 *period_ms);
 /* PORT or FIRST-LAST, 1–65535, FIRST not above LAST. */
 bool value_ports(struct slice s, u16 *first, u16 *last);
 /* [A-Za-z_][A-Za-z0-9_-]*, at most 64 bytes. */

@@ -7,6 +7,12 @@
 
 #include "base/addr.h"
 
+/* So many in a period. */
+struct rate_conf {
+    u32 count; /* 0: unlimited */
+    u32 period_ms;
+};
+
 struct limits_conf {
     u32 head;   /* bytes of a whole head */
     u32 fields; /* fields in it */
@@ -15,6 +21,7 @@ struct limits_conf {
     u32 clients, clients_per_address;
     bool clients_given; /* written by the administrator: clamping it is worth a warning */
     u64 memory;         /* bytes of buffers and connections of the process */
+    struct rate_conf requests_per_user; /* of who has proved who he is */
 };
 
 /* Milliseconds; UINT32_MAX: unlimited. */

@@ -2,7 +2,7 @@
 
 #include "config/schema.h"
 #include "filters/list_slot.h"
-#include "forward/auth_users.h"
+#include "forward/auth/users.h"
 #include "forward/parents.h"
 #include "policy/conf.h"
 
@@ -106,6 +106,7 @@ const void *forward_compile(const struct node *policy, struct snapshot *s, struc
     part->edits = policy_edits(part->policy);
     part->auth = policy_auth(p);
     part->users = part->auth ? auth_users_get(r, s, part->auth) : NULL;
+    part->user_rate = s->conf.limits.requests_per_user;
     part->counts = count_rules(part->policy, s, r);
     part->profile = profile_intern(&(struct conn_profile){ .scheme = SCHEME_HTTP });
     return part;

@@ -31,6 +31,7 @@ struct forward_part {
     bool judges;                        /* somebody looks at the heads of answers */
     const struct policy_auth *auth;     /* NULL: nobody has to say who he is */
     struct auth_users *users;           /* of auth */
+    struct rate_conf user_rate;         /* count 0: as often as he likes */
     struct rule_count **counts;         /* of each rule */
     const struct parents **parents;     /* of each rule, NULL: none; NULL: no rule has any */
     const struct conn_profile *profile; /* of every other destination: plain TCP */

@@ -93,8 +93,8 @@ void forward_refuse(struct xchg *x, struct msg *resp, struct refusal *r)
         (void)msg_add_line(resp, TOKEN_ALLOW, SLICE("Allow: GET, HEAD\r\n"));
     if (unlikely(fault_info(x->fault)->status == 407))
         forward_challenge(x, resp);
-    if (x->fault == FAULT_auth_too_often)
-        (void)msg_add_line(resp, TOKEN_RETRY_AFTER, SLICE("Retry-After: 10\r\n"));
+    if (x->fault == FAULT_auth_too_often || x->fault == FAULT_user_rate)
+        forward_retry_after(x, resp);
     if (x->fault == FAULT_not_found)
         explain_use(x, r->help);
     if (fault_info(x->fault)->whose == FAULT_OF_POLICY)

@@ -17,7 +17,7 @@ static const struct stage where = { .name = "finding the destination", .run = fo
 
 static const struct stage proof = { .name = "comparing name and password",
                                     .run = forward_auth,
-                                    .resume = auth_check_resume,
+                                    .resume = forward_auth_resume,
                                     .cancel = auth_check_cancel };
 
 static const struct stage *const request_stages[] = { &own, &proof, &rules, NULL };

@@ -180,3 +180,69 @@ def test_too_often(start, origin):
     daemon.stop()
     for t in threads:
         t.join()
+
+
+def test_counters(start, origin):
+    daemon = start()
+    before = metrics.read(daemon)
+    ask(daemon, origin.url("/"), field("ann", "sesam"))
+    ask(daemon, origin.url("/"), field("ann", "sesam"), "CONNECT")
+    for password in ("other", "another"):
+        ask(daemon, origin.url("/"), field("ann", password))
+    ask(daemon, origin.url("/"))
+    grown = metrics.grown(daemon, before)
+    assert (grown["auth_passed_total basic"], grown["auth_failed_total basic"], grown["fault auth_required"]) == (2, 2, 1)
+    assert "ann" not in metrics.text(daemon)
+
+
+LIMIT = "limits { requests-per-user %s; } "
+
+
+def test_requests_per_user(start, origin):
+    """So many at once, however they come; of others, of nobody and of wrong passwords none counts; it goes on over
+    a reload and over other passwords."""
+    # covers: limits requests-per-user
+    daemon = start(auth="except-to other.test;", top=LIMIT % "3/h")
+    free = origin.url("/").replace("origin.test", "other.test")
+    ann = field("ann", "sesam")
+    assert_refused(ask(daemon, origin.url("/"), field("ann", "wrong")), "auth_failed")
+    assert [ask(daemon, url, ann).status for url in (free, free, origin.url("/"))] == [200] * 3
+    assert [ask(daemon, origin.url("/"), ann, method).status for method in ("CONNECT", "GET")] == [200] * 2
+    for method in ("GET", "CONNECT"):
+        answer = ask(daemon, origin.url("/"), ann, method)
+        assert_refused(answer, "user_rate")
+        assert answer.status == 429 and 1000 < int(answer.get("retry-after")) <= 1200
+    assert ask(daemon, free, ann).status == 200
+    assert ask(daemon, origin.url("/"), field("bob", "builder")).status == 200
+    assert until(lambda: [line.get("user") for line in daemon.log("user_rate")] == ["ann", "ann"])
+    assert metrics.read(daemon)["fault user_rate"] == 2
+    text = (daemon.folder / "proxyd.conf").read_text()
+    daemon.reload(text.replace("3/h", "4/h"))
+    assert_refused(ask(daemon, origin.url("/"), ann), "user_rate")
+    (daemon.folder / "users").write_text(f"new:{hashed('new')}\nann:{hashed('other')}\n")
+    assert until(lambda: ask(daemon, origin.url("/"), field("new", "new")).status == 200)
+    assert_refused(ask(daemon, origin.url("/"), field("ann", "other")), "user_rate")
+    daemon.reload(text.replace("3/h", "1000/s"))  # not an hour later
+    assert until(lambda: ask(daemon, origin.url("/"), field("ann", "other")).status == 200)
+
+
+def test_requests_per_user_are_the_same_for_all_workers(start, origin):
+    daemon = start(top=LIMIT % "20/h", workers=3)
+    assert ask(daemon, origin.url("/"), field("ann", "sesam")).status == 200
+    seen = []
+    threads = [threading.Thread(target=lambda: seen.extend(ask(daemon, origin.url("/"), field("ann", "sesam")).status
+                                                           for _ in range(5))) for _ in range(8)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert sorted(seen) == [200] * 19 + [429] * 21
+
+
+def test_requests_per_user_come_back(start, origin):
+    daemon = start(top=LIMIT % "2/s")
+    for _ in range(2):
+        assert ask(daemon, origin.url("/"), field("ann", "sesam")).status == 200
+    answer = ask(daemon, origin.url("/"), field("ann", "sesam"))
+    assert (answer.status, answer.get("retry-after")) == (429, "1")
+    assert until(lambda: ask(daemon, origin.url("/"), field("ann", "sesam")).status == 200)

@@ -28,9 +28,10 @@ static void faults(void **state)
         assert_true(i->status == 0 || i->proxy_status != NULL);
         assert_true(strlen(i->text) > 5 && !slice_ends(slice_of(i->text), SLICE(".")));
         bool after_200 = f == FAULT_sni_missing || f == FAULT_sni_denied;
-        bool of_users = strncmp(i->token, "auth_", 5) == 0;
+        bool too_often = f == FAULT_auth_too_often || f == FAULT_user_rate;
+        bool of_users = too_often || strncmp(i->token, "auth_", 5) == 0;
         if (i->whose == FAULT_OF_POLICY && of_users)
-            assert_int_equal(i->status, f == FAULT_auth_too_often ? 429 : 407);
+            assert_int_equal(i->status, too_often ? 429 : 407);
         else if (i->whose == FAULT_OF_POLICY)
             assert_int_equal(i->status, after_200 ? 0 : 403);
         if (i->whose == FAULT_OF_UPSTREAM)

@@ -4,7 +4,7 @@
  *
  * The hard thing is the price: a good hash takes a tenth of a second, and a browser sends the
  * password with every request. What has fitted is remembered for some minutes by a keyed hash of
- * the credentials, here for all workers and in each worker for itself (auth_check.h); it holds only
+ * the credentials, here for all workers and in each worker for itself (check.h); it holds only
  * as long as the hash in the file is the same.
  */
 #ifndef FORWARD_AUTH_USERS_H
@@ -15,6 +15,7 @@
 #include "io/watch.h"
 #include "policy/auth.h"
 
+struct auth_meter;
 struct auth_users;
 struct auth_worker;
 
@@ -40,15 +41,20 @@ struct auth_print {
 struct auth_answer {
     bool known; /* the files could be read at all */
     bool fits;
-    u32 generation;        /* of what was asked */
-    u64 until_ms;          /* monotonic: for so long it may be remembered */
-    struct slice identity; /* fits: malloc'ed, the caller's */
+    u32 generation;           /* of what was asked */
+    u64 until_ms;             /* monotonic: for so long it may be remembered */
+    struct slice identity;    /* fits: malloc'ed, the caller's */
+    struct auth_meter *meter; /* fits: held for the caller, or NULL */
 };
 /* On an offload thread; as slow as the hash. */
 struct auth_answer auth_users_ask(struct auth_users *u, struct auth_print print, struct slice name,
                                   struct slice password, u64 now_ms);
 
-/* What a worker keeps for itself, made at the first call by its thread (auth_check.c). */
+/* The identity of that name as the files have it now, copied into a; p NULL: it is not there. Any
+ * thread but a worker's. */
+struct slice auth_users_identity(struct auth_users *u, struct slice name, struct arena *a);
+
+/* What a worker keeps for itself, made at the first call by its thread (check.c). */
 struct auth_worker **auth_users_of_worker(struct auth_users *u, u32 worker);
 
 #endif

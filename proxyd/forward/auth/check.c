@@ -1,21 +1,16 @@
-#include "forward/auth_check.h"
+#include "forward/auth/check.h"
 
 #include <stdlib.h>
 
 #include "base/hash.h"
 #include "base/must.h"
 #include "core/exchange/xchg.h"
+#include "forward/auth/delay.h"
 
 enum {
     SETS = 256,
     WAYS = 4,
     REFUSED_MS = 10000, /* for so long a wrong password is wrong without being looked at */
-    FAILURES = 1024,    /* addresses and names that are remembered for wrong passwords */
-    FIRST_DELAY_MS = 250,
-    ADDRESS_DELAY_MS = 8000,
-    NAME_DELAY_MS = 2000,
-    FORGIVEN_MS = 60000, /* after so long half of the failures are forgotten, and half again … */
-    LONGEST_WAIT_MS = 10000,
     WAITING_MOST = 1024 /* jobs of one worker */
 };
 
@@ -23,19 +18,13 @@ struct remembered {
     struct auth_print print;
     u64 until_ms;
     u32 generation;
-    struct slice identity; /* malloc'ed; p NULL: they did not fit */
-};
-
-struct failures {
-    u64 key;
-    u64 last_ms; /* of a failure */
-    u64 next_ms; /* before it nothing is looked at */
-    u32 count;
+    struct slice identity;    /* malloc'ed; p NULL: they did not fit */
+    struct auth_meter *meter; /* held; NULL: there is none */
 };
 
 struct auth_worker {
     struct remembered set[SETS][WAYS];
-    struct failures address[FAILURES], name[FAILURES];
+    struct auth_delays delays;
     struct list jobs;
     u32 njobs;
 };
@@ -48,7 +37,7 @@ struct check {
     struct worker *worker;
     struct auth_users *users;
     struct auth_print print;
-    struct failures *address, *name; /* the worker's; whoever has the place now */
+    struct auth_turn turn;
     u64 now_ms;
     struct auth_answer answer;
     u32 name_n, password_n;
@@ -59,8 +48,9 @@ struct check {
 struct wait {
     struct list link;
     struct xchg *x;
-    struct check *check; /* NULL: it has come back */
-    enum fault fault;    /* then: FAULT_NONE when they fit */
+    struct check *check;      /* NULL: it has come back */
+    enum fault fault;         /* then: FAULT_NONE when they fit */
+    struct auth_meter *meter; /* then: held, or NULL */
 };
 
 /* ---- what the worker remembers ---- */
@@ -73,13 +63,19 @@ static struct auth_worker *worker_part(struct worker *w, struct auth_users *u)
     return *at;
 }
 
+static void forget(struct remembered *r)
+{
+    free((void *)(uintptr_t)r->identity.p);
+    auth_meter_drop(r->meter);
+}
+
 void auth_worker_free(struct auth_worker *a)
 {
     if (a == NULL)
         return;
     expect(list_empty(&a->jobs));
     for (u32 i = 0; i < SETS * WAYS; i++)
-        free((void *)(uintptr_t)a->set[i / WAYS][i % WAYS].identity.p);
+        forget(&a->set[i / WAYS][i % WAYS]);
     free(a);
 }
 
@@ -96,24 +92,24 @@ static bool same(struct auth_print a, struct auth_print b)
     return a.of[0] == b.of[0] && a.of[1] == b.of[1];
 }
 
-enum auth_known auth_check_known(struct worker *w, struct auth_users *u, struct auth_print print,
-                                 struct slice *identity)
+bool auth_check_known(struct worker *w, struct auth_users *u, struct auth_print print,
+                      struct auth_known *known)
 {
     struct auth_worker *a = worker_part(w, u);
     if (unlikely(a == NULL))
-        return AUTH_UNKNOWN;
+        return false;
     for (u32 i = 0; i < WAYS; i++) {
         const struct remembered *r = &a->set[print.of[0] % SETS][i];
         if (!same(r->print, print) || r->until_ms <= worker_ms(w) ||
             r->generation != auth_users_generation(u))
             continue;
-        *identity = r->identity;
-        return r->identity.p ? AUTH_FITS : AUTH_FITS_NOT;
+        *known = (struct auth_known){ r->identity, r->meter };
+        return true;
     }
-    return AUTH_UNKNOWN;
+    return false;
 }
 
-/* In the place of the same, or of what ends first. Takes the answer's identity. */
+/* In the place of the same, or of what ends first. Takes the answer's identity and meter. */
 static void remember(struct auth_worker *a, const struct check *c)
 {
     struct remembered *set = a->set[c->print.of[0] % SETS], *place = &set[0];
@@ -125,56 +121,11 @@ static void remember(struct auth_worker *a, const struct check *c)
         if (set[i].until_ms < place->until_ms)
             place = &set[i];
     }
-    free((void *)(uintptr_t)place->identity.p);
+    forget(place);
     *place = (struct remembered){ c->print,
                                   c->answer.fits ? c->answer.until_ms
                                                  : worker_ms(c->worker) + REFUSED_MS,
-                                  c->answer.generation, c->answer.identity };
-}
-
-/* ---- failures ---- */
-
-static struct failures *failures_of(struct failures *table, u64 key, u64 now_ms)
-{
-    struct failures *f = &table[key % FAILURES];
-    if (f->key != key)
-        *f = (struct failures){ .key = key };
-    for (; f->count && now_ms - f->last_ms > FORGIVEN_MS; f->last_ms += FORGIVEN_MS)
-        f->count /= 2;
-    return f;
-}
-
-/* An IPv6 client has a whole /64. */
-static u64 address_key(const struct addr *client)
-{
-    size_t n = client->family == AF_INET6 ? 8 : sizeof client->ip;
-    return hash64(hash_process_key(), client->ip, n);
-}
-
-static u64 delay_ms(const struct failures *f, u64 most)
-{
-    u32 doubled = f->count < 16 ? f->count : 16;
-    u64 ms = f->count ? (u64)FIRST_DELAY_MS << (doubled - 1) : 0;
-    return ms < most ? ms : most;
-}
-
-/* When may it be looked at? Each takes its turn. */
-static u64 turn_of(struct failures *f, u64 most, u64 now_ms)
-{
-    u64 at = f->next_ms > now_ms ? f->next_ms : now_ms;
-    at += f->next_ms > now_ms || f->count == 0 ? 0 : delay_ms(f, most);
-    return at;
-}
-
-static void take_turn(struct failures *f, u64 most, u64 at)
-{
-    f->next_ms = at + delay_ms(f, most);
-}
-
-static void count_failure(struct failures *f, u64 now_ms)
-{
-    f->count += f->count < 1000;
-    f->last_ms = now_ms;
+                                  c->answer.generation, c->answer.identity, c->answer.meter };
 }
 
 /* ---- comparing ---- */
@@ -219,6 +170,7 @@ static void tell_all(struct check *c, enum fault fault)
         wait->fault = fault;
         if (fault == FAULT_NONE && !xchg_set_user(wait->x, c->answer.identity))
             wait->fault = FAULT_out_of_memory;
+        wait->meter = auth_meter_hold(c->answer.meter);
         xchg_wake(wait->x);
     }
 }
@@ -230,10 +182,9 @@ static void done(struct offload_job *job)
     u64 now = worker_ms(c->worker);
     c->worker->jobs--;
     if (c->answer.fits) {
-        c->name->count = 0;
+        auth_turn_passed(&a->delays, &c->turn, now);
     } else if (c->answer.known) {
-        count_failure(c->address, now);
-        count_failure(c->name, now);
+        auth_turn_failed(&a->delays, &c->turn, now);
     }
     take_out(c);
     if (c->answer.known)
@@ -304,24 +255,19 @@ static struct check *add_check(struct xchg *x, struct auth_worker *a, struct aut
                                struct auth_print print, struct slice name, struct slice password)
 {
     u64 now = worker_ms(x->worker);
-    struct failures *address = failures_of(a->address, address_key(&x->peer), now);
-    struct failures *named = failures_of(a->name, hash64(hash_process_key(), name.p, name.n), now);
-    u64 at = turn_of(address, ADDRESS_DELAY_MS, now), other = turn_of(named, NAME_DELAY_MS, now);
+    struct auth_turn turn = auth_turn_of(&x->peer, name);
     bool fitted = has_fitted(a, print, now);
-    at = fitted ? now : at > other ? at : other;
+    u64 at = fitted ? now : auth_turn_at(&a->delays, &turn, now);
     x->fault = FAULT_auth_too_often;
-    if (at - now > LONGEST_WAIT_MS || a->njobs == WAITING_MOST)
+    if (at - now > AUTH_LONGEST_WAIT_S * 1000 || a->njobs == WAITING_MOST)
         return NULL;
     struct check *c = new_check(x, u, print, name, password);
     x->fault = c ? FAULT_NONE : FAULT_out_of_memory;
     if (c == NULL)
         return NULL;
-    if (!fitted) {
-        take_turn(address, ADDRESS_DELAY_MS, at);
-        take_turn(named, NAME_DELAY_MS, at);
-    }
-    c->address = address;
-    c->name = named;
+    if (!fitted)
+        auth_turn_take(&a->delays, &turn, at, now);
+    c->turn = turn;
     list_push_back(&a->jobs, &c->link);
     a->njobs++;
     if (at > now)
@@ -350,12 +296,13 @@ enum verdict auth_check_begin(struct xchg *x, struct auth_users *u, struct auth_
     return PARKED;
 }
 
-enum verdict auth_check_resume(struct xchg *x)
+enum verdict auth_check_resume(struct xchg *x, struct auth_meter **m)
 {
     const struct wait *wait = x->parked_on;
     if (wait->check)
         return PARKED;
     x->fault = wait->fault;
+    *m = wait->meter;
     return x->fault == FAULT_NONE ? PASS : REFUSED;
 }
 
@@ -364,8 +311,10 @@ void auth_check_cancel(struct xchg *x)
 {
     struct wait *wait = x->parked_on;
     struct check *c = wait->check;
-    if (c == NULL)
+    if (c == NULL) {
+        auth_meter_drop(wait->meter);
         return;
+    }
     list_remove(&wait->link);
     if (!list_empty(&c->waiting) || !timer_armed(&c->timer.timer))
         return;

@@ -1,4 +1,9 @@
-#include "forward/auth_users.h"
+/*
+ * Two levels of locking: `reading` lets one reading of the files happen at a time, `lock` guards
+ * the version in force and is held for pointer moves alone, so that the jobs that compare do not
+ * wait for a file. A version lives as long as a job looks at it.
+ */
+#include "forward/auth/users.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -9,7 +14,8 @@
 #include "base/must.h"
 #include "base/text.h"
 #include "core/common/snapshot.h"
-#include "forward/auth_check.h"
+#include "forward/auth/check.h"
+#include "forward/auth/meter.h"
 
 /* Verified credentials: a table of so many, a new one in the place of whatever was there. */
 enum { VERIFIED = 4096, REMEMBERED_MS = 5 * 60 * 1000, TOLD_LINES = 10 };
@@ -17,7 +23,8 @@ enum { VERIFIED = 4096, REMEMBERED_MS = 5 * 60 * 1000, TOLD_LINES = 10 };
 /* One reading of the files. */
 struct version {
     struct users *users;
-    u32 holders; /* under the lock */
+    struct auth_meter **meter; /* of each user, from his first proof on; under the lock */
+    u32 holders;               /* under the lock */
 };
 
 struct verified {
@@ -62,6 +69,9 @@ static void drop_version(struct version *v)
 {
     if (v == NULL || --v->holders)
         return;
+    for (size_t i = 0; i < users_count(v->users); i++)
+        auth_meter_drop(v->meter[i]);
+    free(v->meter);
     users_free(v->users);
     free(v);
 }
@@ -127,12 +137,30 @@ static void report(const struct auth_users *u, const struct users *users, const 
     say(users ? LEVEL_INFO : LEVEL_ERROR, line);
 }
 
+static size_t number_of(const struct version *v, const struct user *user)
+{
+    return (size_t)(user - users_at(v->users, 0));
+}
+
+/* Who stays has asked as often as before. */
+static void hand_on_meters(struct version *from, struct version *to)
+{
+    for (size_t i = 0; i < users_count(from->users); i++) {
+        const struct user *same =
+            from->meter[i] ? users_find(to->users, users_at(from->users, i)->name) : NULL;
+        if (same)
+            to->meter[number_of(to, same)] = auth_meter_hold(from->meter[i]);
+    }
+}
+
 static void publish(struct auth_users *u, struct users *users)
 {
     struct version *v = must_zalloc(sizeof *v), *old;
-    *v = (struct version){ users, 1 };
+    *v = (struct version){ users, must_zalloc((users_count(users) + 1) * sizeof *v->meter), 1 };
     pthread_mutex_lock(&u->lock);
     old = u->version;
+    if (old)
+        hand_on_meters(old, v);
     u->version = v;
     drop_version(old);
     pthread_mutex_unlock(&u->lock);
@@ -301,6 +329,19 @@ static bool is_verified(struct auth_users *u, struct auth_print print, const str
            v->hash == hash_of(user);
 }
 
+/* Under the lock. NULL: the name is gone meanwhile, or there is no memory. */
+static struct auth_meter *hold_meter(struct auth_users *u, struct slice name)
+{
+    struct version *v = u->version;
+    const struct user *user = users_find(v->users, name);
+    if (user == NULL)
+        return NULL;
+    struct auth_meter **m = &v->meter[number_of(v, user)];
+    if (*m == NULL)
+        *m = auth_meter_new();
+    return auth_meter_hold(*m);
+}
+
 static void give_identity(struct auth_answer *a, const struct user *user)
 {
     char *copy = malloc(user->identity.n);
@@ -340,9 +381,22 @@ struct auth_answer auth_users_ask(struct auth_users *u, struct auth_print print,
     if (fits)
         give_identity(&a, user);
     pthread_mutex_lock(&u->lock);
+    if (a.fits)
+        a.meter = hold_meter(u, name);
     if (fits && !known)
         *place_of(u, print) = (struct verified){ print, hash_of(user), a.until_ms };
     drop_version(v);
     pthread_mutex_unlock(&u->lock);
     return a;
+}
+
+struct slice auth_users_identity(struct auth_users *u, struct slice name, struct arena *a)
+{
+    struct slice identity = { NULL, 0 };
+    pthread_mutex_lock(&u->lock);
+    const struct user *user = u->version ? users_find(u->version->users, name) : NULL;
+    if (user)
+        identity = arena_copy(a, user->identity);
+    pthread_mutex_unlock(&u->lock);
+    return identity;
 }
