@@ -71,6 +71,16 @@ static const char *check_name(struct slice name)
     return utf8_valid(name, NULL) ? NULL : "a name is not UTF-8";
 }
 
+const char *users_name_wrong(struct slice name)
+{
+    struct slice trimmed = slice_trim(name);
+    if (slice_find(name, ':'))
+        return "a name holds no colon: behind it the password begins";
+    if (name.n && (trimmed.n == 0 || trimmed.p[0] == '#'))
+        return "a line that begins so is a comment";
+    return check_name(name);
+}
+
 /* ---- identities ---- */
 
 struct slice identity_name(struct slice identity)
@@ -114,7 +124,7 @@ static void make_room(struct users *u, struct slice text)
 }
 
 /* name:hash, and behind another colon whatever nginx's users have noted there. */
-static const char *read_user(struct users *u, struct slice line, const char **warning)
+static const char *read_user(struct users *u, u32 number, struct slice line, const char **warning)
 {
     struct slice rest = line, name, hash;
     struct password p;
@@ -129,7 +139,7 @@ static const char *read_user(struct users *u, struct slice line, const char **wa
     if (*slot)
         return "the name stands further up already, and the first one counts";
     *warning = password_warning(&p);
-    u->user[u->count] = (struct user){ .name = name, .password = p };
+    u->user[u->count] = (struct user){ .name = name, .line = number, .password = p };
     u->identity_bytes[u->count] = (u32)name.n;
     *slot = ++u->count;
     return NULL;
@@ -139,7 +149,7 @@ static void read_passwords(struct users *u, struct lines *l)
 {
     struct slice line;
     while (next_line(l, &line)) {
-        const char *warning = NULL, *why = read_user(u, line, &warning);
+        const char *warning = NULL, *why = read_user(u, l->number, line, &warning);
         if (why || warning)
             tell(l, why == NULL, why ? why : warning);
     }

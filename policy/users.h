@@ -20,6 +20,7 @@ bool identity_in_group(struct slice identity, struct slice group);
 
 struct user {
     struct slice name;
+    u32 line; /* in the password file, from 1 */
     struct password password;
     struct slice identity; /* the name and each of the groups, with a NUL between them */
 };
@@ -37,6 +38,10 @@ struct users_report {
     void (*line)(void *ctx, enum users_file file, u32 line, bool warning, const char *why);
     void *ctx;
 };
+
+/* NULL: somebody may be called that, and a line of a password file may begin with it; else why not.
+ */
+const char *users_name_wrong(struct slice name);
 
 /* The texts are copied; at most USERS_FILE_MOST bytes each. Never NULL. */
 struct users *users_new(struct slice passwords, struct slice groups, const struct users_report *r);

@@ -4,6 +4,7 @@
 #include "command_rows.h"
 
 #include "command_policy.h"
+#include "command_users.h"
 
 const struct command_row command_rows[] = {
     { "run", FOR_RUN, 0, do_run, "run the proxy in the foreground",
@@ -167,6 +168,9 @@ const struct command_row command_rows[] = {
       "exit codes: 0 printed, 1 no such listener, a wrong configuration or could not write, 2 "
       "wrong\n"
       "usage\n" },
+    { "passwd", FOR_PASSWD, 2, do_passwd, "set the password of a user", help_passwd },
+    { "auth", FOR_AUTH, 2, do_auth, "try a name and a password against a configuration",
+      help_auth },
     { "config", FOR_CONFIG, 0, do_config, "print the built-in configuration",
       "Prints the configuration that \"run\" uses when it is given none. It is commented and\n"
       "meant as the start of your own.\n"
@@ -244,15 +248,22 @@ const struct option_row option_rows[] = {
     { "--completion", NULL, FOR_HELP, offsetof(struct options, completion), "the name of a shell",
       0 },
     { "--json", NULL, FOR_EXPLAIN, offsetof(struct options, json), NULL, 0 },
-    { "--from", NULL, FOR_EXPLAIN, offsetof(struct options, from), "the address of a client", 0 },
+    { "--from", NULL, FOR_EXPLAIN | FOR_AUTH, offsetof(struct options, from),
+      "the address of a client", 0 },
     { "--at", NULL, FOR_EXPLAIN, offsetof(struct options, at), "a time", 0 },
     { "--lan", NULL, FOR_NFT, offsetof(struct options, lan), "the name of an interface", NFT_MANY },
     { "--own", NULL, FOR_NFT, offsetof(struct options, own), NULL, 0 },
     { "--user", NULL, FOR_NFT, offsetof(struct options, user), "the name of a user", 0 },
     { "--ports", NULL, FOR_NFT, offsetof(struct options, ports), "ports", 0 },
     { "--remove", NULL, FOR_NFT, offsetof(struct options, remove), NULL, 0 },
-    { "--listener", NULL, FOR_EXPLAIN | FOR_NFT, offsetof(struct options, listener),
+    { "--listener", NULL, FOR_EXPLAIN | FOR_NFT | FOR_AUTH, offsetof(struct options, listener),
       "the name of a listener", 0 },
+    { "--policy", NULL, FOR_AUTH, offsetof(struct options, policy), "the name of a policy", 0 },
+    { "--to", NULL, FOR_AUTH, offsetof(struct options, to), "a URL or a host", 0 },
+    { "--stdin", NULL, FOR_PASSWD | FOR_AUTH, offsetof(struct options, by_input), NULL, 0 },
+    { "--yescrypt", NULL, FOR_PASSWD, offsetof(struct options, yescrypt), NULL, 0 },
+    { "--verify", NULL, FOR_PASSWD, offsetof(struct options, verify), NULL, 0 },
+    { "--delete", NULL, FOR_PASSWD, offsetof(struct options, delete_it), NULL, 0 },
     { "--header", NULL, FOR_EXPLAIN, offsetof(struct options, header), "a field, NAME: VALUE",
       EXPLAIN_MANY },
     { "--resolve", NULL, FOR_EXPLAIN, offsetof(struct options, resolve), "HOST=ADDRESS",

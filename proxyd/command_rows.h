@@ -23,9 +23,12 @@ struct options {
     const char *config, *socket;
     const char *from, *at, *listener;
     const char *header[EXPLAIN_MANY], *resolve[EXPLAIN_MANY];
-    const char *both[2], *log, *examples;     /* of `diff`: the configurations, … */
-    const char *lan[NFT_MANY], *ports, *user; /* of `nft` */
+    const char *both[2], *log, *examples; /* of `diff`: the configurations, … */
+    const char *lan[NFT_MANY], *ports;    /* of `nft` */
+    const char *user;
     bool own, remove;
+    const char *policy, *to;
+    bool by_input, yescrypt, verify, delete_it; /* of `passwd`, and the first of `auth` */
     bool help, strict, show_default, keys, man, json;
     const char *completion;             /* a shell */
     const char *operand[MOST_OPERANDS]; /* words that are no options; NULL: not given */
@@ -43,9 +46,11 @@ enum option_for {
     FOR_TEST = 256,
     FOR_DIFF = 512,
     FOR_NFT = 1024,
+    FOR_PASSWD = 2048,
+    FOR_AUTH = 4096,
     FOR_HELP = 0x8000,
     FOR_ALL = 0xffff,
-    FOR_CONFIG_FILE = FOR_RUN | FOR_CHECK | FOR_LISTS | FOR_EXPLAIN | FOR_TEST | FOR_NFT
+    FOR_CONFIG_FILE = FOR_RUN | FOR_CHECK | FOR_LISTS | FOR_EXPLAIN | FOR_TEST | FOR_NFT | FOR_AUTH
 };
 
 struct command_row {
@@ -81,6 +86,8 @@ struct command do_explain(struct options o); /* command_policy.c, and the next t
 struct command do_test(struct options o);
 struct command do_diff(struct options o);
 struct command do_nft(struct options o);
+struct command do_passwd(struct options o); /* command_users.c, and the next one */
+struct command do_auth(struct options o);
 struct command do_config(struct options o);
 struct command do_reference(struct options o);
 struct command do_reload(struct options o);
