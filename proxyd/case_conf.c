@@ -78,6 +78,11 @@ const struct schema_row case_rows[] = {
       .doc = "The address of the client.",
       .example = "from 10.20.1.1;",
       .check = check_address },
+    { .key = "user",
+      .type = { TYPE_TEXT },
+      .doc = "Who has proved to be that one, as `auth` wants it, with the groups that its files "
+             "give. Without it, nobody has.",
+      .example = "user eve;" },
     { .key = "at",
       .type = { TYPE_TEXT },
       .doc = "When: in the time zone of the policy, or with a Z behind it in UTC. Without it, now.",

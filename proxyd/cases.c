@@ -68,6 +68,7 @@ static struct forecast_request request_of(const struct node *n, const struct pol
     must(addr_parse(from ? node_arg(from, 0)->text : SLICE("127.0.0.1"), &r.from));
     if (node_child(n, "at"))
         must(moment_read(value(n, "at"), p, &r.at_s));
+    r.user = node_child(n, "user") ? value(n, "user") : (struct slice){ NULL, 0 };
     read_addresses(n, a, &r);
     return r;
 }
@@ -188,6 +189,9 @@ static bool run_case(struct running *r, const struct node *n)
     struct forecast *f = arena_alloc(&a, sizeof *f);
     struct forecast_request request = request_of(n, forward_part_of(l)->policy, &a);
     forecast_make(r->off.snapshot, l, &request, &a, f);
+    if (request.user.p && forward_part_of(l)->auth == NULL)
+        diag_warning(r->d, node_arg(node_child(n, "user"), 0),
+                     "the policy asks nobody who he is: it has no block \"auth\"");
     note_reach(r, f);
     bool passed = judge(r, n, f, &a);
     arena_free(&a);

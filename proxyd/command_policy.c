@@ -17,6 +17,7 @@ struct command do_explain(struct options o)
     struct explain_options e = { .config = o.config,
                                  .socket = o.socket,
                                  .from = o.from,
+                                 .user = o.user,
                                  .at = o.at,
                                  .listener = o.listener,
                                  .json = o.json,
@@ -100,6 +101,10 @@ const char help_explain[] =
     "proxy\n"
     "                        that runs\n"
     "      --from ADDRESS    the client; without it 127.0.0.1\n"
+    "      --user NAME       who has proved to be that one, with the groups that the files of "
+    "\"auth\" "
+    "give;\n"
+    "                        without it nobody\n"
     "      --at TIME         when: \"2026-11-23 10:00\" in the policy's time zone, or with a Z "
     "behind it\n"
     "                        in UTC; without it now\n"
@@ -178,6 +183,7 @@ const char help_diff[] =
     "      --strict        a request that is decided otherwise is a failure\n"
     "  -h, --help          this text\n"
     "\n"
+    "Who asked is the user of the log, with the groups that each configuration's files give now.\n"
     "A log has no fields and, unless its block says \"query on\", no queries: conditions on fields "
     "are\n"
     "unknown, so that their rules do not match, and that is told.\n"

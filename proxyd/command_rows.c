@@ -260,6 +260,7 @@ const struct option_row option_rows[] = {
       "the name of a listener", 0 },
     { "--policy", NULL, FOR_AUTH, offsetof(struct options, policy), "the name of a policy", 0 },
     { "--to", NULL, FOR_AUTH, offsetof(struct options, to), "a URL or a host", 0 },
+    { "--user", NULL, FOR_EXPLAIN, offsetof(struct options, user), "the name of a user", 0 },
     { "--stdin", NULL, FOR_PASSWD | FOR_AUTH, offsetof(struct options, by_input), NULL, 0 },
     { "--yescrypt", NULL, FOR_PASSWD, offsetof(struct options, yescrypt), NULL, 0 },
     { "--verify", NULL, FOR_PASSWD, offsetof(struct options, verify), NULL, 0 },

@@ -31,6 +31,7 @@ static char *question_of(const struct explain_options *o)
     put(q, "method", o->method);
     put(q, "url", o->url);
     put(q, "from", o->from);
+    put(q, "user", o->user);
     put(q, "at", o->at);
     put(q, "listener", o->listener);
     json_object_set_new(q, "headers", list(o->header));

@@ -14,7 +14,7 @@ enum { EXPLAIN_MANY = 32 }; /* of --header, and of --resolve */
 
 /* What the command line says; NULL: not given. */
 struct explain_options {
-    const char *config, *socket, *from, *at, *listener;
+    const char *config, *socket, *from, *user, *at, *listener;
     const char *header[EXPLAIN_MANY], *resolve[EXPLAIN_MANY];
     bool json;
     const char *method, *url; /* method NULL: GET, or CONNECT for https:// */

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/must.h"
+#include "base/str.h"
 
 json_t *json_of(struct slice s)
 {
@@ -177,6 +178,18 @@ static void put_time(json_t *o, const struct policy *p, u64 seconds)
     put(o, "local_time", json_string(local));
 }
 
+/* The name that was asked about, and the groups that its policy's files give it. */
+static void put_identity(json_t *o, const struct forecast *f, struct slice name)
+{
+    struct slice rest = f->user, one;
+    json_t *groups = json_array();
+    (void)slice_cut(&rest, 0, &one);
+    while (slice_cut(&rest, 0, &one))
+        json_array_append_new(groups, json_of(one));
+    put_text(o, "user", name);
+    put(o, "groups", groups);
+}
+
 static json_t *request_json(const struct forecast *f, const struct forecast_request *about)
 {
     char area[ADDR_TEXT];
@@ -186,6 +199,7 @@ static json_t *request_json(const struct forecast *f, const struct forecast_requ
     put_text(o, "method", about->method);
     put_text(o, "target", about->target);
     put_text(o, "client", text_slice(&client));
+    put_identity(o, f, about->user);
     put_time(o, f->policy, about->at_s ? about->at_s : clock_us(CLOCK_REALTIME) / 1000000);
     put_text(o, "listener", f->listener->name);
     put_text(o, "policy", policy_name(f->policy));
@@ -208,11 +222,13 @@ static json_t *later_json(const struct policy *p)
 json_t *explain_json(const struct forecast *f, const struct forecast_request *about,
                      struct arena *a)
 {
-    static const char *const by[] = {
-        [FORECAST_HEAD] = "head",      [FORECAST_CLIENTS] = "clients",
-        [FORECAST_OWN] = "own",        [FORECAST_RULES] = "rules",
-        [FORECAST_LOOKUP] = "look-up", [FORECAST_ADDRESSES] = "addresses"
-    };
+    static const char *const by[] = { [FORECAST_HEAD] = "head",
+                                      [FORECAST_CLIENTS] = "clients",
+                                      [FORECAST_OWN] = "own",
+                                      [FORECAST_AUTH] = "auth",
+                                      [FORECAST_RULES] = "rules",
+                                      [FORECAST_LOOKUP] = "look-up",
+                                      [FORECAST_ADDRESSES] = "addresses" };
     bool ruled = f->by >= FORECAST_RULES;
     json_t *o = json_object();
     put(o, "request", request_json(f, about));

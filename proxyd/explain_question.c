@@ -115,6 +115,9 @@ static void read_rest(struct question *q, const struct snapshot *s)
     }
     if (!addr_parse(from.n ? from : SLICE("127.0.0.1"), &q->request.from))
         complain(q, "\"from\" is an address, such as 10.1.2.3");
+    q->request.user = member(q, "user");
+    if (q->request.user.n && forward_part_of(q->listener)->auth == NULL)
+        complain(q, "the policy of that listener asks nobody who he is (auth)");
     if (at.n && !moment_read(at, forward_part_of(q->listener)->policy, &q->request.at_s))
         complain(q, "a time is written 2026-11-23 10:00, with a Z behind it for UTC");
 }

@@ -199,6 +199,20 @@ static void line(const struct table *t, const char *name, const char *text)
     fputc('\n', t->to);
 }
 
+/* "ann of builders staff" */
+static void show_identity(const struct table *t, const json_t *r)
+{
+    char area[CELL];
+    struct text x = text_in(area, sizeof area - 1);
+    size_t i;
+    json_t *one;
+    text_cstr(&x, get(r, "user"));
+    json_array_foreach(json_object_get(r, "groups"), i, one)
+        text_fmt(&x, "%s%s", i ? " " : " of ", json_string_value(one));
+    area[x.n] = 0;
+    line(t, "user", area);
+}
+
 static void show_request(const struct table *t, const json_t *r)
 {
     char area[CELL];
@@ -208,6 +222,7 @@ static void show_request(const struct table *t, const json_t *r)
     shown_put(t->to, text_slice(&x));
     fputc('\n', t->to);
     line(t, "client", get(r, "client"));
+    show_identity(t, r);
     line(t, "time", get(r, "local_time"));
     fprintf(t->to, "%-11s %s, policy %s\n", "listener", get(r, "listener"), get(r, "policy"));
 }

@@ -4,6 +4,8 @@
 #include "base/must.h"
 #include "core/common/self_addrs.h"
 #include "core/report/page.h"
+#include "forward/auth.h"
+#include "forward/auth/users.h"
 #include "forward/conf.h"
 #include "forward/own.h"
 #include "forward/role.h"
@@ -107,6 +109,7 @@ static struct policy_question question_of(const struct forecast *v,
     bool connect = v->msg->method == METHOD_CONNECT;
     struct policy_question q = {
         .client = r->from,
+        .user = v->user,
         .connect = connect,
         .method = v->msg->method,
         .method_text = v->msg->method_text,
@@ -252,6 +255,21 @@ static void answer_itself(struct forecast *v)
         v->fault = FAULT_method_not_allowed;
 }
 
+/* As forward_auth does, but for the password: false when the proof fails. */
+static bool prove(const struct listener *l, const struct forecast_request *r, struct arena *a,
+                  struct forecast *v)
+{
+    if (!forward_auth_asks(l, &r->from, &v->uri.host))
+        return true;
+    if (r->user.p)
+        v->user = auth_users_identity(forward_part_of(l)->users, r->user, a);
+    if (v->user.p)
+        return true;
+    v->by = FORECAST_AUTH;
+    v->fault = r->user.p ? FAULT_auth_failed : FAULT_auth_required;
+    return false;
+}
+
 static void ask_rules(const struct snapshot *s, const struct forecast_request *r, struct arena *a,
                       struct forecast *v)
 {
@@ -292,7 +310,7 @@ void forecast_make(const struct snapshot *s, const struct listener *l,
         v->by = FORECAST_HEAD;
     } else if (is_for_the_proxy(s, v) && !l->role->intercepts) {
         answer_itself(v);
-    } else {
+    } else if (prove(l, r, a, v)) {
         ask_rules(s, r, a, v);
     }
 }

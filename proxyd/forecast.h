@@ -30,7 +30,8 @@ struct forecast_request {
     struct slice fields;         /* "Name: value" CRLF each, without Host; */
     bool fields_shown;           /* else conditions on fields are unknown */
     struct addr from;
-    u64 at_s; /* since 1970; 0: now */
+    struct slice user; /* a name that is taken as proved; p NULL: nobody says who he is */
+    u64 at_s;          /* since 1970; 0: now */
     unsigned reader;
     const struct lookup *lookup; /* NULL: a name has the addresses given */
     const struct addr *given;    /* for a name: these, and none is looked up */
@@ -43,6 +44,7 @@ enum forecast_by {
     FORECAST_HEAD,      /* the head of the request is not valid, or too large */
     FORECAST_CLIENTS,   /* `clients` of the policy */
     FORECAST_OWN,       /* it is for the proxy itself */
+    FORECAST_AUTH,      /* who does not say who he is, or is in no file */
     FORECAST_RULES,     /* ports, rules and the default, on what the request shows */
     FORECAST_LOOKUP,    /* the name has no address */
     FORECAST_ADDRESSES, /* each address */
@@ -62,7 +64,8 @@ struct forecast {
     const struct policy *policy;
     struct msg *msg; /* NULL: the head was not read */
     struct target_uri uri;
-    bool parsed; /* uri is right */
+    bool parsed;       /* uri is right */
+    struct slice user; /* the identity of whom was asked; p NULL: nobody */
     enum forecast_by by;
     enum fault fault;                /* FAULT_NONE: it would be passed on, or answered (OWN) */
     struct policy_decision decision; /* on what the request shows */

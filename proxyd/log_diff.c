@@ -64,6 +64,7 @@ static struct said ask(struct replay *r, const struct snapshot *s, const struct 
                                   .target = { line->target, line->target_n },
                                   .fields = SLICE(""),
                                   .from = line->client,
+                                  .user = line->user.n ? line->user : (struct slice){ NULL, 0 },
                                   .at_s = line->at_s,
                                   .given = &line->server,
                                   .ngiven = line->server.family != 0 };

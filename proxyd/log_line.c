@@ -49,6 +49,7 @@ static enum log_line_is understand(struct log_line *l)
         return LOG_LINE_BROKEN;
     l->listener = text_of(l, "listener");
     l->method = text_of(l, "method");
+    l->user = text_of(l, "user");
     if (!addr_parse(text_of(l, "client"), &l->client) || !slice_is_token(l->method) ||
         !read_target(l))
         return LOG_LINE_OTHER;

@@ -20,9 +20,9 @@ enum log_line_is {
 };
 
 struct log_line {
-    json_t *json; /* holds the texts */
-    struct slice listener, method;
-    char target[LOG_LINE_MOST]; /* with the query, where the log has it */
+    json_t *json;                        /* holds the texts */
+    struct slice listener, method, user; /* user: n 0 when there is none */
+    char target[LOG_LINE_MOST];          /* with the query, where the log has it */
     size_t target_n;
     struct addr client, server; /* server: family 0 when there is none */
     u64 at_s;

@@ -16,6 +16,8 @@ from lib.origin import Origin
 from lib.times import until, within
 from lib.wire import Ended
 
+USERS = {"users": "ann:{SHA}Odm1Em9sVqXCr1LcEmCP5US4klE=\n", "groups": "staff: ann\nbuilders: ann\n"}
+
 REACH = f"reach {conf.CLASSES};"
 
 
@@ -256,3 +258,20 @@ def test_what_goes_through_a_parent(tmp_path):
     assert "it is passed on through the parent up" in ask("http://a.corp.test/")
     told = json.loads(ask("--json", "--resolve", "a.test=192.0.1.7", "http://a.test/"))
     assert (told["answer"]["via"], told["addresses"][0]["decision"]["rule"]) == (None, "rest")
+
+
+def test_who_asks(proxyd):
+    """With a name the groups of the files; without one, what the client gets; where nobody is asked, a complaint."""
+    text = conf.forward(extra=metrics.ADMIN, rules="deny builders { from group builders; to origin.test; } allow all { user ann; }")
+    daemon = proxyd(text.replace("rules {", "auth basic { file users; groups groups; except-to free.test; } rules {", 1), files=USERS)
+    told = explain(daemon, "GET", "http://origin.test/", user="ann")
+    assert told["request"]["user"] == "ann" and told["request"]["groups"] == ["staff", "builders"]
+    assert told["decision"]["rule"] == "builders"
+    for more, cause in (({}, "auth_required"), ({"user": "eve"}, "auth_failed")):
+        told = explain(daemon, "CONNECT", "origin.test:443", **more)
+        assert (told["decided_by"], told["answer"]["cause"], told["answer"]["status"]) == ("auth", cause, 407)
+    assert explain(daemon, "GET", "http://free.test/", user="ann")["decision"]["rule"] == "default"
+    shown = run_command("explain", "-c", daemon.config, "--user", "ann", "--resolve", "a.test=192.0.1.1", "http://a.test/").stdout
+    assert re.search(r"^user +ann of staff builders$", shown, re.M) and "allow by all" in shown
+    daemon.reload(conf.forward(extra=metrics.ADMIN))
+    assert "asks nobody who he is" in explain(daemon, "GET", "http://origin.test/", user="ann")

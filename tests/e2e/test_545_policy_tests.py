@@ -49,6 +49,66 @@ PASSING = [
 ]
 
 
+USERS = "ann:{SHA}Odm1Em9sVqXCr1LcEmCP5US4klE=\nbob:{SHA}Odm1Em9sVqXCr1LcEmCP5US4klE=\n"
+OF_USERS = """\
+listener main { bind 127.0.0.1:3128; mode forward; policy staff; }
+policy staff {
+  auth basic { file users; groups groups; except-to free.test; }
+  default deny;
+  rules {
+    deny  games { to games.test; from group students; mode shadow; }
+    allow ann   { user ann; }
+    allow free  { to free.test; not to bob.test; }
+  }
+}
+"""
+OF_USERS_PASSING = [
+    "user ann; request CONNECT games.test:443; expect allow ann; shadow games;",
+    "user ann; request GET http://a.test/; expect allow ann; shadow none;",
+    "user bob; request GET http://games.test/; expect deny default; cause default_denied; shadow none;",
+    "request GET http://a.test/; expect deny; cause auth_required;",
+    "request CONNECT a.test:443; expect deny; cause auth_required;",
+    "user eve; request GET http://a.test/; expect deny; cause auth_failed;",
+    "request GET http://free.test/; expect allow free;",
+    "user ann; request GET http://free.test/; expect allow free;",  # where nobody is asked, nobody is anybody
+]
+
+
+def with_users(folder):
+    (folder / "users").write_text(USERS)
+    (folder / "groups").write_text("students: ann\n")
+
+
+def test_users(tmp_path):
+    # covers: test user
+    with_users(tmp_path)
+    write(tmp_path, OF_USERS_PASSING, OF_USERS)
+    done = run(tmp_path, "test", "--strict")
+    assert (done.returncode, done.stdout) == (0, f"{len(OF_USERS_PASSING)} tests, 0 failed\n"), done.stdout + done.stderr
+    write(tmp_path, ["user bob; request GET http://a.test/; expect allow;"], OF_USERS)
+    done = run(tmp_path, "test")
+    assert done.returncode == 1 and "it is denied by default" in done.stderr
+
+
+def test_users_of_a_policy_that_asks_nobody(tmp_path):
+    write(tmp_path, ["user ann; request GET http://a.test/; expect allow;"],
+          "listener main { bind 127.0.0.1:3128; mode forward; policy p; } policy p { default allow; }\n")
+    assert "asks nobody who he is" in run(tmp_path, "test").stderr
+
+
+def test_the_user_of_a_log(tmp_path):
+    """The name is the log's, the groups are those of each configuration's files."""
+    with_users(tmp_path)
+    line = {"time": "2026-11-23T10:00:00.000Z", "listener": "main", "client": "127.0.0.1", "method": "GET",
+            "url": "http://games.test/", "status": 200}
+    (tmp_path / "log").write_text("".join(json.dumps(line | more) + "\n" for more in ({"user": "ann"}, {"user": "bob"}, {})))
+    write(tmp_path, [], OF_USERS)
+    write(tmp_path, [], OF_USERS.replace("mode shadow;", ""), name="new.conf")
+    done = run_command("diff", "-c", "proxyd.conf", "-c", "new.conf", "--log", "log", cwd=tmp_path)
+    assert done.stdout.splitlines()[0] == "allow by ann -> deny by games: 1 request", done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1] == "3 requests compared, 1 is decided otherwise"
+
+
 def write(folder, cases, policy=POLICY, name="proxyd.conf"):
     (folder / "ads.txt").write_text("ads.test\n")
     (folder / name).write_text(policy + "".join(f'test "case {i}" {{ {case} }}\n' for i, case in enumerate(cases)))
