@@ -264,8 +264,8 @@ shutdown_lifetime 0 seconds
         return part
 
 
-def apt_command(folder, line, proxy_port, *args):
-    """apt-get in a folder of its own, as a user would run it behind the proxy."""
+def apt_command(folder, line, proxy_port, *args, user=""):
+    """apt-get in a folder of its own, as a user would run it behind the proxy; user is NAME:PASSWORD for a URL."""
     folder = pathlib.Path(folder)
     for name in ("lists/partial", "cache/archives/partial", "etc", "state"):
         (folder / name).mkdir(parents=True, exist_ok=True)
@@ -275,7 +275,7 @@ def apt_command(folder, line, proxy_port, *args):
         "Dir::Etc::SourceList": folder / "etc/sources.list", "Dir::Etc::SourceParts": "/dev/null",
         "Dir::State": folder / "state", "Dir::State::Lists": folder / "lists",
         "Dir::State::status": folder / "state/status", "Dir::Cache": folder / "cache",
-        "Acquire::http::Proxy": f"http://127.0.0.1:{proxy_port}/", "APT::Sandbox::User": "root",
+        "Acquire::http::Proxy": f"http://{user}{user and '@'}127.0.0.1:{proxy_port}/", "APT::Sandbox::User": "root",
         "Acquire::Languages": "none",
     }
     command = [need("apt-get"), *(f"-o{k}={v}" for k, v in options.items()), *args]
