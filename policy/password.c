@@ -161,6 +161,16 @@ const char *password_form_name(const struct password *p)
     return forms[p->form].name;
 }
 
+struct slice password_cost(const struct password *p)
+{
+    const struct form *f = &forms[p->form];
+    struct slice rest = slice_skip(p->stored, f->prefix.n);
+    bool said = f->scheme == BCRYPT || f->scheme == YESCRYPT ||
+                (f->scheme == ROUNDS && slice_starts(rest, SLICE("rounds=")));
+    const char *end = said ? slice_find(rest, '$') : NULL;
+    return slice_range(p->stored.p, end ? end : rest.p);
+}
+
 const char *password_warning(const struct password *p)
 {
     return forms[p->form].text;

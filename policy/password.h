@@ -35,6 +35,8 @@ struct password {
 const char *password_read(struct slice stored, struct password *p);
 /* "bcrypt", "SHA-512" …: how it is made. */
 const char *password_form_name(const struct password *p);
+/* The part of the stored text that says how much work a comparison is: equal for equal work. */
+struct slice password_cost(const struct password *p);
 /* What is to be known of the form, or NULL. */
 const char *password_warning(const struct password *p);
 /* Does it fit? Takes as long for a wrong one as for the right one; false for what is longer than

@@ -238,18 +238,31 @@ static void write_identities(struct users *u, const struct memberships *all)
 
 /* ---- the whole ---- */
 
+/* By the work that a comparison is. Of a file with more kinds of it, those that come first. */
 static const struct password *most_usual(const struct users *u)
 {
-    u32 count[PASSWORD_FORMS] = { 0 }, best = 0;
-    const struct password *usual = NULL;
-    for (u32 i = 0; i < u->count; i++) {
-        const struct password *p = &u->user[i].password;
-        if (++count[p->form] > best) {
-            best = count[p->form];
-            usual = p;
+    enum { KINDS = 32 };
+    struct {
+        struct slice cost;
+        const struct password *of;
+        u32 count;
+    } kind[KINDS];
+    u32 n = 0, best = 0;
+    for (u32 i = 0, k; i < u->count; i++) {
+        struct slice cost = password_cost(&u->user[i].password);
+        for (k = 0; k < n && !slice_eq(kind[k].cost, cost);)
+            k++;
+        if (k == KINDS)
+            continue;
+        if (k == n) {
+            kind[n].cost = cost;
+            kind[n].of = &u->user[i].password;
+            kind[n++].count = 0;
         }
+        if (++kind[k].count > kind[best].count)
+            best = k;
     }
-    return usual;
+    return n ? kind[best].of : NULL;
 }
 
 struct users *users_new(struct slice passwords, struct slice groups, const struct users_report *r)

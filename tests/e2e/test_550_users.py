@@ -13,6 +13,7 @@ import pytest
 from lib import conf, metrics
 from lib.client import Client
 from lib.faults import assert_refused
+from lib.origin import Origin, ok, read_body, send
 from lib.times import until
 from lib.wire import Ended
 
@@ -246,3 +247,111 @@ def test_requests_per_user_come_back(start, origin):
     answer = ask(daemon, origin.url("/"), field("ann", "sesam"))
     assert (answer.status, answer.get("retry-after")) == (429, "1")
     assert until(lambda: ask(daemon, origin.url("/"), field("ann", "sesam")).status == 200)
+
+
+# -- hostile -------------------------------------------------------------------------------------------
+
+def test_guesses_at_once_are_no_faster(start, origin):
+    """Forty before the first is answered: they wait for each other as if each had followed the one before."""
+    daemon = start(workers=1)
+    clients = [Client(daemon.port) for _ in range(40)]
+    try:
+        for i, client in enumerate(clients):
+            client.send(f"GET {origin.url('/')} HTTP/1.1\r\nHost: origin.test\r\n{field('ann', f'guess {i}')}\r\n".encode())
+        time.sleep(1)
+        assert metrics.read(daemon)["fault auth_failed"] <= 3
+        assert metrics.read(daemon)["fault auth_too_often"] >= 30
+    finally:
+        for client in clients:
+            client.close()
+
+
+def test_many_people_at_one_address(start, origin):
+    """Who comes with others through one address does not wait for their first passwords."""
+    people = {f"p{i}": hashed("sesam") for i in range(12)}
+    daemon = start(workers=1, files={"users": "".join(f"{n}:{h}\n" for n, h in people.items()), "groups": ""})
+    clients = [Client(daemon.port) for _ in people]
+    begun = time.monotonic()
+    for name, client in zip(people, clients):
+        client.send(f"GET {origin.url('/')} HTTP/1.1\r\nHost: origin.test\r\n{field(name, 'sesam')}\r\n".encode())
+    assert [client.response("GET").status for client in clients] == [200] * 12
+    assert time.monotonic() - begun < 1
+    for client in clients:
+        client.close()
+
+
+def test_what_is_said_goes_nowhere(start, origin):
+    """Neither to an origin nor to a parent, whatever Connection says; Authorization is the origin's own."""
+    with Origin() as parent:
+        parent.at("*", read_body(), send(ok("parent")))
+        daemon = start('allow parent { to far.test; via up; } allow near { to *; reach loopback; } ',
+                       top="parent up { proxy 127.0.0.1:%d; } " % parent.port)
+        mine = "Authorization: Basic bWU6bWU=\r\n"
+        for connection in ("", "Connection: Proxy-Authorization\r\n", "Connection: keep-alive, authorization\r\n"):
+            for url in (origin.url("/"), "http://far.test/"):
+                ask(daemon, url, field("ann", "sesam") + connection + mine)
+        ask(daemon, "https://far.test:443/", field("ann", "sesam"), "CONNECT")
+        seen = origin.requests + parent.requests
+        assert len(origin.requests) == 3 and len(parent.requests) == 4
+        assert not any(r.has("proxy-authorization") for r in seen)
+        assert all(r.has("authorization") for r in origin.requests)
+        assert not any(base64.b64encode(b"ann:sesam").decode() in text for text in (daemon.stdout(), daemon.stderr()))
+
+
+@pytest.mark.parametrize("value", ["Basic YW5uOnNlc2Ft, Basic YW5uOnNlc2Ft", "Basic YW5uOnNlc2Ft\tx", "Basic\tYW5uOnNlc2Ft",
+                                   "Basic YW5uAHg6c2VzYW0=", "Basic " + "A" * 14000, "Basic YW5uOnNlc2Ft;", "YW5uOnNlc2Ft", "Basic \u00fc"])
+def test_spellings_that_are_none(start, origin, value):
+    daemon = start()
+    for method in ("GET", "CONNECT"):
+        assert_refused(ask(daemon, origin.url("/"), f"Proxy-Authorization: {value}\r\n", method), "auth_malformed")
+    assert origin.requests == []
+
+
+def test_64_kb_of_credentials(start, origin):
+    daemon = start()
+    assert ask(daemon, origin.url("/"), "Proxy-Authorization: Basic " + "QUFB" * 16384 + "\r\n").status == 431
+
+
+@pytest.mark.parametrize("name, password, status", [
+    ("u\u00e9", SECRET, 200),
+    ("ue\u0301", SECRET, 407),       # the same to the eye: another name
+    ("c", "a:b", 200),               # the first colon ends the name
+    ("c:a", "b", 200)])
+def test_names_and_colons(start, origin, name, password, status):
+    daemon = start(files={"users": USERS + f"c:{hashed('a:b')}\n", "groups": ""})
+    assert ask(daemon, origin.url("/"), field(name, password)).status == status
+    latin = base64.b64encode(f"u\u00e9:{SECRET}".encode("latin-1")).decode()
+    assert_refused(ask(daemon, origin.url("/"), f"Proxy-Authorization: Basic {latin}\r\n"), "auth_failed")
+
+
+@pytest.mark.slow("compares slow hashes, so that they can be timed")
+def test_no_name_is_told_by_the_time(start, origin):
+    """Of hashes that differ in cost, an unknown name takes as long as most."""
+    cheap, dear = hashed("x"), subprocess.run(["perl", "-e", "print crypt('x', '$6$rounds=400000$salt$')"], capture_output=True,
+                                              text=True, check=True).stdout
+    users = f"first:{cheap}\n" + "".join(f"d{i}:{dear}\n" for i in range(5)) + "".join(f"s{i}:{hashed('x', '-6')}\n" for i in range(3))
+    daemon = start(files={"users": users, "groups": ""}, workers=1)
+
+    def took(name):
+        with Client(daemon.port, source=f"127.0.0.{len(taken) + 20}") as client:
+            begun = time.monotonic()
+            assert_refused(ask(daemon, origin.url("/"), field(name, "wrong"), client=client), "auth_failed")
+            return time.monotonic() - begun
+    taken = {}
+    for name in ("d0", "n0", "d1", "n1", "d2", "n2"):
+        taken[name] = took(name)
+    known, unknown = (min(t for n, t in taken.items() if n[0] == kind) for kind in "dn")
+    assert 0.5 < unknown / known < 2, taken
+
+
+def test_a_file_that_changes_during_a_comparison(start, origin):
+    """Who was taken out meanwhile is let through at most that once."""
+    slow = subprocess.run(["perl", "-e", "print crypt('sesam', '$6$rounds=900000$salt$')"], capture_output=True, text=True,
+                          check=True).stdout
+    daemon = start(files={"users": f"ann:{slow}\nbob:{slow}\n", "groups": ""})
+    with Client(daemon.port) as client:
+        client.send(f"GET {origin.url('/')} HTTP/1.1\r\nHost: origin.test\r\n{field('ann', 'sesam')}\r\n".encode())
+        (daemon.folder / "users").write_text(f"bob:{hashed('builder')}\n")
+        assert client.response("GET").status in (200, 407)
+        assert until(lambda: ": 1, 0 lines" in daemon.stderr())
+    assert_refused(ask(daemon, origin.url("/"), field("ann", "sesam")), "auth_failed")

@@ -138,6 +138,11 @@ static void take_out(struct check *c)
     a->njobs--;
 }
 
+static void give_turn_back(struct auth_worker *a, const struct check *c)
+{
+    auth_turn_dropped(&a->delays, &c->turn, worker_ms(c->worker));
+}
+
 static void free_check(struct check *c)
 {
     timer_clear(&c->worker->loop.wheel, &c->timer.timer);
@@ -185,6 +190,8 @@ static void done(struct offload_job *job)
         auth_turn_passed(&a->delays, &c->turn, now);
     } else if (c->answer.known) {
         auth_turn_failed(&a->delays, &c->turn, now);
+    } else {
+        give_turn_back(a, c);
     }
     take_out(c);
     if (c->answer.known)
@@ -204,6 +211,7 @@ static void start(struct role_timer *t)
         c->worker->jobs++;
         return;
     }
+    give_turn_back(*auth_users_of_worker(c->users, c->worker->id), c);
     take_out(c);
     tell_all(c, FAULT_auth_unavailable);
     free_check(c);
@@ -265,8 +273,7 @@ static struct check *add_check(struct xchg *x, struct auth_worker *a, struct aut
     x->fault = c ? FAULT_NONE : FAULT_out_of_memory;
     if (c == NULL)
         return NULL;
-    if (!fitted)
-        auth_turn_take(&a->delays, &turn, at, now);
+    auth_turn_take(&a->delays, &turn, now);
     c->turn = turn;
     list_push_back(&a->jobs, &c->link);
     a->njobs++;
@@ -318,6 +325,7 @@ void auth_check_cancel(struct xchg *x)
     list_remove(&wait->link);
     if (!list_empty(&c->waiting) || !timer_armed(&c->timer.timer))
         return;
+    give_turn_back(*auth_users_of_worker(c->users, c->worker->id), c);
     take_out(c);
     free_check(c);
 }

@@ -5,7 +5,8 @@
 enum { ADDRESS, NAME };
 enum {
     FIRST_MS = 250,
-    FORGIVEN_MS = 60000 /* after so long half of the failures are forgotten, and half again … */
+    OPEN_OF_ADDRESS = 16, /* so many people log in at once */
+    FORGIVEN_MS = 60000   /* after so long half of the failures are forgotten, and half again … */
 };
 static const u64 most_ms[] = { [ADDRESS] = 8000, [NAME] = 2000 };
 
@@ -31,8 +32,8 @@ static struct auth_delay *find(struct auth_delays *d, unsigned kind, u64 key, u6
         forgive(one, now_ms);
         if (one->key == key)
             return one;
-        if (one->count < least->count ||
-            (one->count == least->count && one->next_ms < least->next_ms))
+        u32 bad = one->count + one->open, least_bad = least->count + least->open;
+        if (bad < least_bad || (bad == least_bad && one->next_ms < least->next_ms))
             least = one;
     }
     *least = (struct auth_delay){ .key = key };
@@ -41,40 +42,67 @@ static struct auth_delay *find(struct auth_delays *d, unsigned kind, u64 key, u6
 
 static u64 length_ms(const struct auth_delay *d, unsigned kind)
 {
-    u32 doubled = d->count < 16 ? d->count : 16;
-    u64 ms = d->count ? (u64)FIRST_MS << (doubled - 1) : 0;
+    u32 free = kind == ADDRESS ? OPEN_OF_ADDRESS : 0;
+    u32 bad = d->count + (d->open > free ? d->open - free : 0);
+    u32 doubled = bad < 16 ? bad : 16;
+    u64 ms = bad ? (u64)FIRST_MS << (doubled - 1) : 0;
     return ms < most_ms[kind] ? ms : most_ms[kind];
+}
+
+static u64 at(const struct auth_delay *d, unsigned kind, u64 now_ms)
+{
+    return d->next_ms > now_ms ? d->next_ms : now_ms + length_ms(d, kind);
 }
 
 u64 auth_turn_at(struct auth_delays *d, const struct auth_turn *t, u64 now_ms)
 {
     u64 last = now_ms;
     for (unsigned kind = ADDRESS; kind <= NAME; kind++) {
-        const struct auth_delay *one = find(d, kind, t->key[kind], now_ms);
-        u64 at = one->next_ms > now_ms ? one->next_ms : now_ms + length_ms(one, kind);
-        last = at > last ? at : last;
+        u64 one = at(find(d, kind, t->key[kind], now_ms), kind, now_ms);
+        last = one > last ? one : last;
     }
     return last;
 }
 
-void auth_turn_take(struct auth_delays *d, const struct auth_turn *t, u64 at_ms, u64 now_ms)
+/* Each by its own: a name that waits long does not hold up all others at its address. */
+void auth_turn_take(struct auth_delays *d, const struct auth_turn *t, u64 now_ms)
 {
     for (unsigned kind = ADDRESS; kind <= NAME; kind++) {
         struct auth_delay *one = find(d, kind, t->key[kind], now_ms);
-        one->next_ms = at_ms + length_ms(one, kind);
+        u64 from = at(one, kind, now_ms);
+        one->open++;
+        one->next_ms = from + length_ms(one, kind);
     }
+}
+
+/* Its place, if it has not been crowded out meanwhile, with one less to be answered. */
+static struct auth_delay *close_one(struct auth_delays *d, unsigned kind, u64 key, u64 now_ms)
+{
+    struct auth_delay *one = find(d, kind, key, now_ms);
+    one->open -= one->open > 0;
+    return one;
 }
 
 void auth_turn_failed(struct auth_delays *d, const struct auth_turn *t, u64 now_ms)
 {
     for (unsigned kind = ADDRESS; kind <= NAME; kind++) {
-        struct auth_delay *one = find(d, kind, t->key[kind], now_ms);
+        struct auth_delay *one = close_one(d, kind, t->key[kind], now_ms);
         one->count += one->count < 1000;
         one->last_ms = now_ms;
     }
 }
 
+void auth_turn_dropped(struct auth_delays *d, const struct auth_turn *t, u64 now_ms)
+{
+    for (unsigned kind = ADDRESS; kind <= NAME; kind++)
+        (void)close_one(d, kind, t->key[kind], now_ms);
+}
+
 void auth_turn_passed(struct auth_delays *d, const struct auth_turn *t, u64 now_ms)
 {
-    find(d, NAME, t->key[NAME], now_ms)->count = 0;
+    (void)close_one(d, ADDRESS, t->key[ADDRESS], now_ms);
+    struct auth_delay *name = close_one(d, NAME, t->key[NAME], now_ms);
+    name->count = 0;
+    if (name->open == 0)
+        name->next_ms = now_ms;
 }

@@ -1,7 +1,9 @@
 /*
  * Guessing passwords is made slow, not impossible: each wrong one of an address, and each for a
  * name, doubles the time before the next one of either is looked at (a quarter of a second to 8 s
- * for an address, 2 s for a name, so that nobody can lock another out).
+ * for an address, 2 s for a name, so that nobody can lock another out). What is not answered yet
+ * counts as wrong meanwhile, or forty at once would be as good as the first; but of an address the
+ * first sixteen do not, because many people may come by one.
  *
  * The hard thing is that who guesses chooses the names and may have many addresses. The memory is a
  * table of fixed size; where a set of it is full, the one with the fewest failures is forgotten. So
@@ -22,7 +24,8 @@ struct auth_delays {
         u64 key;     /* a keyed hash; 0: nobody */
         u64 last_ms; /* of a failure */
         u64 next_ms; /* before it nothing is looked at */
-        u32 count;
+        u32 count;   /* failures */
+        u32 open;    /* not answered yet */
     } of[2][AUTH_DELAY_SETS][AUTH_DELAY_WAYS];
 };
 
@@ -35,9 +38,12 @@ struct auth_turn {
 struct auth_turn auth_turn_of(const struct addr *client, struct slice name);
 /* When may they be looked at? Not before now_ms. */
 u64 auth_turn_at(struct auth_delays *d, const struct auth_turn *t, u64 now_ms);
-/* They will be looked at then: the next one of either comes after it. */
-void auth_turn_take(struct auth_delays *d, const struct auth_turn *t, u64 at_ms, u64 now_ms);
+/* They will be looked at, then or out of turn: the next one of either comes after that. One of the
+ * three below has to follow. */
+void auth_turn_take(struct auth_delays *d, const struct auth_turn *t, u64 now_ms);
 void auth_turn_failed(struct auth_delays *d, const struct auth_turn *t, u64 now_ms);
+/* Nobody has looked. */
+void auth_turn_dropped(struct auth_delays *d, const struct auth_turn *t, u64 now_ms);
 void auth_turn_passed(struct auth_delays *d, const struct auth_turn *t, u64 now_ms);
 
 #endif

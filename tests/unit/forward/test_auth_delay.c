@@ -57,13 +57,37 @@ static void an_ipv6_network_is_one_client(void **state)
 static void one_looks_after_the_other(void **state)
 {
     struct auth_turn t = turn("10.0.0.1", "ann");
+    u64 at[4];
     (void)state;
     memset(&delays, 0, sizeof delays);
-    failed(t, 2, 5000);
-    u64 at = auth_turn_at(&delays, &t, 5000);
-    auth_turn_take(&delays, &t, at, 5000);
-    assert_int_equal(at, 5500);
-    assert_int_equal(auth_turn_at(&delays, &t, 5000), 6000);
+    for (unsigned i = 0; i < 4; i++) { /* none is answered yet */
+        at[i] = auth_turn_at(&delays, &t, 5000);
+        auth_turn_take(&delays, &t, 5000);
+    }
+    assert_int_equal(at[0], 5000);
+    assert_int_equal(at[1], 5250);
+    assert_int_equal(at[2], 5750);
+    assert_int_equal(at[3], 6750);
+    assert_int_equal(wait_ms(turn("10.0.0.1", "bob"), 5000), 0);
+    auth_turn_dropped(&delays, &t, 5000);
+    auth_turn_dropped(&delays, &t, 5000);
+    auth_turn_dropped(&delays, &t, 5000);
+    auth_turn_passed(&delays, &t, 5000);
+    assert_int_equal(wait_ms(t, 5000), 0);
+}
+
+static void sixteen_may_come_by_one_address(void **state)
+{
+    (void)state;
+    memset(&delays, 0, sizeof delays);
+    for (unsigned i = 0; i < 20; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "n%u", i);
+        struct auth_turn t = turn("10.0.0.1", name);
+        u64 at = auth_turn_at(&delays, &t, 5000);
+        assert_int_equal(at > 5000, i > 16);
+        auth_turn_take(&delays, &t, 5000);
+    }
 }
 
 /* Who makes names and addresses up by the thousand neither gets rid of what he has earned, nor takes
@@ -79,8 +103,9 @@ static void a_flood_crowds_nobody_out(void **state)
         snprintf(client, sizeof client, "10.%u.%u.9", 1 + i / 256, i % 256);
         snprintf(name, sizeof name, "n%u", i);
         struct auth_turn t = turn(client, name);
-        auth_turn_take(&delays, &t, auth_turn_at(&delays, &t, now), now);
-        failed(t, 1, now);
+        auth_turn_take(&delays, &t, now);
+        failed(t, 1, now); /* one, and another is left open */
+        auth_turn_take(&delays, &t, now);
     }
     assert_int_equal(wait_ms(turn("10.0.0.1", "x"), now), 8000);
     assert_int_equal(wait_ms(turn("10.0.0.2", "ann"), now), 2000);
@@ -109,6 +134,7 @@ int main(void)
         cmocka_unit_test(each_failure_doubles_it),
         cmocka_unit_test(an_ipv6_network_is_one_client),
         cmocka_unit_test(one_looks_after_the_other),
+        cmocka_unit_test(sixteen_may_come_by_one_address),
         cmocka_unit_test(a_flood_crowds_nobody_out),
         cmocka_unit_test(a_meter_counts_to_the_one),
     };

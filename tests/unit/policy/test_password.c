@@ -96,6 +96,10 @@ static void what_proves_too_little_is_refused(void **state)
         { "$2y$17$abcdefghijklmnopqrstuuD0x2Loz4WdY9kHQ14utPfTng1AdTvrq", "4 s" },
         { "$2y$xx$abcdefghijklmnopqrstuuD0x2Loz4WdY9kHQ14utPfTng1AdTvrq", "4 s" },
         { "$6$rounds=999999999$salz$x", "5 s" },
+        { "$y$jFT$abcdefgh$dl/xdXsd3Y0/sPIG2c4Gs3iTFpE9YEGiV0VfoULb0D7", "128 MB" },
+        { "$y$j9z$abcdefgh$dl/xdXsd3Y0/sPIG2c4Gs3iTFpE9YEGiV0VfoULb0D7", "128 MB" },
+        { "$y$j9T.$abcdefgh$dl/xdXsd3Y0/sPIG2c4Gs3iTFpE9YEGiV0VfoULb0D7", "128 MB" },
+        { "$y$", "128 MB" },
     };
     struct password p;
     char line[300];
@@ -122,6 +126,40 @@ static void weak_forms_are_told(void **state)
     assert_non_null(strstr(password_warning(&p), "SHA-1"));
 }
 
+static bool costs(const char *stored, const char *cost)
+{
+    struct password p;
+    assert_null(password_read(slice_of(stored), &p));
+    return slice_is(password_cost(&p), cost);
+}
+
+static void what_a_comparison_costs(void **state)
+{
+    (void)state;
+    assert_true(costs(made[0], "$2y$04"));
+    assert_true(costs(made[1], "$y$j75"));
+    assert_true(costs(made[2], "$6$"));
+    assert_true(costs(made[3], "$6$rounds=1500"));
+    assert_true(costs(made[8], "{SHA}"));
+}
+
+static void a_new_one(void **state)
+{
+    static const enum password_way way[] = { PASSWORD_BY_BCRYPT, PASSWORD_BY_YESCRYPT };
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        char stored[PASSWORD_STORED_MOST], other[PASSWORD_STORED_MOST];
+        assert_true(password_make(slice_of(words), way[i], stored));
+        assert_true(password_make(slice_of(words), way[i], other));
+        assert_string_not_equal(stored, other);
+        assert_true(fits(stored, words));
+        assert_false(fits(stored, "other"));
+        assert_false(password_make(SLICE(""), way[i], stored));
+        assert_non_null(password_wrong(SLICE("a\nb"), way[i]));
+        assert_non_null(password_wrong(SLICE("\377"), way[i]));
+    }
+}
+
 static void what_is_given_is_bounded(void **state)
 {
     char given[PASSWORD_GIVEN_MOST + 1];
@@ -141,6 +179,8 @@ int main(void)
         cmocka_unit_test(apr1_of_every_length),
         cmocka_unit_test(what_proves_too_little_is_refused),
         cmocka_unit_test(weak_forms_are_told),
+        cmocka_unit_test(what_a_comparison_costs),
+        cmocka_unit_test(a_new_one),
         cmocka_unit_test(what_is_given_is_bounded),
     };
     return cmocka_run_group_tests_name("policy/password", tests, NULL, NULL);
