@@ -3,6 +3,7 @@
 Hashes are made by openssl, so that the reader is held against other writers.
 """
 import base64
+import json
 import pathlib
 import subprocess
 import threading
@@ -247,6 +248,19 @@ def test_requests_per_user_come_back(start, origin):
     answer = ask(daemon, origin.url("/"), field("ann", "sesam"))
     assert (answer.status, answer.get("retry-after")) == (429, "1")
     assert until(lambda: ask(daemon, origin.url("/"), field("ann", "sesam")).status == 200)
+
+
+def test_the_page_about_a_refusal_has_the_name(start, origin):
+    """Not the refusal itself, which scripts of the server that was asked may read, and no group ever."""
+    name = "<b>u\u00e9"
+    daemon = start("deny no { path /private; } ", files={"users": f"{name}:{hashed('x')}\n", "groups": f"staff: {name}\n"})
+    refused = ask(daemon, origin.url("/private"), field(name, "x") + "Accept: application/json\r\n")
+    page = json.loads(refused.body)
+    assert page["cause"] == "rule_denied" and "u\u00e9" not in str(page)
+    for kind, shown in (("application/json", name), ("text/html", "&lt;b&gt;u\u00e9"), ("text/plain", f"user: {name}\n")):
+        with Client(daemon.port) as client:
+            told = client.ask(f"GET /why?id={page['id']} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: {kind}\r\n\r\n".encode()).body.decode()
+        assert shown in (json.loads(told)["user"] if kind.endswith("json") else told) and "staff" not in told
 
 
 # -- hostile -------------------------------------------------------------------------------------------

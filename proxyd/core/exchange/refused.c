@@ -34,6 +34,7 @@ void refusal_note(struct xchg *x)
                                .fault = x->fault,
                                .method = x->req.method_text,
                                .target = x->req.target,
+                               .user = x->user,
                                .reason = x->reason,
                                .evidence = evidence_read(xchg_evidence(x)) };
     keep(x->worker, &e, &t);
@@ -50,6 +51,7 @@ void refusal_note_tunnel(struct worker *w, const struct access_record *r, struct
                                .fault = ruling->fault,
                                .method = access_record_string(r, STRING_METHOD),
                                .target = access_record_string(r, STRING_TARGET),
+                               .user = access_record_string(r, STRING_USER),
                                .reason = ruling->reason,
                                .evidence = evidence_read(ruling->rule) };
     keep(w, &e, &t);

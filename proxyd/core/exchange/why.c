@@ -40,6 +40,7 @@ static enum verdict reply_one(struct xchg *x, const struct refusal_entry *e, str
                                .wall_us = e->wall_us,
                                .method = e->method,
                                .target = e->target,
+                               .user = e->user,
                                .rule = e->evidence.rule,
                                .list = e->evidence.list,
                                .category = e->evidence.category,

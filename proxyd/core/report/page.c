@@ -65,7 +65,7 @@ void page_time(struct text *t, u64 wall_us, bool rfc3339)
 enum { OURS = VALUE_MARKUP, ADMINISTRATOR = VALUE_OF_ADMINISTRATOR, PEER = VALUE_OF_PEER };
 
 /* Those of the table, and behind them what the usual page alone has. */
-enum { OWN_STYLE = PAGE_VARIABLES, OWN_ADDRESS, OWN_WORDS, OWN_AGAIN, OWN_ALL, OWN_END };
+enum { OWN_STYLE = PAGE_VARIABLES, OWN_ADDRESS, OWN_NAME, OWN_WORDS, OWN_AGAIN, OWN_ALL, OWN_END };
 
 struct values {
     char status[8], time[32], contact_url[PAGE_CONTACT + 8];
@@ -79,6 +79,7 @@ static const struct template_value blank[OWN_END + 1] = {
 #undef PAGE_VARIABLE
     [OWN_STYLE] = { "style", { NULL, 0 }, VALUE_MARKUP },
     [OWN_ADDRESS] = { "your_address", { NULL, 0 }, VALUE_OF_PEER },
+    [OWN_NAME] = { "your_name", { NULL, 0 }, VALUE_OF_ADMINISTRATOR },
     [OWN_WORDS] = { "contact_words", { NULL, 0 }, VALUE_OF_ADMINISTRATOR },
     [OWN_AGAIN] = { "why_again", { NULL, 0 }, VALUE_OF_PEER },
     [OWN_ALL] = { "why_all", { NULL, 0 }, VALUE_OF_PEER },
@@ -149,6 +150,7 @@ static void set_request(struct values *v, const struct page *p, bool rfc3339)
     set(v, PAGE_id, p->id);
     set(v, PAGE_why, p->why);
     set(v, OWN_ADDRESS, p->client_decided ? p->client : SLICE(""));
+    set(v, OWN_NAME, p->is_why ? name : SLICE("")); /* which no other server can read */
     set(v, OWN_AGAIN, p->why);
     set(v, OWN_ALL, p->is_why ? SLICE("/why") : SLICE(""));
 }
@@ -170,13 +172,11 @@ static const struct fact {
     const char *name;
     unsigned of;
 } facts[] = {
-    { "help", PAGE_help },         { "client", OWN_ADDRESS },
-    { "rule", PAGE_rule },         { "list", PAGE_list },
-    { "category", PAGE_category }, { "entry", PAGE_entry },
-    { "matched", PAGE_matched },   { "configured", PAGE_configured },
-    { "reason", PAGE_reason },     { "contact", PAGE_contact },
-    { "method", PAGE_method },     { "request", PAGE_url },
-    { "time", PAGE_time },         { "id", PAGE_id },
+    { "help", PAGE_help },     { "client", OWN_ADDRESS },   { "user", OWN_NAME },
+    { "rule", PAGE_rule },     { "list", PAGE_list },       { "category", PAGE_category },
+    { "entry", PAGE_entry },   { "matched", PAGE_matched }, { "configured", PAGE_configured },
+    { "reason", PAGE_reason }, { "contact", PAGE_contact }, { "method", PAGE_method },
+    { "request", PAGE_url },   { "time", PAGE_time },       { "id", PAGE_id },
     { "why", PAGE_why },
 };
 

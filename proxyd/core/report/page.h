@@ -25,7 +25,8 @@ struct page {
     struct slice method;
     struct slice target; /* as the client sent it; shown shortened */
     struct slice host;   /* of it */
-    struct slice user;   /* an identity: a name, and behind NULs more; templates alone show it */
+    struct slice user;   /* an identity: a name, and behind NULs more; templates show it, and the
+                          * page about one refusal */
     struct slice rule;   /* what decided */
     struct slice list, category;        /* in which it was found */
     struct slice entry, matched, place; /* which line of it, by what, and where the rule stands */

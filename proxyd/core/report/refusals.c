@@ -11,7 +11,7 @@
 #include "base/hash.h"
 #include "base/must.h"
 
-enum { LONGEST_METHOD = 32, LONGEST_TARGET = 300, LONGEST_REASON = 300 };
+enum { LONGEST_METHOD = 32, LONGEST_TARGET = 300, LONGEST_REASON = 300, LONGEST_USER = 255 };
 
 struct kept {
     struct refusal_entry entry; /* first: it is the entry */
@@ -81,15 +81,17 @@ static struct slice copy(struct text *t, struct slice s)
 
 static struct kept *make(const struct refusal_entry *e)
 {
-    enum { ROOM = EVIDENCE_MOST + LONGEST_METHOD + LONGEST_TARGET + LONGEST_REASON };
+    enum { ROOM = EVIDENCE_MOST + LONGEST_METHOD + LONGEST_TARGET + LONGEST_REASON + LONGEST_USER };
     char area[EVIDENCE_MOST];
     struct text evidence = text_in(area, sizeof area);
     const char *query = slice_find(e->target, '?');
     struct slice target = query ? slice_range(e->target.p, query) : e->target;
     struct slice method = clip(e->method, LONGEST_METHOD), reason = clip(e->reason, LONGEST_REASON);
     target = clip(target, LONGEST_TARGET);
+    const char *groups = slice_find(e->user, 0);
+    struct slice user = clip(groups ? slice_range(e->user.p, groups) : e->user, LONGEST_USER);
     evidence_write(&evidence, &e->evidence);
-    size_t n = evidence.n + method.n + target.n + reason.n;
+    size_t n = evidence.n + method.n + target.n + reason.n + user.n;
     struct kept *k = n <= ROOM ? malloc(sizeof *k + n) : NULL;
     if (k == NULL)
         return NULL;
@@ -98,6 +100,7 @@ static struct kept *make(const struct refusal_entry *e)
     k->entry.method = copy(&t, method);
     k->entry.target = copy(&t, target);
     k->entry.reason = copy(&t, reason);
+    k->entry.user = copy(&t, user);
     k->entry.evidence = evidence_read(copy(&t, text_slice(&evidence)));
     atomic_init(&k->holders, 1);
     return k;

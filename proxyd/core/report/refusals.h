@@ -5,7 +5,7 @@
  *
  * 64 shards by a keyed hash of the address, with a lock each that is held for a look at 156 numbers
  * and a pointer move; texts are made before and freed after. 20 for an address, 9984 in all: the
- * oldest of the address, or of the shard, goes first. At most 1.7 kB each.
+ * oldest of the address, or of the shard, goes first. At most 2 kB each.
  */
 #ifndef CORE_REFUSALS_H
 #define CORE_REFUSALS_H
@@ -24,6 +24,7 @@ struct refusal_entry {
     u16 status; /* 0: none was sent, a tunnel was ended */
     enum fault fault;
     struct slice method, target; /* target: without query */
+    struct slice user;           /* an identity, of which the name is kept; or empty */
     struct slice reason;         /* words of the administrator, or empty */
     struct evidence evidence;    /* with its id */
 };
