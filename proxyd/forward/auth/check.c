@@ -1,3 +1,9 @@
+/*
+ * Four lives meet here: an exchange that waits and may end, the comparison that it shares with
+ * others, the users' files that may be read again meanwhile, and what the worker remembers. The
+ * comparison belongs to nobody but itself: it holds the users, knows who waits, and frees itself
+ * when it has come back, or when the last one has gone before it began.
+ */
 #include "forward/auth/check.h"
 
 #include <stdlib.h>
