@@ -319,6 +319,7 @@ MADE := $(BUILD)/share
 # MODE SOURCE TARGET, one a word; `make uninstall` takes the same ones away.
 INSTALLED = 755:$(BUILD)/proxyd:$(PREFIX)/bin/proxyd \
     644:$(MADE)/proxyd.service:$(PREFIX)/lib/systemd/system/proxyd.service \
+    644:$(MADE)/proxyd-nft.service:$(PREFIX)/lib/systemd/system/proxyd-nft.service \
     644:$(MADE)/proxyd.8:$(PREFIX)/share/man/man8/proxyd.8 \
     644:$(MADE)/proxyd.conf.5:$(PREFIX)/share/man/man5/proxyd.conf.5 \
     644:$(MADE)/proxyd.bash:$(PREFIX)/share/bash-completion/completions/proxyd \
@@ -327,6 +328,7 @@ INSTALLED = 755:$(BUILD)/proxyd:$(PREFIX)/bin/proxyd \
     644:service/sysusers.conf:$(PREFIX)/lib/sysusers.d/proxyd.conf \
     644:service/tmpfiles.conf:$(PREFIX)/lib/tmpfiles.d/proxyd.conf \
     644:service/office.conf:$(DOCDIR)/examples/office.conf \
+    644:service/network.conf:$(DOCDIR)/examples/network.conf \
     644:service/lists/blocked.txt:$(DOCDIR)/examples/lists/blocked.txt \
     644:README.md:$(DOCDIR)/README.md \
     $(foreach d,$(wildcard docs/*.md),644:$(d):$(DOCDIR)/$(d))
@@ -335,7 +337,7 @@ INSTALLED_ONCE = 644:service/office.conf:$(CONFDIR)/proxyd.conf \
     644:service/lists/blocked.txt:$(CONFDIR)/lists/blocked.txt \
     644:service/logrotate.conf:$(SYSCONFDIR)/logrotate.d/proxyd
 
-$(MADE)/proxyd.service: service/proxyd.service.in FORCE
+$(MADE)/%.service: service/%.service.in FORCE
 	@mkdir -p $(@D)
 	$(Q)sed -e 's|@BINDIR@|$(PREFIX)/bin|' -e 's|@CONFDIR@|$(CONFDIR)|' $< > $@
 
@@ -351,7 +353,7 @@ $(MADE)/proxyd.%: $(BUILD)/proxyd
 	$(Q)$< help --completion $* > $@
 
 of_file = $(word $(2),$(subst :, ,$(1)))
-install: $(BUILD)/proxyd $(addprefix $(MADE)/proxyd.,service 8 conf.5 bash zsh fish)
+install: $(BUILD)/proxyd $(addprefix $(MADE)/proxyd,.service -nft.service .8 .conf.5 .bash .zsh .fish)
 	$(Q)set -e; $(foreach f,$(INSTALLED),install -D -m $(call of_file,$(f),1) $(call of_file,$(f),2) '$(DESTDIR)$(call of_file,$(f),3)';)
 	$(Q)set -e; $(foreach f,$(INSTALLED_ONCE),[ -e '$(DESTDIR)$(call of_file,$(f),3)' ] || \
 	    install -D -m $(call of_file,$(f),1) $(call of_file,$(f),2) '$(DESTDIR)$(call of_file,$(f),3)';)

@@ -50,10 +50,8 @@ static bool address_read(struct slice word, bool v6, struct addr *a)
 }
 
 /* The words behind "PROXY ". */
-static bool line_read(struct slice rest, struct addr *client)
+static bool line_read(struct slice rest, struct addr *client, struct addr *server)
 {
-    struct addr server;
-    *client = (struct addr){ .family = 0 };
     struct slice kind = next_word(&rest);
     bool v6 = slice_is(kind, "TCP6");
     if (slice_is(kind, "UNKNOWN"))
@@ -61,8 +59,8 @@ static bool line_read(struct slice rest, struct addr *client)
     if (!v6 && !slice_is(kind, "TCP4"))
         return false;
     struct slice from = next_word(&rest), to = next_word(&rest), port = next_word(&rest);
-    return address_read(from, v6, client) && address_read(to, v6, &server) &&
-           port_read(port, &client->port) && port_read(rest, &server.port);
+    return address_read(from, v6, client) && address_read(to, v6, server) &&
+           port_read(port, &client->port) && port_read(rest, &server->port);
 }
 
 static enum proxy_header read_v1(struct slice first, struct proxy_header_facts *out)
@@ -76,7 +74,8 @@ static enum proxy_header read_v1(struct slice first, struct proxy_header_facts *
     if (line.n == 0 || line.p[line.n - 1] != '\r' || memchr(line.p, '\r', line.n - 1))
         return PROXY_HEADER_BROKEN;
     line.n--;
-    return line_read(line, &out->client) ? PROXY_HEADER_WHOLE : PROXY_HEADER_BROKEN;
+    out->client = out->server = (struct addr){ .family = 0 };
+    return line_read(line, &out->client, &out->server) ? PROXY_HEADER_WHOLE : PROXY_HEADER_BROKEN;
 }
 
 /* ---- version 2 ---- */
@@ -139,7 +138,8 @@ static const struct family *family_of(u8 byte)
     return NULL;
 }
 
-static bool addresses_read(struct slice header, const struct family *f, struct addr *client)
+static bool addresses_read(struct slice header, const struct family *f, struct addr *client,
+                           struct addr *server)
 {
     const char *p = header.p + V2_HEAD;
     if (header.n < V2_HEAD + (size_t)f->size)
@@ -147,6 +147,8 @@ static bool addresses_read(struct slice header, const struct family *f, struct a
     if (f->bytes) {
         *client = addr_of_bytes(f->family, (const u8 *)p);
         client->port = (u16)number(p + 2 * (size_t)f->bytes, 2);
+        *server = addr_of_bytes(f->family, (const u8 *)p + f->bytes);
+        server->port = (u16)number(p + 2 * (size_t)f->bytes + 2, 2);
     }
     return f->byte == 0 || typed_read(header, V2_HEAD + (size_t)f->size);
 }
@@ -168,9 +170,10 @@ static enum proxy_header read_v2(struct slice first, struct proxy_header_facts *
         return PROXY_HEADER_BROKEN;
     if (first.n < out->len)
         return PROXY_HEADER_MORE;
-    out->client = (struct addr){ .family = 0 };
+    out->client = out->server = (struct addr){ .family = 0 };
     struct slice header = { first.p, out->len };
-    return addresses_read(header, f, &out->client) ? PROXY_HEADER_WHOLE : PROXY_HEADER_BROKEN;
+    return addresses_read(header, f, &out->client, &out->server) ? PROXY_HEADER_WHOLE
+                                                                 : PROXY_HEADER_BROKEN;
 }
 
 /* Of the bytes that there are, as many as there are of it. */

@@ -26,6 +26,7 @@ struct proxy_header_facts {
     /* Family 0: it names no client with an IP address (UNKNOWN, LOCAL, UNSPEC, a unix socket); then
      * who sends it is the client. A mapped IPv6 address is one of IPv4. */
     struct addr client;
+    struct addr server; /* whom it has connected to; family 0 where the client's is */
 };
 
 /* `first`: all bytes since the connection began. What they are does not depend on how they were

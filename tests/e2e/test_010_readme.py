@@ -16,13 +16,14 @@ import pytest
 
 from lib.daemon import BINARY, environment, run_command
 from lib.faults import ROOT
+from lib.lan import SERVER, Lan
 from lib.origin import Origin
 from lib.ports import free_port, release
 from lib.skip import need
 from lib.times import SLOW, until
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCK = re.compile(r"<!-- (start|run|log|stop) -->(?:\s*```\w+\n(.*?)```)?", re.DOTALL)
+BLOCK = re.compile(r"<!-- (start|run|log|stop|network) -->(?:\s*```\w+\n(.*?)```)?", re.DOTALL)
 DONE = "--- that was it: "
 
 
@@ -93,8 +94,8 @@ class MakeRun:
 class Shell:
     """One bash for the whole walk, so that variables and jobs last."""
 
-    def __init__(self, folder, env):
-        self.process = subprocess.Popen(["bash", "--norc", "-m"], cwd=folder, env=env, text=True,
+    def __init__(self, folder, env, prefix=()):
+        self.process = subprocess.Popen([*prefix, "bash", "--norc", "-m"], cwd=folder, env=env, text=True,
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=subprocess.STDOUT)
 
@@ -197,6 +198,8 @@ def test_every_command_of_the_walk(world):
     daemon = None
     seen = 0
     for kind, text in blocks():
+        if kind == "network":
+            continue   # a test of its own, in another world
         if kind == "start":
             [(command, _)] = commands(text)
             daemon = world.start(command)
@@ -222,9 +225,39 @@ def test_every_command_of_the_walk(world):
     assert seen >= 10
 
 
+@pytest.mark.slow("it makes three network namespaces, and a proxy between them")
+def test_the_walk_of_a_network(tmp_path, parts):
+    """This machine is a router then; /run is its own, for the names of namespaces."""
+    with Lan(client=False) as lan:
+        with lan.server:
+            plain = Origin(host=SERVER, port=80)
+            secure = Origin(host=SERVER, port=443, tls=parts.ca().server_context("example.com"))
+        (tmp_path / "build").mkdir()
+        (tmp_path / "build/proxyd").symlink_to(BINARY)
+        shutil.copytree(ROOT / "service", tmp_path / "service")
+        (tmp_path / "hosts").write_text(f"{SERVER} example.com\n127.0.0.1 localhost\n")
+        text = (tmp_path / "service/network.conf").read_text()
+        (tmp_path / "service/network.conf").write_text(
+            f"dns {{ hosts {tmp_path}/hosts; server 127.0.0.1:{free_port()}; }} control none;\n" + text)
+        with lan.router:
+            shell = Shell(tmp_path, environment({"CURL_CA_BUNDLE": str(parts.ca().pem)}),
+                          [need("unshare"), "--mount", "--propagation", "private"])
+        try:
+            shell.run("mount -t tmpfs none /run")
+            for command, expected in (c for kind, text in blocks() if kind == "network" for c in commands(text)):
+                got = shell.run(command)
+                if command.startswith("grep ") or " curl " in command:   # the log, and the start, take a moment
+                    until(lambda: matches(expected, got) or (got.clear(), got.extend(shell.run(command)))[1], 5 * SLOW)
+                assert matches(expected, got), f"$ {command}\nshould print\n{expected}\nbut prints\n{got}"
+        finally:
+            shell.end()
+            plain.stop()
+            secure.stop()
+
+
 def test_no_command_stands_unmarked():
     """A console block that nobody marked would not be run."""
-    marked = sum(1 for kind, _ in blocks() if kind in ("start", "run"))
+    marked = sum(1 for kind, _ in blocks() if kind in ("start", "run", "network"))
     assert README.count("```console") == marked
 
 

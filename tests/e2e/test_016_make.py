@@ -17,8 +17,9 @@ INSTALLED = {ROOT / "README.md", *(ROOT / "docs").glob("*.md")}
 SERVICE = {   # what a server needs beside the binary, and which of it is the administrator's
     "opt/share/man/man8/proxyd.8", "opt/share/man/man5/proxyd.conf.5", "opt/share/bash-completion/completions/proxyd",
     "opt/share/zsh/site-functions/_proxyd", "opt/share/fish/vendor_completions.d/proxyd.fish",
-    "opt/lib/systemd/system/proxyd.service", "opt/lib/sysusers.d/proxyd.conf", "opt/lib/tmpfiles.d/proxyd.conf",
-    "opt/share/doc/proxyd/examples/office.conf", "opt/share/doc/proxyd/examples/lists/blocked.txt"}
+    "opt/lib/systemd/system/proxyd.service", "opt/lib/systemd/system/proxyd-nft.service", "opt/lib/sysusers.d/proxyd.conf", "opt/lib/tmpfiles.d/proxyd.conf",
+    "opt/share/doc/proxyd/examples/office.conf",
+    "opt/share/doc/proxyd/examples/network.conf", "opt/share/doc/proxyd/examples/lists/blocked.txt"}
 OWN = {"etc/proxyd/proxyd.conf", "etc/proxyd/lists/blocked.txt", "etc/logrotate.d/proxyd"}
 
 

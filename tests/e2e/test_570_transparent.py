@@ -5,6 +5,7 @@ rules only when the proxy's own resolver leads from it to that address; what can
 and the reason stands in the log; and nothing that is led here goes round in circles.
 """
 import hashlib
+import re
 import socket
 import ssl
 import subprocess
@@ -15,7 +16,8 @@ import pytest
 from lib import metrics
 from lib.ca import TestCA
 from lib.client import Client, fetch
-from lib.daemon import run_command
+from lib.daemon import BINARY, run_command
+from lib.faults import ROOT
 from lib.hello import extension, message, records, server_name
 from lib.lan import CLIENT, CLIENT6, OTHER, ROUTER, SERVER, SERVER6, Lan
 from lib.origin import Origin, read, read_eof, send
@@ -428,6 +430,17 @@ def test_loop(lan, start, serve, ca):
     assert ask(lan, "shop.example", "/round").status == 508
 
 
+def test_proxy_header(lan, start, serve, ca):
+    """A front that intercepts says in its PROXY header whose connection it is, and where that was going."""
+    daemon = start(config(listener="proxy-protocol from 10.77.1.2;", clients="192.0.2.0/24"))
+    serve(), serve(port=443, tls=ca.server_context("shop.example"))
+    header = f"PROXY TCP4 192.0.2.9 {SERVER} 4000 80\r\n"
+    with connect(lan, 3129, ROUTER) as client:
+        assert client.ask(header + "GET /front HTTP/1.1\r\nHost: shop.example\r\n\r\n").status == 200
+    line = daemon.wait_log("/front")
+    assert line.get("rule") == "shop" and line.get("to") == f"{SERVER}:80" and "192.0.2.9" in line
+
+
 # -- proxyd nft -----------------------------------------------------------------------------------
 
 def nft(lan, daemon, *options):
@@ -476,6 +489,22 @@ def test_printed_rules_by_clients_and_own(lan, start, serve):
     assert done.stdout == "200"
     assert daemon.wait_log("/own")[25:].startswith("10.77.2.1 ") and len(origin.requests) == 2
     lan.router.run("nft", "-f", "-", text=nft(lan, daemon, "--remove"))
+
+
+def test_the_unit_of_the_rules(lan, start, serve, tmp_path):
+    """proxyd-nft.service is well made, and what it runs puts the rules in force and takes them away."""
+    daemon, origin = start(rules=""), serve()
+    unit = tmp_path / "proxyd-nft.service"
+    (tmp_path / "proxyd.service").write_text(f"[Service]\nExecStart={BINARY} run -c {daemon.config}\n")
+    text = (ROOT / "service/proxyd-nft.service.in").read_text().replace("@BINDIR@", str(BINARY.parent))
+    unit.write_text(text.replace("@CONFDIR@/proxyd.conf", str(daemon.config)))
+    done = subprocess.run([need("systemd-analyze"), "verify", "--man=no", unit], capture_output=True, text=True)
+    assert done.returncode == 0 and "proxyd-nft" not in done.stderr, done.stderr
+    assert "BindsTo=proxyd.service" in text
+    for key, peer in (("ExecStart", "10.77.2.1"), ("ExecStop", CLIENT)):
+        [command] = re.findall(rf"^{key}=/bin/sh -c '(.*)'$", unit.read_text(), re.M)
+        lan.router.run("sh", "-c", command)
+        assert ask(lan, "shop.example").status == 200 and origin.connections[-1].peer[0] == peer
 
 
 def test_printed_rules_for_tproxy(lan, start, serve, routes):

@@ -12,6 +12,7 @@
 #include "core/codec/server.h"
 #include "core/common/snapshot.h"
 #include "core/conn/client_count.h"
+#include "core/exchange/role.h"
 #include "http/proxy_header.h"
 
 bool front_is(const struct listener *l, const struct addr *peer)
@@ -53,6 +54,19 @@ static bool take(struct conn *c, size_t n)
     return true;
 }
 
+/* Where clients are intercepted the front has done it, and knows where they were going. False: no
+ * memory. */
+static bool note_way(struct conn *c, const struct addr *server)
+{
+    const struct listener *l = client_listener(c);
+    if (l == NULL || !l->role->intercepts || server->family == 0)
+        return true;
+    struct way_in *way = conn_intercepted(c);
+    if (way)
+        way->intercepted.original = *server;
+    return way != NULL;
+}
+
 static void introduced(struct conn *c, const struct proxy_header_facts *header)
 {
     if (!take(c, header->len)) {
@@ -61,6 +75,8 @@ static void introduced(struct conn *c, const struct proxy_header_facts *header)
     }
     stat_add(c->worker->stats, STAT_proxy_headers_total, 1);
     enum fault f = header->client.family ? becomes(c, &header->client) : FAULT_NONE;
+    if (f == FAULT_NONE && !note_way(c, &header->server))
+        f = FAULT_out_of_memory;
     if (f == FAULT_NONE)
         client_begin(c);
     else

@@ -81,20 +81,23 @@ class Place:
 
 
 class Lan:
-    def __init__(self):
+    def __init__(self, client=True):
+        """Without `client` the router has only the server's side."""
         if os.geteuid() != 0:
             skip("network namespaces need root")
         need("nft")
         self.client, self.router, self.server = Place("client"), Place("router"), Place("server")
         number = f"{os.getpid() % 100000}{next(_number)}"
-        self._join(self.client, "lan0", self.router, "lan0", "l" + number)
+        if client:
+            self._join(self.client, "lan0", self.router, "lan0", "l" + number)
         self._join(self.server, "wan0", self.router, "wan0", "w" + number)
         for place in (self.client, self.router, self.server):
             place.ip("link set lo up")
-        self.client.ip(f"addr add {CLIENT}/24 dev lan0", f"-6 addr add {CLIENT6}/64 dev lan0 nodad", "link set lan0 up",
-                       f"route add default via {ROUTER}", f"-6 route add default via {ROUTER6}")
-        self.router.ip(f"addr add {ROUTER}/24 dev lan0", f"-6 addr add {ROUTER6}/64 dev lan0 nodad", "link set lan0 up",
-                       "addr add 10.77.2.1/24 dev wan0", "-6 addr add fd77:2::1/64 dev wan0 nodad", "link set wan0 up",
+        if client:
+            self.client.ip(f"addr add {CLIENT}/24 dev lan0", f"-6 addr add {CLIENT6}/64 dev lan0 nodad",
+                           "link set lan0 up", f"route add default via {ROUTER}", f"-6 route add default via {ROUTER6}")
+            self.router.ip(f"addr add {ROUTER}/24 dev lan0", f"-6 addr add {ROUTER6}/64 dev lan0 nodad", "link set lan0 up")
+        self.router.ip("addr add 10.77.2.1/24 dev wan0", "-6 addr add fd77:2::1/64 dev wan0 nodad", "link set wan0 up",
                        "route add default via 10.77.2.2", "-6 route add default via fd77:2::2")
         self.router.sysctl(net__ipv4__ip_forward=1, net__ipv6__conf__all__forwarding=1)
         self.server.ip("addr add 10.77.2.2/24 dev wan0", "-6 addr add fd77:2::2/64 dev wan0 nodad", "link set wan0 up",

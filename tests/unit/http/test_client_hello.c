@@ -357,9 +357,34 @@ static void in_canonical_form(void **state)
     assert_string_equal(name.name, "outer.test");
 }
 
+static void a_plain_one(void)
+{
+    name_extension("shop.example", 12);
+}
+
+static void one_with_another_inside(void)
+{
+    PUT("\xfe\x0d\0\1x");
+    name_extension("outer.example", 13);
+}
+
+static void an_encrypted_one_is_told(void **state)
+{
+    (void)state;
+    bool encrypted;
+    hello_of(a_plain_one);
+    assert_int_equal(client_hello_look((struct slice){ made, n }, &name, &encrypted), HELLO_NAME);
+    assert_false(encrypted);
+    hello_of(one_with_another_inside);
+    assert_int_equal(client_hello_look((struct slice){ made, n }, &name, &encrypted), HELLO_NAME);
+    assert_true(encrypted);
+    assert_string_equal(name.name, "outer.example");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_encrypted_one_is_told),
         cmocka_unit_test(a_name),
         cmocka_unit_test(in_records),
         cmocka_unit_test(no_name),

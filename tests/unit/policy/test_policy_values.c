@@ -273,9 +273,47 @@ static void the_systems_zone(void **state)
     arena_free(&a);
 }
 
+static void decide_told(const struct policy_text *p, struct policy_question q, const char *rule)
+{
+    struct policy_decision d;
+    struct host h;
+    assert_int_equal(host_parse(SLICE("192.0.1.1"), &h), FAULT_NONE);
+    q.host = &h;
+    q.method = METHOD_GET;
+    q.port = 443;
+    q.connect = true;
+    policy_decide(p->policy, &q, &d);
+    assert_string_equal(d.rule_name.p ? arena_copy((struct arena *)&p->arena, d.rule_name).p : "",
+                        rule);
+}
+
+/* What is known of the name; of a client that knows the proxy nothing is. */
+static void names_that_were_told(void **state)
+{
+    (void)state;
+    struct policy_text p = policy_from("policy p { default deny; rules {"
+                                       " allow hidden { sni encrypted; }"
+                                       " allow bare { sni absent; name absent; }"
+                                       " allow claimed { name unconfirmed; }"
+                                       " allow known { not name unconfirmed absent; } } }");
+    assert_non_null(p.policy);
+    decide_told(&p, (struct policy_question){ .name = NAME_TOLD }, "default");
+    decide_told(&p, (struct policy_question){ .name = NAME_UNCONFIRMED }, "claimed");
+    decide_told(&p, (struct policy_question){ .name = NAME_CONFIRMED }, "known");
+    decide_told(&p, (struct policy_question){ .name = NAME_ABSENT }, "default");
+    decide_told(&p,
+                (struct policy_question){ .name = NAME_ABSENT, .tls = true, .sni_absent = true },
+                "bare");
+    decide_told(
+        &p, (struct policy_question){ .name = NAME_CONFIRMED, .tls = true, .sni_encrypted = true },
+        "hidden");
+    policy_text_free(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(names_that_were_told),
         cmocka_unit_test(to_searches_the_canonical_host),
         cmocka_unit_test(who_asks),
         cmocka_unit_test(url_is_the_whole),

@@ -95,7 +95,7 @@ static void one_per_name_and_port(void **state)
 static void each_part_of_the_key_counts(void **state)
 {
     (void)state;
-    enum { PARTS = 9 };
+    enum { PARTS = 10 };
     static const struct connector some = { .name = "some" };
     static const struct connector *const chain[] = { &some, NULL };
     struct host a = host_of("a.test"), b = host_of("b.test");
@@ -112,6 +112,7 @@ static void each_part_of_the_key_counts(void **state)
                                       .host = i == 1 ? &b : &a,
                                       .port = i == 2 ? 81 : 80 };
     assert_true(addr_parse_port(SLICE("127.0.0.1:80"), &to[8].pinned));
+    assert_true(addr_parse(SLICE("127.0.0.1"), &to[9].source));
     for (int i = 0; i < PARTS; i++) {
         t[i] = target_get(rig.worker, &to[i]);
         again[i] = target_get(rig.worker, &to[i]);
