@@ -123,7 +123,7 @@ def test_destinations(proxyd, origin):
         row = row.replace("{port}", str(daemon.port)).replace("{origin}", str(origin.port))
         method, _, target = row.rpartition(" ")
         method = method or "GET"
-        sent = f"{method} {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+        sent = f"{method} {target} HTTP/1.1\r\nHost: 127.0.0.1:{daemon.port}\r\n\r\n".encode()
         told = explain(daemon, method, target)
         if target.startswith("https:"):    # what a client makes of it
             assert told["request"]["method"] == "CONNECT" and told["request"]["target"] == "origin.test:443"
