@@ -1,0 +1,37 @@
+/*
+ * A keyed hash of text that comes in pieces, in 128 bits that are the same in every run with that
+ * key: SipHash twice, over blocks that each begin with what came out for those before. Two texts
+ * with one result are as unlikely as two random numbers for whoever does not know the key.
+ */
+#ifndef CACHE_MIX_H
+#define CACHE_MIX_H
+
+#include "base/hash.h"
+#include "base/slice.h"
+
+/* Kept in the cache's folder; hash_key_random fills each half. */
+struct cache_secret {
+    struct hash_key half[2];
+};
+
+enum { MIX_BLOCK = 256 };
+
+struct mix {
+    const struct cache_secret *secret;
+    u32 n; /* bytes in block; the first 16 are the result so far */
+    char block[MIX_BLOCK];
+};
+
+/* *secret must stay until mix_end. */
+void mix_begin(struct mix *m, const struct cache_secret *secret);
+void mix_bytes(struct mix *m, const void *p, size_t n);
+/* Eight bytes; a length in front of each text makes pieces that cannot run into one another. */
+void mix_number(struct mix *m, u64 v);
+static inline void mix_text(struct mix *m, struct slice s)
+{
+    mix_number(m, s.n);
+    mix_bytes(m, s.p, s.n);
+}
+void mix_end(struct mix *m, u64 out[2]);
+
+#endif

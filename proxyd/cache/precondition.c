@@ -1,0 +1,126 @@
+/* Conditions against what is kept. Commas may stand within an entity tag, so their lists are cut at
+ * the quotes. */
+#include "cache/precondition.h"
+
+#include "base/str.h"
+#include "http/date.h"
+
+enum { STRONG_DATE = 60 }; /* seconds between Last-Modified and Date */
+
+/* The length of the entity tag at the beginning of s; 0: none. */
+static size_t etag_length(struct slice s)
+{
+    size_t i = slice_starts(s, SLICE("W/")) ? 2 : 0;
+    if (i >= s.n || s.p[i] != '"')
+        return 0;
+    for (i++; i < s.n; i++) {
+        u8 c = (u8)s.p[i];
+        if (c == '"')
+            return i + 1;
+        if (c <= 0x20 || c == 0x7f)
+            return 0;
+    }
+    return 0;
+}
+
+static bool etag_is(struct slice s)
+{
+    return s.n && etag_length(s) == s.n;
+}
+
+bool etag_is_strong(struct slice tag)
+{
+    return etag_is(tag) && tag.p[0] == '"';
+}
+
+bool etag_same_weakly(struct slice a, struct slice b)
+{
+    if (!etag_is(a) || !etag_is(b))
+        return false;
+    return slice_eq(a.p[0] == 'W' ? slice_skip(a, 2) : a, b.p[0] == 'W' ? slice_skip(b, 2) : b);
+}
+
+/* One field of If-None-Match; what is garbled in it matches nothing, nor does what follows. */
+static bool list_has(struct slice list, struct slice tag)
+{
+    for (;;) {
+        while (list.n && (list.p[0] == ',' || list.p[0] == ' ' || list.p[0] == '\t'))
+            list = slice_skip(list, 1);
+        size_t n = etag_length(list);
+        if (n == 0)
+            return false;
+        if (etag_same_weakly((struct slice){ list.p, n }, tag))
+            return true;
+        list = slice_trim(slice_skip(list, n));
+        if (list.n && list.p[0] != ',')
+            return false;
+    }
+}
+
+static bool none_match_fails(const struct msg *request, const struct msg *stored)
+{
+    struct slice tag = msg_get(stored, TOKEN_ETAG);
+    const struct field *f = msg_find(request, TOKEN_IF_NONE_MATCH);
+    if (slice_is(msg_value(request, f), "*"))
+        return msg_count(request, TOKEN_IF_NONE_MATCH) == 1;
+    for (; f; f = msg_find_next(request, f))
+        if (list_has(msg_value(request, f), tag))
+            return true;
+    return false;
+}
+
+static bool not_modified_since(const struct msg *request, const struct msg *stored, u64 now)
+{
+    time_t since, when;
+    if (msg_count(request, TOKEN_IF_MODIFIED_SINCE) != 1 ||
+        !date_read(msg_get(request, TOKEN_IF_MODIFIED_SINCE), (time_t)now, &since))
+        return false;
+    enum token t = msg_has(stored, TOKEN_LAST_MODIFIED) ? TOKEN_LAST_MODIFIED : TOKEN_DATE;
+    return date_read(msg_get(stored, t), (time_t)now, &when) && when <= since;
+}
+
+enum precondition precondition_of(const struct msg *request, const struct msg *stored, u64 now)
+{
+    bool same;
+    if (stored->status < 200 || stored->status > 299) /* RFC 9110 section 13.2.1 */
+        return CONDITION_NONE;
+    if (msg_has(request, TOKEN_IF_NONE_MATCH))
+        same = none_match_fails(request, stored);
+    else
+        same =
+            msg_has(request, TOKEN_IF_MODIFIED_SINCE) && not_modified_since(request, stored, now);
+    return same ? CONDITION_NOT_MODIFIED : CONDITION_NONE;
+}
+
+bool if_range_holds(const struct msg *request, const struct msg *stored, u64 now)
+{
+    time_t asked, modified, date;
+    struct slice want = msg_get(request, TOKEN_IF_RANGE);
+    if (want.p == NULL)
+        return true;
+    if (msg_count(request, TOKEN_IF_RANGE) != 1)
+        return false;
+    if (etag_is(want))
+        return etag_is_strong(want) && slice_eq(want, msg_get(stored, TOKEN_ETAG));
+    return date_read(want, (time_t)now, &asked) &&
+           date_read(msg_get(stored, TOKEN_LAST_MODIFIED), (time_t)now, &modified) &&
+           date_read(msg_get(stored, TOKEN_DATE), (time_t)now, &date) && asked == modified &&
+           date - modified >= STRONG_DATE;
+}
+
+bool precondition_validate(struct msg *request, const struct msg *stored)
+{
+    struct slice tag = msg_get(stored, TOKEN_ETAG);
+    struct slice modified = msg_get(stored, TOKEN_LAST_MODIFIED);
+    if (!etag_is(tag))
+        tag.p = NULL;
+    if (tag.p == NULL && modified.p == NULL)
+        return false;
+    msg_remove(request, TOKEN_IF_NONE_MATCH);
+    msg_remove(request, TOKEN_IF_MODIFIED_SINCE);
+    msg_remove(request, TOKEN_IF_RANGE);
+    msg_remove(request, TOKEN_RANGE);
+    if (tag.p && !msg_add(request, SLICE("If-None-Match"), tag))
+        return false;
+    return !modified.p || msg_add(request, SLICE("If-Modified-Since"), modified);
+}
