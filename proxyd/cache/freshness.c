@@ -88,7 +88,7 @@ void freshness_lifetime(const struct msg *response, const struct cache_control *
     } else if (!(c->has & CONTROL_TARGETED) && msg_has(response, TOKEN_EXPIRES)) {
         f->lifetime = by_expires(response, f);
     } else {
-        f->lifetime = guess ? by_heuristic(response, f) : 0;
+        f->lifetime = guess && !(c->has & CONTROL_NO_CACHE) ? by_heuristic(response, f) : 0;
         f->heuristic = f->lifetime > 0;
     }
     const u32 strict = CONTROL_MUST_REVALIDATE | CONTROL_PROXY_REVALIDATE | CONTROL_S_MAXAGE;
