@@ -133,8 +133,10 @@ static struct slice coding_normal(struct slice item)
         { ";q=1", 4 }, { ";q=1.", 5 }, { ";q=1.0", 6 }, { ";q=1.00", 7 }, { ";q=1.000", 8 }
     };
     for (unsigned i = 0; i < countof(whole); i++)
-        if (slice_ends(item, whole[i]))
+        if (item.n > whole[i].n && slice_ends(item, whole[i])) {
             item.n -= whole[i].n;
+            break;
+        }
     if (slice_is(item, "x-gzip") || slice_starts(item, SLICE("x-gzip;")))
         item = slice_skip(item, 2);
     return item;
