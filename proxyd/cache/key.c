@@ -68,10 +68,14 @@ static void put_text(void *to, const char *p, size_t n)
 
 static void mix_lower(struct mix *m, struct slice s)
 {
+    char area[64];
     mix_number(m, s.n);
-    for (size_t i = 0; i < s.n; i++) {
-        char c = ascii_lower(s.p[i]);
-        mix_bytes(m, &c, 1);
+    while (s.n) {
+        size_t n = s.n < sizeof area ? s.n : sizeof area;
+        for (size_t i = 0; i < n; i++)
+            area[i] = ascii_lower(s.p[i]);
+        mix_bytes(m, area, n);
+        s = slice_skip(s, n);
     }
 }
 
