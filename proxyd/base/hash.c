@@ -82,18 +82,44 @@ static inline u64 tail_bytes(const u8 *p, size_t n)
     return w;
 }
 
-u64 hash64(const struct hash_key *k, const void *p, size_t n)
+static struct sip sip_begin(const struct hash_key *k)
 {
-    struct sip s = { k->k[0] ^ 0x736f6d6570736575, k->k[1] ^ 0x646f72616e646f6d,
-                     k->k[0] ^ 0x6c7967656e657261, k->k[1] ^ 0x7465646279746573 };
+    return (struct sip){ k->k[0] ^ 0x736f6d6570736575, k->k[1] ^ 0x646f72616e646f6d,
+                         k->k[0] ^ 0x6c7967656e657261, k->k[1] ^ 0x7465646279746573 };
+}
+
+static inline void sip_text(struct sip *s, const void *p, size_t n)
+{
     const u8 *at = p;
     size_t left = n;
     for (; left >= 8; at += 8, left -= 8)
-        sip_word(&s, whole_word(at));
-    sip_word(&s, (u64)n << 56 | tail_bytes(at, left));
+        sip_word(s, whole_word(at));
+    sip_word(s, (u64)n << 56 | tail_bytes(at, left));
+}
+
+static inline u64 sip_result(struct sip *s)
+{
+    sip_round(s);
+    sip_round(s);
+    sip_round(s);
+    return s->a ^ s->b ^ s->c ^ s->d;
+}
+
+u64 hash64(const struct hash_key *k, const void *p, size_t n)
+{
+    struct sip s = sip_begin(k);
+    sip_text(&s, p, n);
     s.c ^= 0xff;
-    sip_round(&s);
-    sip_round(&s);
-    sip_round(&s);
-    return s.a ^ s.b ^ s.c ^ s.d;
+    return sip_result(&s);
+}
+
+void hash128(const struct hash_key *k, const void *p, size_t n, u64 out[2])
+{
+    struct sip s = sip_begin(k);
+    s.b ^= 0xee;
+    sip_text(&s, p, n);
+    s.c ^= 0xee;
+    out[0] = sip_result(&s);
+    s.b ^= 0xdd;
+    out[1] = sip_result(&s);
 }

@@ -19,5 +19,7 @@ const struct hash_key *hash_process_key(void);
 
 /* SipHash-1-3 of n bytes. About 10 ns for a short key; p may be NULL when n is 0. */
 u64 hash64(const struct hash_key *k, const void *p, size_t n);
+/* The 128-bit form of it: for what is told apart by its hash alone. */
+void hash128(const struct hash_key *k, const void *p, size_t n, u64 out[2]);
 
 #endif

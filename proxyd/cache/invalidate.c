@@ -25,7 +25,7 @@ static size_t scheme_length(struct slice s)
 
 static u16 port_of_scheme(struct slice scheme)
 {
-    return slice_eq_nocase(scheme, SLICE("https")) ? 443 : 80;
+    return slice_eq(scheme, SLICE("https")) ? 443 : 80;
 }
 
 static bool is_host_of(const struct cache_url *target, struct slice authority)
@@ -35,7 +35,7 @@ static bool is_host_of(const struct cache_url *target, struct slice authority)
     bool has_port;
     u16 usual = port_of_scheme(target->scheme);
     return authority_parse(authority, &host, &port, &has_port) == FAULT_NONE &&
-           slice_eq_nocase((struct slice){ host.name, host.len }, target->host) &&
+           slice_eq((struct slice){ host.name, host.len }, target->host) &&
            (port ? port : usual) == (target->port ? target->port : usual);
 }
 

@@ -9,7 +9,7 @@ static u16 port_of(const struct cache_url *url)
 {
     if (url->port)
         return url->port;
-    return slice_eq_nocase(url->scheme, SLICE("https")) ? 443 : 80;
+    return slice_eq(url->scheme, SLICE("https")) ? 443 : 80;
 }
 
 static bool is_scheme_port(const struct cache_url *url)
@@ -66,19 +66,6 @@ static void put_text(void *to, const char *p, size_t n)
     text_put(to, p, n);
 }
 
-static void mix_lower(struct mix *m, struct slice s)
-{
-    char area[64];
-    mix_number(m, s.n);
-    while (s.n) {
-        size_t n = s.n < sizeof area ? s.n : sizeof area;
-        for (size_t i = 0; i < n; i++)
-            area[i] = ascii_lower(s.p[i]);
-        mix_bytes(m, area, n);
-        s = slice_skip(s, n);
-    }
-}
-
 /* The path comes last, so it needs no length, which its pieces would have to be counted for. */
 void cache_key_of(const struct cache_secret *secret, const struct cache_url *url,
                   struct cache_key *out)
@@ -86,25 +73,19 @@ void cache_key_of(const struct cache_secret *secret, const struct cache_url *url
     struct mix m;
     mix_begin(&m, secret);
     mix_text(&m, url->space);
-    mix_lower(&m, url->scheme);
-    mix_lower(&m, url->host);
+    mix_text(&m, url->scheme);
+    mix_text(&m, url->host);
     mix_number(&m, port_of(url));
     path_pieces(path_of(url), put_mix, &m);
     mix_end(&m, out->bits);
 }
 
-static void text_lower(struct text *t, struct slice s)
-{
-    for (size_t i = 0; i < s.n; i++)
-        text_char(t, ascii_lower(s.p[i]));
-}
-
 void cache_url_write(struct text *out, const struct cache_url *url)
 {
     bool brackets = slice_find(url->host, ':') != NULL;
-    text_lower(out, url->scheme);
+    text_add(out, url->scheme);
     text_cstr(out, brackets ? "://[" : "://");
-    text_lower(out, url->host);
+    text_add(out, url->host);
     text_cstr(out, brackets ? "]" : "");
     if (!is_scheme_port(url)) {
         text_char(out, ':');

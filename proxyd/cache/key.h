@@ -14,8 +14,8 @@
 
 struct cache_url {
     struct slice space;  /* the direction, and what else never mixes: "forward", "reverse/POOL" */
-    struct slice scheme; /* "http", in any case */
-    struct slice host;   /* a name in any case without a final dot, or an address; no brackets */
+    struct slice scheme; /* "http", in lower case */
+    struct slice host;   /* as struct host has it: lower case, no final dot, no brackets */
     u16 port;            /* 0: the scheme's */
     struct slice path;   /* with its query; empty: "/" */
 };

@@ -16,8 +16,9 @@ void mix_begin(struct mix *m, const struct cache_secret *secret)
 static void compress(struct mix *m)
 {
     u64 h[2];
-    for (unsigned i = 0; i < 2; i++)
-        h[i] = htole64(hash64(&m->secret->half[i], m->block, m->n));
+    hash128(&m->secret->key, m->block, m->n, h);
+    h[0] = htole64(h[0]);
+    h[1] = htole64(h[1]);
     memcpy(m->block, h, CHAIN);
     m->n = CHAIN;
 }
@@ -25,6 +26,11 @@ static void compress(struct mix *m)
 void mix_bytes(struct mix *m, const void *p, size_t n)
 {
     const char *from = p;
+    if (likely(n < MIX_BLOCK - m->n)) {
+        memcpy(m->block + m->n, from, n);
+        m->n += (u32)n;
+        return;
+    }
     while (n) {
         size_t part = MIX_BLOCK - m->n < n ? MIX_BLOCK - m->n : n;
         memcpy(m->block + m->n, from, part);
@@ -36,9 +42,9 @@ void mix_bytes(struct mix *m, const void *p, size_t n)
     }
 }
 
-void mix_number(struct mix *m, u64 v)
+void mix_number(struct mix *m, u32 v)
 {
-    v = htole64(v);
+    v = htole32(v);
     mix_bytes(m, &v, sizeof v);
 }
 

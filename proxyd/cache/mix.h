@@ -9,9 +9,9 @@
 #include "base/hash.h"
 #include "base/slice.h"
 
-/* Kept in the cache's folder; hash_key_random fills each half. */
+/* Kept in the cache's folder; made by hash_key_random. */
 struct cache_secret {
-    struct hash_key half[2];
+    struct hash_key key;
 };
 
 enum { MIX_BLOCK = 256 };
@@ -25,11 +25,11 @@ struct mix {
 /* *secret must stay until mix_end. */
 void mix_begin(struct mix *m, const struct cache_secret *secret);
 void mix_bytes(struct mix *m, const void *p, size_t n);
-/* Eight bytes; a length in front of each text makes pieces that cannot run into one another. */
-void mix_number(struct mix *m, u64 v);
+/* Four bytes; a length in front of each text makes pieces that cannot run into one another. */
+void mix_number(struct mix *m, u32 v);
 static inline void mix_text(struct mix *m, struct slice s)
 {
-    mix_number(m, s.n);
+    mix_number(m, (u32)s.n);
     mix_bytes(m, s.p, s.n);
 }
 void mix_end(struct mix *m, u64 out[2]);

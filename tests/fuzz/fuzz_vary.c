@@ -7,7 +7,7 @@
 
 enum { ITEMS_MOST = 12, VALUE_MOST = 400 };
 
-static const struct cache_secret secret = { { { { 1, 2 } }, { { 3, 4 } } } };
+static const struct cache_secret secret = { { { 1, 2 } } };
 
 struct codings {
     unsigned n;

@@ -57,6 +57,17 @@ static void keys_and_lengths_matter(void **state)
         assert_true(hash64(&a, zeros, n) != hash64(&a, zeros, n + 1));
 }
 
+/* SipHash-1-3-128; the values are those of another implementation, which has the published ones of
+ * SipHash-2-4-128. */
+static void wide_values(void **state)
+{
+    (void)state;
+    const struct hash_key k = { { 1, 2 } };
+    u64 out[2];
+    hash128(&k, "0123456789", 10, out);
+    assert_true(out[0] == 0xfbcacb8048d949ce && out[1] == 0x9ac444d880557e7f);
+}
+
 static void *process_key(void *arg)
 {
     (void)arg;
@@ -81,6 +92,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(known_values),
+        cmocka_unit_test(wide_values),
         cmocka_unit_test(alignment_does_not_matter),
         cmocka_unit_test(keys_and_lengths_matter),
         cmocka_unit_test(one_key_per_process),

@@ -8,7 +8,7 @@
 #include "tests/unit/cache/help_message.h"
 
 static struct arena arena;
-static const struct cache_secret secret = { { { { 1, 2 } }, { { 3, 4 } } } };
+static const struct cache_secret secret = { { { 1, 2 } } };
 
 #define END "\r\n"
 
