@@ -77,8 +77,10 @@ bool freshness_on_error(const struct freshness *f, const struct cache_control *r
 /* A 304 has come for it (sections 3.2 and 4.3.4): the head that is kept takes over what the 304
  * says, Date and Age in any case. `not_modified` is edited, too: what is of its hop goes. What
  * belongs to the bytes that are kept stays (Content-Length, -Encoding, -Range), and no cookie is
- * taken over. False, and *stored as it was: the 304 is about another representation (section
- * 4.3.4), no memory, or too many fields. */
+ * taken over. Then response_kept is asked again, with the request that was sent: the new policy may
+ * forbid to keep it. False, and *stored as it was: the 304 is about another representation
+ * (section 4.3.4), no memory, or too many fields; then the origin has to be asked anew, without
+ * conditions, unless they were the client's own. */
 bool freshness_update(struct msg *stored, struct msg *not_modified);
 
 /* Takes out what is never kept (section 3.1): fields of the hop, those that no-cache and private
