@@ -6,6 +6,7 @@
 #include "core/conn/codec.h"
 #include "core/codec/conn_end.h"
 #include "core/codec/h1.h"
+#include "core/codec/internal.h"
 #include "core/codec/server.h"
 #include "http/h1_write.h"
 
@@ -97,6 +98,16 @@ static void client_leg_close(struct leg *l, enum leg_end end)
     }
 }
 
+static bool client_let_go(struct leg *l)
+{
+    struct requester *nobody = internal_nobody(conn_of(l)->worker);
+    if (nobody == NULL)
+        return false;
+    client_leg_close(l, LEG_ABORT);
+    internal_seat(l, nobody);
+    return true;
+}
+
 static const struct leg_ops client_ops = {
     .name = "h1",
     .in = { h1_peek, h1_took, h1_fill, h1_trailers, NULL },
@@ -105,6 +116,7 @@ static const struct leg_ops client_ops = {
     .rewind = client_rewind,
     .local = client_local,
     .detach = client_detach,
+    .let_go = client_let_go,
     .close = client_leg_close,
 };
 

@@ -1,5 +1,7 @@
 #include "core/codec/internal.h"
 
+#include <stdlib.h>
+
 #include "base/arena.h"
 #include "base/must.h"
 #include "core/common/snapshot.h"
@@ -120,6 +122,41 @@ static enum fault parse(struct leg *l, struct msg *req, struct slice request)
     return f;
 }
 
+static void begin(struct worker *w, struct requester *r)
+{
+    r->task = (struct io){ .fd = -1, .on_ready = on_task };
+    r->worker = w;
+    r->fault = FAULT_NONE;
+    r->whole = false;
+}
+
+void internal_seat(struct leg *l, struct requester *r)
+{
+    r->leg = l;
+    list_push_back(&r->worker->requesters, &r->link);
+    l->ops = &memory_ops;
+    l->ride = r;
+    l->in_done = l->in_here = true;
+    l->gone = l->memory = l->unsent = false;
+    l->fault = l->refusal = FAULT_NONE;
+}
+
+static void nobody_end(struct requester *r, enum fault f)
+{
+    (void)f;
+    free(r);
+}
+
+struct requester *internal_nobody(struct worker *w)
+{
+    struct requester *r = calloc(1, sizeof *r);
+    if (r == NULL)
+        return NULL;
+    begin(w, r);
+    r->end = nobody_end;
+    return r;
+}
+
 bool internal_open(struct worker *w, const struct listener *listen, struct slice request,
                    struct requester *r)
 {
@@ -135,15 +172,8 @@ bool internal_open(struct worker *w, const struct listener *listen, struct slice
         snapshot_unpin(w, &a.snap);
         return false;
     }
-    r->task = (struct io){ .fd = -1, .on_ready = on_task };
-    r->worker = w;
-    r->leg = l;
-    r->fault = FAULT_NONE;
-    r->whole = false;
-    list_push_back(&w->requesters, &r->link);
-    l->ops = &memory_ops;
-    l->ride = r;
-    l->in_done = l->in_here = true;
+    begin(w, r);
+    internal_seat(l, r);
     l->taken = request.n;
     w->intake->queue(x, parse(l, req, request));
     return true;

@@ -38,6 +38,11 @@ struct requester {
  * False (and no `end`) when memory is short or the worker is draining. */
 bool internal_open(struct worker *w, const struct listener *listen, struct slice request,
                    struct requester *r);
+/* A client leg whose peer is about to be let go gets a requester that nobody waits behind: a drain
+ * waits for the exchange, and cuts it, as any other. First made (NULL: no memory), then put into
+ * the leg when that is empty. */
+struct requester *internal_nobody(struct worker *w);
+void internal_seat(struct leg *l, struct requester *r);
 /* What is known by now; only while its head, bytes or closing is called. */
 void internal_facts(const struct requester *r, struct xchg_facts *out);
 /* After a WAIT: it takes more. */

@@ -49,6 +49,9 @@ struct leg_ops {
     bool (*local)(const struct leg *l, struct addr *local);
     /* Gives its bytes to a tunnel; l is empty then. NULL: it has none of its own. */
     struct tunnel_end (*detach)(struct leg *l);
+    /* Client: its peer is let go as by LEG_ABORT, and l goes on without anybody, as one that takes
+     * nothing and hears nothing. False: no memory, and nothing has happened. NULL: it cannot. */
+    bool (*let_go)(struct leg *l);
     /* l is empty then. */
     void (*close)(struct leg *l, enum leg_end end);
 };

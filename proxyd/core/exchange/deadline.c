@@ -43,6 +43,16 @@ static u8 of_relay(const struct relay *r, const struct leg *from, u8 read, const
     }
 }
 
+/* The upstream side and the client are waited for at the same time. The request is over, or nobody
+ * minds: a copy that leads is made of answers to requests without a body. */
+static void of_copy(const struct xchg *x, u8 rows[DEADLINES])
+{
+    rows[DEADLINE_REQUEST] = of_relay(x->feed, NULL, 0, &x->client, WAITS_CLIENT_WRITE);
+    if (!x->filled)
+        rows[DEADLINE_RESPONSE] =
+            of_relay(&x->response, &x->upstream, WAITS_UPSTREAM_READ, &x->client, WAITS_NOTHING);
+}
+
 /* A head that found no room: for want of memory, or because what is unsent has to go first. */
 static u8 of_room(const struct leg *l, u8 write)
 {
@@ -69,6 +79,10 @@ void deadline_rows(const struct xchg *x, u8 rows[DEADLINES])
     case STEP_send: rows[DEADLINE_RESPONSE] = of_room(&x->upstream, WAITS_UPSTREAM_WRITE); break;
     case STEP_await: rows[DEADLINE_RESPONSE] = of_await(x); break;
     case STEP_relay:
+        if (unlikely(x->feed)) {
+            of_copy(x, rows);
+            break;
+        }
         rows[DEADLINE_RESPONSE] = of_relay(&x->response, x->is_local ? NULL : &x->upstream,
                                            WAITS_UPSTREAM_READ, &x->client, WAITS_CLIENT_WRITE);
         break;

@@ -69,13 +69,17 @@ struct role {
     /* No connection came about, for that fault, or it ended before it answered what may be sent
      * twice (retry_is_unconnected tells which): is there another server? NULL: never. */
     bool (*next)(struct xchg *x, enum fault why);
+    /* The store that this exchange asks, and in *space what tells its keys from those of others of
+     * this role (the name of a pool); NULL: it asks none. Called only where the listener names a
+     * store. As NULL itself: the listener's own. */
+    const struct store *(*store)(const struct xchg *x, struct slice *space);
     /* May this exchange use this address? Called for every address before it is dialled and for
      * every idle connection before it is used; with NULL when the name led to none: would the
      * answer have been no in any case? It changes nothing: whoever asks notes what came of it.
      * NULL: addresses are configured, hence trusted. */
     struct ruling (*vet)(const struct xchg *x, const struct addr *a);
-    /* May a CONNECT go on that begins so? `first`: all that its client has sent, one byte or more; it
-     * is held until it is known. Asked again with more of them after MORE. *out is zero. NULL:
+    /* May a CONNECT go on that begins so? `first`: all that its client has sent, one byte or more;
+     * it is held until it is known. Asked again with more of them after MORE. *out is zero. NULL:
      * nothing is held. */
     enum inspection (*inspect)(struct worker *w, const struct listener *l,
                                const struct access_record *r, struct slice first,

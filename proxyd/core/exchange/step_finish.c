@@ -24,10 +24,13 @@ enum step_result step_finish(struct xchg *x)
     xchg_drop_dial(x);
     tunnel_release(&x->tunnel);
     lease_end_all(x);
-    account_exchange(x);
+    if (likely(!x->abandoned))
+        account_exchange(x);
     if (x->fault == FAULT_draining)
         atomic_fetch_add(&x->worker->engine->cut, 1);
     relay_drop_tee(&x->response, x->fault);
+    if (unlikely(x->feed))
+        source_close(&x->feed->from);
     source_close(&x->source);
     lookup_end(x);
     release_upstream(x);

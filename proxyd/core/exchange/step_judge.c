@@ -65,8 +65,7 @@ enum step_result step_judge(struct xchg *x)
         default: return xchg_fail(x, x->fault);
         }
     if (!x->resp_edited) {
-        lookup_begin_copy(x, &x->response.tee);
-        if (!edit(x))
+        if (!lookup_begin_copy(x, &x->response.tee) || !edit(x))
             return xchg_fail(x, FAULT_out_of_memory);
     }
     bool switches = x->resp.status == 101;

@@ -1,4 +1,5 @@
 /* Is there a stored response? And the other two places where a store may give one. */
+#include "core/exchange/account.h"
 #include "core/exchange/local_reply.h"
 #include "core/exchange/store.h"
 #include "core/exchange/xchg.h"
@@ -8,6 +9,12 @@ static enum step_result stored(struct xchg *x)
     x->is_local = true;
     reply_settle(x);
     return xchg_go(x, STEP_judge);
+}
+
+static void choose(struct xchg *x)
+{
+    x->space = SLICE("");
+    x->store = x->role->store ? x->role->store(x, &x->space) : x->listen->store;
 }
 
 static enum lookup ask(struct xchg *x, const struct store *s)
@@ -20,11 +27,14 @@ static enum lookup ask(struct xchg *x, const struct store *s)
 
 enum step_result step_lookup(struct xchg *x)
 {
-    const struct store *s = x->listen->store;
     bool once = x->looked_up && !x->parked; /* and another server is asked now */
-    if (likely(s == NULL || x->req.method == METHOD_CONNECT || once))
+    if (likely(x->listen->store == NULL || x->req.method == METHOD_CONNECT || once))
         return xchg_go(x, STEP_dial);
-    enum lookup found = ask(x, s);
+    if (!x->parked)
+        choose(x);
+    if (x->store == NULL)
+        return xchg_go(x, STEP_dial);
+    enum lookup found = ask(x, x->store);
     x->parked = found == LOOKUP_PARKED;
     switch (found) {
     case LOOKUP_HIT: return stored(x);
@@ -34,21 +44,22 @@ enum step_result step_lookup(struct xchg *x)
     }
 }
 
-void lookup_begin_copy(struct xchg *x, struct sink *tee)
+bool lookup_begin_copy(struct xchg *x, struct sink *tee)
 {
-    const struct store *s = x->listen->store;
+    const struct store *s = x->store;
     void *upstream = x->source.self;
     if (!x->looked_up || x->is_local || s->begin == NULL || x->resp.status == 101)
-        return;
+        return true;
     if (!s->begin(x, tee))
         tee->ops = NULL;
     x->is_local = x->source.self != upstream;
+    return x->fault == FAULT_NONE;
 }
 
 bool lookup_rescue(struct xchg *x)
 {
-    if (!x->looked_up || x->is_local || x->answered || x->listen->store->rescue == NULL ||
-        fault_info(x->fault)->whose != FAULT_OF_UPSTREAM || !x->listen->store->rescue(x, x->fault))
+    if (!x->looked_up || x->is_local || x->answered || x->store->rescue == NULL ||
+        fault_info(x->fault)->whose != FAULT_OF_UPSTREAM || !x->store->rescue(x, x->fault))
         return false;
     x->fault = FAULT_NONE;
     x->stage = 0;
@@ -59,5 +70,21 @@ bool lookup_rescue(struct xchg *x)
 void lookup_end(struct xchg *x)
 {
     if (x->looked_up)
-        x->listen->store->done(x);
+        x->store->done(x);
+}
+
+bool lookup_keep(struct xchg *x, enum fault f)
+{
+    if (fault_info(f)->whose != FAULT_OF_CLIENT || x->stopped || x->store->keep == NULL ||
+        x->client.ops->let_go == NULL || !x->store->keep(x))
+        return false;
+    account_exchange(x);
+    x->client.fault = (u16)f;
+    x->abandoned = true; /* told, and not to be told again */
+    if (!x->client.ops->let_go(&x->client))
+        return false;
+    source_close(&x->feed->from);
+    x->feed = NULL;
+    x->fault = FAULT_NONE;
+    return true;
 }

@@ -19,6 +19,15 @@ static enum fault source_fault(const struct xchg *x)
     return f == FAULT_bad_chunk || f == FAULT_bad_trailer ? FAULT_response_bad_chunk : f;
 }
 
+/* The copy leads: what comes goes into it, and the client is served from it. */
+static void start_feed(struct xchg *x)
+{
+    x->feed->to = leg_sink(&x->client);
+    x->feed->most = UINT64_MAX;
+    x->response.to = x->response.tee;
+    x->response.tee.ops = NULL;
+}
+
 enum step_result xchg_relay(struct xchg *x)
 {
     x->response = (struct relay){ .from = x->source,
@@ -26,12 +35,67 @@ enum step_result xchg_relay(struct xchg *x)
                                   .to = leg_sink(&x->client),
                                   .most = UINT64_MAX,
                                   .trailers = x->req.te_trailers };
+    if (unlikely(x->feed))
+        start_feed(x);
     return xchg_go(x, STEP_relay);
+}
+
+static void stop_copy(struct xchg *x, enum fault why)
+{
+    x->filled = x->stopped = true;
+    x->copy_fault = (u8)why;
+    x->response.to.ops->drop(x->response.to.self, why);
+}
+
+/* True: it goes on in the next turn. */
+static bool fill_copy(struct xchg *x)
+{
+    switch (x->filled ? RELAY_WAIT_SOURCE : relay_turn(&x->response)) {
+    case RELAY_WAIT_SOURCE: break;
+    case RELAY_YIELD: return true;
+    case RELAY_DONE: x->filled = true; break;
+    case RELAY_SOURCE_FAULT: stop_copy(x, source_fault(x)); break;
+    default: stop_copy(x, FAULT_NONE);
+    }
+    return false;
+}
+
+/* The client has all that the copy had, and gets the rest as it comes. */
+static void leave_copy(struct xchg *x)
+{
+    source_close(&x->feed->from);
+    x->feed = NULL;
+    x->response.to = leg_sink(&x->client);
+}
+
+static enum step_result relay_by_copy(struct xchg *x)
+{
+    bool again = fill_copy(x);
+    switch (relay_turn(x->feed)) {
+    case RELAY_DONE: x->whole = true; return xchg_go(x, STEP_finish);
+    case RELAY_WAIT_SOURCE:
+    case RELAY_WAIT_SINK: break;
+    case RELAY_YIELD: again = true; break;
+    case RELAY_SOURCE_FAULT:
+        if (x->copy_fault || !x->stopped)
+            return xchg_fail(x,
+                             x->copy_fault ? (enum fault)x->copy_fault : FAULT_response_truncated);
+        leave_copy(x);
+        again = true;
+        break;
+    default:
+        return xchg_fail(x, x->client.refusal ? (enum fault)x->client.refusal : FAULT_client_reset);
+    }
+    if (again)
+        xchg_again(x);
+    return STEP_PARK;
 }
 
 enum step_result step_relay(struct xchg *x)
 {
     pump_request(x);
+    if (unlikely(x->feed))
+        return relay_by_copy(x);
     switch (relay_turn(&x->response)) {
     case RELAY_DONE: x->whole = true; return xchg_go(x, STEP_finish);
     case RELAY_WAIT_SOURCE:

@@ -29,10 +29,16 @@ struct store {
     /* The final head from upstream is in x->resp, as it came, and the response stages have passed
      * it. True: *tee is to get a copy of the body (finish, or drop, will tell it the end). A store
      * that has the body already (304) sets x->resp and x->source instead, and returns false.
-     * NULL: it wants nothing. */
+     * With x->feed set, to a relay that stays as long as x, the copy leads: the body goes into *tee
+     * at the upstream side's pace, and the client is served from feed->from, which reads the copy.
+     * A copy that takes less than it was given ends there: what it has is given to the client from
+     * feed->from (which then says FAULT), and the rest without the store.
+     * No memory: x->fault says so. NULL: it wants nothing. */
     bool (*begin)(struct xchg *x, struct sink *tee);
     /* The upstream side has failed. True: a stored response is given instead. NULL: never. */
     bool (*rescue)(struct xchg *x, enum fault why);
+    /* The client of a copy that leads has gone. True: the copy is made all the same. NULL: never. */
+    bool (*keep)(struct xchg *x);
     /* The exchange ends. Once for each lookup, last. */
     void (*done)(struct xchg *x);
 };

@@ -59,6 +59,8 @@ enum step_result xchg_fail(struct xchg *x, enum fault f)
         log_failure(x);
     if (unlikely(x->parked))
         stage_cancel(x);
+    if (unlikely(x->feed) && lookup_keep(x, x->fault))
+        return STEP_GO;
     if (lookup_rescue(x))
         return STEP_GO;
     bool silent = x->answered || x->client.gone || fault_info(x->fault)->status == 0;
@@ -103,7 +105,7 @@ static void on_task(struct io *task)
 /* A client that sees an answer may stop sending, an origin that gives one may stop reading. */
 static bool body_given_up(struct xchg *x, unsigned over)
 {
-    if (x->step != STEP_relay || over != DEADLINE_REQUEST)
+    if (x->step != STEP_relay || over != DEADLINE_REQUEST || x->request_done)
         return false;
     x->request_done = x->request_cut = true;
     return true;
@@ -119,7 +121,8 @@ void xchg_expired(struct timer *t)
         xchg_fail(x, deadline_fault(waits));
         if (refusing)
             xchg_go(x, STEP_finish);
-        if (waits == WAITS_CLIENT_WRITE) /* whatever the fault was: it takes no more */
+        if (waits == WAITS_CLIENT_WRITE &&
+            !x->abandoned) /* whatever the fault was: it takes no more */
             x->client.gone = true;
     }
     xchg_run(x);

@@ -71,11 +71,21 @@ struct xchg {
     u32 rested_ms;     /* via_idle: how long it was idle before */
     bool no_idle;      /* dial anew, whatever idle connections there are */
     bool whole;        /* the answer has been sent to its end */
-    bool looked_up;    /* the listener's store has been asked */
+    bool looked_up;    /* a store has been asked */
+    bool filled;       /* feed: the copy has ended: whole, or `stopped` */
+    bool stopped;      /* feed: the copy takes no more */
+    u8 copy_fault;     /* … because the upstream side has failed: enum fault */
+    bool abandoned;    /* its client has gone, and what came of that is told: it goes on for the copy */
+    u8 cached;         /* enum cached: what the store was to it */
+    u8 kept;           /* enum kept: why its answer is not kept, or was not asked for there */
     bool parked;       /* a stage, or the store, will be asked to go on */
     u8 attempts;       /* connections that were tried in vain */
     struct leg client, upstream;
     struct relay request, response;
+    struct relay *feed;        /* from a copy that leads to the client: store.h; NULL: there is none */
+    const struct store *store; /* that has been asked */
+    void *stored;              /* the store's own notes */
+    struct slice space;        /* of its keys: role.h */
     struct source source;    /* of the answer's body: upstream, or one of our own */
     struct slice reply_rest; /* of a body of ours that lies in memory */
     u32 max_forwards;        /* to be sent on; valid with has_max_forwards */
@@ -101,8 +111,8 @@ struct xchg {
                                  more); in the arena; p NULL: nobody has */
     struct slice logged_type; /* Content-Type of the answer, where a log wants it; in the arena */
     u64 id;
-    /* Monotonic: request head complete; look-up and connection done (0: there was none); answer head
-     * complete. */
+    /* Monotonic: request head complete; look-up and connection done (0: there was none); answer
+     * head complete. */
     u64 start_us, resolved_us, connected_us, first_us;
     struct addr peer;   /* the client; family 0: the proxy itself */
     struct addr server; /* upstream address in use or tried last; family 0: none */
@@ -177,11 +187,13 @@ enum step_result step_refuse(struct xchg *x);
 enum step_result step_reply(struct xchg *x);
 enum step_result step_finish(struct xchg *x);
 
-/* The listener's store, if there is one that has been asked. It may want a copy of what upstream
- * answers, or give a response of its own instead: then x->is_local is set. */
-void lookup_begin_copy(struct xchg *x, struct sink *tee);
+/* The store, if there is one that has been asked. It may want a copy of what upstream
+ * answers, or give a response of its own instead: then x->is_local is set. False: no memory. */
+bool lookup_begin_copy(struct xchg *x, struct sink *tee);
 /* x->fault has happened. True: a stored response goes to `judge` instead. */
 bool lookup_rescue(struct xchg *x);
+/* The client of a copy that leads has gone, with that fault. True: the exchange goes on without. */
+bool lookup_keep(struct xchg *x, enum fault f);
 /* The store learns that the exchange ends. */
 void lookup_end(struct xchg *x);
 

@@ -149,7 +149,7 @@ static void done(struct xchg *x)
     toy.done++;
 }
 
-static const struct store toy_store = { lookup, resume, begin, rescue, done };
+static const struct store toy_store = { lookup, resume, begin, rescue, NULL, done };
 
 static int client, origin;
 
