@@ -54,3 +54,21 @@ u64 repair_sum(enum repair r)
         sum += atomic_load_explicit(&blocks[i]->repair[r], memory_order_relaxed);
     return sum;
 }
+
+u64 cached_sum(enum cached c)
+{
+    u64 sum = 0;
+    unsigned n = atomic_load(&nblocks);
+    for (unsigned i = 0; i < n; i++)
+        sum += atomic_load_explicit(&blocks[i]->cached[c], memory_order_relaxed);
+    return sum;
+}
+
+u64 kept_sum(enum kept k)
+{
+    u64 sum = 0;
+    unsigned n = atomic_load(&nblocks);
+    for (unsigned i = 0; i < n; i++)
+        sum += atomic_load_explicit(&blocks[i]->kept[k], memory_order_relaxed);
+    return sum;
+}

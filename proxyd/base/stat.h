@@ -8,6 +8,7 @@
 
 #include <stdatomic.h>
 
+#include "base/cached.h"
 #include "base/fault.h"
 #include "base/repair.h"
 
@@ -37,6 +38,8 @@ struct stats {
     _Alignas(CACHE_LINE) _Atomic u64 value[STAT_COUNT];
     _Atomic u64 fault[FAULT_COUNT];
     _Atomic u64 repair[REPAIR_COUNT];
+    _Atomic u64 cached[CACHED_COUNT];
+    _Atomic u64 kept[KEPT_COUNT];
 };
 
 const struct stat_info *stat_info(enum stat_id s);
@@ -49,6 +52,8 @@ void stats_register(struct stats *s);
 u64 stat_sum(enum stat_id s);
 u64 fault_sum(enum fault f);
 u64 repair_sum(enum repair r);
+u64 cached_sum(enum cached c);
+u64 kept_sum(enum kept k);
 
 /* Owner thread only: a plain add, no locked instruction. */
 static inline void stat_add(struct stats *s, enum stat_id which, u64 n)
@@ -71,6 +76,17 @@ static inline void stat_repair(struct stats *s, enum repair r)
 {
     atomic_store_explicit(&s->repair[r],
                           atomic_load_explicit(&s->repair[r], memory_order_relaxed) + 1,
+                          memory_order_relaxed);
+}
+static inline void stat_cached(struct stats *s, unsigned c)
+{
+    atomic_store_explicit(&s->cached[c],
+                          atomic_load_explicit(&s->cached[c], memory_order_relaxed) + 1,
+                          memory_order_relaxed);
+}
+static inline void stat_kept(struct stats *s, unsigned k)
+{
+    atomic_store_explicit(&s->kept[k], atomic_load_explicit(&s->kept[k], memory_order_relaxed) + 1,
                           memory_order_relaxed);
 }
 

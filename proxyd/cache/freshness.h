@@ -8,6 +8,7 @@
 #ifndef CACHE_FRESHNESS_H
 #define CACHE_FRESHNESS_H
 
+#include "base/cached.h"
 #include "cache/control.h"
 
 /* What a rule or a route says beyond the RFC; zero: nothing. Each is a departure that `check`
@@ -21,19 +22,6 @@ struct cache_override {
     bool authorized;       /* a request with Authorization is answered from here as any other */
     bool targeted;         /* CDN-Cache-Control counts: this cache is on the origin's side */
 };
-
-/* Why a response is not kept; KEPT_YES: it may be. One row each of kept.tbl: the word in
- * Cache-Status (RFC 9211 `detail`), log and metrics. */
-enum kept {
-#define KEPT(name, word, text) KEPT_##name,
-#include "cache/kept.tbl"
-#undef KEPT
-    KEPT_COUNT
-};
-/* "no-store" */
-struct slice kept_word(enum kept k);
-/* "the answer forbids it" */
-struct slice kept_text(enum kept k);
 
 enum { HEURISTIC_PART = 10, HEURISTIC_MOST = 86400 };
 

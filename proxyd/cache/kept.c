@@ -6,26 +6,6 @@
 
 #include "cache/vary.h"
 
-struct slice kept_word(enum kept k)
-{
-    static const struct slice words[] = {
-#define KEPT(name, word, text) { word, sizeof(word) - 1 },
-#include "cache/kept.tbl"
-#undef KEPT
-    };
-    return words[k];
-}
-
-struct slice kept_text(enum kept k)
-{
-    static const struct slice texts[] = {
-#define KEPT(name, word, text) { text, sizeof(text) - 1 },
-#include "cache/kept.tbl"
-#undef KEPT
-    };
-    return texts[k];
-}
-
 /* Heuristically cacheable (RFC 9110 section 15.1). 206 is missing, for parts are never kept. */
 static bool status_cacheable(unsigned status)
 {

@@ -25,7 +25,7 @@ RULES = "deny ads { to ads.test; } " + conf.OPEN_RULES
 KEYS = ["time", "id", "listener", "client", "method", "url", "query", "version", "status", "bytes_in", "bytes_out",
         "content", "duration_ms", "first_byte_ms", "server", "reused", "tunnel", "upgrade", "rule", "cause", "reason",
         "referer", "user_agent", "type", "shadow", "list", "category", "entry", "sni", "user", "at",
-        "match"]
+        "match", "name", "cache"]
 AGENTS = [b"curl/7.88.1", b'a "quoted" \\ one', b"tab\there", bytes(range(0x80, 0x100)), "é € \u202e \U0001f600".encode(),
           b"%41%0a - [x] \"\" ''", b"x" * 4000]
 TARGETS = [b"/plain", b"/q?secret=1&b=%20", b"/" + b"l" * 15000, b"/%22%5c%0a<b>", b"/\xc3\xa9\xff", b"/a|b^c{d}"]

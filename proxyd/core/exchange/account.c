@@ -102,12 +102,16 @@ static void fill(const struct xchg *x, struct access_record *r)
     r->id = whole_id(x->worker, x->id);
     r->bytes_in = x->client.taken;
     r->bytes_out = x->client.bytes_out;
-    r->no_content =
-        r->bytes_out > x->response.moved ? clip_u32(r->bytes_out - x->response.moved) : 0;
+    u64 content = unlikely(x->feed) ? x->feed->moved : x->response.moved;
+    r->no_content = r->bytes_out > content ? clip_u32(r->bytes_out - content) : 0;
     r->total_us = now->mono_us - x->start_us;
     r->first_us = x->first_us ? clip_u32(x->first_us - x->start_us) : 0;
     r->client = x->peer;
     r->server = x->server;
+    if (unlikely(cached_unasked(x->cached))) /* nobody was asked */
+        r->server.family = 0;
+    r->head.cached = x->cached;
+    r->head.kept = x->kept;
     r->head.status = x->status;
     r->fault = x->fault;
     r->tunnel = false;
@@ -145,6 +149,16 @@ static void count_repairs(const struct xchg *x)
     log_error(w, LEVEL_DEBUG, "answer repaired:%.*s id=%.*s", (int)t.n, t.p, REQUEST_ID_TEXT, id);
 }
 
+static void count_cached(const struct xchg *x)
+{
+    struct stats *s = x->worker->stats;
+    stat_cached(s, x->cached);
+    if (cached_saved(x->cached))
+        stat_add(s, STAT_cache_saved_bytes_total, x->response.moved);
+    else
+        stat_kept(s, x->kept);
+}
+
 static void count(struct xchg *x)
 {
     static const enum stat_id by_class[] = { STAT_responses_2xx, STAT_responses_3xx,
@@ -157,6 +171,8 @@ static void count(struct xchg *x)
         stat_fault(s, x->fault);
     if (unlikely(x->upstream.repairs))
         count_repairs(x);
+    if (unlikely(x->cached))
+        count_cached(x);
 }
 
 void account_exchange(struct xchg *x)

@@ -181,6 +181,15 @@ struct slice log_told(const struct access_record *r)
     return slice_of(words[r->head.told & TOLD_MASK]);
 }
 
+void log_put_cached(struct text *t, const struct access_record *r)
+{
+    text_cstr(t, cached_info((enum cached)r->head.cached)->word);
+    if (r->head.cached && !cached_saved(r->head.cached) && r->head.kept != KEPT_YES) {
+        text_char(t, ':');
+        text_cstr(t, kept_info((enum kept)r->head.kept)->word);
+    }
+}
+
 void log_put_id(struct text *t, const struct log_parts *p)
 {
     char hex[16];

@@ -66,6 +66,8 @@ void log_put_url(struct text *t, const struct log_parts *p,
 /* What the name is worth that an intercepted client told; empty: nobody was intercepted. */
 struct slice log_told(const struct access_record *r);
 void log_put_status(struct text *t, const struct access_record *r);
+/* "hit", or "miss:no-store" with why it is not kept; nothing where no cache was asked. */
+void log_put_cached(struct text *t, const struct access_record *r);
 /* Was the request line understood up to its version? */
 bool log_has_version(const struct log_parts *p);
 /* Bytes of content that the client got: no heads. */

@@ -96,6 +96,14 @@ static void put_answer(struct text *t, const struct access_record *r)
     put_ms(t, "first_byte_ms", r->first_us > 0, r->first_us);
 }
 
+static void put_cached(struct text *t, const struct access_record *r)
+{
+    char area[64];
+    struct text word = text_in(area, sizeof area);
+    log_put_cached(&word, r);
+    put_string(t, "cache", text_slice(&word));
+}
+
 void log_put_json(struct text *t, struct log_clock *c, const struct log_parts *p)
 {
     const struct access_record *r = p->r;
@@ -127,5 +135,6 @@ void log_put_json(struct text *t, struct log_clock *c, const struct log_parts *p
     put_string(t, "at", p->why.place);
     put_string(t, "match", p->why.matched);
     put_string(t, "name", log_told(p->r));
+    put_cached(t, r);
     text_char(t, '}');
 }

@@ -67,6 +67,10 @@ void log_put_readable(struct text *t, struct log_clock *c, const struct log_part
         text_lit(t, " to=");
         addr_text_port(t, &r->server);
     }
+    if (r->head.cached) {
+        text_lit(t, " cache=");
+        log_put_cached(t, r);
+    }
     if (!r->named)
         put_named(t, SLICE(" sni="), p->sni);
     if ((r->head.told & TOLD_MASK) == TOLD_UNCONFIRMED)

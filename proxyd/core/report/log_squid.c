@@ -15,6 +15,8 @@
 static const char *result(const struct log_parts *p)
 {
     const struct access_record *r = p->r;
+    if (r->head.cached && r->fault == FAULT_NONE)
+        return cached_info((enum cached)r->head.cached)->squid;
     switch (fault_info((enum fault)r->fault)->whose) {
     case FAULT_OF_POLICY: return "TCP_DENIED";
     case FAULT_OF_UPSTREAM: break;

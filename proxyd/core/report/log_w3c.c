@@ -18,7 +18,7 @@ void log_put_w3c_begin(struct text *t, struct log_clock *c, u64 now_us)
     text_put(t, c->text + 11, 8);
     text_lit(t, "\n#Fields: date time c-ip cs-method cs-uri sc-status sc-bytes cs-bytes time-taken"
                 " r-ip cs(User-Agent) cs(Referer) rs(Content-Type) x-rule x-cause x-id cs-username"
-                " x-shadow x-list x-category x-entry x-at x-match\n");
+                " x-shadow x-list x-category x-entry x-at x-match x-cache\n");
 }
 
 /* Backslash and control bytes as everywhere, so that a line is a line. */
@@ -125,4 +125,8 @@ void log_put_w3c(struct text *t, struct log_clock *c, const struct log_parts *p,
     put_word(t, p->why.entry);
     put_word(t, p->why.place);
     put_string(t, p->why.matched, iis);
+    char area[64];
+    struct text word = text_in(area, sizeof area);
+    log_put_cached(&word, r);
+    put_word(t, text_slice(&word));
 }

@@ -7,6 +7,7 @@
 #define CORE_LOGREC_H
 
 #include "base/addr.h"
+#include "base/cached.h"
 #include "base/fault.h"
 #include "core/conf.h"
 #include "core/intercepted.h"
@@ -36,6 +37,8 @@ struct log_head {
     u16 status : 12; /* LOG_ACCESS; 0: no answer was sent */
     u16 length[LOG_STRINGS];
     u8 told; /* LOG_ACCESS: intercepted_told; UNCONFIRMED: STRING_HOST is that name */
+    u8 cached; /* LOG_ACCESS: enum cached */
+    u8 kept;   /* enum kept; only where it is a miss or a bypass */
     u64 wall_us;
 };
 

@@ -27,7 +27,7 @@ static struct freshness made(const char *fields, u64 asked, const struct cache_o
     help_response(&response, &arena, 200, fields);
     enum kept k = response_kept(&request, &response, asked, T, o, &f);
     if (k != KEPT_YES)
-        fail_msg("%s: not kept: %s", fields, kept_word(k).p);
+        fail_msg("%s: not kept: %s", fields, kept_info(k)->word);
     arena_reset(&arena);
     return f;
 }

@@ -239,7 +239,7 @@ static void json(void **state)
         "\"reason\":null,\"referer\":\"http://a.test/p?q=1\",\"user_agent\":\"Moz \\\"x\\\" \\\\ "
         "\\u007f\xc3\xa9\",\"type\":\"text/html; charset=utf-8\",\"shadow\":null,"
         "\"list\":null,\"category\":null,\"entry\":null,\"sni\":null,\"user\":null,\"at\":null,"
-        "\"match\":null,\"name\":null}"
+        "\"match\":null,\"name\":null,\"cache\":null}"
         "\n");
     const char *said = as(FORMAT_JSON, DENIED, false, false);
     assert_non_null(strstr(said, "\"server\":null,"));
@@ -264,14 +264,14 @@ static void w3c(void **state)
     assert_string_equal(as(FORMAT_W3C, WHOLE, false, false),
                         "2026-11-23 07:00:00 192.0.2.77 GET http://example.com/x 200 1256 78 0.012 "
                         "192.0.2.1 \"Moz \"\"x\"\" \\x5C \\x7F\\xC3\\xA9\" \"http://a.test/p\" "
-                        "\"text/html; charset=utf-8\" office - 0000000000000ab1 - - - - - - -\n");
+                        "\"text/html; charset=utf-8\" office - 0000000000000ab1 - - - - - - - -\n");
     assert_string_equal(as(FORMAT_W3C_IIS, WHOLE, true, false),
                         "2026-11-23 07:00:00 192.0.2.77 GET http://example.com/x?k=v%20w 200 1256 "
                         "78 12 192.0.2.1 Moz+\\x22x\\x22+\\x5C+\\x7F\\xC3\\xA9 http://a.test/p?q=1 "
-                        "text/html;+charset=utf-8 office - 0000000000000ab1 - - - - - - -\n");
+                        "text/html;+charset=utf-8 office - 0000000000000ab1 - - - - - - - -\n");
     assert_string_equal(as(FORMAT_W3C, NOTHING, false, false),
                         "2026-11-23 07:00:00 127.0.0.1 - - - 1256 78 0.000 - - - - - client_closed "
-                        "0000000000000ab1 - - - - - - -\n");
+                        "0000000000000ab1 - - - - - - - -\n");
 }
 
 /* What a decision rests upon, in all formats that have a place for it. */
@@ -296,12 +296,12 @@ static void why(void **state)
         strstr(as(FORMAT_JSON, l, false, false),
                "\"shadow\":\"trial\",\"list\":\"ads\",\"category\":\"games\",\"entry\":"
                "\"l/d:2\",\"sni\":null,\"user\":null,\"at\":\"c.conf:7\",\"match\":\"to x "
-               "\\\"y\\\"\",\"name\":null}"));
+               "\\\"y\\\"\",\"name\":null,\"cache\":null}"));
     assert_non_null(
         strstr(as(FORMAT_W3C, l, false, false),
                " no rule_denied 0123456789abcdef0123456789abcdef - trial ads games l/d:2 "
-               "c.conf:7 \"to x \"\"y\"\"\"\n"));
-    assert_non_null(strstr(as(FORMAT_W3C_IIS, l, false, false), " c.conf:7 to+x+\\x22y\\x22\n"));
+               "c.conf:7 \"to x \"\"y\"\"\" -\n"));
+    assert_non_null(strstr(as(FORMAT_W3C_IIS, l, false, false), " c.conf:7 to+x+\\x22y\\x22 -\n"));
     assert_null(strstr(as(FORMAT_SQUID, l, false, false), "ads"));
     assert_null(strstr(as(FORMAT_COMBINED, l, false, false), "ads"));
 }
@@ -405,8 +405,8 @@ static void whatever_comes(void **state)
     } rows[] = { { FORMAT_SQUID, false, 10 },
                  { FORMAT_COMMON, true, 8 },
                  { FORMAT_COMBINED, true, 10 },
-                 { FORMAT_W3C, true, 23 },
-                 { FORMAT_W3C_IIS, false, 23 } };
+                 { FORMAT_W3C, true, 24 },
+                 { FORMAT_W3C_IIS, false, 24 } };
     static char s[LOG_STRINGS][41];
     struct line l = { .status = 200 };
     unsigned seed = 1;
