@@ -8,6 +8,7 @@
 
 #include "base/stat.h"
 #include "base/str.h"
+#include "cache/cache.h"
 #include "forward/conf.h"
 #include "forward/parents.h"
 #include "io/offload.h"
@@ -73,6 +74,63 @@ static void repairs(struct text *out)
     family(out, name, "counter", "Answers of origins that were repaired, by kind");
     for (enum repair r = 0; r < REPAIR_COUNT; r++)
         labelled(out, name, "kind", repair_info(r)->token, repair_sum(r));
+}
+
+/* ---- caches ---- */
+
+static void put_cache(struct text *out, const char *family, const char *name, u64 value)
+{
+    text_fmt(out, "%s{cache=\"%s\"} ", family, name);
+    text_u64(out, value);
+    text_char(out, '\n');
+}
+
+static void cache_objects(const char *name, const void *entry, void *out)
+{
+    const struct cache *c = entry;
+    put_cache(out, "proxyd_cache_objects", name, atomic_load(&c->memory.objects));
+}
+
+static void cache_bytes(const char *name, const void *entry, void *out)
+{
+    const struct cache *c = entry;
+    put_cache(out, "proxyd_cache_bytes", name, atomic_load(&c->memory.budget.used));
+}
+
+static void cache_evictions(const char *name, const void *entry, void *out)
+{
+    const struct cache *c = entry;
+    put_cache(out, "proxyd_cache_evictions_total", name, atomic_load(&c->memory.evictions));
+}
+
+static void cache_waits(const char *name, const void *entry, void *out)
+{
+    const struct cache *c = entry;
+    put_cache(out, "proxyd_cache_waits_total", name, atomic_load(&c->flights.joined));
+}
+
+static void cached(struct text *out, struct registry *r)
+{
+    family(out, "proxyd_cache_requests_total", "counter",
+           "Requests of listeners and routes with a cache, by what it was to them");
+    for (unsigned c = CACHED_NOTHING + 1; c < CACHED_COUNT; c++)
+        labelled(out, "proxyd_cache_requests_total", "result", cached_info(c)->word, cached_sum(c));
+    family(out, "proxyd_cache_not_stored_total", "counter",
+           "Answers of origins that a cache has not kept, by why");
+    for (unsigned k = KEPT_YES + 1; k < KEPT_COUNT; k++)
+        labelled(out, "proxyd_cache_not_stored_total", "reason", kept_info(k)->word, kept_sum(k));
+    if (registry_count(r, &caches) == 0)
+        return;
+    family(out, "proxyd_cache_objects", "gauge", "Answers that are kept");
+    registry_each(r, &caches, cache_objects, out);
+    family(out, "proxyd_cache_bytes", "gauge",
+           "Memory that they take, with those still being sent");
+    registry_each(r, &caches, cache_bytes, out);
+    family(out, "proxyd_cache_evictions_total", "counter", "Kept answers that had to make room");
+    registry_each(r, &caches, cache_evictions, out);
+    family(out, "proxyd_cache_waits_total", "counter",
+           "Times a request waited for the head of what another one was fetching");
+    registry_each(r, &caches, cache_waits, out);
 }
 
 static void jobs_of(struct text *out, const char *name, const char *type, const char *help,
@@ -319,6 +377,7 @@ void metrics_write(struct text *out, bool ready, struct registry *r)
     counters(out);
     faults(out);
     repairs(out);
+    cached(out, r);
     jobs(out);
     logs(out);
     rules(out, r);

@@ -1,6 +1,7 @@
 #include "compile.h"
 
 #include "base/must.h"
+#include "cache/conf.h"
 #include "core/common/self_addrs.h"
 #include "lists.h"
 #include "modes.h"
@@ -37,6 +38,16 @@ static const struct listen_addr *address(const struct bind_conf *b, bool transpa
     return at;
 }
 
+/* A direction whose routes name stores says for each exchange which one. */
+static const struct store *store_of(const struct listener_conf *c, const struct mode *mode,
+                                    const struct snapshot *s)
+{
+    if (mode->role->store)
+        return s->nstores ? s->stores[0].of_origin : NULL;
+    const struct named_store *found = c->cache.n ? snapshot_store(s, c->cache) : NULL;
+    return found ? found->store : NULL;
+}
+
 static void add_listener(struct snapshot *s, const struct listener_conf *c, struct registry *r)
 {
     const struct mode *mode = mode_find(c->mode);
@@ -54,6 +65,7 @@ static void add_listener(struct snapshot *s, const struct listener_conf *c, stru
             .nfronts = c->nfronts,
             .from_client = c->source,
             .part = part,
+            .store = store_of(c, mode, s),
         };
 }
 
@@ -75,6 +87,7 @@ struct snapshot *snapshot_compile(const struct tree *t, struct registry *r, u32 
         addresses_n += c.listeners[i].nbinds;
     s->listeners = arena_zalloc(&s->arena, addresses_n * sizeof *s->listeners);
     lists_compile(t, c.state, s, r);
+    caches_compile(t, s, r);
     for (u32 i = 0; i < c.nlisteners; i++)
         add_listener(s, &c.listeners[i], r);
     snapshot_index(s);

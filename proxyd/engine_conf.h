@@ -28,6 +28,7 @@ struct listener_conf {
     u32 nfronts;
     u8 divert;               /* enum divert */
     u8 source;               /* 1: `source client` */
+    struct slice cache;      /* `cache NAME`, else empty */
     const struct node *node; /* the block that the mode wants (policy, routes); the tree's */
 };
 

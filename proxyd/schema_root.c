@@ -5,6 +5,7 @@
 #include "schema_root.h"
 
 #include "base/stat.h"
+#include "cache/conf.h"
 #include "case_conf.h"
 #include "config/load.h"
 #include "control_socket.h"
@@ -50,6 +51,18 @@ static void check_diverted(const struct node *n, const struct mode *mode, struct
     }
 }
 
+/* The names that clients tell who know of no proxy may lead elsewhere than they go: what is kept
+ * under one could be anybody's. */
+static void check_cache(const struct node *n, const struct mode *mode, struct diags *d)
+{
+    const struct node *cache = node_child(n, "cache");
+    if (cache == NULL || !(mode->role->store || mode->role->intercepts))
+        return;
+    diag_error(d, &cache->words[0], "\"cache\" does not go with \"mode %s\"", mode->name);
+    if (mode->role->store)
+        diag_more(d, "expected it in a route");
+}
+
 /* A client that knows of no proxy is asked for no password. */
 static void check_auth(const struct node *n, const struct mode *mode, struct diags *d)
 {
@@ -75,7 +88,16 @@ static void check_listener(const struct node *n, struct diags *d)
         return;
     check_mode(n, word, known, d);
     check_diverted(n, known, d);
+    check_cache(n, known, d);
     check_auth(n, known, d);
+}
+
+static void read_cache(const struct schema_row *row, const struct node *n, struct arena *a,
+                       void *to)
+{
+    struct listener_conf *l = to;
+    (void)row;
+    l->cache = n ? arena_copy(a, node_arg(n, 0)->text) : SLICE("");
 }
 
 static const struct schema_row listener_rows[] = {
@@ -128,6 +150,16 @@ static const struct schema_row listener_rows[] = {
       .doc = "With `divert tproxy`: whose address servers see, this machine's or the client's own. "
              "With `client` the answers have to come back by way of this machine.",
       .example = "source client;" },
+    { .key = "cache",
+      .type = { TYPE_REF },
+      .refers = "cache",
+      .read = read_cache,
+      .doc =
+          "Answers are kept in that cache, and given to all clients of all listeners that name "
+          "it, as RFC 9111 has it for a shared cache and as far as this listener's policy lets a "
+          "client have them. Only with `mode forward`, and only for `http`: what goes through "
+          "tunnels is not seen. [The cache](cache.md) tells how it is decided.",
+      .example = "cache main;" },
     { .key = "via",
       .type = { TYPE_DOMAIN },
       .also = "on off",
@@ -305,6 +337,15 @@ const struct schema_row root_rows[] = {
       .children = pool_rows,
       .doc = "Servers that give the same answers.",
       .example = "pool frontend { server 10.1.0.5:8080; server 10.1.0.6:8080; }" },
+    { .key = "cache",
+      .kind = ROW_NAMED,
+      .repeat = true,
+      .warn_unused = true,
+      .children = cache_rows,
+      .doc =
+          "Answers that are kept in memory, for listeners and routes that name it. It outlives a "
+          "reload, with what is in it.",
+      .example = "cache main { memory 512m; }" },
     { .key = "test",
       .kind = ROW_NAMED,
       .type = { TYPE_TEXT },

@@ -1,50 +1,64 @@
 /*
- * A response in memory: its head, what is known of its freshness, and its body in chunks, which may
- * still be growing. Several exchanges in several workers read it while one fills it; it is immutable
- * but for its growing end, and lives as long as anybody holds it.
- *
- * The hard thing is waking across threads without polling: a reader that has come to the end of a
- * growing body enlists with a call of its own, and the filler posts it to the reader's loop when there is
- * more. Who leaves takes its call out under the object's lock, so that none is posted to somebody gone.
+ * A stored response: a head, what is known of its freshness, and a body, which may still be growing
+ * and which the responses that revalidate it share. It never changes but for the marks below, and
+ * lives as long as anybody holds it.
  */
 #ifndef CACHE_OBJECT_H
 #define CACHE_OBJECT_H
 
-#include <pthread.h>
-#include <stdatomic.h>
-
-#include "base/call.h"
-#include "base/list.h"
+#include "base/addr.h"
+#include "cache/body.h"
 #include "cache/freshness.h"
-#include "core/common/flow.h"
-#include "core/types.h"
-
-enum { CHUNK = 16384 };
-
-struct chunk {
-    struct chunk *next;
-    u32 n; /* bytes in it; written by the filler alone, under the lock */
-    char bytes[];
-};
-
-enum object_state { OBJECT_GROWING, OBJECT_WHOLE, OBJECT_CUT };
+#include "cache/head.h"
+#include "cache/key.h"
 
 struct object {
     _Atomic u32 holders;
-    u64 key[2];          /* key.h: of the URL and its space */
-    u64 variant;         /* vary.h; 0: does not vary */
+    _Atomic u8 uses;         /* since it was kept, at most USES_MOST: what eviction goes by */
+    _Atomic bool refreshing; /* somebody validates it behind the back of those who get it stale */
+    struct budget *budget;
+    struct cache_key key;
+    u64 variant; /* vary.h; 0: it does not vary */
     struct freshness fresh;
-    struct addr server;  /* where it came from: the decision before the shortcut asks about it */
-    u16 status;
-    struct slice vary, tags; /* names in lower case; Surrogate-Key or Cache-Tag as received */
-    char *head;          /* stored form of the head: "Name: value\r\n" lines, no start line */
-    u32 head_len;
-    u64 length;          /* of the body where it was announced, or once it is whole; else UINT64_MAX */
-    pthread_mutex_t lock; /* guards what follows */
-    u8 state;
-    u64 have;            /* bytes of the body by now */
-    struct chunk *first, *last;
-    struct list readers; /* that wait for more */
+    struct addr server; /* where it came from: the decision before the shortcut asks about it */
+    bool by_parent;     /* that is a proxy of a parent */
+    struct stored_head *head;
+    struct body *body;
+    struct slice vary, url; /* names of request fields, and what it is of: in this block */
+    u32 size;               /* of this block */
+    /* What follows is the index's: memory.h. */
+    struct object *next; /* in its bucket; under the shard's lock */
+    struct list queue;   /* under the lock of the queues, as the two below */
+    u8 place;
+    u64 cost; /* bytes it is counted with there */
 };
+
+enum { USES_MOST = 3 };
+
+struct object_facts {
+    struct cache_key key;
+    u64 variant;
+    struct freshness fresh;
+    struct addr server;
+    bool by_parent;
+    struct slice vary, url;
+};
+
+/* Held once; takes hold of the body, which may be NULL: no object comes of it, as without room.
+ * `m`: the response as it is to be kept. */
+struct object *object_new(struct budget *b, const struct object_facts *f, const struct msg *m,
+                          struct body *body);
+static inline void object_hold(struct object *o)
+{
+    atomic_fetch_add_explicit(&o->holders, 1, memory_order_relaxed);
+}
+/* Gives it back and clears *o; NULL is fine. */
+void object_put(struct object **o);
+/* Bytes that go with it. */
+u64 object_cost(struct object *o);
+static inline bool object_is_growing(const struct object *o)
+{
+    return atomic_load_explicit(&o->body->state, memory_order_relaxed) == BODY_GROWING;
+}
 
 #endif

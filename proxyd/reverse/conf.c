@@ -43,6 +43,14 @@ static void read_to(const struct schema_row *row, const struct node *n, struct a
     schema_fill(pool_rows, block, a, pool);
 }
 
+static void read_cache(const struct schema_row *row, const struct node *n, struct arena *a,
+                       void *to)
+{
+    struct routes_conf *out = to;
+    (void)row;
+    out->cache = n ? arena_copy(a, node_arg(n, 0)->text) : SLICE("");
+}
+
 static const struct schema_row route_rows[] = {
     { .key = "to",
       .type = { TYPE_CHOICE, TYPE_REF },
@@ -55,6 +63,15 @@ static const struct schema_row route_rows[] = {
       .read = read_to,
       .doc = "The pool whose servers answer.",
       .example = "to pool frontend;" },
+    { .key = "cache",
+      .type = { TYPE_REF },
+      .refers = "cache",
+      .read = read_cache,
+      .doc =
+          "Answers are kept in that cache, and given to all who ask for the same, as RFC 9111 has "
+          "it for a shared cache. A request with `Authorization` or `Cookie` passes it by. "
+          "[The cache](cache.md) tells how it is decided.",
+      .example = "cache main;" },
     { .key = NULL },
 };
 

@@ -21,6 +21,7 @@ struct pool_conf {
 struct routes_conf {
     struct slice name;  /* of the routes block */
     struct slice route; /* of the route that decides, for the log */
+    struct slice cache; /* it names; empty: its answers are not kept */
     struct pool_conf pool;
 };
 

@@ -20,6 +20,7 @@ const struct role reverse_role = {
     .request_stages = request_stages,
     .response_stages = response_stages,
     .where = &where,
+    .store = reverse_store,
     .next = balance_next,
     .vet = NULL, /* servers are configured, hence trusted */
     .edit_request = reverse_edit_request,

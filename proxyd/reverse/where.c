@@ -4,6 +4,7 @@
  */
 #include "reverse/where.h"
 
+#include "core/exchange/store.h"
 #include "core/exchange/xchg.h"
 #include "reverse/balance.h"
 #include "reverse/conf.h"
@@ -12,7 +13,19 @@ struct reverse_part {
     struct routes_conf routes;
     const struct conn_profile *profile; /* of every server: plain TCP */
     struct pool *pool;
+    const struct store *store; /* of the route; NULL: none */
+    struct slice space;        /* of its keys */
 };
+
+/* Pools have nothing in common, whatever their servers are. */
+static struct slice space_of(const struct pool_conf *pool, struct snapshot *s)
+{
+    size_t n = sizeof "reverse/" + pool->name.n;
+    struct text t = text_in(arena_alloc(&s->arena, n), n);
+    text_lit(&t, "reverse/");
+    text_add(&t, pool->name);
+    return text_slice(&t);
+}
 
 const void *reverse_compile(const struct node *routes, struct snapshot *s, struct registry *r)
 {
@@ -20,7 +33,17 @@ const void *reverse_compile(const struct node *routes, struct snapshot *s, struc
     routes_conf_read(routes, &s->arena, &part->routes);
     part->pool = balance_compile(&part->routes.pool, s, r);
     part->profile = profile_intern(&(struct conn_profile){ .scheme = SCHEME_HTTP });
+    const struct named_store *store = snapshot_store(s, part->routes.cache);
+    part->store = store ? store->of_origin : NULL;
+    part->space = space_of(&part->routes.pool, s);
     return part;
+}
+
+const struct store *reverse_store(const struct xchg *x, struct slice *space)
+{
+    const struct reverse_part *part = x->listen->part;
+    *space = part->space;
+    return part->store;
 }
 
 /* What the client calls this site: Host, or the target's authority, which wins. */

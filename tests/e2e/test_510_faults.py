@@ -553,6 +553,7 @@ ELSEWHERE = {
     "auth_malformed": "test_550_users.py::test_who_is_not",
     "auth_failed": "test_550_users.py::test_who_is_not",
     "auth_too_often": "test_550_users.py::test_too_often",
+    "not_cached": "test_600_cache.py::test_only_if_cached",
     "connect_unreachable": "test_510_faults.py::test_unreachable_and_failed",
     "connect_failed": "test_510_faults.py::test_unreachable_and_failed",
     "client_not_allowed": "test_510_faults.py::test_a_client_that_may_not",

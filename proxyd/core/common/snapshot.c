@@ -20,6 +20,14 @@ struct snapshot *snapshot_new(u32 nworkers)
     return s;
 }
 
+const struct named_store *snapshot_store(const struct snapshot *s, struct slice name)
+{
+    for (u32 i = 0; i < s->nstores; i++)
+        if (slice_eq(s->stores[i].name, name))
+            return &s->stores[i];
+    return NULL;
+}
+
 void snapshot_free(struct snapshot *s)
 {
     registry_release(s);

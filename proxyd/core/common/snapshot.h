@@ -22,6 +22,12 @@ struct list_slot;
 struct self_addrs;
 struct registry_pin;
 
+struct named_store {
+    struct slice name;
+    /* As a listener uses it; and on the side of an origin, by a route. */
+    const struct store *store, *of_origin;
+};
+
 struct snapshot_use {
     _Alignas(CACHE_LINE) u32 n; /* pins of one worker */
 };
@@ -36,6 +42,8 @@ struct snapshot {
     u32 nslots;
     const struct list_slot **lists; /* those that the directions' rules ask */
     u32 nlists;
+    struct named_store *stores; /* those that listeners and routes name */
+    u32 nstores;
     struct self_addrs *self_addrs; /* the addresses of the proxy itself, admin's included */
     struct registry_pin *pins;     /* entries of the registry that it uses */
     _Atomic u32 holders;           /* workers that may still use it, and who made it */
@@ -48,6 +56,8 @@ struct snapshot {
 struct snapshot *snapshot_new(u32 nworkers);
 /* Fills by_slot from listeners. */
 void snapshot_index(struct snapshot *s);
+/* The one of that name; NULL: there is none. */
+const struct named_store *snapshot_store(const struct snapshot *s, struct slice name);
 /* For those who know that nobody else holds it. */
 void snapshot_free(struct snapshot *s);
 

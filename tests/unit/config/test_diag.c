@@ -51,7 +51,7 @@ static void a_key_of_another_block(void **state)
                 "    fields 100;\n"
                 "    ^~~~~~\n"
                 "    expected one of: workers, offload-threads, user, include, listener, list, "
-                "policy, parent, routes, pool, test, log access, log error, dns, limits, "
+                "policy, parent, routes, pool, cache, test, log access, log error, dns, limits, "
                 "timeouts, admin, control, state\n"
                 "    it is known in the block \"limits\"\n");
 }

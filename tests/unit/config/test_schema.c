@@ -210,7 +210,7 @@ static void later_keys_are_not_known(void **state)
     (void)state;
     static const char *const later[] = {
         "user proxyd;",
-        "cache main { }",
+        "cache main { path /x; }",
         "list ads { }",
         "pac office { }",
         "test \"x\" { }",

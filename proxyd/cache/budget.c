@@ -1,0 +1,36 @@
+#include "cache/budget.h"
+
+#include <stdlib.h>
+
+static bool count(struct budget *b, u64 n)
+{
+    u64 most = atomic_load_explicit(&b->most, memory_order_relaxed);
+    if (n > most)
+        return false;
+    if (atomic_fetch_add(&b->used, n) + n <= most)
+        return true;
+    if (b->make_room)
+        b->make_room(b);
+    if (atomic_load(&b->used) <= most)
+        return true;
+    atomic_fetch_sub(&b->used, n);
+    return false;
+}
+
+void *budget_take(struct budget *b, size_t n)
+{
+    if (!count(b, n + MALLOC_HEAD))
+        return NULL;
+    void *p = malloc(n);
+    if (p == NULL)
+        atomic_fetch_sub(&b->used, n + MALLOC_HEAD);
+    return p;
+}
+
+void budget_give(struct budget *b, void *p, size_t n)
+{
+    if (p == NULL)
+        return;
+    free(p);
+    atomic_fetch_sub(&b->used, n + MALLOC_HEAD);
+}

@@ -1,0 +1,26 @@
+/*
+ * Bytes of a memory tier: counted when they are taken, whoever holds what they are for, so that the
+ * bound holds for all that grows, is kept, or is still being sent.
+ */
+#ifndef CACHE_BUDGET_H
+#define CACHE_BUDGET_H
+
+#include <stdatomic.h>
+
+#include "base/types.h"
+
+struct budget {
+    _Atomic u64 most, used;
+    /* Makes room by giving up what is kept; called without any lock of a body held. NULL: nothing
+     * can be given up. */
+    void (*make_room)(struct budget *b);
+};
+
+enum { MALLOC_HEAD = 16 }; /* what the allocator adds to each piece */
+
+/* Memory of n bytes that counts; NULL: no room, or the system refuses. */
+void *budget_take(struct budget *b, size_t n);
+/* p may be NULL. */
+void budget_give(struct budget *b, void *p, size_t n);
+
+#endif

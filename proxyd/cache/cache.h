@@ -1,0 +1,41 @@
+/*
+ * A cache of the configuration: one for all that name it, workers and listeners, in the registry,
+ * so that it outlives a configuration; and how a listener or a route uses it, in a snapshot.
+ */
+#ifndef CACHE_CACHE_H
+#define CACHE_CACHE_H
+
+#include "cache/flights.h"
+#include "cache/memory.h"
+#include "core/exchange/store.h"
+
+struct cache {
+    struct memory memory;
+    struct flights flights;
+    _Atomic u64 generation; /* of the configuration whose sizes are in force */
+};
+
+struct cache_conf {
+    struct slice name;
+    u64 memory, max_object; /* bytes */
+    u32 min_uses;
+};
+
+struct cache_use {
+    struct store store; /* first: an exchange knows this one */
+    struct cache *cache;
+    struct cache_conf conf;
+    struct cache_override override;
+    bool origin_side; /* of the origin: a request with Authorization or Cookie passes */
+};
+
+extern const struct registry_kind caches;
+/* The functions of every use. */
+extern const struct store cache_store;
+
+static inline const struct cache_use *cache_use_of(const struct store *s)
+{
+    return container_of(s, struct cache_use, store);
+}
+
+#endif

@@ -1,0 +1,82 @@
+#include "cache/conf.h"
+
+#include "cache/cache.h"
+
+enum { MIB = 1024 * 1024 };
+
+const struct schema_row cache_rows[] = {
+    { .key = "memory",
+      .type = { TYPE_SIZE },
+      INTO(struct cache_conf, memory),
+      .least = MIB,
+      .most = 1ull << 44,
+      .fallback = "64m",
+      .doc =
+          "Bytes that are kept, with all that is needed to find them. What is asked for again and "
+          "again stays, the rest leaves when room is needed. `limits memory` does not count it.",
+      .example = "memory 512m;" },
+    { .key = "max-object",
+      .type = { TYPE_SIZE },
+      INTO(struct cache_conf, max_object),
+      .least = 1024,
+      .most = 1ull << 40,
+      .fallback = "16m",
+      .doc = "A larger answer is not kept. Nor is one larger than a quarter of `memory`.",
+      .example = "max-object 4m;" },
+    { .key = "min-uses",
+      .type = { TYPE_COUNT },
+      INTO(struct cache_conf, min_uses),
+      .least = 1,
+      .most = 100,
+      .fallback = "1",
+      .doc = "An answer is kept when it is asked for so many times within an hour.",
+      .example = "min-uses 2;" },
+    { .key = NULL },
+};
+
+static void end_cache(void *entry)
+{
+    struct cache *c = entry;
+    memory_end(&c->memory);
+    flights_end(&c->flights);
+}
+
+static void init_cache(void *entry, u32 number)
+{
+    struct cache *c = entry;
+    (void)number;
+    memory_init(&c->memory, 0);
+    flights_init(&c->flights);
+}
+
+const struct registry_kind caches = {
+    .name = "cache", .size = sizeof(struct cache), .init = init_cache, .end = end_cache
+};
+
+static struct cache_use use_of(const struct cache_conf *c, struct cache *cache, bool origin_side)
+{
+    return (struct cache_use){ .store = cache_store,
+                               .cache = cache,
+                               .conf = *c,
+                               .override.targeted = origin_side,
+                               .origin_side = origin_side };
+}
+
+void caches_compile(const struct tree *t, struct snapshot *s, struct registry *r)
+{
+    u32 n = 0;
+    for (const struct node *b = node_child(&t->root, "cache"); b; b = node_again(b))
+        n++;
+    s->stores = n ? arena_zalloc(&s->arena, n * sizeof *s->stores) : NULL;
+    for (const struct node *b = node_child(&t->root, "cache"); b; b = node_again(b)) {
+        struct cache_conf c = { .name = arena_copy(&s->arena, node_name(b)) };
+        struct cache_use *use = arena_zalloc(&s->arena, 2 * sizeof *use);
+        schema_fill(cache_rows, b, &s->arena, &c);
+        struct cache *cache = registry_get(r, s, &caches, c.name);
+        use[0] = use_of(&c, cache, false);
+        use[1] = use_of(&c, cache, true);
+        s->stores[s->nstores++] = (struct named_store){ .name = c.name,
+                                                        .store = &use[0].store,
+                                                        .of_origin = &use[1].store };
+    }
+}

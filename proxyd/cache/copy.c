@@ -1,0 +1,183 @@
+/*
+ * A response that comes from the origin is kept while it passes. The copy leads (store.h): it takes
+ * what the origin sends at its pace, and this exchange's client reads it as all the others do who
+ * have asked meanwhile, so none of them is slowed by another. It is found by others from its head
+ * on; when it is cut, or grows too large, it is no more found, and whoever reads it is cut as well.
+ */
+#include "cache/notes.h"
+
+static void drop(struct xchg *x, enum kept why)
+{
+    struct notes *n = notes_of(x);
+    memory_remove(&n->use->cache->memory, n->copy);
+    body_end(n->copy->body, BODY_CUT);
+    object_put(&n->copy);
+    x->kept = (u8)why;
+    if (why == KEPT_TOO_LARGE)
+        flight_note(&n->use->cache->flights, &n->key, now_s(x), why);
+}
+
+static enum flow copy_put(void *self, struct slice run, size_t *taken)
+{
+    struct xchg *x = self;
+    struct notes *n = notes_of(x);
+    *taken = body_append(n->copy->body, run, n->most);
+    return *taken == run.n ? FLOW_OK : FLOW_WAIT;
+}
+
+static enum flow copy_finish(void *self, const struct msg *trailers)
+{
+    struct xchg *x = self;
+    struct notes *n = notes_of(x);
+    (void)trailers;
+    if (n->copy == NULL)
+        return FLOW_OK;
+    body_end(n->copy->body, BODY_WHOLE);
+    memory_settle(&n->use->cache->memory, n->copy);
+    object_put(&n->copy);
+    return FLOW_OK;
+}
+
+static void copy_drop(void *self, enum fault why)
+{
+    struct xchg *x = self;
+    struct notes *n = notes_of(x);
+    if (n->copy)
+        drop(x, why                              ? KEPT_INCOMPLETE
+                : n->copy->body->have >= n->most ? KEPT_TOO_LARGE
+                                                 : KEPT_NO_ROOM);
+}
+
+static const struct sink_ops copy_ops = { copy_put, copy_finish, NULL, copy_drop };
+
+static u64 announced(const struct msg *m)
+{
+    return m->body == BODY_LENGTH ? m->body_len : m->body == BODY_NONE ? 0 : UINT64_MAX;
+}
+
+/* Of what this cache may not keep for want of room or use. */
+static enum kept fits(struct xchg *x)
+{
+    struct notes *n = notes_of(x);
+    u64 length = announced(&x->resp), whole = n->use->conf.memory;
+    n->most = n->use->conf.max_object < whole / 4 ? n->use->conf.max_object : whole / 4;
+    if (length != UINT64_MAX && length > n->most)
+        return KEPT_TOO_LARGE;
+    if (n->use->conf.min_uses > 1 &&
+        flight_used(&n->use->cache->flights, &n->key, now_s(x)) < n->use->conf.min_uses)
+        return KEPT_MIN_USES;
+    return KEPT_YES;
+}
+
+static struct object *make(struct xchg *x, struct object_facts *f, struct slice *vary)
+{
+    struct notes *n = notes_of(x);
+    struct memory *memory = &n->use->cache->memory;
+    struct msg *m = arena_try(&x->arena, sizeof *m);
+    size_t room = n->url.host.n + n->url.path.n + n->url.scheme.n + 64;
+    struct text url = text_in(arena_try(&x->arena, room), room);
+    if (m == NULL || url.p == NULL || !msg_share(m, &x->resp, &x->arena))
+        return NULL;
+    cache_url_write(&url, &n->url);
+    freshness_strip(m);
+    if (!freshness_dated(m, &f->fresh))
+        return NULL;
+    f->key = n->key;
+    f->vary = *vary;
+    f->variant = vary->n ? vary_key(&memory->secret, *vary, &x->req) : 0;
+    f->url = text_slice(&url);
+    f->server = x->server;
+    f->by_parent = x->to.is_parent;
+    struct body *body = body_new(&memory->budget, announced(&x->resp));
+    struct object *o = object_new(&memory->budget, f, m, body);
+    if (body)
+        body_put(body); /* the object holds it */
+    return o;
+}
+
+static enum kept vary_of(struct xchg *x, struct slice *names)
+{
+    char *area = arena_try(&x->arena, VARY_TEXT);
+    if (area == NULL)
+        return KEPT_NO_ROOM;
+    struct text t = text_in(area, VARY_TEXT);
+    switch (vary_names(&x->resp, &t)) {
+    case VARY_NONE: break;
+    case VARY_SOME: *names = text_slice(&t); break;
+    case VARY_STAR: return KEPT_VARY_STAR;
+    case VARY_TOO_MUCH: return KEPT_VARY_MANY;
+    }
+    return KEPT_YES;
+}
+
+static enum kept try_to_keep(struct xchg *x)
+{
+    struct notes *n = notes_of(x);
+    struct object_facts f = { .by_parent = false };
+    struct slice vary = SLICE("");
+    u64 now = now_s(x), took = (x->worker->loop.now.mono_us - x->start_us) / 1000000;
+    enum kept kept = response_kept(&x->req, &x->resp, now - took, now, &n->use->override, &f.fresh);
+    if (kept == KEPT_YES)
+        kept = msg_has(&x->resp, TOKEN_VARY) ? vary_of(x, &vary) : KEPT_YES;
+    if (kept == KEPT_YES)
+        kept = fits(x);
+    if (kept != KEPT_YES)
+        return kept;
+    n->copy = make(x, &f, &vary);
+    if (n->copy == NULL)
+        return KEPT_NO_ROOM;
+    if (memory_add(&n->use->cache->memory, n->copy))
+        return KEPT_YES;
+    object_put(&n->copy);
+    return KEPT_VARY_MANY;
+}
+
+/* Is it the response that is not for everybody, and not this request? */
+static bool is_of_response(enum kept k)
+{
+    switch (k) {
+    case KEPT_YES:
+    case KEPT_METHOD:
+    case KEPT_REQUEST_NO_STORE:
+    case KEPT_AUTHORIZED:
+    case KEPT_PARTIAL:
+    case KEPT_MIN_USES:
+    case KEPT_INCOMPLETE:
+    case KEPT_CONDITIONAL:
+    case KEPT_PERSONAL: return false;
+    default: return true;
+    }
+}
+
+static void start_feed(struct xchg *x)
+{
+    struct notes *n = notes_of(x);
+    msg_remove(&x->resp, TOKEN_TRAILER); /* what comes behind the body is not kept */
+    n->feed = (struct relay){ .from = reader_open(&n->reader, n->copy->body, NULL) };
+    x->feed = &n->feed;
+}
+
+struct sink copy_begin(struct xchg *x)
+{
+    struct notes *n = notes_of(x);
+    struct flights *flights = &n->use->cache->flights;
+    enum kept kept = (enum kept)x->kept;
+    if (n->keeps)
+        kept = x->request_done ? try_to_keep(x) : KEPT_INCOMPLETE;
+    x->kept = (u8)kept;
+    if (kept == KEPT_YES || (n->flight && is_of_response(kept)))
+        flight_note(flights, &n->key, now_s(x), kept);
+    if (n->flight)
+        flight_land(flights, &n->flight, kept == KEPT_YES ? WAKE_AGAIN : WAKE_ALONE);
+    if (kept != KEPT_YES)
+        return (struct sink){ NULL, NULL };
+    stat_add(x->worker->stats, STAT_cache_fills_total, 1);
+    start_feed(x);
+    return (struct sink){ &copy_ops, x };
+}
+
+void copy_end(struct xchg *x)
+{
+    if (notes_of(x)->copy)
+        drop(x, KEPT_INCOMPLETE);
+}

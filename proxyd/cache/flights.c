@@ -1,0 +1,122 @@
+#include "cache/flights.h"
+
+#include <stdlib.h>
+
+#include "base/must.h"
+
+static struct flight_shard *shard_of(struct flights *f, const struct cache_key *key)
+{
+    return &f->shard[(key->bits[1] >> 32) % FLIGHT_SHARDS];
+}
+
+static u32 tag_of(const struct cache_key *key)
+{
+    return (u32)(key->bits[0] >> 32) | 1;
+}
+
+static struct flight_note *note_of(struct flight_note *notes, const struct cache_key *key)
+{
+    return &notes[key->bits[0] % FLIGHT_NOTES];
+}
+
+void flights_init(struct flights *f)
+{
+    for (unsigned i = 0; i < FLIGHT_SHARDS; i++) {
+        pthread_mutex_init(&f->shard[i].lock, NULL);
+        list_init(&f->shard[i].flights);
+    }
+}
+
+void flights_end(struct flights *f)
+{
+    for (unsigned i = 0; i < FLIGHT_SHARDS; i++) {
+        expect(list_empty(&f->shard[i].flights));
+        pthread_mutex_destroy(&f->shard[i].lock);
+    }
+}
+
+static struct flight *find(struct flight_shard *s, const struct cache_key *key)
+{
+    for (struct list *n = s->flights.next; n != &s->flights; n = n->next) {
+        struct flight *f = container_of(n, struct flight, link);
+        if (cache_key_same(&f->key, key))
+            return f;
+    }
+    return NULL;
+}
+
+static struct flight *depart(struct flight_shard *s, const struct cache_key *key)
+{
+    struct flight *f = malloc(sizeof *f);
+    if (f == NULL)
+        return NULL;
+    f->key = *key;
+    list_init(&f->waiting);
+    list_push_front(&s->flights, &f->link);
+    return f;
+}
+
+enum flight_turn flight_board(struct flights *all, const struct cache_key *key, u64 now_s,
+                              struct xchg *x, struct flight **own, struct wake **wake)
+{
+    struct flight_shard *s = shard_of(all, key);
+    enum flight_turn turn = FLIGHT_ALONE;
+    pthread_mutex_lock(&s->lock);
+    const struct flight_note *note = note_of(s->alone, key);
+    bool alone = note->tag == tag_of(key) && note->until > (u32)now_s;
+    struct flight *f = alone ? NULL : find(s, key);
+    if (f == NULL && !alone) {
+        *own = depart(s, key);
+        turn = *own ? FLIGHT_FIRST : FLIGHT_ALONE;
+    } else if (f && (*wake || (*wake = wake_new(x)) != NULL)) {
+        (*wake)->reason = WAKE_NONE;
+        wake_wait(*wake, &f->waiting);
+        turn = FLIGHT_WAIT;
+    }
+    pthread_mutex_unlock(&s->lock);
+    if (turn == FLIGHT_WAIT)
+        atomic_fetch_add_explicit(&all->joined, 1, memory_order_relaxed);
+    return turn;
+}
+
+void flight_land(struct flights *all, struct flight **own, enum wake_reason how)
+{
+    struct flight *f = *own;
+    *own = NULL;
+    struct flight_shard *s = shard_of(all, &f->key);
+    pthread_mutex_lock(&s->lock);
+    list_remove(&f->link);
+    wake_all(&f->waiting, how);
+    pthread_mutex_unlock(&s->lock);
+    free(f);
+}
+
+void flight_leave(struct flights *f, const struct cache_key *key, struct wake **wake)
+{
+    wake_leave(wake, &shard_of(f, key)->lock);
+}
+
+void flight_note(struct flights *f, const struct cache_key *key, u64 now_s, enum kept why)
+{
+    struct flight_shard *s = shard_of(f, key);
+    pthread_mutex_lock(&s->lock);
+    struct flight_note *n = note_of(s->alone, key);
+    if (why != KEPT_YES)
+        *n = (struct flight_note){ tag_of(key), (u32)now_s + NOT_SHARED_S, (u8)why, 0 };
+    else if (n->tag == tag_of(key))
+        n->tag = 0;
+    pthread_mutex_unlock(&s->lock);
+}
+
+unsigned flight_used(struct flights *f, const struct cache_key *key, u64 now_s)
+{
+    struct flight_shard *s = shard_of(f, key);
+    pthread_mutex_lock(&s->lock);
+    struct flight_note *n = note_of(s->used, key);
+    if (n->tag != tag_of(key) || n->until <= (u32)now_s)
+        *n = (struct flight_note){ tag_of(key), (u32)now_s + USES_S, KEPT_YES, 0 };
+    n->uses = (u8)(n->uses < UINT8_MAX ? n->uses + 1 : UINT8_MAX);
+    unsigned uses = n->uses;
+    pthread_mutex_unlock(&s->lock);
+    return uses;
+}

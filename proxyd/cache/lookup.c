@@ -1,0 +1,266 @@
+/*
+ * Is there something kept that answers this request, and may it (RFC 9111 section 4)? If not: does
+ * another exchange bring it already, or is this the one that goes to the origin for all?
+ *
+ * What is kept is asked about like an idle connection: it is absent for whoever may not use the
+ * address that it came from.
+ */
+#include "cache/lookup.h"
+
+#include "cache/precondition.h"
+
+/* ---- the request ---- */
+
+static bool note_url(struct xchg *x, struct notes *n)
+{
+    struct slice path = x->uri.path_query;
+    if (path.n == 0 || path.p[0] != '/') { /* "http://host?query" */
+        struct text t = text_in(arena_try(&x->arena, path.n + 1), path.n + 1);
+        if (t.p == NULL)
+            return false;
+        text_char(&t, '/');
+        text_add(&t, path);
+        path = text_slice(&t);
+    }
+    n->url = (struct cache_url){ .space = x->space.n ? x->space : slice_of(x->role->name),
+                                 .scheme = SLICE("http"),
+                                 .host = { x->uri.host.name, x->uri.host.len },
+                                 .port = x->uri.port,
+                                 .path = path };
+    cache_key_of(&n->use->cache->memory.secret, &n->url, &n->key);
+    return true;
+}
+
+/* KEPT_YES: it is looked for. */
+static enum kept passes(const struct xchg *x, const struct notes *n)
+{
+    const struct msg *m = &x->req;
+    if ((m->method != METHOD_GET && m->method != METHOD_HEAD) || m->body != BODY_NONE ||
+        m->upgrade_websocket)
+        return KEPT_METHOD;
+    if (n->use->origin_side && (msg_has(m, TOKEN_AUTHORIZATION) || msg_has(m, TOKEN_COOKIE)))
+        return KEPT_PERSONAL;
+    if (msg_has(m, TOKEN_IF_MATCH) || msg_has(m, TOKEN_IF_UNMODIFIED_SINCE))
+        return KEPT_CONDITIONAL;
+    return KEPT_YES;
+}
+
+static enum lookup miss(struct xchg *x, enum cached how, enum fwd fwd, enum kept why)
+{
+    struct notes *n = notes_of(x);
+    x->cached = (u8)how;
+    x->kept = (u8)why;
+    n->fwd = (u8)fwd;
+    n->keeps = why == KEPT_YES;
+    return LOOKUP_MISS;
+}
+
+/* ---- what is kept ---- */
+
+static bool is_allowed(struct xchg *x, const struct object *o)
+{
+    if (o->by_parent != x->to.is_parent)
+        return false;
+    if (x->role->vet == NULL)
+        return true;
+    struct ruling r = x->role->vet(x, &o->server);
+    if (r.fault != FAULT_NONE)
+        return false;
+    if (r.shadow.n)
+        x->shadow = r.shadow;
+    if (r.rule.n)
+        x->rule = r.rule;
+    x->reason = r.reason;
+    return true;
+}
+
+static enum lookup give(struct xchg *x, struct object **o, enum cached how)
+{
+    bool joined = how == CACHED_JOINED;
+    struct cache_status s = { .fwd = joined ? FWD_URI_MISS : FWD_NO, .collapsed = joined };
+    x->server = (*o)->server; /* what judges the answer asks about it */
+    return answer_give(x, o, how, &s) ? LOOKUP_HIT : LOOKUP_REFUSED;
+}
+
+/* It has come, or was found to be right, since this exchange waits: as if it had asked itself. */
+static bool is_news(const struct notes *n, const struct object *o)
+{
+    return n->waited_s && o->fresh.received >= n->waited_s;
+}
+
+static enum cached kind(const struct notes *n, const struct object *o)
+{
+    return n->waited_s || object_is_growing(o) ? CACHED_JOINED : CACHED_HIT;
+}
+
+/* ---- to the origin ---- */
+
+static enum lookup only_if_cached(struct xchg *x)
+{
+    x->cached = CACHED_ABSENT;
+    x->kept = KEPT_YES;
+    x->fault = FAULT_not_cached;
+    return LOOKUP_REFUSED;
+}
+
+/* May others wait for this one, and this one for others? */
+static bool is_for_all(const struct notes *n)
+{
+    return !n->alone && !n->refreshes &&
+           !(n->control.has & (CONTROL_NO_CACHE | CONTROL_NO_STORE)) &&
+           !((n->control.has & CONTROL_MAX_AGE) && n->control.max_age == 0);
+}
+
+/* True: it waits. */
+static bool waits(struct xchg *x)
+{
+    struct notes *n = notes_of(x);
+    if (!is_for_all(n))
+        return false;
+    enum flight_turn turn =
+        flight_board(&n->use->cache->flights, &n->key, now_s(x), x, &n->flight, &n->wake);
+    if (turn != FLIGHT_WAIT)
+        return false;
+    n->waited_s = n->waited_s ? n->waited_s : now_s(x);
+    return true;
+}
+
+/* Its conditions become ours; the client's own are remembered. */
+static bool validate(struct xchg *x, struct notes *n)
+{
+    struct msg *mine = arena_try(&x->arena, sizeof *mine),
+               *stored = arena_try(&x->arena, sizeof *stored);
+    if (mine == NULL || stored == NULL || !msg_share(mine, &x->req, &x->arena))
+        return false;
+    msg_init(stored, &x->arena);
+    if (!stored_head_give(n->stale->head, stored))
+        return false;
+    n->asked = mine;
+    n->validates = precondition_validate(&x->req, stored);
+    msg_remove(&x->req, TOKEN_RANGE);
+    msg_remove(&x->req, TOKEN_IF_RANGE);
+    return true;
+}
+
+static enum lookup go_for(struct xchg *x, struct object **stale)
+{
+    struct notes *n = notes_of(x);
+    if (n->control.has & CONTROL_ONLY_IF_CACHED) {
+        object_put(stale);
+        return only_if_cached(x);
+    }
+    bool head = x->req.method == METHOD_HEAD;
+    if (head || object_is_growing(*stale)) {
+        object_put(stale);
+        return miss(x, CACHED_MISS, FWD_STALE, head ? KEPT_METHOD : KEPT_YES);
+    }
+    if (waits(x)) {
+        object_put(stale);
+        return LOOKUP_PARKED;
+    }
+    n->stale = *stale;
+    *stale = NULL;
+    bool forced = n->control.has & (CONTROL_NO_CACHE | CONTROL_MAX_AGE | CONTROL_MIN_FRESH);
+    (void)miss(x, CACHED_REFRESHED, forced ? FWD_REQUEST : FWD_STALE, KEPT_YES);
+    if (validate(x, n))
+        return LOOKUP_MISS;
+    x->fault = FAULT_out_of_memory;
+    return LOOKUP_REFUSED;
+}
+
+static enum lookup go_without(struct xchg *x)
+{
+    struct notes *n = notes_of(x);
+    const struct msg *m = &x->req;
+    if (n->control.has & CONTROL_ONLY_IF_CACHED)
+        return only_if_cached(x);
+    if (m->method == METHOD_HEAD)
+        return miss(x, CACHED_MISS, FWD_URI_MISS, KEPT_METHOD);
+    if (msg_has(m, TOKEN_RANGE))
+        return miss(x, CACHED_MISS, FWD_URI_MISS, KEPT_PARTIAL);
+    bool own = msg_has(m, TOKEN_IF_NONE_MATCH) || msg_has(m, TOKEN_IF_MODIFIED_SINCE);
+    if (!own && waits(x))
+        return LOOKUP_PARKED;
+    (void)miss(x, CACHED_MISS, FWD_URI_MISS, own ? KEPT_CONDITIONAL : KEPT_YES);
+    n->keeps = true;
+    return LOOKUP_MISS;
+}
+
+static enum lookup find(struct xchg *x)
+{
+    struct notes *n = notes_of(x);
+    struct object *o = memory_find(&n->use->cache->memory, &n->key, &x->req);
+    if (o && !is_allowed(x, o)) {
+        object_put(&o);
+        n->alone = true;
+    }
+    if (o == NULL)
+        return go_without(x);
+    if (n->refreshes)
+        return go_for(x, &o);
+    if (is_news(n, o))
+        return give(x, &o, CACHED_JOINED);
+    switch (freshness_use(&o->fresh, &n->control, now_s(x), NULL)) {
+    case USE_FRESH: return give(x, &o, kind(n, o));
+    case USE_STALE_ALLOWED: return give(x, &o, CACHED_STALE);
+    case USE_WHILE_REVALIDATE: renewal_start(x, o); return give(x, &o, CACHED_STALE);
+    default: return go_for(x, &o);
+    }
+}
+
+/* ---- for the seam ---- */
+
+/* Sizes are those of a configuration from its first exchange on: one that fails changes nothing. */
+static void apply_sizes(const struct xchg *x, const struct cache_use *use)
+{
+    struct cache *c = use->cache;
+    u64 had = atomic_load_explicit(&c->generation, memory_order_relaxed);
+    if (likely(had >= x->snap->generation))
+        return;
+    if (atomic_compare_exchange_strong(&c->generation, &had, x->snap->generation))
+        memory_resize(&c->memory, use->conf.memory);
+}
+
+_Static_assert(sizeof(struct notes) <= ARENA_RESERVE / 2, "they fit in beside trailers");
+
+/* A request without a body has no trailers, for which the reserve is. */
+static struct notes *new_notes(struct xchg *x)
+{
+    return likely(x->req.body == BODY_NONE) ? arena_alloc(&x->arena, sizeof(struct notes))
+                                            : arena_try(&x->arena, sizeof(struct notes));
+}
+
+enum lookup cache_lookup(struct xchg *x)
+{
+    struct notes *n = new_notes(x);
+    if (n == NULL) {
+        x->fault = FAULT_out_of_memory;
+        return LOOKUP_REFUSED;
+    }
+    *n = (struct notes){ .use = cache_use_of(x->store),
+                         .asked = &x->req,
+                         .refreshes = x->stored != NULL };
+    x->stored = n;
+    apply_sizes(x, n->use);
+    if (!note_url(x, n)) {
+        x->fault = FAULT_out_of_memory;
+        return LOOKUP_REFUSED;
+    }
+    control_of_request(&x->req, &n->control);
+    enum kept why = passes(x, n);
+    n->has_changed = why == KEPT_METHOD && !method_is_safe(x->req.method);
+    return why == KEPT_YES
+               ? find(x)
+               : miss(x, CACHED_BYPASS, why == KEPT_METHOD ? FWD_METHOD : FWD_BYPASS, why);
+}
+
+enum lookup cache_resume(struct xchg *x)
+{
+    struct notes *n = notes_of(x);
+    switch ((enum wake_reason)n->wake->reason) {
+    case WAKE_NONE: return LOOKUP_PARKED;
+    case WAKE_ALONE: n->alone = true; break;
+    case WAKE_AGAIN: break;
+    }
+    return find(x);
+}

@@ -1,0 +1,362 @@
+#include "cache/memory.h"
+
+#include <stdlib.h>
+
+#include "base/must.h"
+
+enum { FIRST_BUCKETS = 16, SMALL_PART = 10, GHOST_BYTES = 2048, GHOSTS_MOST = 1 << 20 };
+enum place { PLACE_NONE, PLACE_SMALL, PLACE_MAIN };
+enum { PASSES_ON = 1 }; /* uses in the small queue with which one goes to the main one */
+
+static struct object *object_at(struct list *n)
+{
+    return container_of(n, struct object, queue);
+}
+
+static struct memory *memory_of(struct budget *b)
+{
+    return container_of(b, struct memory, budget);
+}
+
+static struct memory_shard *shard_of(struct memory *m, const struct cache_key *key)
+{
+    return &m->shard[key->bits[1] % MEMORY_SHARDS];
+}
+
+static struct object **bucket_of(struct memory_shard *s, const struct cache_key *key)
+{
+    return &s->bucket[key->bits[0] & (s->nbuckets - 1)];
+}
+
+/* ---- the index; under the shard's lock ---- */
+
+static void widen(struct memory_shard *s)
+{
+    struct object **old = s->bucket;
+    u32 n = s->nbuckets;
+    struct object **wider = calloc((size_t)n * 2, sizeof(struct object *));
+    if (wider == NULL)
+        return; /* longer chains do no harm */
+    s->bucket = wider;
+    s->nbuckets = n * 2;
+    for (u32 i = 0; i < n; i++)
+        for (struct object *o = old[i], *next; o; o = next) {
+            next = o->next;
+            struct object **at = bucket_of(s, &o->key);
+            o->next = *at;
+            *at = o;
+        }
+    free(old);
+}
+
+/* Newest first, so that of several that fit the newest is found. */
+static void put_in(struct memory_shard *s, struct object *o)
+{
+    if (s->n++ >= s->nbuckets)
+        widen(s);
+    struct object **at = bucket_of(s, &o->key);
+    o->next = *at;
+    *at = o;
+    object_hold(o);
+}
+
+static bool take_out(struct memory_shard *s, const struct object *o)
+{
+    struct object **at = bucket_of(s, &o->key);
+    while (*at && *at != o)
+        at = &(*at)->next;
+    if (*at == NULL)
+        return false;
+    *at = o->next;
+    s->n--;
+    return true;
+}
+
+static struct object *find_same(struct memory_shard *s, const struct object *like,
+                                unsigned *variants)
+{
+    struct object *same = NULL;
+    *variants = 0;
+    for (struct object *o = *bucket_of(s, &like->key); o; o = o->next) {
+        if (!cache_key_same(&o->key, &like->key))
+            continue;
+        ++*variants;
+        if (same == NULL && o->variant == like->variant && slice_eq(o->vary, like->vary))
+            same = o;
+    }
+    return same;
+}
+
+static struct object *find(struct memory *m, struct memory_shard *s, const struct cache_key *key,
+                           const struct msg *request)
+{
+    struct slice names = SLICE("");
+    u64 variant = 0;
+    for (struct object *o = *bucket_of(s, key); o; o = o->next) {
+        if (!cache_key_same(&o->key, key))
+            continue;
+        if (o->vary.n && !slice_eq(names, o->vary)) {
+            names = o->vary;
+            variant = vary_key(&m->secret, names, request);
+        }
+        if (o->vary.n == 0 || o->variant == variant)
+            return o;
+    }
+    return NULL;
+}
+
+struct object *memory_find(struct memory *m, const struct cache_key *key, const struct msg *request)
+{
+    struct memory_shard *s = shard_of(m, key);
+    pthread_mutex_lock(&s->lock);
+    struct object *o = find(m, s, key, request);
+    if (o)
+        object_hold(o);
+    pthread_mutex_unlock(&s->lock);
+    if (o) {
+        u8 uses = atomic_load_explicit(&o->uses, memory_order_relaxed);
+        if (uses < USES_MOST) /* two at once may count as one */
+            atomic_store_explicit(&o->uses, (u8)(uses + 1), memory_order_relaxed);
+    }
+    return o;
+}
+
+/* ---- the queues; under m->lock ---- */
+
+static void enqueue(struct memory *m, struct object *o, enum place place)
+{
+    o->place = (u8)place;
+    if (place == PLACE_SMALL)
+        m->small_bytes += o->cost;
+    else
+        m->main_bytes += o->cost;
+    list_push_back(place == PLACE_SMALL ? &m->small : &m->main, &o->queue);
+}
+
+static void dequeue(struct memory *m, struct object *o)
+{
+    if (o->place == PLACE_SMALL)
+        m->small_bytes -= o->cost;
+    else if (o->place == PLACE_MAIN)
+        m->main_bytes -= o->cost;
+    list_remove(&o->queue);
+    o->place = PLACE_NONE;
+}
+
+/* Out of queue and index; what the index held is given back later, without a lock. */
+static bool forget(struct memory *m, struct object *o)
+{
+    struct memory_shard *s = shard_of(m, &o->key);
+    dequeue(m, o);
+    pthread_mutex_lock(&s->lock);
+    bool there = take_out(s, o);
+    pthread_mutex_unlock(&s->lock);
+    if (there)
+        atomic_fetch_sub(&m->objects, 1);
+    return there;
+}
+
+/* The next one that leaves, out of its queue; those that were asked for are passed on. NULL: there
+ * is none. Each pass takes a use away, so it ends. */
+static struct object *choose(struct memory *m)
+{
+    for (;;) {
+        bool small = m->small_bytes > (m->small_bytes + m->main_bytes) / SMALL_PART;
+        if (list_empty(small ? &m->small : &m->main))
+            small = !small;
+        if (list_empty(small ? &m->small : &m->main))
+            return NULL;
+        struct object *o = object_at((small ? &m->small : &m->main)->next);
+        u8 uses = atomic_load_explicit(&o->uses, memory_order_relaxed);
+        dequeue(m, o);
+        if (small ? uses < PASSES_ON : uses == 0) {
+            if (small)
+                ghosts_add(&m->ghosts, o->key.bits[0] ^ o->variant);
+            return o;
+        }
+        atomic_store_explicit(&o->uses, small ? 0 : (u8)(uses - 1), memory_order_relaxed);
+        enqueue(m, o, PLACE_MAIN);
+    }
+}
+
+static void make_room(struct budget *b)
+{
+    struct memory *m = memory_of(b);
+    while (atomic_load(&b->used) > atomic_load_explicit(&b->most, memory_order_relaxed)) {
+        pthread_mutex_lock(&m->lock);
+        struct object *o = choose(m);
+        bool there = o && forget(m, o);
+        pthread_mutex_unlock(&m->lock);
+        if (o == NULL)
+            return;
+        atomic_fetch_add_explicit(&m->evictions, 1, memory_order_relaxed);
+        if (there)
+            object_put(&o);
+    }
+}
+
+/* ---- for all ---- */
+
+bool memory_add(struct memory *m, struct object *o)
+{
+    struct memory_shard *s = shard_of(m, &o->key);
+    unsigned variants;
+    pthread_mutex_lock(&m->lock);
+    pthread_mutex_lock(&s->lock);
+    struct object *old = find_same(s, o, &variants);
+    bool good = old || variants < VARY_MOST;
+    u8 place = old ? old->place : PLACE_NONE;
+    if (old)
+        (void)take_out(s, old);
+    if (good)
+        put_in(s, o);
+    pthread_mutex_unlock(&s->lock);
+    if (old)
+        dequeue(m, old);
+    pthread_mutex_unlock(&m->lock);
+    if (good && old == NULL)
+        atomic_fetch_add(&m->objects, 1);
+    if (old && place == PLACE_MAIN) /* what has taken its place is as popular */
+        atomic_store_explicit(&o->uses, PASSES_ON, memory_order_relaxed);
+    object_put(&old);
+    return good;
+}
+
+/* Is it still in the index? */
+static bool is_kept(struct memory *m, const struct object *o)
+{
+    struct memory_shard *s = shard_of(m, &o->key);
+    pthread_mutex_lock(&s->lock);
+    const struct object *at = *bucket_of(s, &o->key);
+    while (at && at != o)
+        at = at->next;
+    pthread_mutex_unlock(&s->lock);
+    return at != NULL;
+}
+
+void memory_settle(struct memory *m, struct object *o)
+{
+    u64 cost = object_cost(o);
+    pthread_mutex_lock(&m->lock);
+    if (o->place == PLACE_NONE && is_kept(m, o)) {
+        bool known = ghosts_take(&m->ghosts, o->key.bits[0] ^ o->variant);
+        o->cost = cost;
+        enqueue(m, o, known ? PLACE_MAIN : PLACE_SMALL);
+    }
+    pthread_mutex_unlock(&m->lock);
+}
+
+bool memory_remove(struct memory *m, struct object *o)
+{
+    pthread_mutex_lock(&m->lock);
+    bool there = forget(m, o);
+    pthread_mutex_unlock(&m->lock);
+    if (there)
+        object_put(&o);
+    return there;
+}
+
+/* One that fits, held; *from: the bucket to begin with, and where it was. A table that is widened
+ * meanwhile keeps what it has at the same number or a higher one. */
+static struct object *any_of(struct memory_shard *s, u32 *from, struct slice url)
+{
+    struct object *found = NULL;
+    pthread_mutex_lock(&s->lock);
+    for (; *from < s->nbuckets && found == NULL; *from += found == NULL)
+        for (struct object *o = s->bucket[*from]; o && found == NULL; o = o->next)
+            if (slice_starts(o->url, url))
+                found = o;
+    if (found)
+        object_hold(found);
+    pthread_mutex_unlock(&s->lock);
+    return found;
+}
+
+unsigned memory_remove_prefix(struct memory *m, struct slice url)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < MEMORY_SHARDS; i++) {
+        struct object *o;
+        u32 from = 0;
+        while ((o = any_of(&m->shard[i], &from, url)) != NULL) {
+            n += memory_remove(m, o);
+            object_put(&o);
+        }
+    }
+    return n;
+}
+
+static struct object *first_of(struct memory *m, const struct cache_key *key)
+{
+    struct memory_shard *s = shard_of(m, key);
+    pthread_mutex_lock(&s->lock);
+    struct object *o = *bucket_of(s, key);
+    while (o && !cache_key_same(&o->key, key))
+        o = o->next;
+    if (o)
+        object_hold(o);
+    pthread_mutex_unlock(&s->lock);
+    return o;
+}
+
+unsigned memory_remove_key(struct memory *m, const struct cache_key *key)
+{
+    unsigned n = 0;
+    struct object *o;
+    while ((o = first_of(m, key)) != NULL) {
+        n += memory_remove(m, o);
+        object_put(&o);
+    }
+    return n;
+}
+
+void memory_each(struct memory *m, const struct cache_key *key,
+                 void (*each)(void *ctx, struct object *o), void *ctx)
+{
+    struct memory_shard *s = shard_of(m, key);
+    pthread_mutex_lock(&s->lock);
+    for (struct object *o = *bucket_of(s, key); o; o = o->next)
+        if (cache_key_same(&o->key, key))
+            each(ctx, o);
+    pthread_mutex_unlock(&s->lock);
+}
+
+static u32 ghosts_for(u64 most)
+{
+    u64 n = most / GHOST_BYTES;
+    return n < GHOSTS_MOST ? (u32)n : GHOSTS_MOST;
+}
+
+void memory_init(struct memory *m, u64 most)
+{
+    hash_key_random(&m->secret.key);
+    m->budget.make_room = make_room;
+    atomic_store(&m->budget.most, most);
+    pthread_mutex_init(&m->lock, NULL);
+    list_init(&m->small);
+    list_init(&m->main);
+    ghosts_init(&m->ghosts, ghosts_for(most));
+    for (unsigned i = 0; i < MEMORY_SHARDS; i++) {
+        struct memory_shard *s = &m->shard[i];
+        pthread_mutex_init(&s->lock, NULL);
+        s->nbuckets = FIRST_BUCKETS;
+        s->bucket = must_zalloc(s->nbuckets * sizeof(struct object *));
+    }
+}
+
+void memory_end(struct memory *m)
+{
+    (void)memory_remove_prefix(m, SLICE(""));
+    for (unsigned i = 0; i < MEMORY_SHARDS; i++) {
+        pthread_mutex_destroy(&m->shard[i].lock);
+        free(m->shard[i].bucket);
+    }
+    ghosts_end(&m->ghosts);
+    pthread_mutex_destroy(&m->lock);
+}
+
+void memory_resize(struct memory *m, u64 most)
+{
+    atomic_store(&m->budget.most, most);
+    make_room(&m->budget);
+}

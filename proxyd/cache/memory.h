@@ -1,0 +1,61 @@
+/*
+ * What is kept in memory: an index in shards, found by key and variant, and the order in which it
+ * is given up, S3-FIFO (SOSP 2023): what is new goes through a small queue, a tenth of the whole;
+ * what was asked for again meanwhile passes on to the main queue, the rest leaves and is
+ * remembered by its key alone (the ghosts), so that it goes to the main queue at once when it
+ * comes back. A hit writes nothing but a counter of the object, and giving up takes from the ends
+ * of the queues.
+ *
+ * The hard thing is the order of locks: the queues' before a shard's; a hit takes the shard's
+ * alone.
+ */
+#ifndef CACHE_MEMORY_H
+#define CACHE_MEMORY_H
+
+#include "cache/ghosts.h"
+#include "cache/object.h"
+#include "cache/vary.h"
+
+enum { MEMORY_SHARDS = 64 };
+
+struct memory_shard {
+    _Alignas(CACHE_LINE) pthread_mutex_t lock; /* guards what follows */
+    struct object **bucket;
+    u32 nbuckets, n; /* nbuckets: a power of two */
+};
+
+struct memory {
+    struct budget budget;
+    struct cache_secret secret;
+    struct memory_shard shard[MEMORY_SHARDS];
+    pthread_mutex_t lock;    /* guards what follows; before a shard's */
+    struct list small, main; /* oldest first */
+    u64 small_bytes, main_bytes;
+    struct ghosts ghosts;
+    _Atomic u64 objects, evictions;
+};
+
+void memory_init(struct memory *m, u64 most);
+/* Nobody holds an object of it any more. */
+void memory_end(struct memory *m);
+/* Another bound, which holds at once. */
+void memory_resize(struct memory *m, u64 most);
+
+/* The one that is for this request, held. NULL: there is none. */
+struct object *memory_find(struct memory *m, const struct cache_key *key,
+                           const struct msg *request);
+/* Kept from now on, in place of one with the same key and variant. One that is still growing is
+ * found, but given up only once it is settled. False: there are 16 variants already. */
+bool memory_add(struct memory *m, struct object *o);
+/* Its body is whole: it may be given up when room is needed. */
+void memory_settle(struct memory *m, struct object *o);
+/* No more found. False: it was not there. */
+bool memory_remove(struct memory *m, struct object *o);
+/* All variants of a URL; all whose URL begins with a text; how many they were. Any thread. */
+unsigned memory_remove_key(struct memory *m, const struct cache_key *key);
+unsigned memory_remove_prefix(struct memory *m, struct slice url);
+/* Each variant of a URL, under the lock. */
+void memory_each(struct memory *m, const struct cache_key *key,
+                 void (*each)(void *ctx, struct object *o), void *ctx);
+
+#endif

@@ -1,0 +1,59 @@
+/* What the cache knows of an exchange: x->stored, in its arena. */
+#ifndef CACHE_NOTES_H
+#define CACHE_NOTES_H
+
+#include "cache/cache.h"
+#include "cache/reader.h"
+#include "cache/status.h"
+#include "core/exchange/xchg.h"
+
+struct notes {
+    const struct cache_use *use;
+    struct cache_url url;
+    struct cache_key key;
+    struct cache_control control; /* of the request */
+    const struct msg
+        *asked; /* the request as far as conditions and ranges go, as the client said it */
+    struct object *stale;  /* held: what is validated, or may rescue */
+    struct object *given;  /* held: what x->resp points into */
+    struct object *copy;   /* held: what is being kept */
+    struct flight *flight; /* of this exchange */
+    struct wake *wake;     /* it has waited for another one's */
+    u64 waited_s;          /* since then; 0: it has not */
+    bool alone;            /* it waits for nobody any more */
+    bool validates;        /* x->req has conditions of ours */
+    bool has_changed;      /* an unsafe method: it may make untrue what is kept */
+    bool keeps;            /* its answer may be kept */
+    bool refreshes;        /* renewal.c has made it */
+    u8 fwd;                /* enum fwd: why it goes to the origin */
+    u64 most;              /* bytes that its body may have */
+    struct reader reader;
+    struct relay feed;
+};
+
+static inline struct notes *notes_of(const struct xchg *x)
+{
+    return x->stored;
+}
+static inline u64 now_s(const struct xchg *x)
+{
+    return x->worker->loop.now.wall_us / 1000000;
+}
+
+/* What is kept becomes the answer: x->resp and x->source, with conditions and ranges of the request
+ * looked at. Takes *o over. `s` is completed. False: no memory, and x->fault says so. */
+bool answer_give(struct xchg *x, struct object **o, enum cached how, struct cache_status *s);
+/* A Cache-Status line into x->resp. False: no memory. */
+bool answer_status(struct xchg *x, const struct cache_status *s);
+
+/* The answer's head has come, and none that is kept is given instead: begins a copy if there may
+ * be one; the sink for it, empty: there is none. */
+struct sink copy_begin(struct xchg *x);
+/* The exchange ends, and with it what it has not finished. */
+void copy_end(struct xchg *x);
+
+/* Has that object validated behind the back of x. The exchange that does it has some x->stored
+ * before it is looked up. */
+void renewal_start(struct xchg *x, struct object *o);
+
+#endif

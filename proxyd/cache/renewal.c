@@ -1,0 +1,88 @@
+/*
+ * Validation behind the back of those who get a response that is stale by now
+ * (stale-while-revalidate, RFC 5861): an exchange of the proxy's own, with the request that has
+ * found it, whose answer nobody reads. One for each object at a time.
+ */
+#include "cache/notes.h"
+
+#include <stdlib.h>
+
+#include "core/codec/internal.h"
+#include "http/h1_write.h"
+#include "http/hop.h"
+
+struct renewal {
+    struct requester requester; /* first: it is the requester */
+    struct object *object;
+};
+
+static enum flow take_head(struct requester *r, const struct msg *resp)
+{
+    (void)r;
+    (void)resp;
+    return FLOW_OK;
+}
+
+static enum flow take_bytes(struct requester *r, struct slice run, size_t *taken)
+{
+    (void)r;
+    *taken = run.n;
+    return FLOW_OK;
+}
+
+static void end(struct requester *r, enum fault f)
+{
+    struct renewal *self = container_of(r, struct renewal, requester);
+    (void)f;
+    atomic_store(&self->object->refreshing, false);
+    object_put(&self->object);
+    free(self);
+}
+
+/* The request without what is the client's own affair. */
+static bool write_request(struct xchg *x, struct text *t)
+{
+    static const enum token own[] = { TOKEN_CACHE_CONTROL,    TOKEN_PRAGMA,        TOKEN_RANGE,
+                                      TOKEN_IF_RANGE,         TOKEN_IF_NONE_MATCH, TOKEN_EXPECT,
+                                      TOKEN_IF_MODIFIED_SINCE };
+    const struct notes *n = notes_of(x);
+    struct msg *m = arena_try(&x->arena, sizeof *m);
+    if (m == NULL || !msg_share(m, &x->req, &x->arena))
+        return false;
+    hop_strip(m);
+    for (unsigned i = 0; i < countof(own); i++)
+        msg_remove(m, own[i]);
+    size_t room = h1_head_room(m) + 2 * (n->url.host.n + n->url.path.n) + 128;
+    *t = text_in(arena_try(&x->arena, room), room);
+    if (t->p == NULL)
+        return false;
+    text_lit(t, "GET ");
+    cache_url_write(t, &n->url);
+    text_lit(t, " HTTP/1.1\r\nHost: ");
+    host_write(t, &x->uri.host, x->uri.port == 80 ? 0 : x->uri.port);
+    text_lit(t, "\r\n");
+    h1_write_fields(t, m);
+    text_lit(t, "\r\n");
+    return !t->full;
+}
+
+void renewal_start(struct xchg *x, struct object *o)
+{
+    struct text request;
+    if (atomic_exchange(&o->refreshing, true))
+        return;
+    struct renewal *r = write_request(x, &request) ? calloc(1, sizeof *r) : NULL;
+    if (r) {
+        r->requester.head = take_head;
+        r->requester.bytes = take_bytes;
+        r->requester.end = end;
+        r->object = o;
+        if (internal_open(x->worker, x->listen, text_slice(&request), &r->requester)) {
+            object_hold(o);
+            r->requester.leg->xchg->stored = r; /* until it is looked up: it only has to be there */
+            return;
+        }
+    }
+    free(r);
+    atomic_store(&o->refreshing, false);
+}

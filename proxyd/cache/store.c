@@ -1,0 +1,143 @@
+/*
+ * The cache behind the seam of core/exchange/store.h: what becomes of an answer that comes from
+ * the origin. One that says "not modified" makes new what is kept, one that fails may be replaced
+ * by it, one to an unsafe request makes it untrue, and any other may be kept itself.
+ */
+#include "cache/cache.h"
+
+#include "cache/invalidate.h"
+#include "cache/lookup.h"
+
+static void forget(void *who, const struct cache_url *url)
+{
+    struct xchg *x = who;
+    struct memory *m = &notes_of(x)->use->cache->memory;
+    struct cache_key key;
+    cache_key_of(&m->secret, url, &key);
+    stat_add(x->worker->stats, STAT_cache_purged_total, memory_remove_key(m, &key));
+}
+
+/* The head that is kept takes over what the 304 says. NULL: it is kept no more. */
+static struct object *renewed(struct xchg *x, struct notes *n)
+{
+    struct memory *memory = &n->use->cache->memory;
+    struct msg *m = arena_try(&x->arena, sizeof *m);
+    struct object_facts f = { .key = n->key,
+                              .variant = n->stale->variant,
+                              .server = x->server,
+                              .by_parent = x->to.is_parent,
+                              .vary = n->stale->vary,
+                              .url = n->stale->url };
+    u64 now = now_s(x), took = (x->worker->loop.now.mono_us - x->start_us) / 1000000;
+    if (m == NULL)
+        return NULL;
+    msg_init(m, &x->arena);
+    m->method = METHOD_GET;
+    if (!stored_head_give(n->stale->head, m) || !freshness_update(m, &x->resp))
+        return NULL;
+    if (response_kept(&x->req, m, now - took, now, &n->use->override, &f.fresh) != KEPT_YES)
+        return NULL;
+    freshness_strip(m);
+    return object_new(&memory->budget, &f, m, n->stale->body);
+}
+
+static void land(struct notes *n, enum wake_reason how)
+{
+    if (n->flight)
+        flight_land(&n->use->cache->flights, &n->flight, how);
+}
+
+static bool not_modified(struct xchg *x)
+{
+    struct notes *n = notes_of(x);
+    struct memory *memory = &n->use->cache->memory;
+    struct cache_status s = { .fwd = (enum fwd)n->fwd, .fwd_status = 304 };
+    struct object *o = renewed(x, n);
+    if (o && memory_add(memory, o)) {
+        memory_settle(memory, o);
+        s.stored = true;
+    } else {
+        memory_remove(memory, n->stale);
+    }
+    land(n, s.stored ? WAKE_AGAIN : WAKE_ALONE);
+    if (o)
+        object_put(&n->stale);
+    else {
+        o = n->stale;
+        n->stale = NULL;
+    }
+    (void)answer_give(x, &o, CACHED_REVALIDATED, &s);
+    return false;
+}
+
+static bool is_failure(u16 status)
+{
+    return status == 500 || status == 502 || status == 503 || status == 504;
+}
+
+static bool rescue(struct xchg *x, u16 fwd_status)
+{
+    struct notes *n = notes_of(x);
+    struct cache_status s = { .fwd = (enum fwd)n->fwd, .fwd_status = fwd_status };
+    if (n->stale == NULL || !freshness_on_error(&n->stale->fresh, &n->control, now_s(x)))
+        return false;
+    land(n, WAKE_ALONE);
+    return answer_give(x, &n->stale, CACHED_RESCUED, &s);
+}
+
+static bool begin(struct xchg *x, struct sink *tee)
+{
+    struct notes *n = notes_of(x);
+    if (n == NULL)
+        return false;
+    if (n->stale && n->validates && x->resp.status == 304)
+        return not_modified(x);
+    if (n->stale && is_failure(x->resp.status) && rescue(x, x->resp.status))
+        return false;
+    if (n->has_changed)
+        invalidate(&n->url, x->req.method, &x->resp, forget, x);
+    *tee = copy_begin(x);
+    struct cache_status s = { .fwd = (enum fwd)n->fwd,
+                              .stored = tee->ops != NULL,
+                              .detail = slice_of(tee->ops ? "" : kept_info(x->kept)->word) };
+    (void)answer_status(x, &s);
+    return tee->ops != NULL;
+}
+
+static bool on_failure(struct xchg *x, enum fault why)
+{
+    (void)why;
+    return notes_of(x) && rescue(x, 0);
+}
+
+/* Others read it, or more than half of it is there. */
+static bool keep(struct xchg *x)
+{
+    const struct notes *n = notes_of(x);
+    if (n->copy == NULL)
+        return false;
+    struct body *b = n->copy->body;
+    u64 have = body_have(b);
+    return atomic_load(&b->readers) > 1 || (b->length != UINT64_MAX && have > b->length / 2);
+}
+
+/* When only this one's client has gone, the next one goes to the origin for all. */
+static enum wake_reason verdict(const struct xchg *x)
+{
+    return fault_info(x->fault)->whose == FAULT_OF_CLIENT ? WAKE_AGAIN : WAKE_ALONE;
+}
+
+static void done(struct xchg *x)
+{
+    struct notes *n = notes_of(x);
+    if (n == NULL)
+        return;
+    if (n->wake)
+        flight_leave(&n->use->cache->flights, &n->key, &n->wake);
+    land(n, verdict(x));
+    copy_end(x);
+    object_put(&n->stale);
+    object_put(&n->given);
+}
+
+const struct store cache_store = { cache_lookup, cache_resume, begin, on_failure, keep, done };
