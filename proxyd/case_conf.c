@@ -41,6 +41,18 @@ static void check_header(const struct node *n, struct diags *d)
                  "request");
 }
 
+static void check_response(const struct node *n, struct diags *d)
+{
+    for (u32 i = 1; i < node_nargs(n); i++) {
+        const struct word *w = node_arg(n, i);
+        struct slice rest = w->text, name;
+        if (w->reported || (slice_cut(&rest, ':', &name) && rest.p && slice_is_token(name)))
+            continue;
+        diag_error(d, w, "%s is not a field of an answer", word_shown(w));
+        diag_more(d, "expected \"NAME: VALUE\", such as \"Content-Type: text/html\"");
+    }
+}
+
 static void check_request(const struct node *n, struct diags *d)
 {
     const struct word *url = node_arg(n, 1);
@@ -111,6 +123,21 @@ const struct schema_row case_rows[] = {
       .doc = "A field of the request.",
       .example = "header \"User-Agent: curl/8\";",
       .check = check_header },
+    { .key = "sni",
+      .type = { TYPE_DOMAIN },
+      .doc = "The host that the ClientHello of a tunnel names, for a `request CONNECT`. Without it "
+             "that is not asked.",
+      .example = "sni other.example;" },
+    { .key = "response",
+      .type = { TYPE_COUNT, TYPE_TEXT },
+      .least = 200,
+      .most = 599,
+      .min = 1,
+      .max = SCHEMA_MANY,
+      .doc = "The answer that comes back, for rules with `status`, `type` or `length`: its status "
+             "and fields. Without it they are not asked.",
+      .example = "response 200 \"Content-Type: application/zip\" \"Content-Length: 5000000\";",
+      .check = check_response },
     { .key = "expect",
       .type = { TYPE_CHOICE, TYPE_NAME },
       .min = 1,

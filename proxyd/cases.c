@@ -56,6 +56,28 @@ static void read_addresses(const struct node *n, struct arena *a, struct forecas
     r->given = list;
 }
 
+/* The head of the answer; empty: nothing is said of it. */
+static struct slice response_of(const struct node *n, struct arena *a)
+{
+    const struct node *said = node_child(n, "response");
+    size_t most = 64;
+    if (said == NULL)
+        return SLICE("");
+    for (u32 i = 1; i < node_nargs(said); i++)
+        most += node_arg(said, i)->text.n + 2;
+    struct text t = text_in(arena_alloc(a, most), most);
+    text_lit(&t, "HTTP/1.1 ");
+    text_add(&t, node_arg(said, 0)->text);
+    text_lit(&t, " said\r\n");
+    for (u32 i = 1; i < node_nargs(said); i++) {
+        text_add(&t, node_arg(said, i)->text);
+        text_lit(&t, "\r\n");
+    }
+    text_lit(&t, "\r\n");
+    must(!t.full);
+    return text_slice(&t);
+}
+
 static struct forecast_request request_of(const struct node *n, const struct policy *p,
                                           struct arena *a)
 {
@@ -64,6 +86,8 @@ static struct forecast_request request_of(const struct node *n, const struct pol
                                   .target = node_arg(asked, 1)->text,
                                   .fields = fields_of(n, a),
                                   .fields_shown = true,
+                                  .sni = value(n, "sni"),
+                                  .response = response_of(n, a),
                                   .explain = true };
     must(addr_parse(from ? node_arg(from, 0)->text : SLICE("127.0.0.1"), &r.from));
     if (node_child(n, "at"))
@@ -94,12 +118,21 @@ static void note_walk(struct reach *reach, const struct explained *walk)
         reach->rule[i] |= walk->rule[i].is == EXPLAINED_MATCHES;
 }
 
+static void note_rule(struct reach *reach, const struct policy *p, const struct policy_rule *rule)
+{
+    if (rule)
+        reach->rule[policy_rule_number(p, rule)] = true;
+}
+
 static void note_reach(struct running *r, const struct forecast *f)
 {
     struct reach *reach = reach_of(r, f->policy);
     note_walk(reach, &f->walk);
     for (u32 i = 0; i < f->naddresses; i++)
         note_walk(reach, &f->address[i].walk);
+    note_walk(reach, &f->further_walk);
+    note_rule(reach, f->policy, f->further.rule);
+    note_rule(reach, f->policy, f->further.shadow);
 }
 
 static u32 tell_unreached(const struct running *r, FILE *to)
@@ -108,7 +141,7 @@ static u32 tell_unreached(const struct running *r, FILE *to)
     for (const struct reach *one = r->reach; one; one = one->next)
         for (unsigned i = 0; i < policy_rules(one->policy); i++) {
             const struct policy_rule *rule = policy_rule_at(one->policy, i);
-            if (one->rule[i] || policy_rule_judges(rule))
+            if (one->rule[i])
                 continue;
             n++;
             if (to)

@@ -20,11 +20,13 @@ struct command do_explain(struct options o)
                                  .user = o.user,
                                  .at = o.at,
                                  .listener = o.listener,
+                                 .sni = o.sni,
                                  .json = o.json,
                                  .method = o.operand[1] ? o.operand[0] : NULL,
                                  .url = o.operand[1] ? o.operand[1] : o.operand[0] };
     memcpy(e.header, o.header, sizeof e.header);
     memcpy(e.resolve, o.resolve, sizeof e.resolve);
+    memcpy(e.response, o.response, sizeof e.response);
     if (e.url)
         return command_leave(explain_run(&e));
     fputs("proxyd explain: what? A URL is wanted, such as http://example.com/ or\n"
@@ -111,6 +113,10 @@ const char help_explain[] =
     "      --header FIELD    a field of the request, \"User-Agent: curl/8\"; may be repeated\n"
     "      --resolve HOST=ADDRESS[,ADDRESS]\n"
     "                        where HOST leads, instead of looking it up; may be repeated\n"
+    "      --sni NAME        the host that the ClientHello of a tunnel names\n"
+    "      --response STATUS the answer that comes back, for rules that look at it; then, each "
+    "with\n"
+    "                        --response, its fields: \"Content-Type: video/mp4\"\n"
     "      --listener NAME   who is asked; without it the first listener with mode forward\n"
     "      --json            all of it as JSON\n"
     "  -s, --socket PATH     the control socket; \"proxyd reload --help\" names the default\n"

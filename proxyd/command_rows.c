@@ -267,6 +267,9 @@ const struct option_row option_rows[] = {
     { "--delete", NULL, FOR_PASSWD, offsetof(struct options, delete_it), NULL, 0 },
     { "--header", NULL, FOR_EXPLAIN, offsetof(struct options, header), "a field, NAME: VALUE",
       EXPLAIN_MANY },
+    { "--sni", NULL, FOR_EXPLAIN, offsetof(struct options, sni), "the name in a ClientHello", 0 },
+    { "--response", NULL, FOR_EXPLAIN, offsetof(struct options, response),
+      "a status, or a field, NAME: VALUE", EXPLAIN_MANY },
     { "--resolve", NULL, FOR_EXPLAIN, offsetof(struct options, resolve), "HOST=ADDRESS",
       EXPLAIN_MANY },
 };

@@ -22,7 +22,7 @@ enum { MOST_OPERANDS = 3 };
 struct options {
     const char *config, *socket;
     const char *from, *at, *listener;
-    const char *header[EXPLAIN_MANY], *resolve[EXPLAIN_MANY];
+    const char *header[EXPLAIN_MANY], *resolve[EXPLAIN_MANY], *response[EXPLAIN_MANY], *sni;
     const char *both[2], *log, *examples; /* of `diff`: the configurations, … */
     const char *lan[NFT_MANY], *ports;    /* of `nft` */
     const char *user;

@@ -34,8 +34,10 @@ static char *question_of(const struct explain_options *o)
     put(q, "user", o->user);
     put(q, "at", o->at);
     put(q, "listener", o->listener);
+    put(q, "sni", o->sni);
     json_object_set_new(q, "headers", list(o->header));
     json_object_set_new(q, "resolve", list(o->resolve));
+    json_object_set_new(q, "response", list(o->response));
     char *text = json_dumps(q, JSON_COMPACT);
     json_decref(q);
     must(text != NULL);

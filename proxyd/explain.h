@@ -10,12 +10,12 @@
 
 #include "forecast.h"
 
-enum { EXPLAIN_MANY = 32 }; /* of --header, and of --resolve */
+enum { EXPLAIN_MANY = 32 }; /* of --header, of --resolve, of --response */
 
 /* What the command line says; NULL: not given. */
 struct explain_options {
-    const char *config, *socket, *from, *user, *at, *listener;
-    const char *header[EXPLAIN_MANY], *resolve[EXPLAIN_MANY];
+    const char *config, *socket, *from, *user, *at, *listener, *sni;
+    const char *header[EXPLAIN_MANY], *resolve[EXPLAIN_MANY], *response[EXPLAIN_MANY];
     bool json;
     const char *method, *url; /* method NULL: GET, or CONNECT for https:// */
 };

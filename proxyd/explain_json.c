@@ -228,7 +228,9 @@ json_t *explain_json(const struct forecast *f, const struct forecast_request *ab
                                       [FORECAST_AUTH] = "auth",
                                       [FORECAST_RULES] = "rules",
                                       [FORECAST_LOOKUP] = "look-up",
-                                      [FORECAST_ADDRESSES] = "addresses" };
+                                      [FORECAST_ADDRESSES] = "addresses",
+                                      [FORECAST_NAME] = "sni",
+                                      [FORECAST_ANSWER] = "response" };
     bool ruled = f->by >= FORECAST_RULES;
     json_t *o = json_object();
     put(o, "request", request_json(f, about));
@@ -238,7 +240,11 @@ json_t *explain_json(const struct forecast *f, const struct forecast_request *ab
     put(o, "looked_up", json_boolean(f->looked_up));
     put_text(o, "lookup_cause", slice_of(f->lookup ? fault_info(f->lookup)->token : ""));
     put(o, "addresses", addresses_json(f));
-    put(o, "answer_rules", f->fault == FAULT_NONE && ruled ? later_json(f->policy) : json_array());
+    put(o, "further",
+        f->by > FORECAST_ADDRESSES ? decision_json(f->policy, &f->further) : json_null());
+    put(o, "answer_rules",
+        f->fault == FAULT_NONE && ruled && about->response.n == 0 ? later_json(f->policy)
+                                                                  : json_array());
     put(o, "answer", answer_json(f, a));
     return o;
 }

@@ -66,6 +66,39 @@ static void read_fields(struct question *q)
     q->request.fields_shown = true;
 }
 
+static bool is_status(struct slice s)
+{
+    u64 n;
+    return slice_u64(s, &n) && n >= 200 && n <= 599;
+}
+
+/* A status, and then fields. */
+static void read_response(struct question *q)
+{
+    size_t i, n = 64;
+    json_t *one, *all = json_object_get(q->json, "response");
+    json_array_foreach(all, i, one) n += json_string_length(one) + 2;
+    if (json_array_size(all) == 0)
+        return;
+    struct text t = text_in(arena_alloc(&q->arena, n), n);
+    json_array_foreach(all, i, one)
+    {
+        struct slice said = slice_of(json_string_value(one)), rest = said, name;
+        if (i == 0 && !is_status(said))
+            complain(q, "an answer begins with its status, 200 to 599");
+        if (i > 0 && (!slice_cut(&rest, ':', &name) || rest.p == NULL || !slice_is_token(name) ||
+                      !is_printable(said)))
+            complain(q, "a field of the answer is written NAME: VALUE");
+        text_cstr(&t, i == 0 ? "HTTP/1.1 " : "");
+        text_add(&t, said);
+        text_cstr(&t, i == 0 ? " said\r\n" : "\r\n");
+    }
+    text_lit(&t, "\r\n");
+    q->request.response = text_slice(&t);
+    if (t.n > MOST_FIELDS)
+        complain(q, "the fields are too long");
+}
+
 /* What a client sends for https://HOST/…: of the rest nothing is shown. */
 static struct slice tunnel_to(struct question *q, struct slice url)
 {
@@ -199,6 +232,8 @@ unsigned explain_question(const struct snapshot *s, unsigned reader, const struc
         complain(&q, "the question is no JSON object");
     read_target(&q);
     read_fields(&q);
+    read_response(&q);
+    q.request.sni = member(&q, "sni");
     read_rest(&q, s);
     check_given(&q);
     unsigned status = q.wrong ? 400 : 200;

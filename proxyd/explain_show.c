@@ -255,7 +255,7 @@ static void show_addresses(struct table *t, const json_t *told)
     json_array_foreach(all, i, a) show_address(t, a, json_object_get(told, "rules"));
 }
 
-static void show_decision(const struct table *t, const json_t *d)
+static void show_decision(const struct table *t, const char *of, const json_t *d)
 {
     char area[CELL];
     struct text x = text_in(area, sizeof area);
@@ -276,7 +276,7 @@ static void show_decision(const struct table *t, const json_t *d)
     if (*get(d, "shadow"))
         text_fmt(&x, "; in shadow %s would have", get(d, "shadow"));
     text_char(&x, 0);
-    line(t, "decision", x.full ? action : x.p);
+    line(t, of, x.full ? action : x.p);
 }
 
 static void show_page(const struct table *t, const char *page)
@@ -336,8 +336,9 @@ void explain_show(const json_t *told, FILE *to, bool colours)
         show_rules(&t, json_object_get(told, "rules"), NULL, "");
         fputc('\n', to);
     }
-    show_decision(&t, json_object_get(told, "decision"));
+    show_decision(&t, "decision", json_object_get(told, "decision"));
     show_addresses(&t, told);
+    show_decision(&t, get(told, "decided_by"), json_object_get(told, "further"));
     show_answer(&t, json_object_get(told, "answer"));
     show_later(&t, json_object_get(told, "answer_rules"));
 }

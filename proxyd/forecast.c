@@ -223,6 +223,64 @@ static void by_addresses(struct forecast *v)
     v->fault = v->dialled ? FAULT_NONE : v->address[0].fault;
 }
 
+/* ---- what comes later ---- */
+
+static void deny_further(struct forecast *v, enum forecast_by by, enum fault f)
+{
+    v->by = by;
+    v->fault = f;
+    v->last = &v->further;
+}
+
+static void lead_to(const struct forecast *v, struct policy_question *q)
+{
+    q->destination = v->dialled ? &v->dialled->addr : NULL;
+    q->address_unknown = v->dialled == NULL;
+}
+
+/* As forward_inspect does, for a name. */
+static void judge_name(struct forecast *v, const struct forecast_request *r,
+                       struct policy_question q, struct arena *a)
+{
+    struct host *name = arena_zalloc(a, sizeof *name);
+    if (!q.connect || r->sni.n == 0 || policy_sni(v->policy) == SNI_IGNORE)
+        return;
+    if (host_parse(r->sni, name) != FAULT_NONE) {
+        deny_further(v, FORECAST_NAME, FAULT_client_hello_malformed);
+        return;
+    }
+    apply_search(r->lookup, name);
+    if (name->len == v->uri.host.len && memcmp(name->name, v->uri.host.name, name->len) == 0)
+        return;
+    q.host = name;
+    lead_to(v, &q);
+    decide(v, r, &q, a, &v->further, &v->further_walk);
+    bool elsewhere = v->further.rule && policy_rule_via(v->further.rule).n && v->dialled;
+    if (v->further.action == POLICY_DENY || elsewhere)
+        deny_further(v, FORECAST_NAME, FAULT_sni_denied);
+}
+
+/* As forward_judge does. */
+static void judge_answer(struct forecast *v, const struct forecast_request *r,
+                         struct policy_question q, struct arena *a)
+{
+    const struct head_limits limits = { .head = UINT16_MAX, .line = UINT16_MAX, .fields = 1024 };
+    if (q.connect || r->response.n == 0 || !policy_judges(v->policy))
+        return;
+    struct msg *answer = arena_alloc(a, sizeof *answer);
+    msg_init(answer, a);
+    enum fault f = response_parse(answer, r->response.p, (u32)r->response.n, &limits, q.method);
+    if (f != FAULT_NONE) {
+        deny_further(v, FORECAST_ANSWER, f);
+        return;
+    }
+    q.answer = answer;
+    lead_to(v, &q);
+    policy_judge(v->policy, &q, &v->further);
+    if (v->further.action == POLICY_DENY)
+        deny_further(v, FORECAST_ANSWER, v->further.fault);
+}
+
 /* ---- all of it ---- */
 
 /* A page of the listener's own, by its whole URL. On a wildcard it is any address of this machine:
@@ -270,6 +328,20 @@ static bool prove(const struct listener *l, const struct forecast_request *r, st
     return false;
 }
 
+/* Where the name leads, and may it lead there? */
+static void ask_addresses(const struct snapshot *s, const struct forecast_request *r,
+                          struct policy_question q, struct arena *a, struct forecast *v)
+{
+    find_addresses(v, r);
+    if (v->naddresses == 0) {
+        without_address(v, r, q, a);
+        return;
+    }
+    for (u32 i = 0; i < v->naddresses; i++)
+        judge(s, v, r, q, a, &v->address[i]);
+    by_addresses(v);
+}
+
 static void ask_rules(const struct snapshot *s, const struct forecast_request *r, struct arena *a,
                       struct forecast *v)
 {
@@ -281,16 +353,12 @@ static void ask_rules(const struct snapshot *s, const struct forecast_request *r
         v->fault = v->decision.fault;
         return;
     }
-    if (forecast_via(v).n) /* the parent looks the name up, and its own address is trusted */
-        return;
-    find_addresses(v, r);
-    if (v->naddresses == 0) {
-        without_address(v, r, q, a);
-        return;
-    }
-    for (u32 i = 0; i < v->naddresses; i++)
-        judge(s, v, r, q, a, &v->address[i]);
-    by_addresses(v);
+    if (forecast_via(v).n == 0) /* else the parent looks it up, and its own address is trusted */
+        ask_addresses(s, r, q, a, v);
+    if (v->fault == FAULT_NONE)
+        judge_name(v, r, q, a);
+    if (v->fault == FAULT_NONE)
+        judge_answer(v, r, q, a);
 }
 
 void forecast_make(const struct snapshot *s, const struct listener *l,

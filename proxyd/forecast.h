@@ -36,6 +36,8 @@ struct forecast_request {
     const struct lookup *lookup; /* NULL: a name has the addresses given */
     const struct addr *given;    /* for a name: these, and none is looked up */
     u32 ngiven;                  /* 0 and no lookup: one public address */
+    struct slice sni;            /* the host that a tunnel's ClientHello names; empty: not known */
+    struct slice response;       /* the head of the answer; empty: not known */
     bool explain;                /* with every rule that is asked */
 };
 
@@ -48,6 +50,8 @@ enum forecast_by {
     FORECAST_RULES,     /* ports, rules and the default, on what the request shows */
     FORECAST_LOOKUP,    /* the name has no address */
     FORECAST_ADDRESSES, /* each address */
+    FORECAST_NAME,      /* the name in the ClientHello */
+    FORECAST_ANSWER,    /* rules that look at the answer */
 };
 
 struct forecast_address {
@@ -74,6 +78,9 @@ struct forecast {
     enum fault lookup;
     struct forecast_address address[DNS_ADDRESSES];
     u32 naddresses;
+    /* What was said then, of NAME or ANSWER; whatever it allows decides nothing anew. */
+    struct policy_decision further;
+    struct explained further_walk; /* of NAME */
     /* What goes into the log: of the address that is dialled first, or of the first refused. */
     const struct policy_decision *last;
     const struct forecast_address *dialled; /* NULL: none */

@@ -275,3 +275,22 @@ def test_who_asks(proxyd):
     assert re.search(r"^user +ann of staff builders$", shown, re.M) and "allow by all" in shown
     daemon.reload(conf.forward(extra=metrics.ADMIN))
     assert "asks nobody who he is" in explain(daemon, "GET", "http://origin.test/", user="ann")
+
+
+def test_what_comes_later(tmp_path):
+    """The name in a ClientHello, and the answer: asked when they are given, as in a `test`."""
+    (tmp_path / "proxyd.conf").write_text(
+        "listener main { bind 127.0.0.1:3128; mode forward; policy p; } dns { server 127.0.0.1:9; }\n"
+        "policy p { default deny; rules { deny bad { to bad.test; } deny video { type video/*; } allow rest { } } }\n")
+
+    def ask(*words, code=0):
+        done = run_command("explain", "-c", tmp_path / "proxyd.conf", "--resolve", "a.test=192.0.1.1", *words)
+        assert done.returncode == code, done.stderr
+        return done.stdout + done.stderr
+    assert re.search(r"^sni +deny by bad, .*conf:2:", ask("--sni", "bad.test", "CONNECT", "a.test:443"), re.M)
+    assert "sni_denied" in ask("--sni", "bad.test", "CONNECT", "a.test:443")
+    assert "it is passed on" in ask("--sni", "other.test", "CONNECT", "a.test:443")
+    told = json.loads(ask("--json", "--response", "200", "--response", "Content-Type: video/mp4", "http://a.test/"))
+    assert told["decided_by"] == "response" and told["further"]["rule"] == "video" and told["answer"]["cause"] == "rule_denied"
+    assert "it is passed on" in ask("--response", "404", "--response", "Content-Type: text/html", "http://a.test/")
+    assert "begins with its status" in ask("--response", "Content-Type: x", "http://a.test/", code=2)

@@ -44,6 +44,11 @@ PASSING = [
     f'{DAY} request GET http://in.test/; address 127.0.0.1 192.0.1.7; expect allow office;',
     f'{DAY} request CONNECT 169.254.169.254:443; expect deny;',
     f'{DAY} request CONNECT a.test:22; expect deny connect-ports;',
+    f'{DAY} request CONNECT a.test:443; sni moved.test; expect deny moved; cause sni_denied;',
+    f'{DAY} request CONNECT a.test:443; sni b.test; expect allow office;',
+    f'{DAY} request CONNECT moved.test:443; sni a.test; expect deny moved; cause rule_denied;',
+    f'{DAY} request GET http://a.test/; response 200 "Content-Type: video/mp4"; expect deny videos; cause rule_denied;',
+    f'{DAY} request GET http://a.test/; response 200 "Content-Type: text/html" "Content-Length: 9"; expect allow office;',
     'from 192.0.2.1; request GET http://a.test/; expect deny; cause client_not_allowed;',
     'listener main; request GET http://[/; expect deny; cause bad_target;',
 ]
@@ -119,7 +124,7 @@ def run(folder, *words, **more):
 
 
 def test_those_that_hold(tmp_path):
-    # covers: test, test listener, test from, test at, test address, test request, test header, test expect, test cause, test shadow
+    # covers: test, test listener, test from, test at, test address, test request, test header, test sni, test response, test expect, test cause, test shadow
     write(tmp_path, PASSING)
     done = run(tmp_path, "test")
     assert (done.returncode, done.stderr) == (0, "") and done.stdout == f"{len(PASSING)} tests, 0 failed\n"
@@ -151,12 +156,12 @@ def test_one_that_fails(tmp_path, case, caret, said):
 
 
 def test_rules_that_no_test_reaches(tmp_path):
-    """Those about answers are not meant."""
+    """Those about answers too."""
     write(tmp_path, [PASSING[0], PASSING[5]])
     done = run(tmp_path, "test")
     told = re.findall(r"^proxyd.conf:(\d+):\d+: no test reaches the rule (\w+) of the policy staff$", done.stdout, re.M)
-    assert told == [("11", "moved"), ("12", "agents"), ("14", "intranet")] and done.returncode == 0
-    assert "2 tests, 0 failed; 3 rules that no test reaches" in done.stdout
+    assert told == [("11", "moved"), ("12", "agents"), ("13", "videos"), ("14", "intranet")] and done.returncode == 0
+    assert "2 tests, 0 failed; 4 rules that no test reaches" in done.stdout
     assert run(tmp_path, "test", "--strict").returncode == 1
     write(tmp_path, [])
     assert run(tmp_path, "test").stdout == "0 tests, 0 failed\n"
@@ -167,6 +172,7 @@ def test_rules_that_no_test_reaches(tmp_path):
     ("request GET http://a.test/; expect maybe;", '"maybe" is not known'), ("request GET http://a.test/; expect deny; cause rule_denid;", 'did you mean "rule_denied"?'),
     ("request GET http://a.test/; expect deny; at noon;", '"noon" is not a time'), ("request GET http://a.test/; expect deny; from here;", '"here" is not an address'),
     ('request GET http://a.test/; expect deny; header "Host: b.test";', "is not a field"), ('request GET "http://a test/"; expect deny;', "is not a target"),
+    ("request GET http://a.test/; expect deny; response 99;", "200"), ("request GET http://a.test/; expect deny; response 200 video;", "is not a field"),
     ("listener nowhere; request GET http://a.test/; expect deny;", 'listener nowhere'), ("request GET http://a.test/; expect deny; adress 10.0.0.1;", 'did you mean "address"?')])
 def test_wrong_ones(tmp_path, case, said):
     write(tmp_path, [case])
