@@ -201,4 +201,4 @@ def test_check_names_what_is_everybody(tmp_path):
     (tmp_path / "c").write_text(text.replace("{dead_port}", "53").replace("hosts hosts;", ""))
     done = run_command("check", "-c", tmp_path / "c")
     assert done.returncode == 0, done.stderr
-    assert "c:5:" in done.stderr and "0.0.0.0/0 is everybody" in done.stderr
+    assert "c:5:" in done.stderr and '"0.0.0.0/0" is everybody' in done.stderr
