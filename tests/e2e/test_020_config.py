@@ -180,7 +180,7 @@ ERRORS = {
 main.conf:1:1: error: "wrokers" is not known at the top level
     wrokers 4;
     ^~~~~~~
-    expected one of: workers, offload-threads, user, include, listener, list, policy, parent, routes, pool, test, log access, log error, \
+    expected one of: workers, offload-threads, user, include, listener, list, policy, parent, routes, pool, cache, test, log access, log error, \
 dns, limits, timeouts, admin, control, state
     did you mean "workers"?
 main.conf: 1 error, 0 warnings
@@ -252,7 +252,7 @@ def test_all_errors_in_one_run_up_to_twenty(write):
 
 
 @pytest.mark.parametrize("text", [
-    "cache main { path /x; }", "pac office { direct x; }"])
+    "pac office { direct x; }"])
 def test_what_a_later_version_brings_is_not_known(write, text):
     """Never accepted silently."""
     errors = said(write(RIGHT + text + "\n"))
@@ -260,7 +260,7 @@ def test_what_a_later_version_brings_is_not_known(write, text):
 
 
 @pytest.mark.parametrize("block,key", [
-    ("listener b { bind [::1]:1; mode forward; policy p; cache main; }", "cache"),
+    ("cache main { path /x; }", "path"),
 ])
 def test_keys_of_a_later_version_are_not_known(write, block, key):
     assert f': error: "{key}" is not known in the block' in said(write(RIGHT + block + "\n"))
