@@ -1,12 +1,13 @@
 /*
  * Pages as files: a template is HTML with {{name}} where a value stands. It is embedded in the
- * binary by the build (EMBED), so that a page needs no file at run time.
+ * binary by the build (base/embed.h), so that a page needs no file at run time.
  *
  * A line with a value that is empty is left out whole: that is all the logic a page needs.
  */
 #ifndef CORE_TEMPLATE_H
 #define CORE_TEMPLATE_H
 
+#include "base/embed.h"
 #include "base/slice.h"
 #include "base/text.h"
 
@@ -30,16 +31,5 @@ void template_write(struct text *t, struct slice template, const struct template
 void html_escaped(struct text *t, struct slice s, enum value_source source);
 /* May a byte of that source be shown as it is? Controls never. */
 bool byte_shown(u8 c, enum value_source source);
-
-/* Defines `name`, a struct slice that holds the file's bytes; path is from the top folder. The
- * object depends on the file: see TEMPLATES in the Makefile. */
-#define EMBED(name, path)                                                                          \
-    __asm__(".section .rodata\n" #name "_first: .incbin \"" path "\"\n" #name "_end: .byte 0\n"    \
-            ".previous\n");                                                                        \
-    extern const char name##_first[], name##_end[];                                                \
-    static inline struct slice name(void)                                                          \
-    {                                                                                              \
-        return slice_range(name##_first, name##_end);                                              \
-    }
 
 #endif
