@@ -33,12 +33,12 @@ LINK_HARDEN := -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
 lib = $(shell pkg-config --$(1) $(2) 2>/dev/null || echo $(3))
 # Asked when first needed, and once: pkg-config would be a fifth of a `make` that has nothing to do.
 once = $(if $($(1)_known),,$(eval $(1)_found := $($(1)_ask))$(eval $(1)_known := 1))$($(1)_found)
-LIB_CFLAGS_ask = $(call lib,cflags,libcares libmicrohttpd libpcre2-8 libidn2 zlib libarchive libcrypto jansson libcrypt)
+LIB_CFLAGS_ask = $(call lib,cflags,libcares libmicrohttpd libpcre2-8 libidn2 zlib libarchive libcrypto jansson libcrypt duktape)
 LIBS_ask = $(call lib,libs,libcares,-lcares) $(call lib,libs,libmicrohttpd,-lmicrohttpd) \
            $(call lib,libs,libpcre2-8,-lpcre2-8) $(call lib,libs,libidn2,-lidn2) -lhs \
            $(call lib,libs,libarchive,-larchive) $(call lib,libs,zlib,-lz) $(call lib,libs,libcrypto,-lcrypto) \
            $(call lib,libs,jansson,-ljansson) \
-           $(call lib,libs,libcrypt,-lcrypt) -lpthread
+           $(call lib,libs,libcrypt,-lcrypt) $(call lib,libs,duktape,-lduktape) -lpthread
 TEST_LIBS_ask = $(call lib,libs,cmocka,-lcmocka)
 LIB_CFLAGS = $(call once,LIB_CFLAGS)
 LIBS = $(call once,LIBS)
@@ -69,6 +69,7 @@ LDFLAGS_fuzz := -fsanitize=fuzzer,address,undefined
 SOURCES := $(sort $(wildcard proxyd/*.c proxyd/*/*.c proxyd/*/*/*.c filters/*.c policy/*.c pac/*.c admin/*.c))
 MAIN := proxyd/main.c
 TEMPLATES := $(sort $(wildcard $(foreach e,html css txt,proxyd/*/*.$e proxyd/*/*/*.$e)))
+PAC_SCRIPTS := $(sort $(wildcard pac/*.js))
 UNITS := $(sort $(wildcard tests/unit/test_*.c tests/unit/*/test_*.c tests/unit/*/*/test_*.c))
 # Their folders, each of which is one program: BUILD/VARIANT/units/http, units/core-conn. What lies in
 # tests/unit itself, as the proxyd/*.c that it tests lie above the folders, is units/top.
@@ -115,8 +116,9 @@ $$(BUILD)/$(1)/%.o: %.c $$(BUILD)/$(1)/flags
 	@mkdir -p $$(@D)
 	$$(Q)$$(CC_$(1)) $$(flags_$(1)) $$(if $$(filter $$<,$$(UNITS)),$$(UNIT_FLAGS)) -MMD -MP -c -o $$@ $$<
 
-# Embedded pages (core/report/template.h): the assembler reads them, so the compiler's -MMD does not see them.
+# Embedded files (base/embed.h): the assembler reads them, so the compiler's -MMD does not see them.
 $$(patsubst %,$$(BUILD)/$(1)/proxyd/%.o,core/report/page core/exchange/why forward/setup): $$(TEMPLATES)
+$$(BUILD)/$(1)/pac/script.o $$(BUILD)/$(1)/pac/engine.o: $$(PAC_SCRIPTS)
 
 $$(BUILD)/lib$(1).a: $$(LIB_OBJ_$(1))
 	$$(say) AR $$@

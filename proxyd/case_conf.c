@@ -156,6 +156,11 @@ const struct schema_row case_rows[] = {
       .type = { TYPE_NAME },
       .doc = "The rule in shadow that has to match, the first one; `none` for none.",
       .example = "shadow gambling;" },
+    { .key = "pac",
+      .type = { TYPE_TEXT },
+      .doc = "What the script of the listener has to answer for the URL of the request; of a "
+             "CONNECT it is asked for https://HOST:PORT/.",
+      .example = "pac \"PROXY proxy.example:3128; DIRECT\";" },
     { .key = NULL },
 };
 

@@ -9,6 +9,8 @@
 #include "forward/conf.h"
 #include "moment.h"
 #include "offline.h"
+#include "pac/engine.h"
+#include "pac_offline.h"
 
 /* Which rules of a policy have matched. */
 struct reach {
@@ -213,6 +215,49 @@ static bool judge(const struct running *r, const struct node *n, const struct fo
     return false;
 }
 
+/* Without blanks, which mean nothing there. */
+static bool same_answer(struct slice a, struct slice b)
+{
+    size_t i = 0, k = 0;
+    for (;;) {
+        while (i < a.n && a.p[i] == ' ')
+            i++;
+        while (k < b.n && b.p[k] == ' ')
+            k++;
+        if (i == a.n || k == b.n)
+            return i == a.n && k == b.n;
+        if (a.p[i++] != b.p[k++])
+            return false;
+    }
+}
+
+static bool judge_script(const struct running *r, const struct node *n, const struct listener *l,
+                         const struct forecast_request *request, struct arena *a)
+{
+    const struct node *expect = node_child(n, "pac");
+    if (expect == NULL)
+        return true;
+    size_t most = request->target.n + sizeof "https:///";
+    struct text t = text_in(arena_alloc(a, most), most);
+    struct pac_question q;
+    struct pac_answer answer;
+    struct pac_world world = { .client = request->from, .now_s = request->at_s };
+    text_cstr(&t, slice_is(request->method, "CONNECT") ? "https://" : "");
+    text_add(&t, request->target);
+    if (!pac_url(text_slice(&t), a, &q)) {
+        diag_error(r->d, node_arg(expect, 0), "the test %s fails", slice_shown(node_name(n)));
+        diag_more(r->d, "its request has no URL that a browser would ask about");
+        return false;
+    }
+    pac_ask(pac_offline_script(l, &request->from, a), &world, &q, 1, a, &answer);
+    if (answer.why == PAC_ANSWERED && same_answer(answer.text, node_arg(expect, 0)->text))
+        return true;
+    diag_error(r->d, node_arg(expect, 0), "the test %s fails", slice_shown(node_name(n)));
+    diag_more(r->d, "the script %s %s",
+              answer.why == PAC_ANSWERED ? "says" : "fails:", slice_shown(answer.text));
+    return false;
+}
+
 static bool run_case(struct running *r, const struct node *n)
 {
     struct arena a;
@@ -226,7 +271,7 @@ static bool run_case(struct running *r, const struct node *n)
         diag_warning(r->d, node_arg(node_child(n, "user"), 0),
                      "the policy asks nobody who he is: it has no block \"auth\"");
     note_reach(r, f);
-    bool passed = judge(r, n, f, &a);
+    bool passed = judge(r, n, f, &a) && judge_script(r, n, l, &request, &a);
     arena_free(&a);
     return passed;
 }

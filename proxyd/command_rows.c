@@ -3,6 +3,7 @@
  */
 #include "command_rows.h"
 
+#include "command_pac.h"
 #include "command_policy.h"
 #include "command_users.h"
 
@@ -171,6 +172,7 @@ const struct command_row command_rows[] = {
     { "passwd", FOR_PASSWD, 2, do_passwd, "set the password of a user", help_passwd },
     { "auth", FOR_AUTH, 2, do_auth, "try a name and a password against a configuration",
       help_auth },
+    { "pac", FOR_PAC, 2, do_pac, "the script by which browsers find the proxy", help_pac },
     { "config", FOR_CONFIG, 0, do_config, "print the built-in configuration",
       "Prints the configuration that \"run\" uses when it is given none. It is commented and\n"
       "meant as the start of your own.\n"
@@ -257,8 +259,8 @@ const struct option_row option_rows[] = {
       0 },
     { "--ports", NULL, FOR_NFT, offsetof(struct options, ports), "ports", 0 },
     { "--remove", NULL, FOR_NFT, offsetof(struct options, remove), NULL, 0 },
-    { "--listener", NULL, FOR_EXPLAIN | FOR_NFT | FOR_AUTH, offsetof(struct options, listener),
-      "the name of a listener", 0 },
+    { "--listener", NULL, FOR_EXPLAIN | FOR_NFT | FOR_AUTH | FOR_PAC,
+      offsetof(struct options, listener), "the name of a listener", 0 },
     { "--policy", NULL, FOR_AUTH, offsetof(struct options, policy), "the name of a policy", 0 },
     { "--to", NULL, FOR_AUTH, offsetof(struct options, to), "a URL or a host", 0 },
     { "--stdin", NULL, FOR_PASSWD | FOR_AUTH, offsetof(struct options, by_input), NULL, 0 },
@@ -270,7 +272,9 @@ const struct option_row option_rows[] = {
     { "--sni", NULL, FOR_EXPLAIN, offsetof(struct options, sni), "the name in a ClientHello", 0 },
     { "--response", NULL, FOR_EXPLAIN, offsetof(struct options, response),
       "a status, or a field, NAME: VALUE", EXPLAIN_MANY },
-    { "--resolve", NULL, FOR_EXPLAIN, offsetof(struct options, resolve), "HOST=ADDRESS",
+    { "--client", NULL, FOR_PAC, offsetof(struct options, client), "the address of a client", 0 },
+    { "--file", NULL, FOR_PAC, offsetof(struct options, file), "the name of a file", 0 },
+    { "--resolve", NULL, FOR_EXPLAIN | FOR_PAC, offsetof(struct options, resolve), "HOST=ADDRESS",
       EXPLAIN_MANY },
 };
 

@@ -21,7 +21,7 @@ enum { MOST_OPERANDS = 3 };
 /* The options of one command line. */
 struct options {
     const char *config, *socket;
-    const char *from, *at, *listener;
+    const char *from, *at, *listener, *client, *file;
     const char *header[EXPLAIN_MANY], *resolve[EXPLAIN_MANY], *response[EXPLAIN_MANY], *sni;
     const char *both[2], *log, *examples; /* of `diff`: the configurations, … */
     const char *lan[NFT_MANY], *ports;    /* of `nft` */
@@ -48,9 +48,11 @@ enum option_for {
     FOR_NFT = 1024,
     FOR_PASSWD = 2048,
     FOR_AUTH = 4096,
+    FOR_PAC = 8192,
     FOR_HELP = 0x8000,
     FOR_ALL = 0xffff,
-    FOR_CONFIG_FILE = FOR_RUN | FOR_CHECK | FOR_LISTS | FOR_EXPLAIN | FOR_TEST | FOR_NFT | FOR_AUTH
+    FOR_CONFIG_FILE =
+        FOR_RUN | FOR_CHECK | FOR_LISTS | FOR_EXPLAIN | FOR_TEST | FOR_NFT | FOR_AUTH | FOR_PAC
 };
 
 struct command_row {
@@ -88,6 +90,7 @@ struct command do_diff(struct options o);
 struct command do_nft(struct options o);
 struct command do_passwd(struct options o); /* command_users.c, and the next one */
 struct command do_auth(struct options o);
+struct command do_pac(struct options o); /* command_pac.c */
 struct command do_config(struct options o);
 struct command do_reference(struct options o);
 struct command do_reload(struct options o);

@@ -52,7 +52,7 @@ static void add_listener(struct snapshot *s, const struct listener_conf *c, stru
 {
     const struct mode *mode = mode_find(c->mode);
     must(mode != NULL); /* the schema knows the same words */
-    const void *part = mode->compile(c->node, s, r);
+    const void *part = mode->compile(c->node, c->pac, s, r);
     for (u32 i = 0; i < c->nbinds; i++)
         s->listeners[s->nlisteners++] = (struct listener){
             .name = c->name,

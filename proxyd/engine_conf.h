@@ -30,6 +30,7 @@ struct listener_conf {
     u8 source;               /* 1: `source client` */
     struct slice cache;      /* `cache NAME`, else empty */
     const struct node *node; /* the block that the mode wants (policy, routes); the tree's */
+    const struct node *pac;  /* `pac NAME`, the tree's; NULL: none */
 };
 
 /* The readers of `bind`, `via` and `proxy-protocol`, into a struct listener_conf. */

@@ -11,9 +11,10 @@
 struct mode {
     const char *name;
     const struct role *role;
-    /* The role's part of a listener, in the arena of s, from the block that it wants. The tree has
-     * been checked, and may go afterwards. */
-    const void *(*compile)(const struct node *wanted, struct snapshot *s, struct registry *r);
+    /* The role's part of a listener, in the arena of s, from the block that it wants and the one
+     * that `pac` names (NULL: none). The tree has been checked, and may go afterwards. */
+    const void *(*compile)(const struct node *wanted, const struct node *pac, struct snapshot *s,
+                           struct registry *r);
     const char *wants, *example; /* the key that this mode needs and no other takes; a value */
     const char *before, *after;  /* of the address, in a request by curl */
 };

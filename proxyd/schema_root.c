@@ -13,6 +13,7 @@
 #include "forward/parents.h"
 #include "list_conf.h"
 #include "modes.h"
+#include "pac/conf.h"
 #include "policy/conf.h"
 #include "reverse/conf.h"
 
@@ -90,6 +91,9 @@ static void check_listener(const struct node *n, struct diags *d)
     check_diverted(n, known, d);
     check_cache(n, known, d);
     check_auth(n, known, d);
+    const struct node *pac = node_child(n, "pac");
+    if (pac && !slice_is(word->text, "forward"))
+        diag_error(d, &pac->words[0], "\"pac\" does not go with \"mode %s\"", known->name);
 }
 
 static void read_cache(const struct schema_row *row, const struct node *n, struct arena *a,
@@ -126,6 +130,13 @@ static const struct schema_row listener_rows[] = {
       INTO(struct listener_conf, node),
       .doc = "Who may go where. Needed with `mode forward` and `mode transparent`, and only there.",
       .example = "policy staff;" },
+    { .key = "pac",
+      .type = { TYPE_REF },
+      .refers = "pac",
+      INTO(struct listener_conf, pac),
+      .doc = "The script that browsers get under `/proxy.pac` and `/wpad.dat`. Without it all but "
+             "plain names and loopback comes to this listener. Only with `mode forward`.",
+      .example = "pac office;" },
     { .key = "routes",
       .type = { TYPE_REF },
       .refers = "routes",
@@ -322,6 +333,15 @@ const struct schema_row root_rows[] = {
       .doc = "HTTP proxies that requests go through, for `via NAME` in a rule that allows. "
              "[Parents](operation.md#parents) tells what becomes of them when one is down.",
       .example = "parent upstairs { proxy 10.0.0.8:3128 10.0.0.9:3128; }" },
+    { .key = "pac",
+      .kind = ROW_NAMED,
+      .repeat = true,
+      .warn_unused = true,
+      .children = pac_rows,
+      .check = pac_check,
+      .doc = "The script by which browsers find the proxy, for `pac NAME` in a listener. "
+             "[PAC](pac.md) tells how they find the script.",
+      .example = "pac office { direct .corp.example 10.0.0.0/8; }" },
     { .key = "routes",
       .kind = ROW_NAMED,
       .repeat = true,
@@ -456,8 +476,10 @@ bool root_check(struct tree *t, struct diags *d)
     schema_check(t, root_rows, d);
     conf_check(&t->root, d);
     check_admin(&t->root, d);
-    if (d->errors == before)
+    if (d->errors == before) {
         exposure_check(&t->root, d);
+        pac_check_listeners(&t->root, d);
+    }
     return d->errors == before;
 }
 

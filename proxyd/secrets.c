@@ -11,12 +11,15 @@
 #include "base/hash.h"
 #include "base/must.h"
 #include "config/load.h"
+#include "config/schema.h"
+#include "pac/conf.h"
 
 struct secret {
     struct secret *next;
     struct secrets_conf conf;
     struct watch *watch;
     char *path;
+    bool script;       /* the whole file counts, and not its first line */
     _Atomic u64 print; /* of the value in force, or of the one that a reload was asked for */
     bool reported;     /* that it cannot be used; the looking thread's own */
     bool used;         /* by the newest tree */
@@ -31,6 +34,18 @@ struct secrets {
 static u64 print_of(struct slice value)
 {
     return hash64(hash_process_key(), value.p, value.n);
+}
+
+/* Its content, or that there is none: what is wrong with it the reload tells. */
+static u64 print_of_script(const char *path)
+{
+    struct arena a;
+    struct slice text;
+    arena_init(&a, 0);
+    (void)pac_file_read(path, &a, &text);
+    u64 print = print_of(text);
+    arena_free(&a);
+    return print;
 }
 
 static void tell(struct secret *s, const char *why)
@@ -49,6 +64,12 @@ static bool look(void *arg)
 {
     struct secret *s = arg;
     struct slice text, value;
+    if (s->script) {
+        u64 print = print_of_script(s->path);
+        if (atomic_exchange(&s->print, print) != print)
+            s->conf.changed(s->conf.arg);
+        return true;
+    }
     const char *why = secret_read(s->path, &text, &value);
     if (why) {
         tell(s, why);
@@ -69,17 +90,18 @@ static void forget(void *arg)
     free(s);
 }
 
-static struct secret *find(const struct secrets *all, const char *path)
+static struct secret *find(const struct secrets *all, const char *path, bool script)
 {
     struct secret *s = all->first;
-    while (s && strcmp(s->path, path) != 0)
+    while (s && (s->script != script || strcmp(s->path, path) != 0))
         s = s->next;
     return s;
 }
 
-static void add(struct secrets *all, const char *path, u64 print)
+static void add(struct secrets *all, const char *path, bool script, u64 print)
 {
     struct secret *s = must_zalloc(sizeof *s);
+    s->script = script;
     s->conf = all->conf;
     must((s->path = strdup(path)) != NULL);
     atomic_store(&s->print, print);
@@ -111,20 +133,40 @@ struct secrets *secrets_new(const struct secrets_conf *conf)
     return all;
 }
 
+static void follow(struct secrets *all, const char *path, bool script, u64 print)
+{
+    struct secret *s = find(all, path, script);
+    if (s == NULL) {
+        add(all, path, script, print);
+        return;
+    }
+    s->used = true;
+    atomic_store(&s->print, print);
+}
+
+/* One that has changed since it was compiled is in force when the next change comes, as with an
+ * editor that writes twice. */
+static void follow_scripts(struct secrets *all, const struct tree *t)
+{
+    struct arena a;
+    arena_init(&a, 0);
+    for (const struct node *n = node_child(&t->root, "pac"); n; n = node_again(n)) {
+        const struct node *file = node_child(n, "file");
+        const char *path = file ? schema_path(&a, node_arg(file, 0)) : NULL;
+        if (path)
+            follow(all, path, true, print_of_script(path));
+    }
+    arena_free(&a);
+}
+
 void secrets_follow(struct secrets *all, const struct tree *t)
 {
     pthread_mutex_lock(&all->lock);
     for (struct secret *s = all->first; s; s = s->next)
         s->used = false;
-    for (const struct secret_file *f = t->secrets; f; f = f->next) {
-        struct secret *s = find(all, f->path);
-        if (s == NULL) {
-            add(all, f->path, print_of(f->value));
-            continue;
-        }
-        s->used = true;
-        atomic_store(&s->print, print_of(f->value));
-    }
+    for (const struct secret_file *f = t->secrets; f; f = f->next)
+        follow(all, f->path, false, print_of(f->value));
+    follow_scripts(all, t);
     drop_unused(all);
     pthread_mutex_unlock(&all->lock);
 }

@@ -1,7 +1,8 @@
 /*
- * The files of `secret file F`: when the first line of one changes, the configuration is read
- * again. One that cannot be read, or whose first line is empty (it may be half written), changes
- * nothing, and the error log says so.
+ * The files of `secret file F`, and those of `file` in a `pac` block: when the first line of a
+ * secret, or anything in a script, changes, the configuration is read again. A secret that cannot
+ * be read, or whose first line is empty (it may be half written), changes nothing, and the error
+ * log says so.
  */
 #ifndef PROXYD_SECRETS_H
 #define PROXYD_SECRETS_H

@@ -4,6 +4,7 @@
 #include "filters/list_slot.h"
 #include "forward/auth/users.h"
 #include "forward/parents.h"
+#include "pac/pac.h"
 #include "policy/conf.h"
 
 const struct registry_kind forward_rule_counts = { .name = "rule",
@@ -94,7 +95,8 @@ static void bind_parents(const struct node *policy, struct forward_part *part, s
     }
 }
 
-const void *forward_compile(const struct node *policy, struct snapshot *s, struct registry *r)
+const void *forward_compile(const struct node *policy, const struct node *pac, struct snapshot *s,
+                            struct registry *r)
 {
     struct forward_part *part = arena_zalloc(&s->arena, sizeof *part);
     struct policy *p = policy_compile(policy, &s->arena);
@@ -108,6 +110,7 @@ const void *forward_compile(const struct node *policy, struct snapshot *s, struc
     part->users = part->auth ? auth_users_get(r, s, part->auth) : NULL;
     part->user_rate = s->conf.limits.requests_per_user;
     part->counts = count_rules(part->policy, s, r);
+    part->pac = pac_compile(pac, policy, &s->arena, NULL);
     part->profile = profile_intern(&(struct conn_profile){ .scheme = SCHEME_HTTP });
     return part;
 }

@@ -21,6 +21,7 @@ struct rule_count {
     } shard[RULE_SHARDS];
 };
 extern const struct registry_kind forward_rule_counts;
+struct pac;
 struct parents;
 u64 rule_decided(const struct rule_count *c);
 u64 rule_shadowed(const struct rule_count *c);
@@ -34,6 +35,7 @@ struct forward_part {
     struct rate_conf user_rate;         /* count 0: as often as he likes */
     struct rule_count **counts;         /* of each rule */
     const struct parents **parents;     /* of each rule, NULL: none; NULL: no rule has any */
+    const struct pac *pac;              /* the scripts for browsers */
     const struct conn_profile *profile; /* of every other destination: plain TCP */
 };
 
@@ -41,8 +43,9 @@ struct forward_part {
 void rule_count_decided(const struct forward_part *p, const struct policy_rule *r, u32 worker);
 void rule_count_shadowed(const struct forward_part *p, const struct policy_rule *r, u32 worker);
 
-/* The forward_part of a listener's block of a checked tree, in the arena of s. */
-const void *forward_compile(const struct node *policy, struct snapshot *s, struct registry *r);
+/* The forward_part of a listener's blocks of a checked tree, in the arena of s; pac may be NULL. */
+const void *forward_compile(const struct node *policy, const struct node *pac, struct snapshot *s,
+                            struct registry *r);
 
 static inline const struct forward_part *forward_part_of(const struct listener *l)
 {

@@ -57,15 +57,57 @@ void forward_own_authority(const struct xchg *x, struct text *t)
         forward_own_address(x, t);
 }
 
+/* Does the client have it already? A comma in a tag only makes it one that is not ours. */
+static bool has_tag(const struct xchg *x, struct slice tag)
+{
+    const struct field *f = msg_find(&x->req, TOKEN_IF_NONE_MATCH);
+    for (; f; f = msg_find_next(&x->req, f)) {
+        struct slice rest = msg_value(&x->req, f), item;
+        while (list_next(&rest, &item)) {
+            if (slice_starts(item, SLICE("W/")))
+                item = slice_skip(item, 2);
+            if (slice_eq(item, tag) || slice_is(item, "*"))
+                return true;
+        }
+    }
+    return false;
+}
+
+static void begin_pac(struct xchg *x, u16 status, struct slice tag)
+{
+    char line[64];
+    struct text age = text_in(line, sizeof line);
+    text_lit(&age, "max-age=");
+    text_u64(&age, pac_max_age(forward_part_of(x->listen)->pac));
+    reply_begin(x, status, SLICE(""));
+    (void)msg_add(&x->resp, token_names[TOKEN_CACHE_CONTROL], text_slice(&age));
+    (void)msg_add(&x->resp, token_names[TOKEN_ETAG], tag);
+}
+
 static enum verdict answer_pac(struct xchg *x)
 {
-    char area[PAC_MAX], authority[320];
-    struct text t = text_in(area, sizeof area), own = text_in(authority, sizeof authority);
+    const struct pac_script *s = pac_for(forward_part_of(x->listen)->pac, &x->peer);
+    char authority[320], tag_area[32];
+    struct text own = text_in(authority, sizeof authority);
+    struct text tag = text_in(tag_area, sizeof tag_area);
     forward_own_authority(x, &own);
-    pac_write(&t, text_slice(&own));
-    reply_begin(x, 200, SLICE(""));
-    (void)msg_add_line(&x->resp, TOKEN_CACHE_CONTROL, SLICE("Cache-Control: max-age=300\r\n"));
-    return reply_text(x, SLICE(PAC_CONTENT_TYPE), text_slice(&t));
+    pac_tag(&tag, s, text_slice(&own));
+    if (has_tag(x, text_slice(&tag))) {
+        begin_pac(x, 304, text_slice(&tag));
+        enum verdict v = reply_kept(x, SLICE(""), SLICE(""));
+        x->resp.body = BODY_NONE;
+        return v;
+    }
+    begin_pac(x, 200, text_slice(&tag));
+    if (s->whole) /* it is the snapshot's, which the exchange holds */
+        return reply_kept(x, SLICE(PAC_CONTENT_TYPE), s->after);
+    char *area = arena_try(&x->arena, PAC_MAX);
+    struct text t = text_in(area, area ? PAC_MAX : 0);
+    pac_write(&t, s, text_slice(&own));
+    if (area)
+        return reply_kept(x, SLICE(PAC_CONTENT_TYPE), text_slice(&t));
+    x->fault = FAULT_out_of_memory;
+    return REFUSED;
 }
 
 /* It is about its client: no cache keeps it, no page holds it in a frame, and no script of another

@@ -15,9 +15,10 @@ _Static_assert((int)TOLD_CONFIRMED == NAME_CONFIRMED && (int)TOLD_UNCONFIRMED ==
                    (int)TOLD_NOTHING == NAME_ABSENT,
                "what the log says is what rules are asked");
 
-const void *transparent_compile(const struct node *policy, struct snapshot *s, struct registry *r)
+const void *transparent_compile(const struct node *policy, const struct node *pac,
+                                struct snapshot *s, struct registry *r)
 {
-    return forward_compile(policy, s, r);
+    return forward_compile(policy, pac, s, r);
 }
 
 /* ---- what is it? ---- */

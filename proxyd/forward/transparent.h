@@ -12,7 +12,8 @@
 
 extern const struct role transparent_role;
 /* The part of a listener, from its policy. */
-const void *transparent_compile(const struct node *policy, struct snapshot *s, struct registry *r);
+const void *transparent_compile(const struct node *policy, const struct node *pac,
+                                struct snapshot *s, struct registry *r);
 /* What is known of the name, from intercepted_told, into a question. */
 void transparent_ask(u8 told, struct policy_question *q);
 /* Is it HTTP that the bytes begin with, or something else? */

@@ -27,8 +27,10 @@ static struct slice space_of(const struct pool_conf *pool, struct snapshot *s)
     return text_slice(&t);
 }
 
-const void *reverse_compile(const struct node *routes, struct snapshot *s, struct registry *r)
+const void *reverse_compile(const struct node *routes, const struct node *pac, struct snapshot *s,
+                            struct registry *r)
 {
+    (void)pac;
     struct reverse_part *part = arena_zalloc(&s->arena, sizeof *part);
     routes_conf_read(routes, &s->arena, &part->routes);
     part->pool = balance_compile(&part->routes.pool, s, r);

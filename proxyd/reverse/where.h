@@ -10,7 +10,8 @@ struct reverse_part;
 
 /* The reverse_part of a listener's block of a checked tree, in the arena of s; what lasts of a pool
  * is in the registry. */
-const void *reverse_compile(const struct node *routes, struct snapshot *s, struct registry *r);
+const void *reverse_compile(const struct node *routes, const struct node *pac, struct snapshot *s,
+                            struct registry *r);
 /* What the route's answers are kept in, if that is named. */
 const struct store *reverse_store(const struct xchg *x, struct slice *space);
 /* The next server of the pool. */

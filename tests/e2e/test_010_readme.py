@@ -157,6 +157,8 @@ def world(tmp_path, parts, proxyd):
 
     # The example for an office, likewise.
     shutil.copytree(ROOT / "service", tmp_path / "service")
+    browser = tmp_path / "service/browser.conf"
+    browser.write_text(swap(browser.read_text()))
     office = swap((tmp_path / "service/office.conf").read_text())
     rule = "allow intranet {"
     assert office.count(rule) == 1

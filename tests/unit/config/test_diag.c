@@ -47,13 +47,14 @@ static void a_key_of_another_block(void **state)
     (void)state;
     check(RIGHT "fields 100;\n");
     assert_string_equal(
-        t.said, "t.conf:2:1: error: \"fields\" is not known at the top level\n"
-                "    fields 100;\n"
-                "    ^~~~~~\n"
-                "    expected one of: workers, offload-threads, user, include, listener, list, "
-                "policy, parent, routes, pool, cache, test, log access, log error, dns, limits, "
-                "timeouts, admin, control, state\n"
-                "    it is known in the block \"limits\"\n");
+        t.said,
+        "t.conf:2:1: error: \"fields\" is not known at the top level\n"
+        "    fields 100;\n"
+        "    ^~~~~~\n"
+        "    expected one of: workers, offload-threads, user, include, listener, list, "
+        "policy, parent, pac, routes, pool, cache, test, log access, log error, dns, limits, "
+        "timeouts, admin, control, state\n"
+        "    it is known in the block \"limits\"\n");
 }
 
 static void a_doubled_key(void **state)

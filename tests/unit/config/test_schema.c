@@ -212,7 +212,6 @@ static void later_keys_are_not_known(void **state)
         "user proxyd;",
         "cache main { path /x; }",
         "list ads { }",
-        "pac office { }",
         "test \"x\" { }",
         "log access { to syslog; to2 x; }",
         "listener x { tls { } }",

@@ -106,8 +106,9 @@ static void the_pac_file(void **state)
     const char *said = ask("GET /proxy.pac HTTP/1.1\r\nHost: whatever:1\r\n\r\n");
     assert_begins(said, "HTTP/1.1 200 OK\r\n");
     assert_has(said, "Content-Type: application/x-ns-proxy-autoconfig\r\n");
-    assert_has(said, "PROXY 127.0.0.1:3128");
-    assert_has(ask("GET /wpad.dat HTTP/1.1\r\nHost: x\r\n\r\n"), "PROXY 127.0.0.1:3128");
+    assert_has(said, "proxyd_own = \"127.0.0.1:3128\";");
+    assert_has(ask("GET /wpad.dat HTTP/1.1\r\nHost: x\r\n\r\n"),
+               "proxyd_own = \"127.0.0.1:3128\";");
     said = ask("HEAD /proxy.pac HTTP/1.1\r\nHost: x\r\n\r\n");
     assert_has(said, "Content-Length: ");
     assert_has_not(said, "PROXY");
@@ -122,11 +123,11 @@ static void the_pac_file_of_a_wildcard(void **state)
     (void)state;
     rig_configure(LISTENER("0.0.0.0:3128", "default allow;"));
     assert_has(ask("GET /proxy.pac HTTP/1.1\r\nHost: Proxy.Corp.test:99\r\n\r\n"),
-               "PROXY proxy.corp.test:3128");
+               "proxyd_own = \"proxy.corp.test:3128\";");
     assert_has(ask("GET /proxy.pac HTTP/1.1\r\nHost: [::ffff:1.2.3.4]\r\n\r\n"),
-               "PROXY 1.2.3.4:3128");
+               "proxyd_own = \"1.2.3.4:3128\";");
     assert_has(rig_ask(rig_client_tcp(), "GET /proxy.pac HTTP/1.0\r\n\r\n"),
-               "PROXY 127.0.0.1:3128");
+               "proxyd_own = \"127.0.0.1:3128\";");
 }
 
 static void for_the_proxy_itself(void **state)

@@ -1,0 +1,3 @@
+function proxyd_row(host) {
+    return proxyd_proxies.join("; ");
+}
