@@ -16,6 +16,7 @@ enum told {
 
 struct intercepted {
     struct addr original; /* where it was going; family 0: nobody knows */
+    bool known;           /* the role's: it has looked at where it was going, and may go on */
     bool raw;             /* it speaks no HTTP: its request is a CONNECT of ours, to `original` */
     u8 hello;             /* raw: enum hello of its first bytes; MORE: there were none */
     bool encrypted;       /* raw: its ClientHello carries another one, encrypted (ECH) */
@@ -25,10 +26,10 @@ struct intercepted {
                                 codec when raw, else by the role */
 };
 
-/* For another exchange: only where it was going stays true. */
+/* For another exchange: only where the connection was going stays true. */
 static inline struct intercepted *intercepted_anew(struct intercepted *i)
 {
-    *i = (struct intercepted){ .original = i->original };
+    *i = (struct intercepted){ .original = i->original, .known = i->known };
     return i;
 }
 

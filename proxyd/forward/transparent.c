@@ -70,13 +70,25 @@ struct detected transparent_detect(const struct listener *l, struct slice first)
 
 /* ---- whom did the client mean? ---- */
 
-static enum fault check_way(const struct xchg *x)
+/* Once for a connection; what is dialled is compared with our own addresses each time. */
+static enum fault check_circle(const struct xchg *x, struct intercepted *i)
 {
-    const struct intercepted *i = x->intercepted;
+    if (likely(i->known))
+        return FAULT_NONE;
     if (i->original.family == 0 || self_addrs_has(x->snap->self_addrs, &i->original))
         return FAULT_own_listener;
     if (returning_is(&x->peer, &i->original))
         return FAULT_loop_detected;
+    i->known = true;
+    return FAULT_NONE;
+}
+
+static enum fault check_way(const struct xchg *x)
+{
+    struct intercepted *i = x->intercepted;
+    enum fault f = check_circle(x, i);
+    if (f != FAULT_NONE)
+        return f;
     if (x->req.method == METHOD_CONNECT && !i->raw)
         return FAULT_connect_intercepted;
     bool tls = i->hello == HELLO_NAME || i->hello == HELLO_NO_NAME;
@@ -131,8 +143,7 @@ static enum verdict onwards(struct xchg *x)
     x->to.pinned = x->intercepted->original;
     x->to.intercepted = true;
     if (x->listen->from_client)
-        x->to.source = x->peer;
-    x->to.source.port = 0;
+        x->to.source = &x->peer;
     return PASS;
 }
 

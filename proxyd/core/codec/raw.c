@@ -8,8 +8,7 @@
 
 #include "base/arena.h"
 #include "core/codec/conn_end.h"
-#include "core/codec/server.h"
-#include "core/common/snapshot.h"
+#include "core/codec/client_exchange.h"
 #include "http/client_hello.h"
 
 static struct conn *conn_of(const struct leg *l)

@@ -3,7 +3,7 @@
  * byte has arrived, and none but the buffer before the head is whole: that is what an idle client
  * costs (about 300 bytes) and what a slow one costs (4 kB).
  */
-#include "core/codec/server.h"
+#include "core/codec/client_exchange.h"
 
 #include "base/must.h"
 #include "core/conf.h"
@@ -37,30 +37,10 @@ const struct listener *client_listener(const struct conn *c)
     return snapshot_listener(c->owner ? c->owner : c->worker->snapshot, c->at);
 }
 
-/* The configuration that its request will have; the pin is the caller's. */
-static struct snapshot *snapshot_for(struct conn *c)
+struct intercepted *client_intercepted(struct conn *c)
 {
-    struct snapshot *pinned = c->owner;
-    c->owner = NULL;
-    return pinned ? pinned : snapshot_pin(c->worker, c->worker->snapshot);
-}
-
-struct xchg *client_exchange(struct conn *c, struct leg **l, struct msg **req)
-{
-    struct worker *w = c->worker;
-    struct snapshot *s = snapshot_for(c);
-    struct arrival a = { .listen = snapshot_listener(s, c->at), .peer = &c->peer, .snap = s };
-    struct way_in *way = NULL;
-    if (unlikely(a.listen->role->intercepts) && (way = conn_intercepted(c)) != NULL)
-        a.intercepted = intercepted_anew(&way->intercepted);
-    struct xchg *x = unlikely(a.listen->role->intercepts && way == NULL)
-                         ? NULL
-                         : w->intake->begin(w, &a, l, req);
-    if (unlikely(x == NULL)) {
-        snapshot_unpin(w, &a.snap);
-        client_close(c);
-    }
-    return x;
+    struct way_in *way = conn_intercepted(c);
+    return way ? intercepted_anew(&way->intercepted) : NULL;
 }
 
 void client_close(struct conn *c)

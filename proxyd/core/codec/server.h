@@ -17,8 +17,6 @@ extern const struct codec codec_h1;
 /* Where it came in; NULL: nobody listens there any more. For a connection that awaits a head, here
  * and below. */
 const struct listener *client_listener(const struct conn *c);
-/* An exchange for it, whose leg and request the caller fills. NULL: no memory, and c is closed. */
-struct xchg *client_exchange(struct conn *c, struct leg **l, struct msg **req);
 /* Takes over a connection that begins with no HTTP, or with nothing: core/codec/raw.c. */
 void raw_serve(struct conn *c);
 /* Takes over a connection that is accepted and through with its handshake. */

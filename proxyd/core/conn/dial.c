@@ -122,8 +122,8 @@ static enum fault fault_of_errno(int error)
  * next one when somebody else was quicker. */
 static int connect_to(struct worker *w, const struct addr *a, const struct destination *to)
 {
-    bool foreign = unlikely(to->source.family);
-    const struct addr *source = foreign ? &to->source : &to->profile->source;
+    bool foreign = unlikely(to->source != NULL);
+    const struct addr *source = foreign ? to->source : &to->profile->source;
     int fd;
     do
         fd = sock_connect_from(a, source, foreign);

@@ -14,16 +14,15 @@ struct target_key {
     const struct conn_profile *profile;
     struct slice host;
     struct addr pinned; /* the only address that will do; family 0: any that the name leads to */
-    struct addr source; /* the foreign address that it is connected from; family 0: none */
     u16 port;
+    u64 source; /* of the foreign address that it is connected from; 0: of none */
 };
 static inline bool target_key_same(const struct target_key *a, const struct target_key *b)
 {
     return a->port == b->port && a->profile == b->profile && slice_eq(a->host, b->host) &&
            a->pinned.family == b->pinned.family &&
-           a->source.family == b->source.family &&
            (likely(a->pinned.family == 0) || addr_same(&a->pinned, &b->pinned)) &&
-           (likely(a->source.family == 0) || addr_same(&a->source, &b->source));
+           a->source == b->source;
 }
 
 struct shared_idle;

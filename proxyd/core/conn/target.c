@@ -36,14 +36,20 @@ static struct target *make(struct worker *w, u64 hash, const struct target_key *
     return t;
 }
 
+/* Nobody can choose two addresses that have the same one. */
+static u64 print_of(const struct addr *source)
+{
+    u64 print = hash64(hash_process_key(), source->ip, sizeof source->ip);
+    return print ? print : 1;
+}
+
 static u64 hash_of(const struct target_key *key)
 {
     u64 h = hash64(hash_process_key(), key->host.p, key->host.n) ^
             (key->port + key->profile->id * 65537) * 0x9e3779b97f4a7c15ull;
     if (unlikely(key->pinned.family))
         h ^= hash64(hash_process_key(), &key->pinned.ip, sizeof key->pinned.ip);
-    if (unlikely(key->source.family))
-        h ^= hash64(hash_process_key(), &key->source.ip, sizeof key->source.ip) << 1;
+    h ^= key->source;
     return h;
 }
 
@@ -52,7 +58,7 @@ struct target *target_get(struct worker *w, const struct destination *to)
     struct target_key key = { .profile = to->profile,
                               .host = { to->host->name, to->host->len },
                               .pinned = to->pinned,
-                              .source = to->source,
+                              .source = unlikely(to->source != NULL) ? print_of(to->source) : 0,
                               .port = to->port };
     u64 hash = hash_of(&key);
     struct target *t = find(w, hash, &key);

@@ -24,12 +24,12 @@ struct destination {
     const struct host *host;
     u16 port;
     u8 ngiven;
-    bool is_parent;           /* a proxy that is to go on from there, for CONNECT too */
-    sa_family_t prefer;       /* to be tried first; 0: whichever was quicker of late */
-    const struct addr *given; /* its addresses, ports not looked at: then nothing is resolved */
-    struct addr pinned;       /* part of the key; family 0: none */
-    struct addr source; /* likewise: the client's own, to be connected from; family 0: none */
+    bool is_parent;     /* a proxy that is to go on from there, for CONNECT too */
     bool intercepted;   /* the network may lead the connection back here: core/common/returning.h */
+    sa_family_t prefer; /* to be tried first; 0: whichever was quicker of late */
+    const struct addr *given;  /* its addresses, ports not looked at: then nothing is resolved */
+    struct addr pinned;        /* part of the key; family 0: none */
+    const struct addr *source; /* likewise: the client's own, to be connected from; NULL: none */
 };
 
 /* What a decision says. The texts are of the configuration; empty: it names none. */

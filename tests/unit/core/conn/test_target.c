@@ -112,7 +112,9 @@ static void each_part_of_the_key_counts(void **state)
                                       .host = i == 1 ? &b : &a,
                                       .port = i == 2 ? 81 : 80 };
     assert_true(addr_parse_port(SLICE("127.0.0.1:80"), &to[8].pinned));
-    assert_true(addr_parse(SLICE("127.0.0.1"), &to[9].source));
+    struct addr foreign;
+    assert_true(addr_parse(SLICE("192.0.2.1"), &foreign));
+    to[9].source = &foreign;
     for (int i = 0; i < PARTS; i++) {
         t[i] = target_get(rig.worker, &to[i]);
         again[i] = target_get(rig.worker, &to[i]);
