@@ -10,6 +10,7 @@ import socket
 import ssl
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -18,11 +19,12 @@ from lib.ca import TestCA
 from lib.client import Client, fetch
 from lib.daemon import BINARY, run_command
 from lib.faults import ROOT
+from lib.dns import A, AAAA, Dns
 from lib.hello import extension, message, records, server_name
 from lib.lan import CLIENT, CLIENT6, OTHER, ROUTER, SERVER, SERVER6, Lan
 from lib.origin import Origin, read, read_eof, send
 from lib.skip import need
-from lib.times import SOON, until
+from lib.times import SOON, Stopwatch, until, within
 
 HOSTS = f"""\
 127.0.0.1 localhost
@@ -156,6 +158,44 @@ def test_forged_host(lan, start, serve):
     assert counter(lan, daemon, "names_unconfirmed_total") == 2
     assert ask(lan, "other.example", "/by-rule", port=8080).status == 403
     assert daemon.wait_log("/by-rule").get("rule") == "nameless"
+
+
+def test_confirmed_by_a_resolver(lan, start, serve):
+    """An answer is waited for, of either family; who leaves meanwhile is forgotten; no answer is no outage."""
+    with lan.router:
+        dns = Dns()
+    daemon, origin = start(config().replace("server 127.0.0.1:{dead_port};", f"server 127.0.0.1:{dns.port};")), serve()
+    serve(SERVER6)
+
+    def late(*addresses, family=A):
+        def answer(name, kind):
+            if kind != family:
+                return ["192.0.2.1"] if kind == A else []
+            asked.append(name)
+            time.sleep(0.15)
+            return list(addresses)
+        return answer
+    asked = []
+    dns.script("late.shop.example", late(SERVER))
+    dns.script("late6.shop.example", late(SERVER6, family=AAAA))
+    dns.script("wrong.shop.example", late("192.0.2.7"))
+    assert ask(lan, "late.shop.example", "/late").status == 200
+    assert ask(lan, "late6.shop.example", "/late6", SERVER6).status == 200
+    assert ask(lan, "wrong.shop.example", "/wrong").status == 200
+    for path, rule in (("/late", "shop"), ("/late6", "shop"), ("/wrong", "address")):
+        assert daemon.wait_log(path + '"').get("rule") == rule
+    dns.script("gone.shop.example", late(SERVER))
+    with connect(lan) as client:
+        client.send("GET /gone HTTP/1.1\r\nHost: gone.shop.example\r\n\r\n")
+        assert until(lambda: "gone.shop.example" in asked)
+        client.reset()
+    assert daemon.wait_log("/gone").get("cause") == "client_reset"
+    dns.silent = True
+    with Stopwatch() as watch:
+        assert ask(lan, "silent.shop.example", "/silent").status == 200
+    assert 0.9 < watch.seconds < within(3)
+    assert daemon.wait_log("/silent").get("name") == "unconfirmed"
+    dns.stop()
 
 
 def test_without_host(lan, start, serve):

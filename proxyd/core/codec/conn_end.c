@@ -183,6 +183,7 @@ static const struct tunnel_end_ops upstream_end_ops = CONN_END(upstream_end_clos
 
 struct tunnel_end client_end(struct conn *c)
 {
+    conn_drop_way_in(c);
     return (struct tunnel_end){ &client_end_ops, c };
 }
 

@@ -88,18 +88,28 @@ struct way_in *conn_intercepted(struct conn *c)
     if (way == NULL)
         return NULL;
     way->at = *c->at;
+    way->listening = c->at;
     (void)intercept_original(c->stream.io.fd, &way->intercepted.original);
     c->at = &way->at;
     c->has_way_in = true;
     return way;
 }
 
+void conn_drop_way_in(struct conn *c)
+{
+    struct way_in *way = conn_way_in(c);
+    if (likely(way == NULL))
+        return;
+    c->at = way->listening;
+    c->has_way_in = false;
+    free(way);
+}
+
 static void free_conn(struct deferred *g, void *context)
 {
     struct worker *w = context;
     struct conn *c = container_of(g, struct conn, deferred);
-    if (unlikely(c->has_way_in))
-        free(conn_way_in(c));
+    conn_drop_way_in(c);
     slab_give(&w->conns, c);
 }
 

@@ -85,6 +85,7 @@ struct conn {
  * listening address, and this lies around it. */
 struct way_in {
     struct listen_addr at; /* first */
+    const struct listen_addr *listening; /* the address itself */
     struct intercepted intercepted;
 };
 /* A client's; NULL: it has none. */
@@ -95,6 +96,8 @@ static inline struct way_in *conn_way_in(const struct conn *c)
 /* For a client that was meant for somebody else: its way_in, made at the first call. NULL: no
  * memory. */
 struct way_in *conn_intercepted(struct conn *c);
+/* No request will come any more that needs it. */
+void conn_drop_way_in(struct conn *c);
 
 /* Is there memory for one more client? */
 bool conn_affordable(struct worker *w);
