@@ -84,7 +84,7 @@ static void no_memory_to_count_the_client(void **state)
     int client = rig_client();
     rig_say(client, "PROXY");
     memory_refuse(1, true);
-    rig_say(client, HEADER + 5);
+    rig_say(client, &HEADER[5]);
     assert_true(memory_relent() > 0);
     assert_true(rig_ended(client));
     assert_int_equal(rig_count(STAT_connections_open), 0);
