@@ -1,0 +1,55 @@
+/* A wildcard is nothing to connect to, and a transparent listener nothing to ask: what is said has
+ * to be a command that works. */
+#include "announce.h"
+
+#include "core/exchange/role.h"
+#include "modes.h"
+#include "notify.h"
+#include "served.h"
+
+/* A command that reaches the listener from this machine: a wildcard is nothing to connect to. */
+static void suggest(const struct listener *l, u32 nworkers)
+{
+    char area[ADDR_TEXT];
+    struct text at = text_in(area, sizeof area);
+    struct addr a = l->at->addr;
+    const struct mode *mode = mode_find(slice_of(l->role->name));
+    if (addr_is_wildcard(&a))
+        a = addr_loopback(l->at->both_families ? AF_INET : a.family, a.port);
+    addr_text_port(&at, &a);
+    if (mode->before[0] == 0 && mode->after[0] == 0) {
+        process_say("%u worker%s; the network has to lead connections to %.*s: proxyd nft",
+                    nworkers, nworkers == 1 ? "" : "s", SLICE_FMT(text_slice(&at)));
+        return;
+    }
+    process_say("%u worker%s; try: curl %s%.*s%s", nworkers, nworkers == 1 ? "" : "s", mode->before,
+                SLICE_FMT(text_slice(&at)), mode->after);
+}
+
+void announce(const struct process *p)
+{
+    const struct snapshot *s = process_newest(p);
+    for (u32 i = 0; i < s->nlisteners; i++) {
+        const struct listener *l = &s->listeners[i];
+        process_say("listener %.*s: %s on %.*s", SLICE_FMT(l->name), l->role->name,
+                    SLICE_FMT(l->text));
+    }
+    if (p->admin_conf.on)
+        process_say("admin on %.*s: /healthz /readyz /metrics /status",
+                    SLICE_FMT(p->admin_conf.text));
+    if (p->served)
+        process_say("control at %.*s: proxyd reload, proxyd ctl", SLICE_FMT(served_at(p->served)));
+    if (s->nlisteners)
+        suggest(&s->listeners[0], p->engine.nworkers);
+}
+
+void announce_status(struct process *p)
+{
+    const char *why;
+    if (process_is_ready(&why))
+        why = "serving";
+    if (p->status == why)
+        return;
+    p->status = why;
+    notify_status(why);
+}
