@@ -3,23 +3,17 @@
  * so that a half-close travels through. It copies what its source holds and, when the flow has
  * proved long, moves to a 1 MB pipe.
  *
- * Of a CONNECT the client's first bytes may be held until the role has seen them (tunnel_hold):
- * they stay in its buffer and go on as they came.
- *
  * Lifetime: reserved by an exchange, gone when both directions have ended, one end broke, or time
  * is up. An idle tunnel holds no buffer: its two ends and this struct, about 700 bytes, and its
  * log record, which points to nothing of a configuration.
  */
-#include "core/exchange/tunnel.h"
+#include "core/exchange/tunnel_inside.h"
 
 #include <stdlib.h>
 
 #include "core/exchange/account.h"
-#include "core/exchange/refused.h"
-#include "core/exchange/role.h"
 #include "core/common/snapshot.h"
 #include "io/loop.h"
-#include "io/pipe.h"
 
 enum {
     LONG_FLOW = 1 << 20,
@@ -30,32 +24,7 @@ enum {
     STILL_MS = 2000, /* without a byte for so long: nothing is under way */
 };
 
-/* What the client begins with: is known or nobody asks; has not come; is not whole. */
-enum held { HELD_NOT, HELD_WHOLLY, HELD_PARTLY };
-
-struct direction {
-    u64 moved;
-    struct pipe pipe;
-    bool spliced; /* pipe is open */
-    bool ended;   /* the source's end has been passed on */
-    bool no_pipe; /* none to be had: do not ask on every read */
-    u8 held;      /* enum held; of direction 0 */
-};
-
-struct tunnel {
-    struct worker *worker;
-    struct tunnel_end end[2];      /* client, upstream */
-    struct direction direction[2]; /* direction[i] goes from end[i] to the other */
-    struct access_record *record;
-    struct timer timer;
-    u64 born_ms, active_ms; /* active: last byte moved */
-    u64 ends_ms; /* when it ends, as things stand: it is not allowed any more, or what the client
-                    begins with is not whole by then; 0: neither */
-};
-
-/* The nearest of: idle too long, lived too long, time to look whether a pipe is still worth its
- * place. */
-static void arm(struct tunnel *t)
+void tunnel_arm(struct tunnel *t)
 {
     const struct timeouts_conf *limit = &t->worker->snapshot->conf.timeouts;
     u64 now = worker_ms(t->worker), at = TIMER_NEVER;
@@ -73,7 +42,7 @@ static void arm(struct tunnel *t)
 static void touch(struct tunnel *t)
 {
     t->active_ms = worker_ms(t->worker);
-    arm(t);
+    tunnel_arm(t);
 }
 
 u32 tunnel_size(void)
@@ -109,18 +78,16 @@ static void end(struct tunnel *t, enum fault f)
     slab_give(&w->tunnels, t);
 }
 
-static void end_abruptly(struct tunnel *t, enum fault f)
+void tunnel_end_abruptly(struct tunnel *t, enum fault f)
 {
     for (unsigned i = 0; i < 2; i++)
         t->end[i].ops->out.drop(t->end[i].self, f);
     end(t, f);
 }
 
-/* A reset on one side is a reset on the other: an abrupt end must not look orderly. Nor on the side
- * itself, for a read or write may have failed while the connection lives. */
-static void end_broken(struct tunnel *t)
+void tunnel_end_broken(struct tunnel *t)
 {
-    end_abruptly(t, FAULT_NONE);
+    tunnel_end_abruptly(t, FAULT_NONE);
 }
 
 static enum flow flush(const struct tunnel_end *e)
@@ -142,8 +109,7 @@ static bool is_under_way(struct tunnel *t, unsigned i)
     return worker_ms(t->worker) < t->active_ms + STILL_MS;
 }
 
-/* It is we who end it: a stream that is cut by this must not look as if its source had ended. */
-static void end_early(struct tunnel *t, enum fault f)
+void tunnel_end_early(struct tunnel *t, enum fault f)
 {
     for (unsigned i = 0; i < 2; i++)
         if (is_under_way(t, i))
@@ -276,90 +242,6 @@ static enum direction_result copy_direction(struct tunnel *t, unsigned i)
     return DIRECTION_YIELD;
 }
 
-/* ---- the client's first bytes ---- */
-
-/* The listener that is at the tunnel's address now. NULL: one that has gone, or a role that decides
- * nothing about tunnels, has no say: what runs there ends by itself. */
-static const struct listener *judge_of(const struct tunnel *t)
-{
-    return t->record->decided ? snapshot_listener(t->worker->snapshot, t->record->at) : NULL;
-}
-
-enum look { LOOK_MORE, LOOK_PASS, LOOK_GONE };
-
-static enum look refuse(struct tunnel *t, enum fault f)
-{
-    end_abruptly(t, f);
-    return LOOK_GONE;
-}
-
-static enum look inspect(struct tunnel *t, struct slice first)
-{
-    const struct listener *l = judge_of(t);
-    struct inspected i;
-    if (l == NULL || l->role->inspect == NULL)
-        return LOOK_PASS;
-    i.ruling = (struct ruling){ .fault = FAULT_NONE };
-    i.name = SLICE("");
-    i.named = false;
-    enum inspection said = l->role->inspect(t->worker, l, t->record, first, &i);
-    if (said == INSPECT_MORE)
-        return LOOK_MORE;
-    char evidence[EVIDENCE_MOST];
-    refusal_note_tunnel(t->worker, t->record, &i.ruling, evidence);
-    account_inspected(&t->record, &i);
-    return said == INSPECT_PASS ? LOOK_PASS : refuse(t, i.ruling.fault);
-}
-
-/* From now on the rest of it has to come in time. */
-static void await_rest(struct tunnel *t)
-{
-    u32 limit = t->worker->snapshot->conf.timeouts.head;
-    u64 at = limit == UINT32_MAX ? TIMER_NEVER : worker_ms(t->worker) + limit;
-    if (t->direction[0].held == HELD_PARTLY)
-        return;
-    t->direction[0].held = HELD_PARTLY;
-    if (t->ends_ms == 0 || at < t->ends_ms)
-        t->ends_ms = at;
-    arm(t);
-}
-
-/* An end without a byte is as good as any. */
-static enum look look_at_first(struct tunnel *t)
-{
-    const struct tunnel_end *from = &t->end[0];
-    struct slice run;
-    for (;;) {
-        enum flow f = from->ops->in.peek(from->self, &run);
-        enum look seen = f == FLOW_OK ? inspect(t, run) : f == FLOW_WAIT ? LOOK_MORE : LOOK_PASS;
-        if (seen != LOOK_MORE)
-            return seen;
-        if (f == FLOW_OK)
-            await_rest(t);
-        switch (from->ops->in.fill(from->self)) {
-        case FLOW_OK: break;
-        case FLOW_WAIT: return LOOK_MORE;
-        case FLOW_END: return refuse(t, FAULT_client_closed);
-        case FLOW_FAULT: end_broken(t); return LOOK_GONE;
-        }
-    }
-}
-
-/* Passed or not: what it was is known, and the tunnel may be gone. */
-static enum look release(struct tunnel *t)
-{
-    enum look seen = look_at_first(t);
-    if (seen != LOOK_PASS)
-        return seen;
-    bool waited = t->direction[0].held == HELD_PARTLY;
-    t->direction[0].held = HELD_NOT;
-    if (unlikely(waited)) { /* its deadline may have stood for that of another configuration */
-        t->ends_ms = 0;
-        tunnel_recheck(t);
-    }
-    return seen;
-}
-
 /* False: the tunnel is gone. */
 static bool turn_direction(struct tunnel *t, unsigned i)
 {
@@ -367,13 +249,13 @@ static bool turn_direction(struct tunnel *t, unsigned i)
     if (h->ended)
         return true;
     if (unlikely(h->held != HELD_NOT)) {
-        enum look seen = release(t);
+        enum look seen = tunnel_look_at_first(t);
         if (seen != LOOK_PASS)
             return seen == LOOK_MORE;
     }
     enum direction_result r = h->spliced ? splice_direction(t, i) : copy_direction(t, i);
     if (r == DIRECTION_BROKEN) {
-        end_broken(t);
+        tunnel_end_broken(t);
         return false;
     }
     if (r == DIRECTION_YIELD)
@@ -393,7 +275,7 @@ void tunnel_ready(struct tunnel *t)
     u64 before = t->direction[0].moved + t->direction[1].moved;
     for (unsigned i = 0; i < 2; i++)
         if (unlikely(died_after_its_end(t, i))) {
-            end_broken(t);
+            tunnel_end_broken(t);
             return;
         }
     if (!turn_direction(t, 0) || !turn_direction(t, 1))
@@ -415,79 +297,35 @@ static void rest_pipe(struct tunnel *t, unsigned i)
     t->end[i].ops->rest(t->end[i].self);
 }
 
-/* ---- decided again ---- */
-
-static struct ruling decide(const struct tunnel *t, u32 *grace_ms)
-{
-    const struct listener *l = judge_of(t);
-    *grace_ms = 0;
-    if (l == NULL || l->role->recheck == NULL)
-        return (struct ruling){ .fault = FAULT_NONE };
-    return l->role->recheck(t->worker, l, t->record, grace_ms);
-}
-
-void tunnel_recheck(struct tunnel *t)
-{
-    u32 grace_ms;
-    if (t->direction[0].held == HELD_PARTLY) /* once it is known */
-        return;
-    if (decide(t, &grace_ms).fault == FAULT_NONE)
-        t->ends_ms = 0;
-    else if (t->ends_ms == 0)
-        t->ends_ms = worker_ms(t->worker) + grace_ms;
-    else
-        return; /* the grace that it was given goes on */
-    arm(t);
-}
-
-/* It may be allowed again by now: a rule has hours, and a newer configuration comes to tunnels in
- * shares of a turn. */
-static void end_denied(struct tunnel *t)
-{
-    u32 grace_ms;
-    struct ruling r = decide(t, &grace_ms);
-    if (r.fault == FAULT_NONE) {
-        t->ends_ms = 0;
-        arm(t);
-        return;
-    }
-    char evidence[EVIDENCE_MOST];
-    refusal_note_tunnel(t->worker, t->record, &r, evidence);
-    account_rule(&t->record, &r);
-    end_early(t, r.fault);
-}
-
-/* ---- time ---- */
-
 void tunnel_expired(struct timer *timer)
 {
     struct tunnel *t = container_of(timer, struct tunnel, timer);
     const struct timeouts_conf *limit = &t->worker->snapshot->conf.timeouts;
     u64 now = worker_ms(t->worker);
     if (limit->tunnel_lifetime != UINT32_MAX && now >= t->born_ms + limit->tunnel_lifetime) {
-        end_early(t, FAULT_tunnel_lifetime);
+        tunnel_end_early(t, FAULT_tunnel_lifetime);
         return;
     }
     if (limit->tunnel_idle != UINT32_MAX && now >= t->active_ms + limit->tunnel_idle) {
-        end_early(t, FAULT_tunnel_idle_timeout);
+        tunnel_end_early(t, FAULT_tunnel_idle_timeout);
         return;
     }
     if (t->ends_ms && now >= t->ends_ms) {
         if (t->direction[0].held == HELD_PARTLY)
-            end_abruptly(t, FAULT_client_hello_timeout);
+            tunnel_end_abruptly(t, FAULT_client_hello_timeout);
         else
-            end_denied(t);
+            tunnel_end_denied(t);
         return;
     }
     for (unsigned i = 0; i < 2; i++)
         rest_pipe(t, i);
-    arm(t);
+    tunnel_arm(t);
 }
 
 void tunnel_cut(struct tunnel *t)
 {
     atomic_fetch_add(&t->worker->engine->cut, 1);
-    end_early(t, FAULT_draining);
+    tunnel_end_early(t, FAULT_draining);
 }
 
 struct tunnel *tunnel_reserve(struct worker *w, struct access_record *record)
