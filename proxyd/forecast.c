@@ -252,6 +252,10 @@ static void judge_name(struct forecast *v, const struct forecast_request *r,
     apply_search(r->lookup, name);
     if (name->len == v->uri.host.len && memcmp(name->name, v->uri.host.name, name->len) == 0)
         return;
+    if (q.user.p == NULL && forward_auth_asks(v->listener, &q.client, name)) {
+        deny_further(v, FORECAST_NAME, FAULT_auth_required);
+        return;
+    }
     q.host = name;
     lead_to(v, &q);
     decide(v, r, &q, a, &v->further, &v->further_walk);

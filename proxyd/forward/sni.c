@@ -7,6 +7,7 @@
 #include "forward/sni.h"
 
 #include "core/report/logrec.h"
+#include "forward/auth.h"
 #include "forward/conf.h"
 #include "forward/where.h"
 #include "http/client_hello.h"
@@ -39,6 +40,13 @@ static void decide(const struct forward_part *part, const struct access_record *
     if (unlikely(part->parents) && !r->parent && d->rule &&
         part->parents[policy_rule_number(part->policy, d->rule)])
         d->action = POLICY_DENY;
+}
+
+/* Nobody had to say who he is, for the target's sake (`except-to`): is that so for the name? */
+static bool asks_who(const struct listener *l, const struct policy_question *q,
+                     const struct host *name)
+{
+    return q->user.p == NULL && forward_auth_asks(l, &q->client, name);
 }
 
 /* What allows the name decides nothing that was not decided before, and is not counted. */
@@ -81,6 +89,8 @@ static enum inspection judge(struct worker *w, const struct listener *l,
     struct text t = text_in(out->name_area, sizeof out->name_area);
     host_write(&t, name, 0);
     out->name = text_slice(&t);
+    if (asks_who(l, &q, name))
+        return refuse(out, FAULT_auth_required);
     decide(part, r, name, &q, &d);
     return note(w, part, &q, &d, out);
 }
@@ -106,9 +116,10 @@ enum inspection forward_inspect(struct worker *w, const struct listener *l,
     return refuse(out, FAULT_sni_missing);
 }
 
-struct ruling forward_sni_recheck(const struct forward_part *part, const struct access_record *r,
+struct ruling forward_sni_recheck(const struct listener *l, const struct access_record *r,
                                   struct policy_question *q)
 {
+    const struct forward_part *part = forward_part_of(l);
     struct slice text = access_record_string(r, STRING_HOST);
     struct policy_decision d;
     struct host name;
@@ -119,6 +130,8 @@ struct ruling forward_sni_recheck(const struct forward_part *part, const struct 
         return (struct ruling){ .fault = FAULT_NONE };
     if (host_parse(text, &name) != FAULT_NONE)
         return (struct ruling){ .fault = FAULT_sni_denied };
+    if (asks_who(l, q, &name))
+        return (struct ruling){ .fault = FAULT_auth_required };
     decide(part, r, &name, q, &d);
     return (struct ruling){ d.action == POLICY_DENY ? FAULT_sni_denied : FAULT_NONE, d.rule_name,
                             d.reason, SLICE("") };

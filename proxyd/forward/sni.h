@@ -12,7 +12,7 @@ enum inspection forward_inspect(struct worker *w, const struct listener *l,
                                 struct inspected *out);
 /* Its word on the name that a running tunnel's record holds: *q is the question about the target,
  * whose host is replaced. */
-struct ruling forward_sni_recheck(const struct forward_part *part, const struct access_record *r,
+struct ruling forward_sni_recheck(const struct listener *l, const struct access_record *r,
                                   struct policy_question *q);
 
 #endif

@@ -287,5 +287,5 @@ struct ruling forward_recheck(struct worker *w, const struct listener *l,
     policy_decide(policy, &q, &d);
     if (d.action == POLICY_DENY)
         return (struct ruling){ d.fault, d.rule_name, d.reason, SLICE("") };
-    return forward_sni_recheck(forward_part_of(l), r, &q);
+    return forward_sni_recheck(l, r, &q);
 }

@@ -13,8 +13,10 @@ import pytest
 
 from lib import conf, metrics
 from lib.client import Client
+from lib.daemon import run_command
 from lib.faults import assert_refused
-from lib.origin import Origin, ok, read_body, send
+from lib.hello import hello
+from lib.origin import Origin, ok, read, read_body, read_eof, send
 from lib.times import until
 from lib.wire import Ended
 
@@ -130,6 +132,32 @@ def test_exceptions(start, origin):
     assert_refused(ask(daemon, origin.url("/only-nobody"), field("ann", "sesam")), "rule_denied")
     with Client(daemon.port, source="127.0.0.9") as client:
         assert ask(daemon, origin.url("/only-nobody"), client=client).status == 200
+
+
+def test_an_exception_is_no_way_to_other_names(start):
+    """A tunnel to an excepted host whose ClientHello names another one is no exception, now or later."""
+    def tunnel():
+        client = Client(daemon.port)
+        assert client.ask(f"CONNECT other.test:{sink.port} HTTP/1.1\r\nHost: x\r\n\r\n").status == 200
+        return client
+    excepted = "except-to other.test %s;"
+    daemon = start(auth=excepted % "nobody.test", ports="connect-ports any; grace 50ms;")
+    explained = run_command("explain", "https://other.test/", "-c", daemon.config, "--from", "127.0.0.1", "--sni", "origin.test")
+    assert "auth_required" in explained.stdout
+    with Origin() as sink:
+        sink.next(read_eof())
+        with tunnel() as client:
+            client.send(hello("origin.test"))
+            assert client.expect_closed() == "reset"
+        line = daemon.wait_log("auth_required")
+        assert line.get("sni") == "origin.test" and line.get("in") == "0"
+        sink.next(read(len(hello("nobody.test"))), send(b"answer"), read_eof())
+        with tunnel() as client:
+            client.send(hello("nobody.test"))
+            assert client.exactly(6) == b"answer"
+            daemon.reload((daemon.folder / "proxyd.conf").read_text().replace(excepted % "nobody.test", excepted % ""))
+            assert client.expect_closed() in ("eof", "reset")
+        assert until(lambda: [line.get("sni") for line in daemon.log("auth_required")] == ["origin.test", "nobody.test"])
 
 
 @pytest.mark.slow("waits for three changes of files, and for the turn of passwords behind wrong ones")
