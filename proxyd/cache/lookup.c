@@ -257,7 +257,7 @@ enum lookup cache_lookup(struct xchg *x)
 enum lookup cache_resume(struct xchg *x)
 {
     struct notes *n = notes_of(x);
-    switch ((enum wake_reason)n->wake->reason) {
+    switch ((enum wake_reason)n->wake->arrived) {
     case WAKE_NONE: return LOOKUP_PARKED;
     case WAKE_ALONE: n->alone = true; break;
     case WAKE_AGAIN: break;

@@ -14,6 +14,7 @@ static void run(struct call *call, void *receiver)
         return;
     }
     w->posted = false; /* it is in no list, so nobody else looks at it */
+    w->arrived = w->reason;
     xchg_wake(w->x);
 }
 
@@ -30,6 +31,7 @@ struct wake *wake_new(struct xchg *x)
 
 void wake_wait(struct wake *w, struct list *waiting)
 {
+    w->arrived = WAKE_NONE;
     if (!w->posted && list_empty(&w->link))
         list_push_back(waiting, &w->link);
 }

@@ -26,12 +26,14 @@ struct wake {
     struct worker *worker;
     struct xchg *x; /* its worker's; NULL: it has gone */
     bool posted;
-    u8 reason; /* enum wake_reason */
+    u8 reason;  /* enum wake_reason, of the call that is posted; under that lock, too */
+    u8 arrived; /* of the one that has come last: its worker's */
 };
 
 /* NULL: no memory. On the exchange's worker, as wake_wait and wake_leave. */
 struct wake *wake_new(struct xchg *x);
-/* Under the lock: joins those that wait, unless it does already or is on its way. */
+/* Under the lock: joins those that wait, unless it does already or is on its way; nothing has
+ * arrived then. */
 void wake_wait(struct wake *w, struct list *waiting);
 /* Under the lock, any thread: all of them get their calls. */
 void wake_all(struct list *waiting, enum wake_reason reason);

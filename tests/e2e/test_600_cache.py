@@ -410,6 +410,21 @@ listener nowhere { bind 127.0.0.1:{nowhere_port}; mode forward; policy nowhere; 
     assert len(asked(origin, "/b")) == 1
 
 
+@pytest.mark.parametrize("control", ["max-age=60", "no-cache"])
+def test_rules_about_answers_hold_for_what_is_kept(proxyd, origin, control):
+    """Also when the origin has said 304, which says nothing of the type."""
+    daemon = proxyd(forward(extra="""
+listener strict { bind 127.0.0.1:{strict_port}; mode forward; policy strict; cache main; }
+""" + conf.policy("deny pdf { type application/pdf; } " + conf.OPEN_RULES, name="strict")))
+    origin.at("/p", read_body(), send(answer("x", "Cache-Control: " + control, 'ETag: "a"', "Content-Type: application/pdf")))
+    get(daemon, origin.url("/p"))
+    if control == "no-cache":
+        origin.at("/p", read_body(), send(ok("", 'ETag: "a"', status="304 Not Modified")))
+    assert get(daemon, origin.url("/p")).body == b"x"
+    with Client(daemon.ports["strict_port"]) as client:
+        assert_refused(client.get(origin.url("/p")), "rule_denied")
+
+
 def test_reverse_is_opt_in_and_impersonal(proxyd, origin):
     # covers: routes route cache
     daemon = proxyd(conf.reverse(f"127.0.0.1:{origin.port}", extra="cache main { }" + """

@@ -65,7 +65,14 @@ enum step_result step_judge(struct xchg *x)
         default: return xchg_fail(x, x->fault);
         }
     if (!x->resp_edited) {
-        if (!lookup_begin_copy(x, &x->response.tee) || !edit(x))
+        bool was_local = x->is_local;
+        if (!lookup_begin_copy(x, &x->response.tee))
+            return xchg_fail(x, FAULT_out_of_memory);
+        if (unlikely(x->is_local != was_local)) { /* another one, which nobody has judged yet */
+            x->stage = 0;
+            return STEP_GO;
+        }
+        if (!edit(x))
             return xchg_fail(x, FAULT_out_of_memory);
     }
     bool switches = x->resp.status == 101;

@@ -25,10 +25,10 @@ static enum lookup ask(struct xchg *x, const struct store *s)
     return s->lookup(x);
 }
 
-enum step_result step_lookup(struct xchg *x)
+__attribute__((noinline)) static enum step_result look_up(struct xchg *x)
 {
     bool once = x->looked_up && !x->parked; /* and another server is asked now */
-    if (likely(x->listen->store == NULL || x->req.method == METHOD_CONNECT || once))
+    if (x->req.method == METHOD_CONNECT || once)
         return xchg_go(x, STEP_dial);
     if (!x->parked)
         choose(x);
@@ -42,6 +42,11 @@ enum step_result step_lookup(struct xchg *x)
     case LOOKUP_REFUSED: return xchg_fail(x, x->fault);
     default: return xchg_go(x, STEP_dial);
     }
+}
+
+enum step_result step_lookup(struct xchg *x)
+{
+    return likely(x->listen->store == NULL) ? xchg_go(x, STEP_dial) : look_up(x);
 }
 
 bool lookup_begin_copy(struct xchg *x, struct sink *tee)

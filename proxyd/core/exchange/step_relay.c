@@ -68,7 +68,7 @@ static void leave_copy(struct xchg *x)
     x->response.to = leg_sink(&x->client);
 }
 
-static enum step_result relay_by_copy(struct xchg *x)
+__attribute__((noinline)) static enum step_result relay_by_copy(struct xchg *x)
 {
     bool again = fill_copy(x);
     switch (relay_turn(x->feed)) {
