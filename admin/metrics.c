@@ -87,25 +87,25 @@ static void put_cache(struct text *out, const char *family, const char *name, u6
 
 static void cache_objects(const char *name, const void *entry, void *out)
 {
-    const struct cache *c = entry;
+    const struct cache *c = ((const struct cache_entry *)entry)->cache;
     put_cache(out, "proxyd_cache_objects", name, atomic_load(&c->memory.objects));
 }
 
 static void cache_bytes(const char *name, const void *entry, void *out)
 {
-    const struct cache *c = entry;
+    const struct cache *c = ((const struct cache_entry *)entry)->cache;
     put_cache(out, "proxyd_cache_bytes", name, atomic_load(&c->memory.budget.used));
 }
 
 static void cache_evictions(const char *name, const void *entry, void *out)
 {
-    const struct cache *c = entry;
+    const struct cache *c = ((const struct cache_entry *)entry)->cache;
     put_cache(out, "proxyd_cache_evictions_total", name, atomic_load(&c->memory.evictions));
 }
 
 static void cache_waits(const char *name, const void *entry, void *out)
 {
-    const struct cache *c = entry;
+    const struct cache *c = ((const struct cache_entry *)entry)->cache;
     put_cache(out, "proxyd_cache_waits_total", name, atomic_load(&c->flights.joined));
 }
 

@@ -174,3 +174,38 @@ struct command do_version(struct options o)
     puts("proxyd " PROXYD_VERSION);
     return command_leave(EXIT_FINE);
 }
+
+/* The words as the proxy is asked, in *area; false: they are no question. */
+static bool cache_question(const struct options *o, struct text *t)
+{
+    static const struct {
+        const char *verb;
+        unsigned words; /* behind it */
+    } verbs[] = { { "stat", 0 }, { "show", 1 }, { "why", 2 }, { "purge", 1 } };
+    unsigned words = 0, i = 0;
+    while (words < MOST_OPERANDS && o->operand[words])
+        words++;
+    while (i < countof(verbs) && !(words && strcmp(verbs[i].verb, o->operand[0]) == 0))
+        i++;
+    bool purge = i == countof(verbs) - 1;
+    if (i == countof(verbs) || words != verbs[i].words + 1 - (purge && o->all) ||
+        ((o->all || o->prefix) && !purge) || (o->all && o->prefix))
+        return false;
+    text_cstr(t, o->operand[0]);
+    text_cstr(t, o->all ? " --all" : o->prefix ? " --prefix" : "");
+    for (unsigned k = 1; k < words; k++)
+        text_fmt(t, " %s", o->operand[k]);
+    return !t->full;
+}
+
+struct command do_cache(struct options o)
+{
+    char area[8192];
+    struct text question = text_in(area, sizeof area);
+    if (cache_question(&o, &question))
+        return command_leave(ctl_ask("cache", o.socket, "POST", "/cache", text_slice(&question)));
+    fputs("proxyd cache: expected stat, show URL, why METHOD URL, purge [--prefix] URL or purge "
+          "--all\n\"proxyd cache --help\" explains it\n",
+          stderr);
+    return command_leave(EXIT_USAGE);
+}

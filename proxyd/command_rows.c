@@ -106,6 +106,30 @@ const struct command_row command_rows[] = {
       "\n"
       "exit codes: 0 an answer came, whatever it says, 1 none came or no proxyd there, 2 wrong "
       "usage\n" },
+    { "cache", FOR_CACHE, 3, do_cache, "show what the running proxy keeps, or take it out",
+      "Asks the proxyd that runs, by its control socket, about the caches of its configuration.\n"
+      "\n"
+      "usage: proxyd cache [-s PATH] stat\n"
+      "       proxyd cache [-s PATH] show URL\n"
+      "       proxyd cache [-s PATH] why METHOD URL\n"
+      "       proxyd cache [-s PATH] purge [--prefix] URL\n"
+      "       proxyd cache [-s PATH] purge --all\n"
+      "\n"
+      "  stat                what is kept in all, and what the caches were to requests\n"
+      "  show URL            each variant that is kept of it\n"
+      "  why METHOD URL      the same, and why the last answer was not kept\n"
+      "  purge URL           takes out all variants of it, for all listeners at once\n"
+      "      --prefix        … and of every URL that begins so\n"
+      "      --all           everything\n"
+      "  -s, --socket PATH   the control socket; \"proxyd reload --help\" names the default\n"
+      "  -h, --help          this text\n"
+      "\n"
+      "example:\n"
+      "  $ proxyd cache show http://example.com/\n"
+      "  cache main:\n"
+      "    200, 1256 bytes, age 12 s, fresh for 48 s, from 93.184.216.34:80, by accept-encoding\n"
+      "\n"
+      "exit codes: 0 answered, 1 not understood or no proxyd there, 2 wrong usage\n" },
     { "lists", FOR_LISTS, 3, do_lists, "show the lists of a configuration, or find a host in them",
       "Loads the lists of a configuration as \"run\" would. \"show\" tells of each how it is read, "
       "what\n"
@@ -237,8 +261,8 @@ const struct option_row option_rows[] = {
     { "--help", "-h", FOR_ALL, offsetof(struct options, help), NULL, 0 },
     { "--config", "-c", FOR_CONFIG_FILE, offsetof(struct options, config), "the name of a file",
       0 },
-    { "--socket", "-s", FOR_RELOAD | FOR_CTL | FOR_EXPLAIN, offsetof(struct options, socket),
-      "the path of a control socket", 0 },
+    { "--socket", "-s", FOR_RELOAD | FOR_CTL | FOR_EXPLAIN | FOR_CACHE,
+      offsetof(struct options, socket), "the path of a control socket", 0 },
     { "--config", "-c", FOR_DIFF, offsetof(struct options, both), "the name of a file", 2 },
     { "--log", NULL, FOR_DIFF, offsetof(struct options, log), "the name of a file", 0 },
     { "--examples", NULL, FOR_DIFF, offsetof(struct options, examples), "a number", 0 },
@@ -249,6 +273,8 @@ const struct option_row option_rows[] = {
     { "--man", NULL, FOR_REFERENCE | FOR_HELP, offsetof(struct options, man), NULL, 0 },
     { "--completion", NULL, FOR_HELP, offsetof(struct options, completion), "the name of a shell",
       0 },
+    { "--all", NULL, FOR_CACHE, offsetof(struct options, all), NULL, 0 },
+    { "--prefix", NULL, FOR_CACHE, offsetof(struct options, prefix), NULL, 0 },
     { "--json", NULL, FOR_EXPLAIN, offsetof(struct options, json), NULL, 0 },
     { "--from", NULL, FOR_EXPLAIN | FOR_AUTH, offsetof(struct options, from),
       "the address of a client", 0 },

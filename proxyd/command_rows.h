@@ -29,6 +29,7 @@ struct options {
     bool own, remove;
     const char *policy, *to;
     bool by_input, yescrypt, verify, delete_it; /* of `passwd`, and the first of `auth` */
+    bool all, prefix;                           /* of `cache` */
     bool help, strict, show_default, keys, man, json;
     const char *completion;             /* a shell */
     const char *operand[MOST_OPERANDS]; /* words that are no options; NULL: not given */
@@ -49,6 +50,7 @@ enum option_for {
     FOR_PASSWD = 2048,
     FOR_AUTH = 4096,
     FOR_PAC = 8192,
+    FOR_CACHE = 0x4000,
     FOR_HELP = 0x8000,
     FOR_ALL = 0xffff,
     FOR_CONFIG_FILE =
@@ -84,6 +86,7 @@ bool command_takes(const struct command_row *c, const struct option_row *o);
 struct command do_run(struct options o);
 struct command do_check(struct options o);
 struct command do_lists(struct options o);
+struct command do_cache(struct options o);
 struct command do_explain(struct options o); /* command_policy.c, and the next two */
 struct command do_test(struct options o);
 struct command do_diff(struct options o);

@@ -7,6 +7,7 @@
 #include "admin/control.h"
 #include "base/must.h"
 #include "base/str.h"
+#include "cache_report.h"
 #include "control_socket.h"
 #include "explaining.h"
 #include "fetch_report.h"
@@ -67,12 +68,16 @@ static void do_explain(void *self, struct slice argument, struct control_answer 
     answer->status = explaining_run(s->explaining, argument, &answer->text);
 }
 
+static void do_cache(void *self, struct slice argument, struct control_answer *answer)
+{
+    struct served *s = self;
+    answer->status = cache_report(s->engine->registry, argument, &answer->text);
+}
+
 static const struct control_command commands[] = {
-    { "POST", "/explain", do_explain },
-    { "POST", "/fetch", do_fetch },
-    { "POST", "/refresh", do_refresh },
-    { "POST", "/reload", do_reload },
-    { NULL, NULL, NULL },
+    { "POST", "/cache", do_cache },   { "POST", "/explain", do_explain },
+    { "POST", "/fetch", do_fetch },   { "POST", "/refresh", do_refresh },
+    { "POST", "/reload", do_reload }, { NULL, NULL, NULL },
 };
 
 static bool choose_path(char path[CONTROL_PATH], const char *chosen)

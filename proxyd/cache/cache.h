@@ -29,6 +29,10 @@ struct cache_use {
     bool origin_side; /* of the origin: a request with Authorization or Cookie passes */
 };
 
+/* An entry: a cache has lines of its own, which the registry does not give. */
+struct cache_entry {
+    struct cache *cache;
+};
 extern const struct registry_kind caches;
 /* The functions of every use. */
 extern const struct store cache_store;

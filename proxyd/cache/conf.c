@@ -1,5 +1,8 @@
 #include "cache/conf.h"
 
+#include <stdlib.h>
+
+#include "base/must.h"
 #include "cache/cache.h"
 
 enum { MIB = 1024 * 1024 };
@@ -36,21 +39,25 @@ const struct schema_row cache_rows[] = {
 
 static void end_cache(void *entry)
 {
-    struct cache *c = entry;
+    struct cache *c = ((struct cache_entry *)entry)->cache;
     memory_end(&c->memory);
     flights_end(&c->flights);
+    free(c);
 }
 
 static void init_cache(void *entry, u32 number)
 {
-    struct cache *c = entry;
+    struct cache *c = aligned_alloc(CACHE_LINE, sizeof *c);
     (void)number;
+    must(c != NULL);
+    memset(c, 0, sizeof *c);
     memory_init(&c->memory, 0);
     flights_init(&c->flights);
+    ((struct cache_entry *)entry)->cache = c;
 }
 
 const struct registry_kind caches = {
-    .name = "cache", .size = sizeof(struct cache), .init = init_cache, .end = end_cache
+    .name = "cache", .size = sizeof(struct cache_entry), .init = init_cache, .end = end_cache
 };
 
 static struct cache_use use_of(const struct cache_conf *c, struct cache *cache, bool origin_side)
@@ -72,9 +79,9 @@ void caches_compile(const struct tree *t, struct snapshot *s, struct registry *r
         struct cache_conf c = { .name = arena_copy(&s->arena, node_name(b)) };
         struct cache_use *use = arena_zalloc(&s->arena, 2 * sizeof *use);
         schema_fill(cache_rows, b, &s->arena, &c);
-        struct cache *cache = registry_get(r, s, &caches, c.name);
-        use[0] = use_of(&c, cache, false);
-        use[1] = use_of(&c, cache, true);
+        const struct cache_entry *entry = registry_get(r, s, &caches, c.name);
+        use[0] = use_of(&c, entry->cache, false);
+        use[1] = use_of(&c, entry->cache, true);
         s->stores[s->nstores++] = (struct named_store){ .name = c.name,
                                                         .store = &use[0].store,
                                                         .of_origin = &use[1].store };

@@ -69,7 +69,6 @@ enum flight_turn flight_board(struct flights *all, const struct cache_key *key, 
         *own = depart(s, key);
         turn = *own ? FLIGHT_FIRST : FLIGHT_ALONE;
     } else if (f && (*wake || (*wake = wake_new(x)) != NULL)) {
-        (*wake)->reason = WAKE_NONE;
         wake_wait(*wake, &f->waiting);
         turn = FLIGHT_WAIT;
     }
@@ -106,6 +105,17 @@ void flight_note(struct flights *f, const struct cache_key *key, u64 now_s, enum
     else if (n->tag == tag_of(key))
         n->tag = 0;
     pthread_mutex_unlock(&s->lock);
+}
+
+enum kept flight_noted(struct flights *f, const struct cache_key *key, u64 now_s)
+{
+    struct flight_shard *s = shard_of(f, key);
+    pthread_mutex_lock(&s->lock);
+    const struct flight_note *n = note_of(s->alone, key);
+    bool known = n->tag == tag_of(key) && n->until > (u32)now_s;
+    enum kept why = known ? (enum kept)n->kept : KEPT_YES;
+    pthread_mutex_unlock(&s->lock);
+    return why;
 }
 
 unsigned flight_used(struct flights *f, const struct cache_key *key, u64 now_s)

@@ -42,7 +42,7 @@ void flights_end(struct flights *f);
 enum flight_turn {
     FLIGHT_FIRST, /* *own is the caller's, until flight_land */
     FLIGHT_WAIT,  /* *wake will come */
-    FLIGHT_ALONE  /* it is known not to be shared, and *why; or there is no memory */
+    FLIGHT_ALONE  /* it is known not to be shared, or there is no memory */
 };
 /* `wake` of an exchange that has none: made; else that one waits again. */
 enum flight_turn flight_board(struct flights *f, const struct cache_key *key, u64 now_s,
@@ -53,6 +53,8 @@ void flight_land(struct flights *f, struct flight **own, enum wake_reason how);
 void flight_leave(struct flights *f, const struct cache_key *key, struct wake **wake);
 /* Nobody is to wait for that for a while; KEPT_YES: it is shared again. */
 void flight_note(struct flights *f, const struct cache_key *key, u64 now_s, enum kept why);
+/* Why nobody waits for it now; KEPT_YES: it is not known to be for one alone. */
+enum kept flight_noted(struct flights *f, const struct cache_key *key, u64 now_s);
 /* One more use of it; how many there were within an hour, at most 255. */
 unsigned flight_used(struct flights *f, const struct cache_key *key, u64 now_s);
 

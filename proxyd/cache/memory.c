@@ -256,15 +256,21 @@ bool memory_remove(struct memory *m, struct object *o)
     return there;
 }
 
+static bool fits(const struct object *o, struct slice url, enum url_match how)
+{
+    return how == URL_WHOLE ? slice_eq(o->url, url) : slice_starts(o->url, url);
+}
+
 /* One that fits, held; *from: the bucket to begin with, and where it was. A table that is widened
  * meanwhile keeps what it has at the same number or a higher one. */
-static struct object *any_of(struct memory_shard *s, u32 *from, struct slice url)
+static struct object *any_of(struct memory_shard *s, u32 *from, struct slice url,
+                             enum url_match how)
 {
     struct object *found = NULL;
     pthread_mutex_lock(&s->lock);
     for (; *from < s->nbuckets && found == NULL; *from += found == NULL)
         for (struct object *o = s->bucket[*from]; o && found == NULL; o = o->next)
-            if (slice_starts(o->url, url))
+            if (fits(o, url, how))
                 found = o;
     if (found)
         object_hold(found);
@@ -272,13 +278,13 @@ static struct object *any_of(struct memory_shard *s, u32 *from, struct slice url
     return found;
 }
 
-unsigned memory_remove_prefix(struct memory *m, struct slice url)
+unsigned memory_remove_url(struct memory *m, struct slice url, enum url_match how)
 {
     unsigned n = 0;
     for (unsigned i = 0; i < MEMORY_SHARDS; i++) {
         struct object *o;
         u32 from = 0;
-        while ((o = any_of(&m->shard[i], &from, url)) != NULL) {
+        while ((o = any_of(&m->shard[i], &from, url, how)) != NULL) {
             n += memory_remove(m, o);
             object_put(&o);
         }
@@ -310,15 +316,22 @@ unsigned memory_remove_key(struct memory *m, const struct cache_key *key)
     return n;
 }
 
-void memory_each(struct memory *m, const struct cache_key *key,
-                 void (*each)(void *ctx, struct object *o), void *ctx)
+static void each_in(struct memory_shard *s, struct slice url,
+                    void (*each)(void *ctx, struct object *o), void *ctx)
 {
-    struct memory_shard *s = shard_of(m, key);
     pthread_mutex_lock(&s->lock);
-    for (struct object *o = *bucket_of(s, key); o; o = o->next)
-        if (cache_key_same(&o->key, key))
-            each(ctx, o);
+    for (u32 i = 0; i < s->nbuckets; i++)
+        for (struct object *o = s->bucket[i]; o; o = o->next)
+            if (fits(o, url, URL_WHOLE))
+                each(ctx, o);
     pthread_mutex_unlock(&s->lock);
+}
+
+void memory_each(struct memory *m, struct slice url, void (*each)(void *ctx, struct object *o),
+                 void *ctx)
+{
+    for (unsigned i = 0; i < MEMORY_SHARDS; i++)
+        each_in(&m->shard[i], url, each, ctx);
 }
 
 static u32 ghosts_for(u64 most)
@@ -346,7 +359,7 @@ void memory_init(struct memory *m, u64 most)
 
 void memory_end(struct memory *m)
 {
-    (void)memory_remove_prefix(m, SLICE(""));
+    (void)memory_remove_url(m, SLICE(""), URL_PREFIX);
     for (unsigned i = 0; i < MEMORY_SHARDS; i++) {
         pthread_mutex_destroy(&m->shard[i].lock);
         free(m->shard[i].bucket);
@@ -357,6 +370,12 @@ void memory_end(struct memory *m)
 
 void memory_resize(struct memory *m, u64 most)
 {
+    pthread_mutex_lock(&m->lock);
+    if (ghosts_for(most) > m->ghosts.n) { /* fewer do no harm, and keep what they know */
+        ghosts_end(&m->ghosts);
+        ghosts_init(&m->ghosts, ghosts_for(most));
+    }
+    pthread_mutex_unlock(&m->lock);
     atomic_store(&m->budget.most, most);
     make_room(&m->budget);
 }

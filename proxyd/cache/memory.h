@@ -51,11 +51,15 @@ bool memory_add(struct memory *m, struct object *o);
 void memory_settle(struct memory *m, struct object *o);
 /* No more found. False: it was not there. */
 bool memory_remove(struct memory *m, struct object *o);
-/* All variants of a URL; all whose URL begins with a text; how many they were. Any thread. */
+/* All variants of a URL in one space. How many they were; any thread, as of what follows. */
 unsigned memory_remove_key(struct memory *m, const struct cache_key *key);
-unsigned memory_remove_prefix(struct memory *m, struct slice url);
-/* Each variant of a URL, under the lock. */
-void memory_each(struct memory *m, const struct cache_key *key,
-                 void (*each)(void *ctx, struct object *o), void *ctx);
+/* Those whose URL, as cache_url_write has it, is that one, or begins with it, whatever their
+ * space. They are looked for one by one, with no shard locked for longer than it takes to go
+ * through it: not for workers. */
+enum url_match { URL_WHOLE, URL_PREFIX };
+unsigned memory_remove_url(struct memory *m, struct slice url, enum url_match how);
+/* Each of a URL, under the shard's lock. */
+void memory_each(struct memory *m, struct slice url, void (*each)(void *ctx, struct object *o),
+                 void *ctx);
 
 #endif

@@ -1,0 +1,194 @@
+#include "cache_report.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/stat.h"
+#include "base/str.h"
+#include "cache/cache.h"
+#include "config/shown.h"
+#include "http/uri.h"
+
+/* One question while it is answered. */
+struct report {
+    FILE *to;
+    struct slice word; /* method, or "--prefix", "--all" */
+    struct cache_url parts;
+    struct target_uri uri; /* `parts` points into it */
+    char area[8192];
+    struct slice url; /* as caches compare it */
+    u64 now_s;
+    unsigned found, caches;
+};
+
+static struct memory *memory_of(const void *entry)
+{
+    return &((const struct cache_entry *)entry)->cache->memory;
+}
+
+static bool read_url(struct report *r, struct slice url)
+{
+    struct text t = text_in(r->area, sizeof r->area);
+    if (target_parse(METHOD_GET, url, NULL, &r->uri) != FAULT_NONE ||
+        r->uri.form != TARGET_ABSOLUTE)
+        return false;
+    r->parts = (struct cache_url){ .space = SLICE("forward"),
+                                   .scheme = SLICE("http"),
+                                   .host = { r->uri.host.name, r->uri.host.len },
+                                   .port = r->uri.port,
+                                   .path = r->uri.path_query };
+    cache_url_write(&t, &r->parts);
+    r->url = text_slice(&t);
+    return !t.full;
+}
+
+/* ---- stat ---- */
+
+static void stat_of(const char *name, const void *entry, void *ctx)
+{
+    struct report *r = ctx;
+    struct cache *c = ((const struct cache_entry *)entry)->cache;
+    fprintf(r->to, "cache %s: %llu objects, %llu of %llu bytes, %llu evicted, %llu waits\n", name,
+            (unsigned long long)atomic_load(&c->memory.objects),
+            (unsigned long long)atomic_load(&c->memory.budget.used),
+            (unsigned long long)atomic_load(&c->memory.budget.most),
+            (unsigned long long)atomic_load(&c->memory.evictions),
+            (unsigned long long)atomic_load(&c->flights.joined));
+}
+
+static void stat_all(struct report *r)
+{
+    fputs("requests:", r->to);
+    for (unsigned c = CACHED_NOTHING + 1; c < CACHED_COUNT; c++)
+        fprintf(r->to, " %s %llu", cached_info(c)->word, (unsigned long long)cached_sum(c));
+    fprintf(r->to, "\nsaved: %llu bytes\n",
+            (unsigned long long)stat_sum(STAT_cache_saved_bytes_total));
+}
+
+/* ---- show ---- */
+
+static void show_object(void *ctx, struct object *o)
+{
+    struct report *r = ctx;
+    char server[ADDR_TEXT];
+    struct text t = text_in(server, sizeof server);
+    u32 age = freshness_age(&o->fresh, r->now_s);
+    i64 left = (i64)o->fresh.lifetime - age;
+    addr_text_port(&t, &o->server);
+    r->found++;
+    fprintf(r->to, "  %u, %llu bytes%s, age %u s, %s for %lld s, from %.*s", o->head->status,
+            (unsigned long long)body_have(o->body), object_is_growing(o) ? " so far" : "", age,
+            left > 0 ? "fresh" : "stale", (long long)(left > 0 ? left : -left),
+            SLICE_FMT(text_slice(&t)));
+    if (o->vary.n) {
+        fputs(", by ", r->to);
+        shown_put(r->to, o->vary);
+    }
+    fputc('\n', r->to);
+}
+
+static void show_of(const char *name, const void *entry, void *ctx)
+{
+    struct report *r = ctx;
+    unsigned before = r->found;
+    fprintf(r->to, "cache %s:\n", name);
+    memory_each(memory_of(entry), r->url, show_object, r);
+    if (r->found == before)
+        fputs("  nothing is kept\n", r->to);
+}
+
+/* ---- why ---- */
+
+static void why_of(const char *name, const void *entry, void *ctx)
+{
+    struct report *r = ctx;
+    struct cache *c = ((const struct cache_entry *)entry)->cache;
+    struct cache_key key;
+    show_of(name, entry, ctx);
+    cache_key_of(&c->memory.secret, &r->parts, &key);
+    enum kept why = flight_noted(&c->flights, &key, r->now_s);
+    if (why != KEPT_YES)
+        fprintf(r->to, "  the last answer was not kept: %s (%s)\n", kept_info(why)->text,
+                kept_info(why)->word);
+}
+
+static void why_method(struct report *r)
+{
+    enum method m = method_find(r->word);
+    if (m == METHOD_GET || m == METHOD_HEAD)
+        return;
+    fputs("  the cache is not asked: ", r->to);
+    fputs(method_is_safe(m)
+              ? "only GET and HEAD are\n"
+              : "only GET and HEAD are; a success takes out what is kept of the URL\n",
+          r->to);
+}
+
+/* ---- purge ---- */
+
+static void purge_of(const char *name, const void *entry, void *ctx)
+{
+    struct report *r = ctx;
+    bool whole = r->word.n == 0;
+    unsigned n = memory_remove_url(memory_of(entry), r->url, whole ? URL_WHOLE : URL_PREFIX);
+    r->found += n;
+    fprintf(r->to, "cache %s: %u taken out\n", name, n);
+}
+
+/* ---- which it is ---- */
+
+typedef void each_cache(const char *name, const void *entry, void *ctx);
+
+/* NULL: it is no such question. */
+static each_cache *understand(struct report *r, struct slice question)
+{
+    struct slice verb, rest = question;
+    slice_cut(&rest, ' ', &verb);
+    if (slice_is(verb, "stat"))
+        return rest.n == 0 ? stat_of : NULL;
+    if (slice_is(verb, "show"))
+        return read_url(r, rest) ? show_of : NULL;
+    if (slice_is(verb, "why")) {
+        slice_cut(&rest, ' ', &r->word);
+        return read_url(r, rest) ? why_of : NULL;
+    }
+    if (!slice_is(verb, "purge"))
+        return NULL;
+    if (slice_is(rest, "--all")) {
+        r->word = rest;
+        return purge_of;
+    }
+    if (slice_starts(rest, SLICE("--prefix ")))
+        slice_cut(&rest, ' ', &r->word);
+    return read_url(r, rest) ? purge_of : NULL;
+}
+
+unsigned cache_report(struct registry *registry, struct slice question, char **text)
+{
+    struct report *r = calloc(1, sizeof *r);
+    size_t n;
+    each_cache *each = r ? understand(r, question) : NULL;
+    if (each == NULL) {
+        *text =
+            strdup("expected stat, or show, why or purge and a URL such as http://example.com/\n");
+        free(r);
+        return 400;
+    }
+    r->to = open_memstream(text, &n);
+    if (r->to == NULL) {
+        free(r);
+        return 500;
+    }
+    r->now_s = clock_us(CLOCK_REALTIME) / 1000000;
+    if (each == why_of)
+        why_method(r);
+    if (registry_count(registry, &caches) == 0)
+        fputs("the configuration has no cache\n", r->to);
+    registry_each(registry, &caches, each, r);
+    if (each == stat_of)
+        stat_all(r);
+    fclose(r->to);
+    free(r);
+    return 200;
+}

@@ -1,0 +1,76 @@
+"""What a cache holds is shown, and taken out, while it works."""
+import pytest
+
+from lib.caching import answer, asked, forward, get, is_hit
+from lib.client import Client
+from lib.daemon import run_command
+from lib.origin import ok, read_body, send
+
+pytestmark = pytest.mark.threads
+
+
+def cache(daemon, *words, code=0):
+    ran = run_command("cache", "--socket", str(daemon.folder / "control.sock"), *words)
+    assert ran.returncode == code, ran
+    return ran.stdout if code == 0 else ran.stderr
+
+
+@pytest.fixture
+def filled(proxyd, origin):
+    """A daemon that keeps /a, /b/1 and /b/2, which it has in both workers."""
+    daemon = proxyd(forward())
+    for path in ("/a", "/b/1", "/b/2"):
+        origin.answer(path, answer("x" * 10, "Cache-Control: max-age=60", "Vary: Accept-Encoding"))
+        assert is_hit([get(daemon, origin.url(path)) for _ in range(2)][1])
+    return daemon
+
+
+def kept(daemon, origin):
+    """Which of them are still there; each is asked for of several connections, so of both workers."""
+    return [path for path in ("/a", "/b/1", "/b/2")
+            if all(get(daemon, origin.url(path), "Cache-Control: only-if-cached").status == 200 for _ in range(6))]
+
+
+def test_stat_and_show(filled, origin):
+    said = cache(filled, "stat")
+    assert "cache main: 3 objects, " in said and " miss 3 " in said and " hit 3 " in said
+    said = cache(filled, "show", origin.url("/a"))
+    assert f"200, 10 bytes, age " in said and f"from 127.0.0.1:{origin.port}, by accept-encoding" in said
+    assert "nothing is kept" in cache(filled, "show", origin.url("/c"))
+
+
+def test_why(filled, origin):
+    origin.at("/private", read_body(), send(answer("x", "Cache-Control: private")))
+    get(filled, origin.url("/private"))
+    assert "the answer is for one user only (private)" in cache(filled, "why", "GET", origin.url("/private"))
+    assert "only GET and HEAD are" in cache(filled, "why", "POST", origin.url("/a"))
+
+
+@pytest.mark.parametrize("words,left", [(["{url}/a"], ["/b/1", "/b/2"]), (["--prefix", "{url}/b/"], ["/a"]),
+                                        (["--all"], []), (["{url}/b"], ["/a", "/b/1", "/b/2"])])
+def test_purge(filled, origin, words, left):
+    said = cache(filled, "purge", *(word.format(url=origin.url("")) for word in words))
+    assert said == f"cache main: {3 - len(left)} taken out\n"
+    assert kept(filled, origin) == left
+
+
+def test_what_is_growing_is_purged_as_well(proxyd, origin):
+    """Who reads it reads on; nobody finds it any more."""
+    daemon = proxyd(forward())
+    import threading
+    go = threading.Event()
+    head, body = answer("0123456789", "Cache-Control: max-age=60").split(b"\r\n\r\n")
+    origin.at("/g", read_body(), send(head + b"\r\n\r\n" + body[:5]), lambda conn: go.wait(10), send(body[5:]))
+    with Client(daemon.port) as client:
+        client.send(b"GET " + origin.url("/g").encode() + b" HTTP/1.1\r\nHost: " + origin.authority.encode() + b"\r\n\r\n")
+        client.reader.until(b"01234")
+        assert cache(daemon, "purge", "--all") == "cache main: 1 taken out\n"
+        go.set()
+        assert client.exactly(5) == b"56789"
+    assert not is_hit(get(daemon, origin.url("/g"))) and len(asked(origin, "/g")) == 2
+
+
+def test_wrong_questions(filled):
+    assert "usage" not in cache(filled, "purge", "not a url", code=1)
+    for words in (["purge"], ["show"], ["--all", "stat"], ["why", "GET"], ["eat", "x"]):
+        assert "proxyd cache --help" in cache(filled, *words, code=2)
