@@ -17,6 +17,9 @@ static struct {
     size_t most; /* of a copy; SIZE_MAX: any size */
     bool parks;  /* at the next lookup; time_to_go ends it */
     bool time_to_go, refuses, revalidates, rescues, stops;
+    bool leads, keeps; /* a copy is read by the client; it goes on without that */
+    bool growing, cut; /* the copy that leads */
+    struct relay feed;
     struct xchg *self;
     unsigned lookups, resumes, done, opened, closed, begun, kept, dropped, rescued;
     enum fault dropped_for;
@@ -27,6 +30,8 @@ static enum flow peek(void *self, struct slice *run)
 {
     (void)self;
     *run = (struct slice){ toy.body + toy.at, toy.n - toy.at };
+    if (run->n == 0 && (toy.growing || toy.cut))
+        return toy.cut ? FLOW_FAULT : FLOW_WAIT;
     return toy.stops ? FLOW_FAULT : run->n ? FLOW_OK : FLOW_END;
 }
 
@@ -42,7 +47,14 @@ static void closed(void *self)
     toy.closed++;
 }
 
-static const struct source_ops object_ops = { peek, took, NULL, NULL, closed };
+/* What comes is brought by the exchange that reads it. */
+static enum flow fill(void *self)
+{
+    (void)self;
+    return FLOW_WAIT;
+}
+
+static const struct source_ops object_ops = { peek, took, fill, NULL, closed };
 
 static void give(struct xchg *x)
 {
@@ -100,6 +112,7 @@ static enum flow tee_finish(void *self, const struct msg *trailers)
     (void)self;
     (void)trailers;
     toy.kept++;
+    toy.growing = false;
     return FLOW_OK;
 }
 
@@ -115,7 +128,12 @@ static void tee_drop(void *self, enum fault why)
     (void)self;
     toy.dropped++;
     toy.dropped_for = why;
-    forget();
+    if (toy.growing) {
+        toy.growing = false;
+        toy.cut = true;
+    } else {
+        forget();
+    }
 }
 
 static const struct sink_ops tee_ops = { tee_put, tee_finish, NULL, tee_drop };
@@ -130,7 +148,20 @@ static bool begin(struct xchg *x, struct sink *tee)
         return false;
     toy.begun++;
     *tee = (struct sink){ &tee_ops, &toy };
+    if (toy.leads) {
+        toy.growing = true;
+        toy.opened++;
+        toy.at = 0;
+        toy.feed = (struct relay){ .from = { &object_ops, &toy } };
+        x->feed = &toy.feed;
+    }
     return true;
+}
+
+static bool keep(struct xchg *x)
+{
+    (void)x;
+    return toy.keeps;
 }
 
 static bool rescue(struct xchg *x, enum fault why)
@@ -145,11 +176,12 @@ static bool rescue(struct xchg *x, enum fault why)
 
 static void done(struct xchg *x)
 {
-    (void)x;
+    if (toy.growing)
+        tee_drop(x, FAULT_client_reset);
     toy.done++;
 }
 
-static const struct store toy_store = { lookup, resume, begin, rescue, NULL, done };
+static const struct store toy_store = { lookup, resume, begin, rescue, keep, done };
 
 static int client, origin;
 
@@ -403,6 +435,130 @@ static void a_store_that_fails_in_the_middle(void **state)
     assert_true(rig_ended(client));
 }
 
+/* ---- a copy that leads ---- */
+
+static void begin_leading(const char *body)
+{
+    char head[100];
+    toy.leads = true;
+    client = rig_client_tcp();
+    rig_say(client, ASK("GET", ""));
+    upstream = rig_accept(origin);
+    rig_hears(upstream);
+    snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n%s", body);
+    rig_say(upstream, head);
+}
+
+static void the_client_reads_the_copy(void **state)
+{
+    (void)state;
+    begin_leading("01234");
+    assert_has(rig_hears(client), "\r\n\r\n01234");
+    rig_say(upstream, "56789");
+    assert_string_equal(rig_hears(client), "56789");
+    assert_int_equal(toy.kept, 1);
+    assert_int_equal(rig_count(STAT_upstream_idle), 1);
+    toy.leads = false;
+    assert_has(rig_ask(client, ASK("GET", "")), "\r\n\r\n0123456789");
+}
+
+/* It has all of it while the client has hardly begun. */
+static void a_slow_client_of_a_copy(void **state)
+{
+    (void)state;
+    char head[100];
+    toy.leads = true;
+    make_pattern();
+    said = 0;
+    rig_say(client, ASK("GET", ""));
+    upstream = rig_accept(origin);
+    rig_hears(upstream);
+    snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", BIG);
+    rig_say(upstream, head);
+    while (said < BIG) {
+        feed_pattern();
+        rig_turn();
+    }
+    rig_turn();
+    assert_int_equal(toy.kept, 1);
+    assert_true(toy.at < 4 << 20);
+    hear_pattern(BIG, NULL);
+}
+
+/* What it has is read from it, and the rest comes as without a store. */
+static void a_copy_that_stops(void **state)
+{
+    (void)state;
+    for (toy.most = 1; toy.most < 10; toy.most++) {
+        forget();
+        toy.cut = false;
+        begin_leading("01234");
+        rig_say(upstream, "56789");
+        assert_has(rig_hears(client), "\r\n\r\n0123456789");
+        assert_int_equal(toy.dropped, toy.most);
+        rig_close(upstream);
+    }
+    forget();
+}
+
+/* The client gets what there was, and sees that it is not all. */
+static void a_copy_that_is_cut(void **state)
+{
+    (void)state;
+    begin_leading("01234");
+    rig_close(upstream);
+    assert_has(rig_hears(client), "\r\n\r\n01234");
+    assert_true(rig_ended(client));
+    assert_int_equal(toy.dropped_for, FAULT_response_truncated);
+}
+
+static void reset_client(void)
+{
+    struct linger abrupt = { 1, 0 };
+    setsockopt(client, SOL_SOCKET, SO_LINGER, &abrupt, sizeof abrupt);
+    rig_close(client);
+    rig_turn();
+    client = rig_client(); /* for tear_down */
+}
+
+/* It is told once what became of the client, and the copy is made all the same. */
+static void it_goes_on_without_the_client(void **state)
+{
+    (void)state;
+    toy.keeps = true;
+    begin_leading("01234");
+    reset_client();
+    assert_int_equal(rig_faults(FAULT_client_reset), 1);
+    assert_int_equal(toy.done, 0);
+    rig_say(upstream, "56789");
+    assert_int_equal(toy.kept, 1);
+    assert_int_equal(toy.done, 1);
+    assert_int_equal(rig_faults(FAULT_client_reset), 1);
+    assert_int_equal(rig_count(STAT_requests_total), 1);
+    assert_int_equal(rig_count(STAT_requests_in_flight), 0);
+    assert_int_equal(rig_count(STAT_upstream_idle), 1);
+}
+
+static void it_ends_with_the_client(void **state)
+{
+    (void)state;
+    begin_leading("01234");
+    reset_client();
+    assert_int_equal(toy.dropped_for, FAULT_client_reset);
+    assert_int_equal(rig_count(STAT_requests_in_flight), 0);
+}
+
+/* Each side has its own clock: a client that reads nothing, an origin that says nothing. */
+static void its_clocks(void **state)
+{
+    (void)state;
+    begin_leading("01234");
+    rig_later(rig.snapshot->conf.timeouts.body + 1000);
+    assert_int_equal(rig_faults(FAULT_response_body_timeout), 1);
+    assert_has(rig_hears(client), "\r\n\r\n01234");
+    assert_true(rig_ended(client));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -417,6 +573,13 @@ int main(void)
         STORE_TEST(a_copy_of_a_cut_one),
         STORE_TEST(a_copy_that_finds_no_room),
         STORE_TEST(a_store_that_fails_in_the_middle),
+        STORE_TEST(the_client_reads_the_copy),
+        STORE_TEST(a_slow_client_of_a_copy),
+        STORE_TEST(a_copy_that_stops),
+        STORE_TEST(a_copy_that_is_cut),
+        STORE_TEST(it_goes_on_without_the_client),
+        STORE_TEST(it_ends_with_the_client),
+        STORE_TEST(its_clocks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

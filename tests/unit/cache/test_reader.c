@@ -1,0 +1,190 @@
+/* A body that grows, and those who read it: whole, in ranges, in parts, or cut. */
+#include "cache/reader.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct budget budget = { .most = 16 << 20 };
+static char text[600000], got[700000];
+
+static int set_up(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof text; i++)
+        text[i] = (char)('a' + (i * 7 + i / 251) % 26);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    return atomic_load(&budget.used) != 0;
+}
+
+/* What there is to read now, in pieces of at most `most`; *end: how it ended. */
+static size_t read_on(struct source *s, size_t at, size_t most, enum flow *end)
+{
+    struct slice run;
+    while ((*end = s->ops->peek(s->self, &run)) == FLOW_OK) {
+        size_t n = run.n < most ? run.n : most;
+        assert_true(n > 0 && at + n <= sizeof got);
+        memcpy(got + at, run.p, n);
+        s->ops->took(s->self, n);
+        at += n;
+    }
+    return at;
+}
+
+/* Known or unknown length, read as it grows, in pieces that fit nowhere. */
+static void as_it_grows(void **state)
+{
+    (void)state;
+    for (unsigned known = 0; known < 2; known++) {
+        struct body *b = body_new(&budget, known ? sizeof text : UINT64_MAX);
+        struct reader r;
+        struct source s = reader_open(&r, b, NULL);
+        enum flow end;
+        size_t at = 0;
+        for (size_t i = 0; i < sizeof text;) {
+            size_t n = sizeof text - i < 7919 ? sizeof text - i : 7919;
+            assert_int_equal(body_append(b, (struct slice){ text + i, n }, UINT64_MAX), n);
+            i += n;
+            at = read_on(&s, at, 1000, &end);
+            assert_int_equal(end, FLOW_WAIT);
+            assert_int_equal(at, i);
+        }
+        body_end(b, BODY_WHOLE);
+        assert_int_equal(read_on(&s, at, 1000, &end), sizeof text);
+        assert_int_equal(end, FLOW_END);
+        assert_memory_equal(got, text, sizeof text);
+        source_close(&s);
+        body_put(b);
+    }
+}
+
+static struct body *whole(void)
+{
+    struct body *b = body_new(&budget, UINT64_MAX);
+    for (size_t i = 0; i < sizeof text; i += 100000)
+        assert_int_equal(body_append(b, (struct slice){ text + i, 100000 }, UINT64_MAX), 100000);
+    body_end(b, BODY_WHOLE);
+    return b;
+}
+
+/* In any order, across chunks, with text between. */
+static void parts(void **state)
+{
+    (void)state;
+    static const struct reader_part part[] = { { { "<1>", 3 }, 500000, 500010 },
+                                               { { "", 0 }, 0, 1 },
+                                               { { "<2>", 3 }, 90000, 300000 },
+                                               { { "<3>", 3 }, 599999, 600000 } };
+    struct body *b = whole();
+    struct reader r;
+    struct source s = reader_open(&r, b, NULL);
+    enum flow end;
+    reader_choose(&r, part, countof(part), SLICE("<end>"));
+    size_t n = read_on(&s, 0, SIZE_MAX, &end), at = 0;
+    assert_int_equal(end, FLOW_END);
+    for (unsigned i = 0; i < countof(part); i++) {
+        assert_memory_equal(got + at, part[i].before.p, part[i].before.n);
+        at += part[i].before.n;
+        assert_memory_equal(got + at, text + part[i].from, part[i].to - part[i].from);
+        at += part[i].to - part[i].from;
+    }
+    assert_int_equal(n, at + 5);
+    assert_memory_equal(got + at, "<end>", 5);
+    source_close(&s);
+    body_put(b);
+}
+
+/* What there was is given, and then a fault: never an end. */
+static void cut(void **state)
+{
+    (void)state;
+    struct body *b = body_new(&budget, 1000);
+    struct reader r;
+    struct source s = reader_open(&r, b, NULL);
+    enum flow end;
+    assert_int_equal(body_append(b, (struct slice){ text, 500 }, UINT64_MAX), 500);
+    body_end(b, BODY_CUT);
+    assert_int_equal(read_on(&s, 0, 100, &end), 500);
+    assert_int_equal(end, FLOW_FAULT);
+    source_close(&s);
+    body_put(b);
+}
+
+static void no_more_than_it_may(void **state)
+{
+    (void)state;
+    struct body *b = body_new(&budget, UINT64_MAX);
+    assert_int_equal(body_append(b, (struct slice){ text, 1000 }, 700), 700);
+    assert_int_equal(body_append(b, (struct slice){ text, 1000 }, 700), 0);
+    body_put(b);
+    b = body_new(&budget, 300); /* and no more than was announced */
+    assert_int_equal(body_append(b, (struct slice){ text, 1000 }, UINT64_MAX), 300);
+    body_put(b);
+    struct budget small = { .most = 10000 };
+    b = body_new(&small, UINT64_MAX);
+    assert_true(body_append(b, (struct slice){ text, 20000 }, UINT64_MAX) < 10000);
+    assert_true(atomic_load(&small.used) <= 10000);
+    body_put(b);
+    assert_int_equal(atomic_load(&small.used), 0);
+}
+
+static void *reads(void *arg)
+{
+    struct reader r;
+    struct source s = reader_open(&r, arg, NULL);
+    enum flow end = FLOW_WAIT;
+    struct slice run;
+    size_t at = 0;
+    while (end != FLOW_END) {
+        while ((end = s.ops->peek(s.self, &run)) == FLOW_OK) {
+            assert_memory_equal(run.p, text + at, run.n);
+            at += run.n;
+            s.ops->took(s.self, run.n);
+        }
+        assert_int_not_equal(end, FLOW_FAULT);
+    }
+    assert_int_equal(at, sizeof text);
+    source_close(&s);
+    body_put(arg);
+    return NULL;
+}
+
+static void read_by_several_threads(void **state)
+{
+    (void)state;
+    struct body *b = body_new(&budget, UINT64_MAX);
+    pthread_t t[3];
+    for (unsigned i = 0; i < countof(t); i++) {
+        body_hold(b);
+        pthread_create(&t[i], NULL, reads, b);
+    }
+    for (size_t i = 0; i < sizeof text; i += 500)
+        assert_int_equal(body_append(b, (struct slice){ text + i, 500 }, UINT64_MAX), 500);
+    body_end(b, BODY_WHOLE);
+    body_put(b);
+    for (unsigned i = 0; i < countof(t); i++)
+        pthread_join(t[i], NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(as_it_grows, tear_down),
+        cmocka_unit_test_teardown(parts, tear_down),
+        cmocka_unit_test_teardown(cut, tear_down),
+        cmocka_unit_test_teardown(no_more_than_it_may, tear_down),
+        cmocka_unit_test_teardown(read_by_several_threads, tear_down),
+    };
+    return cmocka_run_group_tests(tests, set_up, NULL);
+}
