@@ -77,7 +77,7 @@ def test_uncacheable_ones_are_released_and_remembered(rig, word, fields):
     rig.origin.at(path, read_body(), wait(go), send(answer("x", *fields)))
     before = metrics.read(rig.proxyd)
     crowd = Crowd(rig.port, rig.url(path), 20)
-    assert until(lambda: waits(rig.proxyd, before) == 19)
+    assert until(lambda: waits(rig.proxyd, before) == 19 and asked(rig.origin, path))
     assert len(asked(rig.origin, path)) == 1
     go.set()
     assert [status(a)["detail"] for a in crowd.answers()] == [word] * 20
