@@ -375,7 +375,8 @@ const struct schema_row policy_rows[] = {
       .doc = "With `mode transparent`: what becomes of a connection that begins with neither HTTP "
              "nor TLS. `tunnel`: it is asked about as CONNECT to the address that it was going to, "
              "so `connect-ports` has to allow the port; one whose client says nothing for 300 ms "
-             "too, because there the server speaks first (SMTP, SSH). `deny`: it is reset.",
+             "too, because there the server speaks first (SMTP, SSH); where it does not, and the "
+             "client begins with HTTP or TLS then, it is reset. `deny`: it is reset.",
       .example = "other tunnel;" },
     { .key = "grace",
       .type = { TYPE_DURATION },

@@ -169,6 +169,27 @@ static void refuse(struct xchg *x, struct msg *resp, struct refusal *r)
 
 /* ---- once more, of a tunnel ---- */
 
+/* Who is silent for a while gets a tunnel, for there the server speaks first. Where it does not and
+ * the client begins with HTTP or TLS, the rules for those were never asked: it has to connect anew,
+ * as browsers do when a connection that they made in advance is gone. */
+static enum inspection inspect(struct worker *w, const struct listener *l,
+                               const struct access_record *r, struct slice first,
+                               struct inspected *out)
+{
+    struct host name;
+    (void)w, (void)r;
+    if (out->answered)
+        return INSPECT_PASS;
+    enum detection as = (enum detection)transparent_detect(l, first).as;
+    enum hello hello = as == DETECTED_RAW ? client_hello_read(first, &name) : HELLO_NOT_TLS;
+    if (as == DETECTED_MORE || hello == HELLO_MORE)
+        return INSPECT_MORE;
+    if (as == DETECTED_RAW && hello == HELLO_NOT_TLS)
+        return INSPECT_PASS;
+    out->ruling.fault = FAULT_began_late;
+    return INSPECT_DENY;
+}
+
 void transparent_ask(u8 told, struct policy_question *q)
 {
     q->name = told & TOLD_MASK;
@@ -243,6 +264,7 @@ const struct role transparent_role = {
     .where = &where,
     .next = forward_next,
     .vet = forward_vet,
+    .inspect = inspect,
     .recheck = recheck,
     .edit_request = forward_edit_request,
     .address_request = address_request,

@@ -305,6 +305,27 @@ def test_server_speaks_first(lan, start, serve):
         daemon.stop()
 
 
+@pytest.mark.parametrize("port", [80, 443])
+def test_silence_is_no_way_around_rules(lan, start, serve, port):
+    """Who waits until he has a tunnel and begins with HTTP or TLS then is reset, as long as the server is silent."""
+    daemon, origin = start(config(policy="other tunnel;")), serve(port=port)
+    first = b"GET / HTTP/1.1\r\nHost: secret.example\r\n\r\n" if port == 80 else records(message(server_name("secret.example")))
+    for already, how in enumerate(("whole", "bytes")):
+        origin.next(read_eof())
+        with connect(lan, port) as client:
+            assert until(lambda: len(origin.connections) > already)
+            client.send(first, how)
+            assert client.expect_closed() in ("reset", "eof")   # a write may have met the reset
+        origin.all_closed()
+    assert until(lambda: [line.get("cause") for line in daemon.log(f"CONNECT {SERVER}:{port}")] == ["began_late"] * 2)
+    assert not origin.requests and not any(origin.received())
+    origin.next(send(b"hello"), read(len(first)), send(b"fine"))
+    with connect(lan, port) as client:
+        assert client.exactly(5) == b"hello"
+        client.send(first)
+        assert client.exactly(4) == b"fine"
+
+
 # -- TPROXY ---------------------------------------------------------------------------------------
 
 @pytest.fixture(scope="module")

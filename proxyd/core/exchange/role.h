@@ -26,6 +26,7 @@ enum inspection { INSPECT_MORE, INSPECT_PASS, INSPECT_DENY };
 
 /* What the first bytes of a tunnel came to, but for MORE. */
 struct inspected {
+    bool answered;        /* set before: the other side has spoken already */
     struct ruling ruling; /* its rule: with evidence; of DENY; of PASS no more than its shadow */
     struct slice name;    /* the host they name, where it is not the target's; else empty */
     bool named;           /* they name the target's host */
@@ -79,7 +80,8 @@ struct role {
      * NULL: addresses are configured, hence trusted. */
     struct ruling (*vet)(const struct xchg *x, const struct addr *a);
     /* May a CONNECT go on that begins so? `first`: all that its client has sent, one byte or more;
-     * it is held until it is known. Asked again with more of them after MORE. *out is zero. NULL:
+     * it is held until it is known. Asked again with more of them after MORE. Of an intercepted
+     * client only when it was silent until now. *out is zero but for what is set before. NULL:
      * nothing is held. */
     enum inspection (*inspect)(struct worker *w, const struct listener *l,
                                const struct access_record *r, struct slice first,

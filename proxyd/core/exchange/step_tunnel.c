@@ -5,13 +5,21 @@
 #include "core/exchange/tunnel.h"
 #include "core/exchange/xchg.h"
 
+/* Of an intercepted client that has begun, what it began with is known. */
+static bool is_to_be_inspected(const struct xchg *x)
+{
+    return x->req.method == METHOD_CONNECT && x->role->inspect &&
+           (likely(x->intercepted == NULL) || x->intercepted->hello == HELLO_MORE);
+}
+
 static enum step_result become_tunnel(struct xchg *x)
 {
     struct tunnel *t = x->tunnel;
+    bool inspect = is_to_be_inspected(x);
     account_detach(x, tunnel_record(t));
     struct tunnel_end client = x->client.ops->detach(&x->client),
                       upstream = x->upstream.ops->detach(&x->upstream);
-    if (x->req.method == METHOD_CONNECT && x->role->inspect)
+    if (inspect)
         tunnel_hold(t);
     tunnel_begin(&x->tunnel, client, upstream);
     if (unlikely(x->snap != x->worker->snapshot))

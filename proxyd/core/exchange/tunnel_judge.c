@@ -34,6 +34,7 @@ static enum look inspect(struct tunnel *t, struct slice first)
     i.ruling = (struct ruling){ .fault = FAULT_NONE };
     i.name = SLICE("");
     i.named = false;
+    i.answered = t->direction[1].moved > 0;
     enum inspection said = l->role->inspect(t->worker, l, t->record, first, &i);
     if (said == INSPECT_MORE)
         return LOOK_MORE;
