@@ -353,6 +353,21 @@ def test_tproxy(lan, start, serve, ca, routes, source):
     assert daemon.wait_log("CONNECT shop.example:443").get("to") == f"{SERVER}:443"
 
 
+def test_a_port_that_the_proxy_had(lan, start, serve, ca, routes):
+    """With `source client` the client may come from the very port that the proxy took for it before: no loop."""
+    daemon, origin = start(config(listener="divert tproxy; source client;"), rules=TPROXY), serve(port=443)
+    hello = records(message(server_name("shop.example")))
+    origin.next(read(len(hello)))
+    with connect(lan, 443) as client:
+        client.send(hello)
+        assert client.expect_closed() == "eof"
+    assert daemon.wait_log("CONNECT shop.example:443").get("cause") is None
+    origin.next(read(len(hello)), send(b"answer"))
+    with lan.client, socket.create_connection((SERVER, 443), SOON, origin.connections[0].peer[:2]) as sock:
+        sock.sendall(hello)
+        assert sock.recv(6) == b"answer"
+
+
 # -- flows ----------------------------------------------------------------------------------------
 
 def test_ipv6(lan, start, serve, ca):

@@ -25,6 +25,12 @@ void returning_note(const struct addr *own, const struct addr *to)
     atomic_store_explicit(&dialled[print % PLACES], print, memory_order_relaxed);
 }
 
+void returning_forget(const struct addr *own, const struct addr *to)
+{
+    u64 print = print_of(own, to), there = print;
+    (void)atomic_compare_exchange_strong(&dialled[print % PLACES], &there, 0);
+}
+
 bool returning_is(const struct addr *client, const struct addr *to)
 {
     u64 print = print_of(client, to);

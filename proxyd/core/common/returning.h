@@ -11,6 +11,9 @@
 
 /* Any thread. Of many at once some are forgotten: a loop is then found in its next round. */
 void returning_note(const struct addr *own, const struct addr *to);
+/* That connection is closed, or has proved to lead elsewhere: its end may be somebody else's next,
+ * for with `source client` the address is a client's, who chooses among the same ports. */
+void returning_forget(const struct addr *own, const struct addr *to);
 bool returning_is(const struct addr *client, const struct addr *to);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "base/must.h"
 #include "core/conn/memory_wait.h"
+#include "core/common/returning.h"
 #include "core/common/snapshot.h"
 #include "io/intercept.h"
 
@@ -113,6 +114,14 @@ static void free_conn(struct deferred *g, void *context)
     slab_give(&w->conns, c);
 }
 
+/* While its descriptor lives. */
+static void forget_returning(struct conn *c)
+{
+    struct addr own;
+    if (unlikely(c->may_return) && conn_local(c, &own))
+        returning_forget(&own, &c->peer);
+}
+
 static void dismantle(struct conn *c)
 {
     struct worker *w = c->worker;
@@ -130,6 +139,7 @@ static void dismantle(struct conn *c)
 
 void conn_close(struct conn *c)
 {
+    forget_returning(c);
     loop_close(&c->worker->loop, &c->stream.io);
     dismantle(c);
 }
@@ -138,6 +148,7 @@ void conn_close(struct conn *c)
 int conn_release(struct conn *c)
 {
     int fd = c->stream.io.fd;
+    forget_returning(c);
     loop_remove(&c->worker->loop, &c->stream.io);
     c->stream.io.fd = -1;
     dismantle(c);

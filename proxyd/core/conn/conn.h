@@ -78,6 +78,7 @@ struct conn {
     bool refilled : 1;      /* read since `pin` was set: it no longer holds all there was */
     bool awaits_memory : 1; /* found none at its last try; stands in line or is about to try */
     bool has_way_in : 1;    /* `at` is that of a way_in */
+    bool may_return : 1;    /* noted as one that the network may lead back here (returning.h) */
     u8 empty_lines;         /* skipped before the head that is awaited */
 };
 

@@ -131,10 +131,11 @@ static int connect_to(struct worker *w, const struct addr *a, const struct desti
     return fd;
 }
 
-static void note_returning(const struct conn *c)
+static void note_returning(struct conn *c)
 {
     struct addr own;
-    if (conn_local(c, &own))
+    c->may_return = conn_local(c, &own);
+    if (c->may_return)
         returning_note(&own, &c->peer);
 }
 

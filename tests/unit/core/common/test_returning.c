@@ -28,6 +28,10 @@ static void by_both_ends(void **state)
     assert_false(returning_is(&to, &own));
     returning_note(&six, &to_six);
     assert_true(returning_is(&six, &to_six) && !returning_is(&six, &to));
+    returning_forget(&six, &to);
+    assert_true(returning_is(&six, &to_six));
+    returning_forget(&six, &to_six);
+    assert_false(returning_is(&six, &to_six));
 }
 
 int main(void)
