@@ -69,7 +69,7 @@ static enum kept fits(struct xchg *x)
     return KEPT_YES;
 }
 
-static struct object *make(struct xchg *x, struct object_facts *f, struct slice *vary)
+static struct object *make(struct xchg *x, struct object_facts *f)
 {
     struct notes *n = notes_of(x);
     struct memory *memory = &n->use->cache->memory;
@@ -83,8 +83,6 @@ static struct object *make(struct xchg *x, struct object_facts *f, struct slice 
     if (!freshness_dated(m, &f->fresh))
         return NULL;
     f->key = n->key;
-    f->vary = *vary;
-    f->variant = vary->n ? vary_key(&memory->secret, *vary, &x->req) : 0;
     f->url = text_slice(&url);
     f->server = x->server;
     f->by_parent = x->to.is_parent;
@@ -95,15 +93,22 @@ static struct object *make(struct xchg *x, struct object_facts *f, struct slice 
     return o;
 }
 
-static enum kept vary_of(struct xchg *x, struct slice *names)
+enum kept copy_vary(struct xchg *x, const struct msg *response, struct object_facts *f)
 {
+    f->vary = SLICE("");
+    f->variant = 0;
+    if (!msg_has(response, TOKEN_VARY))
+        return KEPT_YES;
     char *area = arena_try(&x->arena, VARY_TEXT);
     if (area == NULL)
         return KEPT_NO_ROOM;
     struct text t = text_in(area, VARY_TEXT);
-    switch (vary_names(&x->resp, &t)) {
+    switch (vary_names(response, &t)) {
     case VARY_NONE: break;
-    case VARY_SOME: *names = text_slice(&t); break;
+    case VARY_SOME:
+        f->vary = text_slice(&t);
+        f->variant = vary_key(&notes_of(x)->use->cache->memory.secret, f->vary, &x->req);
+        break;
     case VARY_STAR: return KEPT_VARY_STAR;
     case VARY_TOO_MUCH: return KEPT_VARY_MANY;
     }
@@ -114,16 +119,15 @@ static enum kept try_to_keep(struct xchg *x)
 {
     struct notes *n = notes_of(x);
     struct object_facts f = { .by_parent = false };
-    struct slice vary = SLICE("");
     u64 now = now_s(x), took = (x->worker->loop.now.mono_us - x->start_us) / 1000000;
     enum kept kept = response_kept(&x->req, &x->resp, now - took, now, &n->use->override, &f.fresh);
     if (kept == KEPT_YES)
-        kept = msg_has(&x->resp, TOKEN_VARY) ? vary_of(x, &vary) : KEPT_YES;
+        kept = copy_vary(x, &x->resp, &f);
     if (kept == KEPT_YES)
         kept = fits(x);
     if (kept != KEPT_YES)
         return kept;
-    n->copy = make(x, &f, &vary);
+    n->copy = make(x, &f);
     if (n->copy == NULL)
         return KEPT_NO_ROOM;
     if (memory_add(&n->use->cache->memory, n->copy))

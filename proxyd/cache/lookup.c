@@ -249,9 +249,11 @@ enum lookup cache_lookup(struct xchg *x)
     control_of_request(&x->req, &n->control);
     enum kept why = passes(x, n);
     n->has_changed = why == KEPT_METHOD && !method_is_safe(x->req.method);
-    return why == KEPT_YES
-               ? find(x)
-               : miss(x, CACHED_BYPASS, why == KEPT_METHOD ? FWD_METHOD : FWD_BYPASS, why);
+    if (why == KEPT_YES)
+        return find(x);
+    if (n->control.has & CONTROL_ONLY_IF_CACHED)
+        return only_if_cached(x);
+    return miss(x, CACHED_BYPASS, why == KEPT_METHOD ? FWD_METHOD : FWD_BYPASS, why);
 }
 
 enum lookup cache_resume(struct xchg *x)

@@ -49,6 +49,9 @@ bool answer_status(struct xchg *x, const struct cache_status *s);
 /* The answer's head has come, and none that is kept is given instead: begins a copy if there may
  * be one; the sink for it, empty: there is none. */
 struct sink copy_begin(struct xchg *x);
+/* Which variant that response is, for the request of x: into *f, in its arena. KEPT_YES, or why it
+ * is none that can be kept. */
+enum kept copy_vary(struct xchg *x, const struct msg *response, struct object_facts *f);
 /* The exchange ends, and with it what it has not finished. */
 void copy_end(struct xchg *x);
 

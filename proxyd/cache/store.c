@@ -17,17 +17,15 @@ static void forget(void *who, const struct cache_url *url)
     stat_add(x->worker->stats, STAT_cache_purged_total, memory_remove_key(m, &key));
 }
 
-/* The head that is kept takes over what the 304 says. NULL: it is kept no more. */
-static struct object *renewed(struct xchg *x, struct notes *n)
+/* The head that is kept takes over what the 304 says. *kept: may it be kept on? NULL: the 304 is
+ * about something else, or there is no memory. */
+static struct object *renewed(struct xchg *x, struct notes *n, enum kept *kept)
 {
     struct memory *memory = &n->use->cache->memory;
     struct msg *m = arena_try(&x->arena, sizeof *m);
-    struct object_facts f = { .key = n->key,
-                              .variant = n->stale->variant,
-                              .server = x->server,
-                              .by_parent = x->to.is_parent,
-                              .vary = n->stale->vary,
-                              .url = n->stale->url };
+    struct object_facts f = {
+        .key = n->key, .server = x->server, .by_parent = x->to.is_parent, .url = n->stale->url
+    };
     u64 now = now_s(x), took = (x->worker->loop.now.mono_us - x->start_us) / 1000000;
     if (m == NULL)
         return NULL;
@@ -35,8 +33,11 @@ static struct object *renewed(struct xchg *x, struct notes *n)
     m->method = METHOD_GET;
     if (!stored_head_give(n->stale->head, m) || !freshness_update(m, &x->resp))
         return NULL;
-    if (response_kept(&x->req, m, now - took, now, &n->use->override, &f.fresh) != KEPT_YES)
-        return NULL;
+    *kept = response_kept(&x->req, m, now - took, now, &n->use->override, &f.fresh);
+    if (*kept == KEPT_YES)
+        *kept = copy_vary(x, m, &f);
+    if (*kept != KEPT_YES)
+        f.fresh = (struct freshness){ .received = now, .date = now };
     freshness_strip(m);
     return object_new(&memory->budget, &f, m, n->stale->body);
 }
@@ -47,27 +48,37 @@ static void land(struct notes *n, enum wake_reason how)
         flight_land(&n->use->cache->flights, &n->flight, how);
 }
 
-static bool not_modified(struct xchg *x)
+/* What is kept is not what the origin means: all of it is to come. */
+static void ask_for_all(struct xchg *x, struct notes *n)
+{
+    memory_remove(&n->use->cache->memory, n->stale);
+    object_put(&n->stale);
+    n->validates = false;
+    msg_remove(&x->req, TOKEN_IF_NONE_MATCH);
+    msg_remove(&x->req, TOKEN_IF_MODIFIED_SINCE);
+    x->ask_again = true;
+}
+
+static void not_modified(struct xchg *x)
 {
     struct notes *n = notes_of(x);
     struct memory *memory = &n->use->cache->memory;
     struct cache_status s = { .fwd = (enum fwd)n->fwd, .fwd_status = 304 };
-    struct object *o = renewed(x, n);
-    if (o && memory_add(memory, o)) {
+    enum kept kept = KEPT_YES;
+    struct object *o = renewed(x, n, &kept);
+    if (o == NULL) {
+        ask_for_all(x, n);
+        return;
+    }
+    if (kept != KEPT_REQUEST_NO_STORE && kept != KEPT_AUTHORIZED)
+        memory_remove(memory, n->stale);                  /* the new one may be another variant */
+    atomic_store(&o->uses, atomic_load(&n->stale->uses)); /* it is as popular */
+    s.stored = kept == KEPT_YES && memory_add(memory, o);
+    if (s.stored)
         memory_settle(memory, o);
-        s.stored = true;
-    } else {
-        memory_remove(memory, n->stale);
-    }
     land(n, s.stored ? WAKE_AGAIN : WAKE_ALONE);
-    if (o)
-        object_put(&n->stale);
-    else {
-        o = n->stale;
-        n->stale = NULL;
-    }
+    object_put(&n->stale);
     (void)answer_give(x, &o, CACHED_REVALIDATED, &s);
-    return false;
 }
 
 static bool is_failure(u16 status)
@@ -90,8 +101,10 @@ static bool begin(struct xchg *x, struct sink *tee)
     struct notes *n = notes_of(x);
     if (n == NULL)
         return false;
-    if (n->stale && n->validates && x->resp.status == 304)
-        return not_modified(x);
+    if (n->stale && n->validates && x->resp.status == 304) {
+        not_modified(x);
+        return false;
+    }
     if (n->stale && is_failure(x->resp.status) && rescue(x, x->resp.status))
         return false;
     if (n->has_changed)

@@ -123,6 +123,7 @@ def test_only_if_cached(rig):
     url = serve(rig, "/only", answer("x", "Cache-Control: max-age=60"))
     refused = get(rig, url, "Cache-Control: only-if-cached")
     assert_refused(refused, "not_cached")
+    assert_refused(get(rig, url, "Cache-Control: only-if-cached", method="POST"), "not_cached")
     assert asked(rig.origin, "/only") == []
     get(rig, url)
     assert get(rig, url, "Cache-Control: only-if-cached").body == b"x"
@@ -201,6 +202,34 @@ def test_validated_and_changed(rig):
                 answer("new", "Cache-Control: max-age=60", 'ETag: "b"'))
     assert [r.body for r in twice(rig, url)] == [b"old", b"new"]
     assert is_hit(get(rig, url)) and get(rig, url).body == b"new"
+
+
+@pytest.mark.parametrize("tag", ['"b"', 'W/"b"'])
+def test_a_304_about_something_else(rig, tag):
+    """What is kept is not that: the origin is asked for all of it."""
+    path = "/else/weak" if tag.startswith("W/") else "/else/strong"
+    url = serve(rig, path, answer("old", "Cache-Control: no-cache", 'ETag: "a"'),
+                ok("", "ETag: " + tag, status="304 Not Modified"), answer("new", "Cache-Control: max-age=60", "ETag: " + tag))
+    assert [r.body for r in (*twice(rig, url), get(rig, url))] == [b"old", b"new", b"new"]
+    assert [r.get("If-None-Match") for r in asked(rig.origin, path)] == [None, '"a"', None]
+
+
+def test_a_304_makes_it_vary(rig):
+    url = serve(rig, "/varied", answer("x", "Cache-Control: no-cache", 'ETag: "a"'),
+                ok("", 'ETag: "a"', "Cache-Control: max-age=60", "Vary: X-Kind", status="304 Not Modified"))
+    get(rig, url)
+    assert get(rig, url, "X-Kind: 1").body == b"x" and is_hit(get(rig, url, "X-Kind: 1"))
+    serve(rig, "/varied", answer("other", "Cache-Control: max-age=60", "Vary: X-Kind"))
+    assert get(rig, url, "X-Kind: 2").body == b"other"
+
+
+def test_what_a_304_forbids_to_keep_is_still_the_answer(rig):
+    url = serve(rig, "/forbidden", answer("x", "Cache-Control: no-cache", 'ETag: "a"'),
+                ok("", 'ETag: "a"', "Cache-Control: no-store", status="304 Not Modified"), answer("y"))
+    get(rig, url)
+    got = get(rig, url)
+    assert got.body == b"x" and got.get("Cache-Control") == "no-store" and "stored" not in status(got)
+    assert get(rig, url).body == b"y"
 
 
 def test_conditions_are_answered_here(rig):

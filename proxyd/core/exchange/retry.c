@@ -84,3 +84,15 @@ bool retry_rewind(struct xchg *x)
     stat_add(x->worker->stats, STAT_upstream_retries_total, 1);
     return true;
 }
+
+void retry_for_store(struct xchg *x)
+{
+    x->upstream.ops->head_done(&x->upstream);
+    target_rest(x->target);
+    x->upstream.ops->close(&x->upstream, LEG_KEEP);
+    xchg_new_upstream(x);
+    xchg_new_response(x);
+    x->source.ops = NULL;
+    x->stage = 0;
+    x->ask_again = false;
+}

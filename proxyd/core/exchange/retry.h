@@ -25,4 +25,8 @@ bool retry_unanswered(struct xchg *x, enum fault why);
  * not be sent once more, and nothing has changed. */
 bool retry_rewind(struct xchg *x);
 
+/* The answer's head has come and its store wants another one: as if nobody had been asked yet. The
+ * request has no body. */
+void retry_for_store(struct xchg *x);
+
 #endif

@@ -1,6 +1,7 @@
 /* The answer's head is known: may it pass, how is it framed on the client side, who may stay
  * connected. */
 #include "core/exchange/local_reply.h"
+#include "core/exchange/retry.h"
 #include "core/exchange/store.h"
 #include "core/exchange/tunnel.h"
 #include "core/exchange/xchg.h"
@@ -68,6 +69,10 @@ enum step_result step_judge(struct xchg *x)
         bool was_local = x->is_local;
         if (!lookup_begin_copy(x, &x->response.tee))
             return xchg_fail(x, FAULT_out_of_memory);
+        if (unlikely(x->ask_again)) {
+            retry_for_store(x);
+            return xchg_go(x, STEP_dial);
+        }
         if (unlikely(x->is_local != was_local)) { /* another one, which nobody has judged yet */
             x->stage = 0;
             return STEP_GO;

@@ -29,6 +29,7 @@ struct store {
     /* The final head from upstream is in x->resp, as it came, and the response stages have passed
      * it. True: *tee is to get a copy of the body (finish, or drop, will tell it the end). A store
      * that has the body already (304) sets x->resp and x->source instead, and returns false.
+     * With x->ask_again set, and x->req changed, the origin is asked once more.
      * With x->feed set, to a relay that stays as long as x, the copy leads: the body goes into *tee
      * at the upstream side's pace, and the client is served from feed->from, which reads the copy.
      * A copy that takes less than it was given ends there: what it has is given to the client from

@@ -72,6 +72,7 @@ struct xchg {
     bool no_idle;      /* dial anew, whatever idle connections there are */
     bool whole;        /* the answer has been sent to its end */
     bool looked_up;    /* a store has been asked */
+    bool ask_again;    /* its store wants another answer than the one that has come */
     bool filled;       /* feed: the copy has ended: whole, or `stopped` */
     bool stopped;      /* feed: the copy takes no more */
     u8 copy_fault;     /* … because the upstream side has failed: enum fault */
