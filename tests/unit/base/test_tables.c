@@ -27,7 +27,7 @@ static void faults(void **state)
         assert_true(i->status == 0 || (i->status >= 400 && i->status < 600));
         assert_true(i->status == 0 || i->proxy_status != NULL);
         assert_true(strlen(i->text) > 5 && !slice_ends(slice_of(i->text), SLICE(".")));
-        bool after_200 = f == FAULT_sni_missing || f == FAULT_sni_denied;
+        bool after_200 = f == FAULT_sni_missing || f == FAULT_sni_denied || f == FAULT_began_late;
         bool too_often = f == FAULT_auth_too_often || f == FAULT_user_rate;
         bool of_users = too_often || strncmp(i->token, "auth_", 5) == 0;
         if (i->whose == FAULT_OF_POLICY && of_users)
