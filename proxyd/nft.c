@@ -28,7 +28,8 @@ struct way {
     const struct node *listener;
     const struct node *policy;
     bool tproxy;
-    char from[2][2048]; /* what a packet comes from, of each family: a match, or "" */
+    struct arena *arena;
+    const char *from[2]; /* what a packet comes from, of each family: a match, or "" */
 };
 enum { V4, V6 };
 static const char *const family_names[] = { "ipv4", "ipv6" };
@@ -81,11 +82,22 @@ static bool is_in_another(const struct node *clients, u32 i, const struct cidr *
     return false;
 }
 
+static void set_from(struct way *w, unsigned family, const char *match, const char *list)
+{
+    size_t room = strlen(match) + strlen(list) + sizeof " {  } ";
+    char *from = arena_alloc(w->arena, room);
+    (void)snprintf(from, room, "%s { %s } ", match, list);
+    w->from[family] = from;
+}
+
 /* Those of the policy that are not this machine. */
 static void clients_of(struct way *w)
 {
-    char list[2][1024] = { "", "" };
     const struct node *clients = node_child(w->policy, "clients");
+    size_t room = 1;
+    for (u32 i = 0; clients && i < node_nargs(clients); i++)
+        room += node_arg(clients, i)->text.n + sizeof ", ";
+    char *list[2] = { arena_zalloc(w->arena, room), arena_zalloc(w->arena, room) };
     for (u32 i = 0; clients && i < node_nargs(clients); i++) {
         struct cidr c;
         if (!read_network(clients, i, &c) || is_in_another(clients, i, &c))
@@ -94,11 +106,11 @@ static void clients_of(struct way *w)
         if (c.bits >= 8 && cidr_has(&c, &loopback))
             continue;
         unsigned f = c.base.family == AF_INET6 ? V6 : V4;
-        add_network(list[f], sizeof list[f], node_arg(clients, i)->text);
+        add_network(list[f], room, node_arg(clients, i)->text);
     }
     for (unsigned f = V4; f <= V6; f++)
         if (list[f][0])
-            (void)snprintf(w->from[f], sizeof w->from[f], "%s saddr { %s } ", families[f], list[f]);
+            set_from(w, f, f == V4 ? "ip saddr" : "ip6 saddr", list[f]);
 }
 
 /* Names of interfaces, and wildcards of nft. */
@@ -125,7 +137,7 @@ static bool read_interfaces(struct way *w)
         add_network(list, sizeof list, slice_of(quoted));
     }
     for (unsigned f = V4; f <= V6 && list[0]; f++)
-        (void)snprintf(w->from[f], sizeof w->from[f], "iifname { %s } ", list);
+        set_from(w, f, "iifname", list);
     return true;
 }
 
@@ -314,7 +326,9 @@ int nft_run(const struct nft_options *o)
 {
     struct tree t = { 0 };
     struct diags d;
-    struct way w = { .o = o };
+    struct arena a;
+    arena_init(&a, 0);
+    struct way w = { .o = o, .arena = &a, .from = { "", "" } };
     diags_init(&d);
     bool fine = config_open(o->config, &t, &d);
     if (!fine)
@@ -322,5 +336,6 @@ int nft_run(const struct nft_options *o)
     int code = fine ? print(&w, &t) : EXIT_FAILED;
     diags_free(&d);
     config_free(&t);
+    arena_free(&a);
     return code;
 }

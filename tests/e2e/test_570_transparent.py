@@ -567,6 +567,15 @@ def test_printed_rules_by_clients_and_own(lan, start, serve):
     lan.router.run("nft", "-f", "-", text=nft(lan, daemon, "--remove"))
 
 
+def test_printed_rules_have_all_clients(tmp_path):
+    """However many there are: a network that is cut short would be another one."""
+    for family, nets in (("ip", [f"10.{i // 200}.{i % 200}.0/24" for i in range(400)]), ("ip6", [f"fd77:{i:x}::/48" for i in range(1, 400)])):
+        path = tmp_path / "proxyd.conf"
+        path.write_text(f"policy p {{ clients {' '.join(nets)}; default deny; }} listener l {{ bind *:3129; mode transparent; policy p; }}")
+        done = run_command("nft", "-c", path)
+        assert done.returncode == 0 and done.stdout.count(f" {family} saddr {{ {', '.join(nets)} }} ") == 2
+
+
 def test_the_unit_of_the_rules(lan, start, serve, tmp_path):
     """proxyd-nft.service is well made, and what it runs puts the rules in force and takes them away."""
     daemon, origin = start(rules=""), serve()
