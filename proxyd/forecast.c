@@ -321,6 +321,7 @@ static void answer_itself(struct forecast *v)
 static bool prove(const struct listener *l, const struct forecast_request *r, struct arena *a,
                   struct forecast *v)
 {
+    apply_search(r->lookup, &v->uri.host);
     if (!forward_auth_asks(l, &r->from, &v->uri.host))
         return true;
     if (r->user.p)

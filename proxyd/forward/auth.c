@@ -8,6 +8,7 @@
 #include "core/exchange/xchg.h"
 #include "forward/auth/scheme.h"
 #include "forward/conf.h"
+#include "forward/where.h"
 
 /* In the role's area of an exchange that is refused before any rule is asked. */
 struct wait_note {
@@ -76,6 +77,9 @@ bool forward_auth_asks(const struct listener *l, const struct addr *client, cons
 
 enum verdict forward_auth(struct xchg *x)
 {
+    if (likely(forward_part_of(x->listen)->auth == NULL))
+        return PASS;
+    forward_search(x->worker, &x->uri.host); /* exceptions are for the host that rules see */
     if (likely(!forward_auth_asks(x->listen, &x->peer, &x->uri.host)))
         return PASS;
     return check(x, forward_part_of(x->listen));

@@ -134,6 +134,25 @@ def test_exceptions(start, origin):
         assert ask(daemon, origin.url("/only-nobody"), client=client).status == 200
 
 
+def test_an_exception_is_for_the_name_that_rules_see(start):
+    """With `dns { search; }` it is the whole one, for a request, for a tunnel that is decided again, and for explain."""
+    daemon = start(auth="except-to other.test;", dns="server 127.0.0.1:{dead_port}; hosts hosts; timeout 1s; search test;",
+                   ports="http-ports any; connect-ports any; grace 0s;")
+    with Origin() as sink:
+        assert ask(daemon, f"http://other:{sink.port}/").status == 200
+        assert_refused(ask(daemon, f"http://origin:{sink.port}/"), "auth_required")
+        sink.next(read(5), send(b"first"), read(6), send(b"second"), read_eof())
+        with Client(daemon.port) as client:
+            assert client.ask(f"CONNECT other:{sink.port} HTTP/1.1\r\nHost: x\r\n\r\n").status == 200
+            client.send(b"hello")
+            assert client.exactly(5) == b"first"
+            daemon.reload((daemon.folder / "proxyd.conf").read_text().replace("grace 0s", "grace 1ms"))
+            client.send(b"hello2")
+            assert client.exactly(6) == b"second"
+    explained = run_command("explain", f"http://other:{sink.port}/", "-c", daemon.config, "--from", "127.0.0.1").stdout
+    assert "allow by all" in explained
+
+
 def test_an_exception_is_no_way_to_other_names(start):
     """A tunnel to an excepted host whose ClientHello names another one is no exception, now or later."""
     def tunnel():
