@@ -107,6 +107,9 @@ class Story:
         got = client.get(request.url, *(f"{n}: {v}" for n, v in request.fields), method=request.method)
         fields = [(n.decode(), v.decode("latin-1")) for n, v in got.fields]
         answer, asked = Response(got.status, fields, got.body), self.asked()
+        for late in (a for a in asked if a[0].url != request.url and a[1]):   # validated behind another answer
+            self.model.learn(*late)
+        asked = [a for a in asked if a[0].url == request.url]
         wrong = self.model.exchange(request, answer, asked, self.clock.now())
         return (request, answer, asked, wrong) if wrong else None
 

@@ -360,7 +360,7 @@ class Model:
             reasons.append(why)
         return f"answered without the origin: {', '.join(dict.fromkeys(reasons)) or 'never seen'}"
 
-    def _learn(self, sent, response, t0, t1):
+    def learn(self, sent, response, t0, t1):
         """What the cache has seen of the origin: kept, updated, made untrue."""
         if sent.method not in SAFE and 200 <= response.status < 400:
             self._forget(sent, response)
@@ -391,7 +391,7 @@ class Model:
         passed = [x for x in asked if x[1] is not None]
         failed = failed or any(r is None or r.status in ERRORS for _, r, _, _ in asked)
         for sent, response, t0, t1 in passed:
-            self._learn(sent, response, t0, t1)
+            self.learn(sent, response, t0, t1)
         if only and asked and not any("stale-while-revalidate" in directives(k.response)
                                       for k in self.kept.get(request.url, [])):
             wrong.append("asked the origin though only-if-cached")
