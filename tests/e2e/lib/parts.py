@@ -46,7 +46,8 @@ class Part:
             return False
 
     def text(self):
-        return pathlib.Path(self.log).read_text(errors="replace")
+        log = pathlib.Path(self.log)   # which it may not have begun
+        return log.read_text(errors="replace") if log.exists() else ""
 
     def url(self, path="/", scheme="http", host="127.0.0.1"):
         return f"{scheme}://{host}:{self.port}{path}"
