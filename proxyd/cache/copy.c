@@ -153,6 +153,25 @@ static bool is_of_response(enum kept k)
     }
 }
 
+/* May others have it without asking the origin themselves? */
+static bool is_for_others(const struct xchg *x, const struct object *o)
+{
+    static const struct cache_control plain;
+    return freshness_use(&o->fresh, &plain, now_s(x), NULL) != USE_VALIDATE;
+}
+
+void copy_land(struct xchg *x, enum kept kept, const struct object *o)
+{
+    struct notes *n = notes_of(x);
+    struct flights *flights = &n->use->cache->flights;
+    if (kept == KEPT_YES && !is_for_others(x, o))
+        kept = KEPT_NOTHING_TO_GO_BY;
+    if (kept == KEPT_YES || (n->flight && is_of_response(kept)))
+        flight_note(flights, &n->key, now_s(x), kept);
+    if (n->flight)
+        flight_land(flights, &n->flight, kept == KEPT_YES ? WAKE_AGAIN : WAKE_ALONE);
+}
+
 static void start_feed(struct xchg *x)
 {
     struct notes *n = notes_of(x);
@@ -163,16 +182,12 @@ static void start_feed(struct xchg *x)
 
 struct sink copy_begin(struct xchg *x)
 {
-    struct notes *n = notes_of(x);
-    struct flights *flights = &n->use->cache->flights;
+    const struct notes *n = notes_of(x);
     enum kept kept = (enum kept)x->kept;
     if (n->keeps)
         kept = x->request_done ? try_to_keep(x) : KEPT_INCOMPLETE;
     x->kept = (u8)kept;
-    if (kept == KEPT_YES || (n->flight && is_of_response(kept)))
-        flight_note(flights, &n->key, now_s(x), kept);
-    if (n->flight)
-        flight_land(flights, &n->flight, kept == KEPT_YES ? WAKE_AGAIN : WAKE_ALONE);
+    copy_land(x, kept, n->copy);
     if (kept != KEPT_YES)
         return (struct sink){ NULL, NULL };
     stat_add(x->worker->stats, STAT_cache_fills_total, 1);

@@ -82,15 +82,9 @@ static enum lookup give(struct xchg *x, struct object **o, enum cached how)
     return answer_give(x, o, how, &s) ? LOOKUP_HIT : LOOKUP_REFUSED;
 }
 
-/* It has come, or was found to be right, since this exchange waits: as if it had asked itself. */
-static bool is_news(const struct notes *n, const struct object *o)
-{
-    return n->waited_s && o->fresh.received >= n->waited_s;
-}
-
 static enum cached kind(const struct notes *n, const struct object *o)
 {
-    return n->waited_s || object_is_growing(o) ? CACHED_JOINED : CACHED_HIT;
+    return n->waits || object_is_growing(o) ? CACHED_JOINED : CACHED_HIT;
 }
 
 /* ---- to the origin ---- */
@@ -103,10 +97,13 @@ static enum lookup only_if_cached(struct xchg *x)
     return LOOKUP_REFUSED;
 }
 
+/* As often as one waits: for other variants, or for what was already stale when it came. */
+enum { WAITS_MOST = 4 };
+
 /* May others wait for this one, and this one for others? */
 static bool is_for_all(const struct notes *n)
 {
-    return !n->alone && !n->refreshes &&
+    return !n->alone && !n->refreshes && n->waits < WAITS_MOST &&
            !(n->control.has & (CONTROL_NO_CACHE | CONTROL_NO_STORE)) &&
            !((n->control.has & CONTROL_MAX_AGE) && n->control.max_age == 0);
 }
@@ -121,7 +118,7 @@ static bool waits(struct xchg *x)
         flight_board(&n->use->cache->flights, &n->key, now_s(x), x, &n->flight, &n->wake);
     if (turn != FLIGHT_WAIT)
         return false;
-    n->waited_s = n->waited_s ? n->waited_s : now_s(x);
+    n->waits++;
     return true;
 }
 
@@ -198,8 +195,6 @@ static enum lookup find(struct xchg *x)
         return go_without(x);
     if (n->refreshes)
         return go_for(x, &o);
-    if (is_news(n, o))
-        return give(x, &o, CACHED_JOINED);
     switch (freshness_use(&o->fresh, &n->control, now_s(x), NULL)) {
     case USE_FRESH: return give(x, &o, kind(n, o));
     case USE_STALE_ALLOWED: return give(x, &o, CACHED_STALE);

@@ -19,7 +19,7 @@ struct notes {
     struct object *copy;   /* held: what is being kept */
     struct flight *flight; /* of this exchange */
     struct wake *wake;     /* it has waited for another one's */
-    u64 waited_s;          /* since then; 0: it has not */
+    u8 waits;              /* how often it has */
     bool alone;            /* it waits for nobody any more */
     bool validates;        /* x->req has conditions of ours */
     bool has_changed;      /* an unsafe method: it may make untrue what is kept */
@@ -52,6 +52,9 @@ struct sink copy_begin(struct xchg *x);
 /* Which variant that response is, for the request of x: into *f, in its arena. KEPT_YES, or why it
  * is none that can be kept. */
 enum kept copy_vary(struct xchg *x, const struct msg *response, struct object_facts *f);
+/* It is known what becomes of the answer, and `o` if it is kept: those who wait look again, or go
+ * alone when it is not to be had without asking the origin (RFC 9111 section 4). */
+void copy_land(struct xchg *x, enum kept kept, const struct object *o);
 /* The exchange ends, and with it what it has not finished. */
 void copy_end(struct xchg *x);
 

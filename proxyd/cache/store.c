@@ -76,7 +76,7 @@ static void not_modified(struct xchg *x)
     s.stored = kept == KEPT_YES && memory_add(memory, o);
     if (s.stored)
         memory_settle(memory, o);
-    land(n, s.stored ? WAKE_AGAIN : WAKE_ALONE);
+    copy_land(x, s.stored ? KEPT_YES : KEPT_INCOMPLETE, o);
     object_put(&n->stale);
     (void)answer_give(x, &o, CACHED_REVALIDATED, &s);
 }

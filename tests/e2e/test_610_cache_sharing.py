@@ -90,16 +90,46 @@ def test_uncacheable_ones_are_released_and_remembered(rig, word, fields):
 
 
 def test_one_validation_for_all(rig):
+    """The 304 makes it fresh again, so the others need not ask."""
     path, go = "/revalidate", threading.Event()
-    rig.origin.at(path, read_body(), send(answer("body", "Cache-Control: no-cache", 'ETag: "a"')))
+    stale, fresh = "Cache-Control: max-age=10", "Cache-Control: max-age=60"
+    rig.origin.at(path, read_body(), send(answer("body", stale, 'ETag: "a"', ago=9)))
     get(rig, rig.url(path))
-    rig.origin.at(path, read_body(), wait(go), send(ok("", 'ETag: "a"', status="304 Not Modified")))
+    assert until(lambda: get(rig, rig.url(path), "Cache-Control: only-if-cached").status == 504)
+    rig.origin.at(path, read_body(), wait(go), send(answer("", fresh, 'ETag: "a"', status="304 Not Modified")))
     before = metrics.read(rig.proxyd)
     crowd = Crowd(rig.port, rig.url(path), 20)
     assert until(lambda: waits(rig.proxyd, before) == 19)
     go.set()
     assert all(a.body == b"body" for a in crowd.answers())
     assert len(asked(rig.origin, path)) == 2
+
+
+@pytest.mark.parametrize("fields", [["Cache-Control: no-cache"], ["Cache-Control: max-age=0, must-revalidate"],
+                                    ["X-Says: nothing"], ["Cache-Control: max-age=5", "Age: 5"]])
+def test_what_has_to_be_validated_is_for_nobody_who_waits(rig, fields):
+    """RFC 9111 section 4: one response for several requests only if each may reuse it. An origin that has
+    every use validated tells its users apart itself, by their cookies, say."""
+    path, go = f"/own/{len(''.join(fields))}", threading.Event()
+
+    def own(conn):
+        user = conn.current.get("Cookie")
+        conn.sock.sendall(answer(f"page of {user}", f'ETag: "{user}"', *fields))
+    rig.origin.at(path, read_body(), wait(go), own)
+    before = metrics.read(rig.proxyd)
+    clients = [Client(rig.port) for _ in range(6)]
+    for i, client in enumerate(clients):
+        client.send(request(rig.url(path), f"Cookie: user{i}"))
+    assert until(lambda: waits(rig.proxyd, before) == 5)
+    go.set()
+    assert [c.response().body for c in clients] == [b"page of user%d" % i for i in range(6)]
+    for client in clients:
+        client.close()
+    go.clear()
+    crowd = Crowd(rig.port, rig.url(path), 5)
+    assert until(lambda: len(asked(rig.origin, path)) == 11)   # nor does anybody wait for it again
+    go.set()
+    assert len(crowd.answers()) == 5 and waits(rig.proxyd, before) == 5
 
 
 def test_the_first_one_leaves_before_the_head(rig):
