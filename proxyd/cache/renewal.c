@@ -30,13 +30,18 @@ static enum flow take_bytes(struct requester *r, struct slice run, size_t *taken
     return FLOW_OK;
 }
 
-static void end(struct requester *r, enum fault f)
+/* While its configuration still holds the cache, whose memory the object is. */
+static void closing(struct requester *r)
 {
     struct renewal *self = container_of(r, struct renewal, requester);
-    (void)f;
     atomic_store(&self->object->refreshing, false);
     object_put(&self->object);
-    free(self);
+}
+
+static void end(struct requester *r, enum fault f)
+{
+    (void)f;
+    free(container_of(r, struct renewal, requester));
 }
 
 /* The request without what is the client's own affair. */
@@ -69,12 +74,15 @@ static bool write_request(struct xchg *x, struct text *t)
 void renewal_start(struct xchg *x, struct object *o)
 {
     struct text request;
+    if (x->snap != x->worker->snapshot) /* its listener is of a configuration that is leaving */
+        return;
     if (atomic_exchange(&o->refreshing, true))
         return;
     struct renewal *r = write_request(x, &request) ? calloc(1, sizeof *r) : NULL;
     if (r) {
         r->requester.head = take_head;
         r->requester.bytes = take_bytes;
+        r->requester.closing = closing;
         r->requester.end = end;
         r->object = o;
         if (internal_open(x->worker, x->listen, text_slice(&request), &r->requester)) {

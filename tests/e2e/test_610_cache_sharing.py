@@ -7,7 +7,7 @@ import pytest
 from lib import conf, metrics
 from lib.caching import answer, asked, forward, get, heard, is_hit, status
 from lib.client import Client, request
-from lib.origin import chunks, close, ok, read_body, send, wait
+from lib.origin import call, chunks, close, ok, read_body, send, wait
 from lib.times import until
 
 pytestmark = pytest.mark.threads
@@ -305,6 +305,38 @@ def test_drain_waits_for_what_is_fetched(proxyd, origin):
         daemon.stop(signal.SIGTERM)
     finally:
         go.set()
+
+
+def test_reload_without_the_cache_while_it_revalidates(proxyd, origin):
+    """What is validated behind everybody's back goes before the cache that it belongs to."""
+    daemon = proxyd(forward(extra=metrics.ADMIN))
+    go = threading.Event()
+    origin.answer("/behind", answer("old", "Cache-Control: max-age=1, stale-while-revalidate=60", ago=9))
+    get(daemon, origin.url("/behind"))
+    origin.at("/behind", read_body(), wait(go), send(answer("new", "Cache-Control: max-age=60")))
+    assert get(daemon, origin.url("/behind")).body == b"old"
+    assert until(lambda: len(asked(origin, "/behind")) == 2)
+    daemon.reload(conf.forward(extra=metrics.ADMIN))
+    go.set()
+    assert until(lambda: "cache_objects main" not in metrics.read(daemon))
+    assert get(daemon, origin.url("/other")).status == 200
+
+
+def test_who_waited_through_a_reload_revalidates_nothing(proxyd, origin):
+    """Its listener goes with its configuration, and a validation behind its back would stay."""
+    text = forward(extra=metrics.ADMIN)
+    daemon = proxyd(text)
+    go, end = threading.Event(), threading.Event()
+    origin.at("/waited", read_body(), wait(go), call(lambda conn: origin.at("/waited", read_body(), wait(end), close())),
+              send(answer("old", "Cache-Control: max-age=1, stale-while-revalidate=60", ago=9)))
+    crowd = Crowd(daemon.port, origin.url("/waited"), 5)
+    metrics.wait(daemon, "cache_waits_total main", 4)
+    daemon.reload(text.replace("timeout 1s", "timeout 2s"))
+    go.set()
+    assert [a.body for a in crowd.answers()] == [b"old"] * 5
+    assert get(daemon, origin.url("/other")).status == 200
+    end.set()
+    assert until(lambda: len(asked(origin, "/waited")) == 1)
 
 
 def test_reload_in_the_middle(rig):
