@@ -180,6 +180,15 @@ enum verdict forward_judge(struct xchg *x)
     return policy_judges(part->policy) ? judge_answer(x, part->policy) : PASS;
 }
 
+bool forward_alters(const struct xchg *x)
+{
+    const struct policy_decision *d = &xchg_role_area(x, struct notes)->decision;
+    if (likely(!forward_part_of(x->listen)->edits))
+        return false;
+    return d->action != POLICY_ALLOW || !d->address_free ||
+           (d->rule && policy_rule_edits(d->rule, false));
+}
+
 bool forward_apply_edits(struct xchg *x, bool response)
 {
     const struct policy *policy = forward_part_of(x->listen)->policy;

@@ -12,6 +12,8 @@
 enum verdict forward_rules(struct xchg *x);
 /* Stage: those rules that look at the answer. */
 enum verdict forward_judge(struct xchg *x);
+/* Does the rule that lets x through edit the request, or is it not known before the address? */
+bool forward_alters(const struct xchg *x);
 /* What the rules that let x through edit in the request or in the answer; for a policy that edits.
  * False: no memory. */
 bool forward_apply_edits(struct xchg *x, bool response);

@@ -177,6 +177,26 @@ def test_authorization(rig):
 
 # -- validation -----------------------------------------------------------------------------------
 
+def test_requests_that_a_rule_edits(proxyd, origin):
+    """What such a client says is not what the origin is told: neither side of it is shared by Vary."""
+    rules = "\n".join(f"allow {t} {{ from 127.0.1.{i}; to *; reach loopback; request {{ set X-Tenant {t}; }} }}"
+                      for i, t in ((1, "ann"), (2, "bob")))
+    daemon = proxyd(forward(rules=rules + "\nallow rest { to *; reach loopback; }"))
+
+    def say(conn):
+        tenant = conn.current.get("X-Tenant")
+        conn.sock.sendall(answer(f"of {tenant}", "Cache-Control: max-age=60", "Vary: X-Tenant"))
+    origin.at("/tenant", read_body(), say)
+    for i, fields, body in ((3, ["X-Tenant: ann"], b"of ann"), (1, [], b"of ann"), (2, ["X-Tenant: ann"], b"of bob"),
+                            (3, [], b"of None")):
+        with Client(daemon.port, source=f"127.0.1.{i}") as client:
+            assert client.get(origin.url("/tenant"), *fields).body == body
+    assert is_hit(get(daemon, origin.url("/tenant"), "X-Tenant: ann"))
+    with Client(daemon.port, source="127.0.1.1") as client:   # and what it changes is forgotten all the same
+        client.get(origin.url("/tenant"), method="POST")
+    assert not is_hit(get(daemon, origin.url("/tenant"), "X-Tenant: ann"))
+
+
 def test_a_304_updates_what_is_kept(rig):
     url = serve(rig, "/304", answer("body", "Cache-Control: max-age=1", 'ETag: "a"', "X-Old: 1", ago=9),
                 ok("", 'ETag: "a"', f"Date: {date()}", "Cache-Control: max-age=60", "X-New: 2",

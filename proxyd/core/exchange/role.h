@@ -74,6 +74,10 @@ struct role {
      * this role (the name of a pool); NULL: it asks none. Called only where the listener names a
      * store. As NULL itself: the listener's own. */
     const struct store *(*store)(const struct xchg *x, struct slice *space);
+    /* Will edit_request change what this request asks for, or may it? Then no store answers it or
+     * keeps its answer: it would compare the fields that the client said with those that the
+     * upstream side was told. NULL: never. */
+    bool (*alters)(const struct xchg *x);
     /* May this exchange use this address? Called for every address before it is dialled and for
      * every idle connection before it is used; with NULL when the name led to none: would the
      * answer have been no in any case? It changes nothing: whoever asks notes what came of it.
