@@ -93,6 +93,16 @@ static struct object *make(struct xchg *x, struct object_facts *f)
     return o;
 }
 
+/* Fields that are made here for the origin: what a client says in them is not what it was told. */
+static bool names_own(struct slice names)
+{
+    struct slice name;
+    while (list_next(&names, &name))
+        if (slice_starts(name, SLICE("x-forwarded-")))
+            return true;
+    return false;
+}
+
 enum kept copy_vary(struct xchg *x, const struct msg *response, struct object_facts *f)
 {
     f->vary = SLICE("");
@@ -112,6 +122,8 @@ enum kept copy_vary(struct xchg *x, const struct msg *response, struct object_fa
     case VARY_STAR: return KEPT_VARY_STAR;
     case VARY_TOO_MUCH: return KEPT_VARY_MANY;
     }
+    if (notes_of(x)->use->origin_side && names_own(f->vary))
+        return KEPT_VARY_STAR;
     return KEPT_YES;
 }
 

@@ -528,3 +528,18 @@ def test_log_and_metrics(proxyd, origin):
     assert metrics.read(daemon)["cache_objects main"] == 1
     words = {path: [line.get("cache") for line in daemon.log(path + '"')] for path in ("/m", "/n")}
     assert sorted(words["/m"]) == ["hit", "miss"] and words["/n"] == ["miss:no-store"]
+
+
+def test_what_the_origin_is_told_of_the_client_is_not_what_the_client_says(proxyd, origin):
+    """An answer that varies by X-Forwarded-For is one client's, and another one may name its address."""
+    daemon = proxyd(conf.reverse(f"127.0.0.1:{origin.port}", extra="cache main { }",
+                                 routes="route all { to pool back; cache main; }"))
+
+    def say(conn):
+        who = conn.current.get("X-Forwarded-For")
+        conn.sock.sendall(answer(f"of {who}", "Cache-Control: max-age=60", "Vary: Accept, X-Forwarded-For"))
+    origin.at("/whose", read_body(), say)
+    for i in (1, 2):
+        with Client(daemon.port, source=f"127.0.1.{i}") as client:
+            got = client.ask("GET /whose HTTP/1.1\r\nHost: site.test\r\nX-Forwarded-For: 127.0.1.1\r\n\r\n")
+            assert got.body == b"of 127.0.1.%d" % i and status(got)["detail"] == "vary-star"
