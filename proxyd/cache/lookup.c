@@ -246,7 +246,7 @@ enum lookup cache_lookup(struct xchg *x)
     n->has_changed = why == KEPT_METHOD && !method_is_safe(x->req.method);
     if (why == KEPT_YES)
         return find(x);
-    if (n->control.has & CONTROL_ONLY_IF_CACHED)
+    if ((n->control.has & CONTROL_ONLY_IF_CACHED) && !n->has_changed)
         return only_if_cached(x);
     return miss(x, CACHED_BYPASS, why == KEPT_METHOD ? FWD_METHOD : FWD_BYPASS, why);
 }

@@ -123,10 +123,13 @@ def test_only_if_cached(rig):
     url = serve(rig, "/only", answer("x", "Cache-Control: max-age=60"))
     refused = get(rig, url, "Cache-Control: only-if-cached")
     assert_refused(refused, "not_cached")
-    assert_refused(get(rig, url, "Cache-Control: only-if-cached", method="POST"), "not_cached")
     assert asked(rig.origin, "/only") == []
     get(rig, url)
     assert get(rig, url, "Cache-Control: only-if-cached").body == b"x"
+    assert_refused(get(rig, url, "Cache-Control: only-if-cached", 'If-Match: "a"'), "not_cached")
+    assert len(asked(rig.origin, "/only")) == 1
+    get(rig, url, "Cache-Control: only-if-cached", method="DELETE")   # written through (RFC 9111 section 4)
+    assert len(asked(rig.origin, "/only")) == 2
 
 
 @pytest.mark.parametrize("field", ["Cache-Control: no-cache", "Cache-Control: max-age=0", "Pragma: no-cache",

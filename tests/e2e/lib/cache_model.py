@@ -387,13 +387,14 @@ class Model:
         cache asked of the origin meanwhile, its answer None where none came; `failed`: the origin
         could not be reached."""
         only = "only-if-cached" in directives(request)
+        refusable = only and request.method in SAFE  # others are written through (section 4)
         wrong = []
         passed = [x for x in asked if x[1] is not None]
         failed = failed or any(r is None or r.status in ERRORS for _, r, _, _ in asked)
         for sent, response, t0, t1 in passed:
             self.learn(sent, response, t0, t1)
-        if only and asked and not any("stale-while-revalidate" in directives(k.response)
-                                      for k in self.kept.get(request.url, [])):
+        if refusable and asked and not any("stale-while-revalidate" in directives(k.response)
+                                           for k in self.kept.get(request.url, [])):
             wrong.append("asked the origin though only-if-cached")
         if answer.status == 504 and (only or failed):
             return wrong
