@@ -317,9 +317,10 @@ def test_real_parents(proxyd, parts, kind):
     up, echo = getattr(parts, kind)(), parts.echo()
     daemon = proxyd(through("127.0.0.1:{dead_first_port}", f"127.0.0.1:{up.port}",
                             rules="allow up { to *; via up; reach loopback; }"))
+    # The POST first: on a connection that tinyproxy is just closing it fails, for it is never sent twice.
     with Client(daemon.port) as client:
-        assert client.get(echo.url("/bytes/1000")).body == pattern(1000)
         assert client.get(echo.url("/echo"), method="POST", body=b"x" * 100000).body == b"x" * 100000
+        assert client.get(echo.url("/bytes/1000")).body == pattern(1000)
     with Client(daemon.port) as client:
         authority = f"127.0.0.1:{echo.port}"
         assert client.ask(request(authority, method="CONNECT", host=authority), method="CONNECT").status == 200

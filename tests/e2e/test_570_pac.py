@@ -218,6 +218,7 @@ def test_both_lines_of_a_way_around(tmp_path):
     assert "by all-corp, at proxyd.conf:5:5" in ran.stderr
 
 
+@pytest.mark.slow("thousands of names are asked of the policy, for each network")
 def test_too_much_is_left_to_the_proxy(tmp_path):
     hosts = " ".join(f"a-long-name-number-{i}.corp.test" for i in range(2000))
     write(tmp_path, f"pac office {{\n direct {hosts}; }}", listener="pac office;")

@@ -160,6 +160,7 @@ def test_forged_host(lan, start, serve):
     assert daemon.wait_log("/by-rule").get("rule") == "nameless"
 
 
+@pytest.mark.slow("two answers come late, and one that never comes is waited for")
 def test_confirmed_by_a_resolver(lan, start, serve):
     """An answer is waited for, of either family; who leaves meanwhile is forgotten; no answer is no outage."""
     with lan.router:

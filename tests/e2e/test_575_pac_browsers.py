@@ -98,6 +98,7 @@ printf '%s\\n' "$wpad" "$dns" "$domain" > "$LEASE"
 
 
 @network()
+@pytest.mark.slow("a client asks for its address, which takes some seconds")
 def test_dhcp_and_dns(proxyd, tmp_path):
     """dnsmasq as docs/pac.md has it: a client that knows nothing learns the URL from option 252, and by the name wpad."""
     busybox, dnsmasq, nsenter = need("busybox"), need("dnsmasq"), need("nsenter")

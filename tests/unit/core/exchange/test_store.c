@@ -29,7 +29,7 @@ static struct {
 static enum flow peek(void *self, struct slice *run)
 {
     (void)self;
-    *run = (struct slice){ toy.body + toy.at, toy.n - toy.at };
+    *run = (struct slice){ toy.body ? toy.body + toy.at : NULL, toy.n - toy.at };
     if (run->n == 0 && (toy.growing || toy.cut))
         return toy.cut ? FLOW_FAULT : FLOW_WAIT;
     return toy.stops ? FLOW_FAULT : run->n ? FLOW_OK : FLOW_END;
