@@ -140,11 +140,10 @@ static bool shape(struct xchg *x, const struct object *o, enum cached *how)
 {
     struct notes *n = notes_of(x);
     struct msg *m = &x->resp;
+    u64 length = o->body->length; /* once: it may become known just now */
     m->method = x->req.method;
-    m->body = o->body->length == UINT64_MAX ? BODY_STREAMED
-              : m->status == 204            ? BODY_NONE
-                                            : BODY_LENGTH;
-    m->body_len = o->body->length;
+    m->body = length == UINT64_MAX ? BODY_STREAMED : m->status == 204 ? BODY_NONE : BODY_LENGTH;
+    m->body_len = length;
     if (likely(!msg_has(n->asked, TOKEN_IF_NONE_MATCH) &&
                !msg_has(n->asked, TOKEN_IF_MODIFIED_SINCE)))
         return look_at_range(x, &n->reader);

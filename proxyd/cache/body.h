@@ -27,7 +27,7 @@ struct body {
     _Atomic u32 holders;
     _Atomic u32 readers; /* that have it open now */
     struct budget *budget;
-    u64 length;           /* announced, or once it is whole; else UINT64_MAX */
+    _Atomic u64 length;   /* announced, or once it is whole; else UINT64_MAX */
     _Atomic u8 state;     /* enum body_state; set under the lock */
     pthread_mutex_t lock; /* while it grows, guards what follows */
     u64 have;
