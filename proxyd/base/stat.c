@@ -28,47 +28,39 @@ void stats_register(struct stats *s)
     atomic_store(&nblocks, n + 1);
 }
 
-u64 stat_sum(enum stat_id which)
+/* One counter of all threads, `at` bytes into each block. */
+static u64 sum_at(size_t at)
 {
     u64 sum = 0;
     unsigned n = atomic_load(&nblocks);
     for (unsigned i = 0; i < n; i++)
-        sum += atomic_load_explicit(&blocks[i]->value[which], memory_order_relaxed);
+        sum += atomic_load_explicit((_Atomic u64 *)(void *)((char *)blocks[i] + at),
+                                    memory_order_relaxed);
+    return sum;
+}
+
+u64 stat_sum(enum stat_id which)
+{
+    u64 sum = sum_at(offsetof(struct stats, value) + which * sizeof(u64));
     return (i64)sum < 0 ? 0 : sum;
 }
 
 u64 fault_sum(enum fault f)
 {
-    u64 sum = 0;
-    unsigned n = atomic_load(&nblocks);
-    for (unsigned i = 0; i < n; i++)
-        sum += atomic_load_explicit(&blocks[i]->fault[f], memory_order_relaxed);
-    return sum;
+    return sum_at(offsetof(struct stats, fault) + f * sizeof(u64));
 }
 
 u64 repair_sum(enum repair r)
 {
-    u64 sum = 0;
-    unsigned n = atomic_load(&nblocks);
-    for (unsigned i = 0; i < n; i++)
-        sum += atomic_load_explicit(&blocks[i]->repair[r], memory_order_relaxed);
-    return sum;
+    return sum_at(offsetof(struct stats, repair) + r * sizeof(u64));
 }
 
 u64 cached_sum(enum cached c)
 {
-    u64 sum = 0;
-    unsigned n = atomic_load(&nblocks);
-    for (unsigned i = 0; i < n; i++)
-        sum += atomic_load_explicit(&blocks[i]->cached[c], memory_order_relaxed);
-    return sum;
+    return sum_at(offsetof(struct stats, cached) + c * sizeof(u64));
 }
 
 u64 kept_sum(enum kept k)
 {
-    u64 sum = 0;
-    unsigned n = atomic_load(&nblocks);
-    for (unsigned i = 0; i < n; i++)
-        sum += atomic_load_explicit(&blocks[i]->kept[k], memory_order_relaxed);
-    return sum;
+    return sum_at(offsetof(struct stats, kept) + k * sizeof(u64));
 }
