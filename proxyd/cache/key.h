@@ -10,6 +10,7 @@
 
 #include "base/slice.h"
 #include "base/text.h"
+#include "cache/disk/cache_key.h"
 #include "cache/mix.h"
 
 struct cache_url {
@@ -20,16 +21,8 @@ struct cache_url {
     struct slice path;   /* with its query; empty: "/" */
 };
 
-struct cache_key {
-    u64 bits[2];
-};
-
 void cache_key_of(const struct cache_secret *secret, const struct cache_url *url,
                   struct cache_key *out);
-static inline bool cache_key_same(const struct cache_key *a, const struct cache_key *b)
-{
-    return a->bits[0] == b->bits[0] && a->bits[1] == b->bits[1];
-}
 
 /* "http://host:port/path?query" as it is compared, for people, purges by prefix and tests: two URLs
  * of one space have one key if and only if these are equal. Never longer than the parts and 32
