@@ -48,7 +48,7 @@ static void copy_drop(void *self, enum fault why)
                                                  : KEPT_NO_ROOM);
 }
 
-static const struct sink_ops copy_ops = { copy_put, copy_finish, NULL, copy_drop };
+static const struct sink_ops copy_ops = { copy_put, copy_finish, NULL, copy_drop, NULL };
 
 static u64 announced(const struct msg *m)
 {

@@ -111,7 +111,7 @@ static void closed(void *self)
     r->body = NULL;
 }
 
-static const struct source_ops ops = { peek, took, fill, NULL, closed };
+static const struct source_ops ops = { peek, took, fill, NULL, closed, NULL };
 
 struct source reader_open(struct reader *r, struct body *b, struct xchg *x)
 {

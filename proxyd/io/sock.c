@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/sendfile.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -15,9 +16,9 @@ static ssize_t recv_plain(int fd, void *p, size_t n)
     return syscall(SYS_recvfrom, fd, p, n, 0, NULL, NULL);
 }
 
-static ssize_t send_plain(int fd, const void *p, size_t n)
+static ssize_t send_plain(int fd, const void *p, size_t n, int flags)
 {
-    return syscall(SYS_sendto, fd, p, n, MSG_NOSIGNAL, NULL, 0);
+    return syscall(SYS_sendto, fd, p, n, MSG_NOSIGNAL | flags, NULL, 0);
 }
 
 enum sock_result sock_recv(struct io *io, void *p, size_t n, size_t *got)
@@ -58,13 +59,18 @@ static enum sock_result sent_result(struct io *io, ssize_t r, size_t n, size_t *
     return SOCK_ERROR;
 }
 
-enum sock_result sock_send(struct io *io, const void *p, size_t n, size_t *sent)
+static enum sock_result send_bytes(struct io *io, const void *p, size_t n, int flags, size_t *sent)
 {
     ssize_t r;
     do
-        r = send_plain(io->fd, p, n);
+        r = send_plain(io->fd, p, n, flags);
     while (unlikely(r < 0 && errno == EINTR));
     return sent_result(io, r, n, sent);
+}
+
+enum sock_result sock_send(struct io *io, const void *p, size_t n, size_t *sent)
+{
+    return send_bytes(io, p, n, 0, sent);
 }
 
 enum sock_result sock_sendv(struct io *io, const struct iovec *v, unsigned nv, size_t *sent)
@@ -78,6 +84,43 @@ enum sock_result sock_sendv(struct io *io, const struct iovec *v, unsigned nv, s
         r = sendmsg(io->fd, &m, MSG_NOSIGNAL);
     while (unlikely(r < 0 && errno == EINTR));
     return sent_result(io, r, n, sent);
+}
+
+/* The call may be interrupted anywhere, so a short one does not say that the socket is full: only
+ * EAGAIN does, and costs one call more. */
+static enum sock_result send_extent(struct io *io, const struct extent *e, size_t *sent)
+{
+    off_t at = (off_t)e->at;
+    ssize_t r;
+    do
+        r = sendfile(io->fd, e->fd, &at, e->n);
+    while (unlikely(r < 0 && errno == EINTR));
+    if (likely(r > 0)) {
+        *sent += (size_t)r;
+        return SOCK_OK;
+    }
+    if (r == 0)
+        return SOCK_END;
+    switch (errno) {
+    case EAGAIN: io->ready &= (u8)~IO_OUT; return SOCK_AGAIN;
+    case EPIPE:
+    case ECONNRESET:
+    case ETIMEDOUT: return SOCK_ERROR;
+    default: return SOCK_END; /* were it the socket after all, the next write would say so */
+    }
+}
+
+enum sock_result sock_sendfile(struct io *io, struct slice head, const struct extent *e,
+                               size_t *sent)
+{
+    *sent = 0;
+    if (head.n == 0)
+        return send_extent(io, e, sent);
+    enum sock_result r = send_bytes(io, head.p, head.n, MSG_MORE, sent);
+    if (r != SOCK_OK || *sent < head.n)
+        return r;
+    (void)send_extent(io, e, sent); /* what stops it stops the next call as well */
+    return SOCK_OK;
 }
 
 static void set_flag(int fd, int level, int option, int value)

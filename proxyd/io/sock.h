@@ -8,6 +8,8 @@
 #include <sys/uio.h>
 
 #include "base/addr.h"
+#include "base/extent.h"
+#include "base/slice.h"
 #include "io/loop.h"
 
 enum sock_result {
@@ -21,9 +23,14 @@ enum sock_result {
  * an end to read, or sent urgent data, at which a read stops: with edge triggering the next byte
  * raises a new event, and the probing second recv that would meet EAGAIN is saved. */
 enum sock_result sock_recv(struct io *io, void *p, size_t n, size_t *got);
-/* Writes up to n bytes or the vector's; a short write clears IO_OUT. `more` sets MSG_MORE. */
+/* Writes up to n bytes or the vector's; a short write clears IO_OUT. */
 enum sock_result sock_send(struct io *io, const void *p, size_t n, size_t *sent);
 enum sock_result sock_sendv(struct io *io, const struct iovec *v, unsigned nv, size_t *sent);
+/* Writes `head` and then a piece of a file, of both of them as much as goes: *sent counts both, and
+ * a head shares its packet with the file's first bytes. SOCK_END: nothing went, for the file cannot
+ * be sent this way: it is shorter, or cannot be read, or its file system does not do that. */
+enum sock_result sock_sendfile(struct io *io, struct slice head, const struct extent *e,
+                               size_t *sent);
 
 /* A connecting TCP socket with TCP_NODELAY, or -1 with errno (EINPROGRESS is not an error). */
 int sock_connect(const struct addr *to);

@@ -19,6 +19,13 @@ static enum sock_result plain_sendv(struct io *io, struct layer *l, const struct
     return sock_sendv(io, v, nv, sent);
 }
 
+static enum sock_result plain_sendfile(struct io *io, struct layer *l, struct slice head,
+                                       const struct extent *e, size_t *sent)
+{
+    (void)l;
+    return sock_sendfile(io, head, e, sent);
+}
+
 static enum sock_result plain_shutdown(struct io *io, struct layer *l)
 {
     (void)l;
@@ -57,6 +64,7 @@ const struct stream_ops stream_plain = {
     .flags = STREAM_SPLICE | STREAM_IDLE | STREAM_MOVE,
     .recv = plain_recv,
     .sendv = plain_sendv,
+    .sendfile = plain_sendfile,
     .shutdown = plain_shutdown,
     .reset = plain_reset,
     .quiet = plain_quiet,

@@ -48,6 +48,9 @@ struct stream_ops {
     enum sock_result (*recv)(struct io *io, struct layer *l, void *p, size_t n, size_t *got);
     enum sock_result (*sendv)(struct io *io, struct layer *l, const struct iovec *v, unsigned nv,
                               size_t *sent);
+    /* Bytes, and then a piece of a file: sock_sendfile. NULL: bytes only. */
+    enum sock_result (*sendfile)(struct io *io, struct layer *l, struct slice head,
+                                 const struct extent *e, size_t *sent);
     /* The orderly end of what we send; call again on SOCK_AGAIN. */
     enum sock_result (*shutdown)(struct io *io, struct layer *l);
     /* The close that follows is abrupt. */
@@ -95,6 +98,12 @@ static inline enum sock_result stream_sendv(struct stream *s, const struct iovec
                                             size_t *sent)
 {
     return s->ops->sendv(&s->io, s->top, v, nv, sent);
+}
+/* SOCK_END also where a layer has to see the bytes. */
+static inline enum sock_result stream_sendfile(struct stream *s, struct slice head,
+                                               const struct extent *e, size_t *sent)
+{
+    return s->ops->sendfile ? s->ops->sendfile(&s->io, s->top, head, e, sent) : SOCK_END;
 }
 static inline enum sock_result stream_shutdown(struct stream *s)
 {

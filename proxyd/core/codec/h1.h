@@ -29,6 +29,7 @@ const struct msg *h1_trailers(void *self);
 enum flow h1_put(void *self, struct slice run, size_t *taken);
 enum flow h1_finish(void *self, const struct msg *trailers);
 enum flow h1_flush(void *self);
+enum flow h1_put_file(void *self, const struct extent *e, size_t *taken);
 
 /* Reads once; false: nothing, or no memory (l->memory). */
 static inline bool h1_read(struct leg *l)

@@ -220,6 +220,12 @@ static void account(struct leg *l, size_t n)
         l->h1.out.left -= n;
 }
 
+/* More than was announced: for the peer it would be the begin of the next message. */
+static bool exceeds(const struct leg *l, size_t n)
+{
+    return n && l->h1.out.left == 0 && l->h1.out.kind <= BODY_LENGTH;
+}
+
 /* Small and there is room beside what waits: one call will take all of it. */
 static bool copy_behind(struct leg *l, struct slice run)
 {
@@ -245,6 +251,8 @@ enum flow h1_put(void *self, struct slice run, size_t *taken)
 {
     struct leg *l = self;
     *taken = 0;
+    if (unlikely(exceeds(l, run.n)))
+        return FLOW_FAULT;
     if (l->h1.out.kind == BODY_STREAMED && l->h1.out.left == 0 &&
         (!close_chunk(l) || !open_chunk(l, run)))
         return FLOW_WAIT;
@@ -260,6 +268,24 @@ enum flow h1_put(void *self, struct slice run, size_t *taken)
     if (l->h1.out.kind == BODY_STREAMED && r == SOCK_OK && !close_chunk(l))
         return FLOW_WAIT;
     return flow_of(r);
+}
+
+enum flow h1_put_file(void *self, const struct extent *e, size_t *taken)
+{
+    struct leg *l = self;
+    struct extent piece = *e;
+    *taken = 0;
+    if (l->h1.out.kind == BODY_STREAMED)
+        return FLOW_END;
+    if (exceeds(l, piece.n))
+        return FLOW_FAULT;
+    if (l->h1.out.kind == BODY_LENGTH && piece.n > l->h1.out.left)
+        piece.n = l->h1.out.left;
+    enum sock_result r = conn_send_file(conn_of(l), &piece, taken);
+    l->memory = conn_of(l)->awaits_memory = false;
+    note_out(l);
+    account(l, *taken);
+    return r == SOCK_END ? FLOW_END : flow_of(r);
 }
 
 static bool write_end(struct leg *l, const struct msg *trailers)
@@ -282,6 +308,8 @@ static bool write_end(struct leg *l, const struct msg *trailers)
 enum flow h1_finish(void *self, const struct msg *trailers)
 {
     struct leg *l = self;
+    if (unlikely(l->h1.out.kind == BODY_LENGTH && l->h1.out.left))
+        return FLOW_FAULT; /* the peer waits for the rest, and would take what comes next for it */
     if (!l->h1.out.done) {
         if (l->h1.out.kind == BODY_STREAMED && (!close_chunk(l) || !write_end(l, trailers)))
             return FLOW_WAIT;

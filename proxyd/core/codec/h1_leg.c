@@ -110,8 +110,8 @@ static bool client_let_go(struct leg *l)
 
 static const struct leg_ops client_ops = {
     .name = "h1",
-    .in = { h1_peek, h1_took, h1_fill, h1_trailers, NULL },
-    .out = { h1_put, h1_finish, h1_flush, NULL },
+    .in = { h1_peek, h1_took, h1_fill, h1_trailers, NULL, NULL },
+    .out = { h1_put, h1_finish, h1_flush, NULL, h1_put_file },
     .put_head = client_put_head,
     .rewind = client_rewind,
     .local = client_local,
@@ -240,8 +240,8 @@ static void upstream_leg_close(struct leg *l, enum leg_end end)
 
 static const struct leg_ops upstream_ops = {
     .name = "h1",
-    .in = { h1_peek, h1_took, h1_fill, h1_trailers, NULL },
-    .out = { h1_put, h1_finish, h1_flush, NULL },
+    .in = { h1_peek, h1_took, h1_fill, h1_trailers, NULL, NULL },
+    .out = { h1_put, h1_finish, h1_flush, NULL, h1_put_file },
     .head = upstream_head,
     .head_done = upstream_head_done,
     .put_head = upstream_put_head,

@@ -90,8 +90,8 @@ static void memory_close(struct leg *l, enum leg_end end)
 
 static const struct leg_ops memory_ops = {
     .name = "memory",
-    .in = { memory_peek, memory_took, NULL, NULL, NULL },
-    .out = { memory_put, memory_finish, memory_flush, NULL },
+    .in = { memory_peek, memory_took, NULL, NULL, NULL, NULL },
+    .out = { memory_put, memory_finish, memory_flush, NULL, NULL },
     .put_head = memory_put_head,
     .rewind = memory_rewind,
     .local = memory_local,

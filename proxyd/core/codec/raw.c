@@ -90,8 +90,8 @@ static void raw_close(struct leg *l, enum leg_end end)
 
 static const struct leg_ops raw_ops = {
     .name = "raw",
-    .in = { raw_peek, raw_took, NULL, NULL, NULL },
-    .out = { raw_put, raw_finish, NULL, NULL },
+    .in = { raw_peek, raw_took, NULL, NULL, NULL, NULL },
+    .out = { raw_put, raw_finish, NULL, NULL, NULL },
     .put_head = raw_put_head,
     .rewind = raw_rewind,
     .local = raw_local,

@@ -12,7 +12,7 @@ static void text_took(void *self, size_t n)
     *rest = slice_skip(*rest, n);
 }
 
-static const struct source_ops text_ops = { text_peek, text_took, NULL, NULL, NULL };
+static const struct source_ops text_ops = { text_peek, text_took, NULL, NULL, NULL, NULL };
 
 struct source text_source(struct slice *rest)
 {

@@ -9,6 +9,7 @@
 #ifndef CORE_FLOW_H
 #define CORE_FLOW_H
 
+#include "base/extent.h"
 #include "base/fault.h"
 #include "http/msg.h"
 
@@ -33,6 +34,10 @@ struct source_ops {
     const struct msg *(*trailers)(void *self);
     /* Gives back what it holds; called once, in any state. NULL: nothing. */
     void (*close)(void *self);
+    /* What comes next as a piece of a file, at least one byte, which can be sent without waiting
+     * for a disk; `took` counts it, as with peek. False: peek says what comes. For sinks with
+     * put_file. NULL: nothing lies in files. */
+    bool (*extent)(void *self, struct extent *e);
 };
 
 struct sink_ops {
@@ -45,6 +50,9 @@ struct sink_ops {
     enum flow (*flush)(void *self);
     /* The body will not be whole. A sink that was given neither this nor finish is still open. */
     void (*drop)(void *self, enum fault why);
+    /* As put, for a piece of a file. END: none of it has gone, nor will anything go this way, for
+     * the wire or the file does not allow it; as bytes it may. NULL: bytes only. */
+    enum flow (*put_file)(void *self, const struct extent *e, size_t *taken);
 };
 
 /* Slots: without ops they are empty. */

@@ -287,6 +287,18 @@ static unsigned pieces(const struct conn *c, struct slice more, struct iovec v[2
     return n;
 }
 
+/* Of what went c->out was the first; how much was of what stands behind it. */
+static size_t count_sent(struct conn *c, size_t sent)
+{
+    size_t of_out = c->out ? buf_len(c->out) : 0;
+    if (of_out > sent)
+        of_out = sent;
+    if (c->out)
+        c->out->from += (u32)of_out;
+    c->bytes_out += sent;
+    return sent - of_out;
+}
+
 enum sock_result conn_send(struct conn *c, struct slice more, size_t *taken)
 {
     *taken = 0;
@@ -303,15 +315,30 @@ enum sock_result conn_send(struct conn *c, struct slice more, size_t *taken)
             c->write_failed = r == SOCK_ERROR;
             return r;
         }
-        c->bytes_out += sent;
-        size_t of_out = c->out ? buf_len(c->out) : 0;
-        if (of_out > sent)
-            of_out = sent;
-        if (c->out)
-            c->out->from += (u32)of_out;
-        *taken += sent - of_out;
+        *taken += count_sent(c, sent);
     }
     buf_give(&c->worker->bufs, &c->out);
+    return SOCK_OK;
+}
+
+enum sock_result conn_send_file(struct conn *c, const struct extent *e, size_t *taken)
+{
+    *taken = 0;
+    while (*taken < e->n) {
+        struct extent rest = extent_skip(*e, *taken);
+        size_t sent = 0;
+        if (!(c->stream.io.ready & IO_OUT))
+            return SOCK_AGAIN;
+        enum sock_result r =
+            stream_sendfile(&c->stream, c->out ? buf_live(c->out) : SLICE(""), &rest, &sent);
+        if (r != SOCK_OK) {
+            c->write_failed = r == SOCK_ERROR;
+            return r;
+        }
+        *taken += count_sent(c, sent);
+        if (c->out && buf_len(c->out) == 0)
+            buf_give(&c->worker->bufs, &c->out);
+    }
     return SOCK_OK;
 }
 

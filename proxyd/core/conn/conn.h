@@ -85,7 +85,7 @@ struct conn {
 /* What few clients have, so that the others pay nothing for it: `at` points to a copy of the
  * listening address, and this lies around it. */
 struct way_in {
-    struct listen_addr at; /* first */
+    struct listen_addr at;               /* first */
     const struct listen_addr *listening; /* the address itself */
     struct intercepted intercepted;
 };
@@ -131,6 +131,8 @@ enum sock_result conn_fill(struct conn *c);
 /* Sends c->out and then `more` (may be NULL) in one call. *taken is what went of `more`. SOCK_OK:
  * everything went; SOCK_AGAIN: the socket is full. c->out is given back when empty. */
 enum sock_result conn_send(struct conn *c, struct slice more, size_t *taken);
+/* The same with a piece of a file. SOCK_END: what is left of it has to be sent as bytes. */
+enum sock_result conn_send_file(struct conn *c, const struct extent *e, size_t *taken);
 static inline enum sock_result conn_flush(struct conn *c)
 {
     size_t none;

@@ -69,6 +69,28 @@ static enum relay_result pass_on(struct relay *r, struct slice run)
     return sink_result(f, RELAY_DONE);
 }
 
+/* Is what comes next in a file, and may the sink take it from there? */
+static bool is_in_file(struct relay *r, struct extent *e)
+{
+    return r->from.ops->extent && r->to.ops->put_file && !r->bytes_only && r->tee.ops == NULL &&
+           r->from.ops->extent(r->from.self, e);
+}
+
+/* As pass_on. */
+static enum relay_result pass_file_on(struct relay *r, struct extent e)
+{
+    size_t taken = 0;
+    if (e.n > SHARE_BYTES)
+        e.n = SHARE_BYTES;
+    if (r->moved + e.n > r->most)
+        return RELAY_TOO_LARGE;
+    enum flow f = r->to.ops->put_file(r->to.self, &e, &taken);
+    r->from.ops->took(r->from.self, taken);
+    r->moved += taken;
+    r->bytes_only = f == FLOW_END;
+    return f == FLOW_END ? RELAY_DONE : sink_result(f, RELAY_DONE);
+}
+
 /* Reads once; RELAY_DONE here means: go on. */
 static enum relay_result read_on(struct relay *r)
 {
@@ -85,14 +107,18 @@ static enum relay_result turn(struct relay *r)
     u64 start = r->moved;
     for (;;) {
         struct slice run;
+        struct extent e;
         enum relay_result result;
         bool shared_out = r->moved - start >= SHARE_BYTES;
-        switch (r->from.ops->peek(r->from.self, &run)) {
-        case FLOW_OK: result = shared_out ? RELAY_YIELD : pass_on(r, run); break;
-        case FLOW_END: return finish(r);
-        case FLOW_FAULT: return RELAY_SOURCE_FAULT;
-        default: result = shared_out || reads++ >= SHARE_READS ? RELAY_YIELD : read_on(r);
-        }
+        if (unlikely(is_in_file(r, &e)))
+            result = shared_out ? RELAY_YIELD : pass_file_on(r, e);
+        else
+            switch (r->from.ops->peek(r->from.self, &run)) {
+            case FLOW_OK: result = shared_out ? RELAY_YIELD : pass_on(r, run); break;
+            case FLOW_END: return finish(r);
+            case FLOW_FAULT: return RELAY_SOURCE_FAULT;
+            default: result = shared_out || reads++ >= SHARE_READS ? RELAY_YIELD : read_on(r);
+            }
         if (result != RELAY_DONE)
             return result;
     }

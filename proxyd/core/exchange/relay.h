@@ -2,6 +2,9 @@
  * Moves one body from a source to a sink: pulled, never pushed. When the sink takes no more nothing
  * is read from the source, so at most one buffer per direction waits here.
  *
+ * What the source has in a file goes to a sink that can take it from there; a tee wants to see the
+ * bytes.
+ *
  * A second sink, the tee, gets a copy of what the first one took. It must take all of it at once:
  * else it is dropped, and the first one never waits for it.
  */
@@ -27,6 +30,7 @@ struct relay {
     struct sink tee; /* empty when there is none, or when it knows its end */
     u64 moved, most; /* data bytes passed on, and allowed; beyond: RELAY_TOO_LARGE */
     bool trailers;   /* the sink understands trailers */
+    bool bytes_only; /* it takes no pieces of files */
     u8 last;         /* enum relay_result of the last turn: what it waits for */
 };
 

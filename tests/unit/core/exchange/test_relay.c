@@ -292,7 +292,7 @@ static void tee_drop(void *self, enum fault why)
     t->dropped++;
 }
 
-static const struct sink_ops tee_ops = { tee_put, tee_finish, NULL, tee_drop };
+static const struct sink_ops tee_ops = { tee_put, tee_finish, NULL, tee_drop, NULL };
 
 /* The first sink never waits for it, nor gets anything else than without it. */
 static void a_copy_that_refuses_at_each_byte(void **state)

@@ -54,7 +54,7 @@ static enum flow fill(void *self)
     return FLOW_WAIT;
 }
 
-static const struct source_ops object_ops = { peek, took, fill, NULL, closed };
+static const struct source_ops object_ops = { peek, took, fill, NULL, closed, NULL };
 
 static void give(struct xchg *x)
 {
@@ -136,7 +136,7 @@ static void tee_drop(void *self, enum fault why)
     }
 }
 
-static const struct sink_ops tee_ops = { tee_put, tee_finish, NULL, tee_drop };
+static const struct sink_ops tee_ops = { tee_put, tee_finish, NULL, tee_drop, NULL };
 
 static bool begin(struct xchg *x, struct sink *tee)
 {
