@@ -1,10 +1,16 @@
 /*
- * The disk tier of a cache: its log (seglog.h) and the one thread that writes to it. Whatever is to
- * be written stands in a queue of so many bytes, and is refused when that is full: a disk slower
- * than the network never slows a client, it only keeps less.
+ * The disk tier of a cache: its log (seglog.h) and the one thread that opens it, writes to it and
+ * closes it, so that no worker ever waits for a disk. Whatever is to be written stands in a queue of
+ * so many bytes, and is refused when that is full: a disk slower than the network never slows a
+ * client, it only keeps less.
  *
- * A disk that fails (full, read-only, broken, gone) is left alone for a while, told to the operator
- * once, and tried again: DISK_RETRY_S. What is found meanwhile is read as long as it can be.
+ * A folder that cannot be opened (another process has it), and a disk that fails (full, read-only,
+ * broken, gone), is left alone for a while, told to the operator once, and tried again:
+ * DISK_RETRY_S. What is found meanwhile is read as long as it can be.
+ *
+ * The hard thing is what must not be lost: that something was purged. It waits in the queue for as
+ * long as the disk is out of service, and what lies there is found only once the queue has been
+ * worked off.
  */
 #ifndef CACHE_DISK_DISK_H
 #define CACHE_DISK_DISK_H
@@ -21,29 +27,56 @@ struct disk_write {
     /* On the writer's thread, in the order of posting; false: the log has failed, errno says why. */
     bool (*write)(struct disk_write *w, struct seglog *l);
     /* Thereafter, when it is in the file and found, or is not to be (good false: write has failed,
-     * or was not called for the disk is out of service or closing): its last touch. */
+     * or was not called for the disk is out of service or closing): its last touch. On the writer's
+     * thread, too. */
     void (*done)(struct disk_write *w, bool good);
     u32 bytes; /* that it holds in memory until then */
-    struct list link; /* disk.c's, as the next */
-    bool good;
+    /* disk.c's, as the next two: */
+    struct list link;
+    bool good, always;
 };
 
-/* NULL: seglog_open's words. The writer loads the index first; what is posted meanwhile waits. */
-struct disk *disk_open(const char *dir, u64 quota, char *why, size_t room);
-/* Writes what is queued, seals and frees. Waits for the thread. */
-void disk_close(struct disk *d);
+/* Sentences for the operator, on any thread, with the path in them. */
+typedef void disk_say(void *arg, bool bad, const char *line);
+
+/* Opens nothing yet: its thread does, and reads the index. What is posted meanwhile waits. */
+struct disk *disk_new(const char *dir, u64 quota, disk_say *say, void *arg);
+/* From now on nothing is found and nothing taken; when nobody holds it any more, what is queued is
+ * written, the folder given back and the thread ends. Waits for nothing. */
+void disk_leave(struct disk *d);
+/* Has the thread ended? */
+bool disk_left(struct disk *d);
+/* After disk_leave; waits for the thread. */
+void disk_free(struct disk *d);
+/* Any thread; holds from the next write on. */
+void disk_resize(struct disk *d, u64 quota);
+
+/* Holds the log open for the caller, who may find, read and post until disk_let. False: it is not
+ * open, or not read yet. */
+bool disk_use(struct disk *d);
+/* Once more, for whoever holds it already. */
+void disk_hold(struct disk *d);
+void disk_let(struct disk *d);
+/* While it is held. */
 struct seglog *disk_log(struct disk *d);
+/* Its oldest segments go as new ones come: what is worth a write is to be chosen. */
+bool disk_is_full(const struct disk *d);
+
 /* Any thread. False: the queue is full, or the disk out of service; it is the caller's again. */
 bool disk_post(struct disk *d, struct disk_write *w);
-/* Likewise, though the queue be full: for what must not be lost (a purge). False: no service. */
+/* For what must not be lost (a purge), though the queue be full or the log not open; one that fails
+ * is tried again. Whoever posts it need not hold the disk. False: it leaves, or DISK_QUEUE bytes of
+ * such wait already. */
 bool disk_post_always(struct disk *d, struct disk_write *w);
-/* A read has failed with that errno: counted, and told. */
+/* A read has failed with that errno (0: what was read is not what was written): counted, and told
+ * once a minute. */
 void disk_read_failed(struct disk *d, int error);
 
 struct disk_counts {
     u64 queued_bytes, refused, write_errors, read_errors;
-    bool loading, in_service;
+    bool loading, in_service; /* in_service: it is open, and writes are taken */
+    struct seglog_counts log; /* as of the last write; zeros while it is not open */
 };
-struct disk_counts disk_counts(const struct disk *d);
+struct disk_counts disk_counts(struct disk *d);
 
 #endif
