@@ -141,8 +141,8 @@ static const struct foreign *foreign_word(struct slice word)
     return NULL;
 }
 
-void schema_unknown_key(const struct node *n, const struct schema_row *rows,
-                        const struct schema_row *top, struct diags *d)
+static void tell_unknown(const struct node *n, const struct schema_row *rows,
+                         const struct schema_row *top, struct diags *d)
 {
     char where[200], known[700];
     struct text w = text_in(where, sizeof where - 1), k = text_in(known, sizeof known - 1);
@@ -177,4 +177,14 @@ void schema_unknown_key(const struct node *n, const struct schema_row *rows,
         diag_more(d, "it is known in the block \"%s\"", home);
     else if (home)
         diag_more(d, "it is known at the top level");
+}
+
+/* One that is only counted needs no words: guesses for a million take 5 s. */
+void schema_unknown_key(const struct node *n, const struct schema_row *rows,
+                        const struct schema_row *top, struct diags *d)
+{
+    if (d->errors < DIAGS_SHOWN)
+        tell_unknown(n, rows, top, d);
+    else
+        diag_error(d, &n->words[0], "not known");
 }
