@@ -33,9 +33,9 @@ enum { PAUSE_MS = 100, LONGEST_WAIT_MS = 60000 };
 struct admin {
     struct MHD_Daemon *daemon;
     admin_ready_fn *ready;
-    struct registry *registry; /* whose rules /metrics lists */
-    int listener, end;         /* end: eventfd, the thread is to leave */
-    bool paused;               /* accepting has failed, so nobody is accepted in this turn */
+    struct engine *engine;
+    int listener, end; /* end: eventfd, the thread is to leave */
+    bool paused;       /* accepting has failed, so nobody is accepted in this turn */
     pthread_t thread;
 };
 
@@ -94,12 +94,12 @@ static enum MHD_Result get_version(struct admin *a, struct MHD_Connection *c)
 static enum MHD_Result get_metrics(struct admin *a, struct MHD_Connection *c)
 {
     const char *why;
-    size_t room = metrics_room(a->registry);
+    size_t room = metrics_room(a->engine);
     char *area = malloc(room);
     if (!area)
         return MHD_NO;
     struct text out = text_in(area, room);
-    metrics_write(&out, is_ready(a, &why), a->registry);
+    metrics_write(&out, is_ready(a, &why), a->engine);
     struct MHD_Response *r = MHD_create_response_from_buffer(out.n, area, MHD_RESPMEM_MUST_FREE);
     if (!r)
         free(area);
@@ -305,12 +305,12 @@ int admin_listen(const struct addr *bind, bool both_families, char *error, size_
     return fd;
 }
 
-struct admin *admin_start(int fd, admin_ready_fn *ready, struct registry *registry, char *error,
+struct admin *admin_start(int fd, admin_ready_fn *ready, struct engine *engine, char *error,
                           size_t n)
 {
     struct admin *a = must_zalloc(sizeof *a);
     a->ready = ready;
-    a->registry = registry;
+    a->engine = engine;
     a->listener = fd;
     a->end = eventfd(0, EFD_CLOEXEC);
     a->daemon = start_daemon(a);

@@ -20,7 +20,7 @@
 #define ADMIN_ADMIN_H
 
 #include "base/addr.h"
-#include "core/common/registry.h"
+#include "core/worker.h"
 
 struct admin;
 
@@ -33,7 +33,7 @@ typedef bool admin_ready_fn(const char **why);
 int admin_listen(const struct addr *bind, bool both_families, char *error, size_t n);
 /* Answers on a listening socket from now on; it is closed by admin_stop, and also when this fails.
  * NULL: `error` says why. */
-struct admin *admin_start(int fd, admin_ready_fn *ready, struct registry *registry, char *error,
+struct admin *admin_start(int fd, admin_ready_fn *ready, struct engine *engine, char *error,
                           size_t n);
 /* NULL is fine. */
 void admin_stop(struct admin *a);

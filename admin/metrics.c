@@ -6,9 +6,11 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "admin/exposition.h"
+#include "admin/metrics_listeners.h"
 #include "base/stat.h"
 #include "base/str.h"
-#include "cache/cache.h"
+#include "core/common/registry.h"
 #include "forward/conf.h"
 #include "forward/parents.h"
 #include "io/offload.h"
@@ -19,33 +21,6 @@
 #define PROXYD_VERSION "0"
 #endif
 
-static void family(struct text *out, const char *name, const char *type, const char *help)
-{
-    text_fmt(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
-}
-
-static void sample(struct text *out, const char *name, u64 value)
-{
-    text_cstr(out, name);
-    text_char(out, ' ');
-    text_u64(out, value);
-    text_char(out, '\n');
-}
-
-static void plain(struct text *out, const char *name, const char *type, const char *help, u64 value)
-{
-    family(out, name, type, help);
-    sample(out, name, value);
-}
-
-static void labelled(struct text *out, const char *name, const char *label, const char *is,
-                     u64 value)
-{
-    text_fmt(out, "%s{%s=\"%s\"} ", name, label, is);
-    text_u64(out, value);
-    text_char(out, '\n');
-}
-
 static void counters(struct text *out)
 {
     for (enum stat_id s = 0; s < STAT_COUNT; s++) {
@@ -53,93 +28,38 @@ static void counters(struct text *out)
         char name[96];
         snprintf(name, sizeof name, "proxyd_%s", info->family);
         if (info->help)
-            family(out, name, info->type == STAT_COUNTER ? "counter" : "gauge", info->help);
+            exposition_family(out, name, info->type == STAT_COUNTER ? "counter" : "gauge",
+                              info->help);
         if (info->label)
-            labelled(out, name, info->label, info->value, stat_sum(s));
+            exposition_labelled(out, name, info->label, info->value, stat_sum(s));
         else
-            sample(out, name, stat_sum(s));
+            exposition_sample(out, name, stat_sum(s));
     }
 }
 
 static void faults(struct text *out)
 {
-    family(out, "proxyd_faults_total", "counter", "Exchanges that failed, by cause");
+    exposition_family(out, "proxyd_faults_total", "counter", "Exchanges that failed, by cause");
     for (enum fault f = FAULT_NONE + 1; f < FAULT_COUNT; f++)
-        labelled(out, "proxyd_faults_total", "cause", fault_info(f)->token, fault_sum(f));
+        exposition_labelled(out, "proxyd_faults_total", "cause", fault_info(f)->token,
+                            fault_sum(f));
 }
 
 static void repairs(struct text *out)
 {
     const char *name = "proxyd_response_repairs_total";
-    family(out, name, "counter", "Answers of origins that were repaired, by kind");
+    exposition_family(out, name, "counter", "Answers of origins that were repaired, by kind");
     for (enum repair r = 0; r < REPAIR_COUNT; r++)
-        labelled(out, name, "kind", repair_info(r)->token, repair_sum(r));
-}
-
-/* ---- caches ---- */
-
-static void put_cache(struct text *out, const char *family, const char *name, u64 value)
-{
-    text_fmt(out, "%s{cache=\"%s\"} ", family, name);
-    text_u64(out, value);
-    text_char(out, '\n');
-}
-
-static void cache_objects(const char *name, const void *entry, void *out)
-{
-    const struct cache *c = ((const struct cache_entry *)entry)->cache;
-    put_cache(out, "proxyd_cache_objects", name, atomic_load(&c->memory.objects));
-}
-
-static void cache_bytes(const char *name, const void *entry, void *out)
-{
-    const struct cache *c = ((const struct cache_entry *)entry)->cache;
-    put_cache(out, "proxyd_cache_bytes", name, atomic_load(&c->memory.budget.used));
-}
-
-static void cache_evictions(const char *name, const void *entry, void *out)
-{
-    const struct cache *c = ((const struct cache_entry *)entry)->cache;
-    put_cache(out, "proxyd_cache_evictions_total", name, atomic_load(&c->memory.evictions));
-}
-
-static void cache_waits(const char *name, const void *entry, void *out)
-{
-    const struct cache *c = ((const struct cache_entry *)entry)->cache;
-    put_cache(out, "proxyd_cache_waits_total", name, atomic_load(&c->flights.joined));
-}
-
-static void cached(struct text *out, struct registry *r)
-{
-    family(out, "proxyd_cache_requests_total", "counter",
-           "Requests of listeners and routes with a cache, by what it was to them");
-    for (unsigned c = CACHED_NOTHING + 1; c < CACHED_COUNT; c++)
-        labelled(out, "proxyd_cache_requests_total", "result", cached_info(c)->word, cached_sum(c));
-    family(out, "proxyd_cache_not_stored_total", "counter",
-           "Answers of origins that a cache has not kept, by why");
-    for (unsigned k = KEPT_YES + 1; k < KEPT_COUNT; k++)
-        labelled(out, "proxyd_cache_not_stored_total", "reason", kept_info(k)->word, kept_sum(k));
-    if (registry_count(r, &caches) == 0)
-        return;
-    family(out, "proxyd_cache_objects", "gauge", "Answers that are kept");
-    registry_each(r, &caches, cache_objects, out);
-    family(out, "proxyd_cache_bytes", "gauge",
-           "Memory that they take, with those still being sent");
-    registry_each(r, &caches, cache_bytes, out);
-    family(out, "proxyd_cache_evictions_total", "counter", "Kept answers that had to make room");
-    registry_each(r, &caches, cache_evictions, out);
-    family(out, "proxyd_cache_waits_total", "counter",
-           "Times a request waited for the head of what another one was fetching");
-    registry_each(r, &caches, cache_waits, out);
+        exposition_labelled(out, name, "kind", repair_info(r)->token, repair_sum(r));
 }
 
 static void jobs_of(struct text *out, const char *name, const char *type, const char *help,
                     u64 (*value)(const struct offload_account *))
 {
-    family(out, name, type, help);
+    exposition_family(out, name, type, help);
     for (enum job_kind k = 0; k < JOB_KINDS; k++) {
         struct offload_account a = offload_account(k);
-        labelled(out, name, "kind", job_info(k)->token, value(&a));
+        exposition_labelled(out, name, "kind", job_info(k)->token, value(&a));
     }
 }
 
@@ -168,7 +88,8 @@ static void jobs(struct text *out)
     jobs_of(out, "proxyd_offload_done_total", "counter", "Jobs done by offload threads", done);
     jobs_of(out, "proxyd_offload_cancelled_total", "counter",
             "Jobs that were called off, before they began or while they ran", cancelled);
-    family(out, seconds, "counter", "Time that offload threads spent on jobs that have ended");
+    exposition_family(out, seconds, "counter",
+                      "Time that offload threads spent on jobs that have ended");
     for (enum job_kind k = 0; k < JOB_KINDS; k++)
         text_fmt(out, "%s{kind=\"%s\"} %.6f\n", seconds, job_info(k)->token,
                  (double)offload_account(k).us / 1e6);
@@ -190,7 +111,7 @@ static void put_label(struct text *out, const char *is)
 static void log_family(struct text *out, const char *name, const char *help, bool torn)
 {
     const struct log_counts *l;
-    family(out, name, "counter", help);
+    exposition_family(out, name, "counter", help);
     for (unsigned i = 0; (l = log_counts_at(i)) != NULL; i++) {
         text_fmt(out, "%s{log=\"", name);
         put_label(out, l->name);
@@ -233,11 +154,12 @@ static void shadowed(const char *name, const void *entry, void *out)
 
 static void rules(struct text *out, struct registry *r)
 {
-    family(out, "proxyd_rule_decisions_total", "counter",
-           "Decisions by a rule: one for an exchange, or one for each address where that decides");
+    exposition_family(
+        out, "proxyd_rule_decisions_total", "counter",
+        "Decisions by a rule: one for an exchange, or one for each address where that decides");
     registry_each(r, &forward_rule_counts, decided, out);
-    family(out, "proxyd_rule_shadowed_total", "counter",
-           "Decisions that a rule in shadow would have made");
+    exposition_family(out, "proxyd_rule_shadowed_total", "counter",
+                      "Decisions that a rule in shadow would have made");
     registry_each(r, &forward_rule_counts, shadowed, out);
 }
 
@@ -275,19 +197,20 @@ static void parents(struct text *out, struct registry *r)
 {
     if (registry_count(r, &forward_parents) == 0)
         return;
-    family(out, "proxyd_parent_up", "gauge",
-           "0 from when a proxy of a parent could not be connected to until it can be");
+    exposition_family(out, "proxyd_parent_up", "gauge",
+                      "0 from when a proxy of a parent could not be connected to until it can be");
     registry_each(r, &forward_parents, parent_up, out);
-    family(out, "proxyd_parent_uses_total", "counter",
-           "Requests and tunnels that were given to a proxy of a parent");
+    exposition_family(out, "proxyd_parent_uses_total", "counter",
+                      "Requests and tunnels that were given to a proxy of a parent");
     registry_each(r, &forward_parents, parent_uses, out);
-    family(out, "proxyd_parent_failures_total", "counter",
-           "Attempts in vain to connect to a proxy of a parent");
+    exposition_family(out, "proxyd_parent_failures_total", "counter",
+                      "Attempts in vain to connect to a proxy of a parent");
     registry_each(r, &forward_parents, parent_failures, out);
 }
 
-size_t metrics_room(struct registry *r)
+size_t metrics_room(struct engine *e)
 {
+    struct registry *r = e->registry;
     enum { RELOADED = 256 }; /* rules that come meanwhile */
     enum {
         NAME = 2 * 64,
@@ -296,7 +219,8 @@ size_t metrics_room(struct registry *r)
     enum {
         PARENT = 3 * (sizeof "proxyd_parent_failures_total{parent=\"\",proxy=\"\"} \n" + 20 + 400)
     };
-    return METRICS_MAX + ((size_t)registry_count(r, &forward_rule_counts) + RELOADED) * RULE +
+    return METRICS_MAX + metrics_listeners_room(e) +
+           ((size_t)registry_count(r, &forward_rule_counts) + RELOADED) * RULE +
            ((size_t)registry_count(r, &forward_parents) + RELOADED) * PARENT;
 }
 
@@ -357,27 +281,34 @@ static void process(struct text *out)
     struct rlimit files = { 0 };
     getrlimit(RLIMIT_NOFILE, &files);
 
-    family(out, "process_cpu_seconds_total", "counter", "User and system CPU time spent");
+    exposition_family(out, "process_cpu_seconds_total", "counter",
+                      "User and system CPU time spent");
     text_fmt(out, "process_cpu_seconds_total %.6f\n",
              (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) +
                  (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec) / 1e6);
-    family(out, "process_start_time_seconds", "gauge", "Start of the process since the epoch");
+    exposition_family(out, "process_start_time_seconds", "gauge",
+                      "Start of the process since the epoch");
     text_fmt(out, "process_start_time_seconds %.2f\n", start_time());
-    plain(out, "process_resident_memory_bytes", "gauge", "Resident memory", resident);
-    plain(out, "process_virtual_memory_bytes", "gauge", "Virtual memory", size);
-    plain(out, "process_open_fds", "gauge", "Open file descriptors", open_descriptors());
-    plain(out, "process_max_fds", "gauge", "Limit of open file descriptors", files.rlim_cur);
+    exposition_plain(out, "process_resident_memory_bytes", "gauge", "Resident memory", resident);
+    exposition_plain(out, "process_virtual_memory_bytes", "gauge", "Virtual memory", size);
+    exposition_plain(out, "process_open_fds", "gauge", "Open file descriptors", open_descriptors());
+    exposition_plain(out, "process_max_fds", "gauge", "Limit of open file descriptors",
+                     files.rlim_cur);
 }
 
-void metrics_write(struct text *out, bool ready, struct registry *r)
+void metrics_write(struct text *out, bool ready, struct engine *e)
 {
-    family(out, "proxyd_build_info", "gauge", "What this binary is; the value is always 1");
+    struct registry *r = e->registry;
+    exposition_family(out, "proxyd_build_info", "gauge",
+                      "What this binary is; the value is always 1");
     text_lit(out, "proxyd_build_info{version=\"" PROXYD_VERSION "\"} 1\n");
-    plain(out, "proxyd_ready", "gauge", "1 while new work is taken, as /readyz says", ready);
+    exposition_plain(out, "proxyd_ready", "gauge", "1 while new work is taken, as /readyz says",
+                     ready);
     counters(out);
     faults(out);
     repairs(out);
-    cached(out, r);
+    metrics_caches(out, e);
+    metrics_listeners(out, e);
     jobs(out);
     logs(out);
     rules(out, r);

@@ -1,7 +1,10 @@
 #include "compile.h"
 
+#include <stdlib.h>
+
 #include "base/must.h"
 #include "cache/conf.h"
+#include "core/common/listen_counts.h"
 #include "core/common/self_addrs.h"
 #include "lists.h"
 #include "modes.h"
@@ -13,10 +16,16 @@ static void number_slot(void *entry, u32 number)
     at->slot = number;
 }
 
+static void free_counts(void *entry)
+{
+    free(((struct listen_addr *)entry)->counts);
+}
+
 static const struct registry_kind addresses = { .name = "address",
                                                 .size = sizeof(struct listen_addr),
                                                 .kept = true, /* connections point to it */
-                                                .init = number_slot };
+                                                .init = number_slot,
+                                                .end = free_counts };
 
 /* One for each address, whoever listens there and however it is written. */
 static const struct listen_addr *address(const struct bind_conf *b, bool transparent,
@@ -34,6 +43,7 @@ static const struct listen_addr *address(const struct bind_conf *b, bool transpa
         at->addr = b->addr;
         at->both_families = b->both_families;
         at->transparent = transparent;
+        at->counts = listen_counts_new(s->nworkers);
     }
     return at;
 }

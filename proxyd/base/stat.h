@@ -55,39 +55,36 @@ u64 repair_sum(enum repair r);
 u64 cached_sum(enum cached c);
 u64 kept_sum(enum kept k);
 
-/* Owner thread only: a plain add, no locked instruction. */
+/* One thread writes: a plain add, no locked instruction. */
+static inline void counter_add(_Atomic u64 *c, u64 n)
+{
+    atomic_store_explicit(c, atomic_load_explicit(c, memory_order_relaxed) + n,
+                          memory_order_relaxed);
+}
+/* The same of a block, for its owner's thread. */
 static inline void stat_add(struct stats *s, enum stat_id which, u64 n)
 {
-    atomic_store_explicit(&s->value[which],
-                          atomic_load_explicit(&s->value[which], memory_order_relaxed) + n,
-                          memory_order_relaxed);
+    counter_add(&s->value[which], n);
 }
 static inline void stat_sub(struct stats *s, enum stat_id which, u64 n)
 {
-    stat_add(s, which, (u64)0 - n);
+    counter_add(&s->value[which], (u64)0 - n);
 }
 static inline void stat_fault(struct stats *s, enum fault f)
 {
-    atomic_store_explicit(&s->fault[f],
-                          atomic_load_explicit(&s->fault[f], memory_order_relaxed) + 1,
-                          memory_order_relaxed);
+    counter_add(&s->fault[f], 1);
 }
 static inline void stat_repair(struct stats *s, enum repair r)
 {
-    atomic_store_explicit(&s->repair[r],
-                          atomic_load_explicit(&s->repair[r], memory_order_relaxed) + 1,
-                          memory_order_relaxed);
+    counter_add(&s->repair[r], 1);
 }
 static inline void stat_cached(struct stats *s, unsigned c)
 {
-    atomic_store_explicit(&s->cached[c],
-                          atomic_load_explicit(&s->cached[c], memory_order_relaxed) + 1,
-                          memory_order_relaxed);
+    counter_add(&s->cached[c], 1);
 }
 static inline void stat_kept(struct stats *s, unsigned k)
 {
-    atomic_store_explicit(&s->kept[k], atomic_load_explicit(&s->kept[k], memory_order_relaxed) + 1,
-                          memory_order_relaxed);
+    counter_add(&s->kept[k], 1);
 }
 
 #endif

@@ -51,7 +51,7 @@ void adopt_publish(struct engine *e, struct snapshot *s, void *const *opened)
     must(s->nworkers >= e->nworkers && adopt_done(e));
     s->generation = old->generation + 1;
     atomic_fetch_add(&s->holders, e->nworkers);
-    atomic_store(&e->newest, s);
+    (void)snapshot_replace_newest(e, s);
     for (u32 i = 0; i < e->nworkers; i++) {
         struct adoption *a = must_zalloc(sizeof *a);
         *a = (struct adoption){ { NULL, run_adoption }, s, opened ? opened[i] : NULL };

@@ -6,9 +6,20 @@
 #ifndef CORE_LISTENER_H
 #define CORE_LISTENER_H
 
+#include <stdatomic.h>
+
 #include "base/addr.h"
+#include "base/cached.h"
 #include "core/types.h"
 #include "io/stream.h"
+
+/* What one worker counts of an address, on cache lines of its own. */
+struct listen_counts {
+    _Alignas(CACHE_LINE) _Atomic u64 open; /* client connections now */
+    _Atomic u64 requests;                  /* answered */
+    _Atomic u64 cached[CACHED_COUNT];      /* of these, what a store was to them */
+    _Atomic u64 saved;                     /* bytes of content that came from a store */
+};
 
 /* In the registry, never freed. */
 struct listen_addr {
@@ -16,6 +27,7 @@ struct listen_addr {
     bool both_families; /* [::] that takes IPv4 as well */
     bool transparent;   /* it accepts for addresses that are not this machine's: io/intercept.h */
     u32 slot;           /* index into snapshot->by_slot */
+    struct listen_counts *counts; /* of each worker; NULL: nobody counts */
 };
 
 struct listener {

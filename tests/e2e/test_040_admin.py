@@ -153,6 +153,9 @@ def test_counters_count(rig):
         assert client.get(rig.url("/b"), method="POST", body=body).status == 200
         assert metrics.read(rig.proxyd)["connections_open"] - before["connections_open"] == 1
         metrics.wait(rig.proxyd, "requests_in_flight", before["requests_in_flight"])
+        assert metrics.read(rig.proxyd)["listener_connections_open main"] >= 1
+        assert until(lambda: metrics.read(rig.proxyd)["bytes_to_clients_total"] > before["bytes_to_clients_total"] + 2000), \
+            "a connection that stays has been counted up to its last answer"
     assert fetch(rig.port, "http://nowhere.test/").status >= 502
     metrics.wait(rig.proxyd, "connections_open", before["connections_open"])
     grown = metrics.grown(rig.proxyd, before)

@@ -1,4 +1,5 @@
 """What is kept and for whom (RFC 9111): for each sentence, byte for byte, what origin and client saw."""
+import re
 import threading
 import time
 
@@ -528,6 +529,10 @@ def test_log_and_metrics(proxyd, origin):
     got = metrics.grown(daemon, before)
     assert got["cache_requests_total hit"] == 1 and got["cache_requests_total miss"] == 2
     assert got["cache_not_stored_total no-store"] == 1 and got["cache_saved_bytes_total"] == 1000
+    listener = re.search(r"listener (\w+)", forward())[1]
+    assert got[f"listener_cache_requests_total {listener} hit"] == 1
+    assert got[f"listener_cache_requests_total {listener} miss"] == 2
+    assert got[f"listener_cache_saved_bytes_total {listener}"] == 1000 and got[f"listener_requests_total {listener}"] == 3
     assert metrics.read(daemon)["cache_objects main"] == 1
     words = {path: [line.get("cache") for line in daemon.log(path + '"')] for path in ("/m", "/n")}
     assert sorted(words["/m"]) == ["hit", "miss"] and words["/n"] == ["miss:no-store"]

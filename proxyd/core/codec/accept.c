@@ -24,6 +24,8 @@ static struct conn *admit(struct worker *w, const struct listen_addr *at, int fd
     atomic_fetch_add_explicit(&w->engine->clients, 1, memory_order_relaxed);
     stat_add(w->stats, STAT_connections_total, 1);
     stat_add(w->stats, STAT_connections_open, 1);
+    if (likely(at->counts))
+        counter_add(&at->counts[w->id].open, 1);
     return c;
 }
 

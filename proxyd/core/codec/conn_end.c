@@ -160,6 +160,26 @@ static void end_spliced(void *self, size_t in, size_t out)
     c->bytes_out += out;
 }
 
+static void client_end_spliced(void *self, size_t in, size_t out)
+{
+    end_spliced(self, in, out);
+    client_count_bytes(self);
+}
+
+static enum flow client_end_fill(void *self)
+{
+    enum flow f = end_fill(self);
+    client_count_bytes(self);
+    return f;
+}
+
+static enum flow client_end_put(void *self, struct slice run, size_t *taken)
+{
+    enum flow f = end_put(self, run, taken);
+    client_count_bytes(self);
+    return f;
+}
+
 static void client_end_close(void *self)
 {
     client_close(self);
@@ -170,16 +190,18 @@ static void upstream_end_close(void *self)
     conn_close(self);
 }
 
-#define CONN_END(how)                                                                              \
+#define CONN_END(filled, given, went, how)                                                         \
     {                                                                                              \
-        .in = { .peek = end_peek, .took = end_took, .fill = end_fill },                            \
-        .out = { .put = end_put, .finish = end_finish, .flush = end_flush, .drop = end_drop },     \
+        .in = { .peek = end_peek, .took = end_took, .fill = (filled) },                            \
+        .out = { .put = (given), .finish = end_finish, .flush = end_flush, .drop = end_drop },     \
         .join = end_join, .again = end_again, .gone = end_gone, .rest = end_rest,                  \
-        .whole = end_whole, .spliced = end_spliced, .close = (how),                                \
+        .whole = end_whole, .spliced = (went), .close = (how),                                     \
     }
 
-static const struct tunnel_end_ops client_end_ops = CONN_END(client_end_close);
-static const struct tunnel_end_ops upstream_end_ops = CONN_END(upstream_end_close);
+static const struct tunnel_end_ops client_end_ops =
+    CONN_END(client_end_fill, client_end_put, client_end_spliced, client_end_close);
+static const struct tunnel_end_ops upstream_end_ops =
+    CONN_END(end_fill, end_put, end_spliced, upstream_end_close);
 
 struct tunnel_end client_end(struct conn *c)
 {

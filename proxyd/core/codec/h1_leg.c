@@ -92,6 +92,7 @@ static void client_leg_close(struct leg *l, enum leg_end end)
         (void)conn_flush(c);
         client_close(c);
     } else if (keep) {
+        client_count_bytes(c);
         h1_next(c, snap);
     } else {
         h1_linger(c);

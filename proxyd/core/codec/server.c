@@ -53,8 +53,9 @@ void client_close(struct conn *c)
     atomic_fetch_sub_explicit(&w->open, 1, memory_order_relaxed);
     atomic_fetch_sub_explicit(&w->engine->clients, 1, memory_order_relaxed);
     stat_sub(w->stats, STAT_connections_open, 1);
-    stat_add(w->stats, STAT_bytes_from_clients_total, c->bytes_in);
-    stat_add(w->stats, STAT_bytes_to_clients_total, c->bytes_out);
+    if (likely(c->at->counts))
+        counter_add(&c->at->counts[w->id].open, (u64)0 - 1);
+    client_count_bytes(c);
     conn_close(c);
 }
 

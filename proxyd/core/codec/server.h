@@ -32,6 +32,15 @@ void h1_next(struct conn *c, struct snapshot *served);
 /* Shuts the sending side and reads on for a while, so that an answer sent while the client still
  * writes is not destroyed by a reset. */
 void h1_linger(struct conn *c);
+/* What has come from the client and gone to it since the last call is counted. At the end of each
+ * exchange and in a tunnel as it flows: a connection may live for days. */
+static inline void client_count_bytes(struct conn *c)
+{
+    struct stats *s = c->worker->stats;
+    stat_add(s, STAT_bytes_from_clients_total, c->bytes_in);
+    stat_add(s, STAT_bytes_to_clients_total, c->bytes_out);
+    c->bytes_in = c->bytes_out = 0;
+}
 /* Counts the client out and closes. */
 void client_close(struct conn *c);
 /* Tells every client connection that the worker drains (worker->draining): what that means for it

@@ -1,7 +1,9 @@
 #include "core/common/snapshot.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/must.h"
 #include "core/common/self_addrs.h"
 #include "core/common/registry.h"
@@ -16,6 +18,7 @@ struct snapshot *snapshot_new(u32 nworkers)
     arena_init(&s->arena, 64 * 1024);
     s->self_addrs = self_addrs_new();
     s->nworkers = nworkers;
+    s->made_us = clock_us(CLOCK_REALTIME);
     atomic_store(&s->holders, 1);
     return s;
 }
@@ -44,6 +47,30 @@ void snapshot_index(struct snapshot *s)
     s->by_slot = arena_zalloc(&s->arena, s->nslots * sizeof(struct listener *));
     for (u32 i = 0; i < s->nlisteners; i++)
         s->by_slot[s->listeners[i].at->slot] = &s->listeners[i];
+}
+
+/* ---- the newest ---- */
+
+/* Whoever holds the newest has to have read and held it before the engine lets go of it. No worker
+ * takes this: each adopts in its own time what it has been given. */
+static pthread_mutex_t newest_lock = PTHREAD_MUTEX_INITIALIZER;
+
+struct snapshot *snapshot_hold_newest(struct engine *e)
+{
+    pthread_mutex_lock(&newest_lock);
+    struct snapshot *s = atomic_load(&e->newest);
+    if (s)
+        atomic_fetch_add(&s->holders, 1);
+    pthread_mutex_unlock(&newest_lock);
+    return s;
+}
+
+struct snapshot *snapshot_replace_newest(struct engine *e, struct snapshot *s)
+{
+    pthread_mutex_lock(&newest_lock);
+    struct snapshot *old = atomic_exchange(&e->newest, s);
+    pthread_mutex_unlock(&newest_lock);
+    return old;
 }
 
 /* ---- the end of one ---- */
@@ -99,7 +126,7 @@ void snapshot_let_go(struct engine *e, struct snapshot *s)
 
 void snapshot_retire(struct engine *e)
 {
-    struct snapshot *s = atomic_exchange(&e->newest, NULL);
+    struct snapshot *s = snapshot_replace_newest(e, NULL);
     if (s)
         snapshot_let_go(e, s);
     free_dead(e);

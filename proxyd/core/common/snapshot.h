@@ -35,6 +35,7 @@ struct snapshot_use {
 struct snapshot {
     struct arena arena; /* holds everything below, texts included */
     u64 generation;     /* counts from 1; given by adopt_publish */
+    u64 made_us;        /* wall clock */
     struct conf conf;
     struct listener *listeners; /* one for each address, in the order of the file */
     u32 nlisteners;
@@ -61,6 +62,10 @@ const struct named_store *snapshot_store(const struct snapshot *s, struct slice 
 /* For those who know that nobody else holds it. */
 void snapshot_free(struct snapshot *s);
 
+/* The newest, held: for threads that are no workers, which have theirs. NULL: the end is there. */
+struct snapshot *snapshot_hold_newest(struct engine *e);
+/* In place of the newest, to which the engine's hold stays; it is the caller's now. */
+struct snapshot *snapshot_replace_newest(struct engine *e, struct snapshot *s);
 /* Gives back one hold. With the last one the snapshot is freed, by an offload thread where there is
  * one. Any thread. */
 void snapshot_let_go(struct engine *e, struct snapshot *s);

@@ -149,14 +149,19 @@ static void count_repairs(const struct xchg *x)
     log_error(w, LEVEL_DEBUG, "answer repaired:%.*s id=%.*s", (int)t.n, t.p, REQUEST_ID_TEXT, id);
 }
 
-static void count_cached(const struct xchg *x)
+static void count_cached(const struct xchg *x, struct listen_counts *l)
 {
     struct stats *s = x->worker->stats;
+    u64 saved = cached_saved(x->cached) ? x->response.moved : 0;
     stat_cached(s, x->cached);
     if (cached_saved(x->cached))
-        stat_add(s, STAT_cache_saved_bytes_total, x->response.moved);
+        stat_add(s, STAT_cache_saved_bytes_total, saved);
     else
         stat_kept(s, x->kept);
+    if (l) {
+        counter_add(&l->cached[x->cached], 1);
+        counter_add(&l->saved, saved);
+    }
 }
 
 static void count(struct xchg *x)
@@ -164,7 +169,12 @@ static void count(struct xchg *x)
     static const enum stat_id by_class[] = { STAT_responses_2xx, STAT_responses_3xx,
                                              STAT_responses_4xx, STAT_responses_5xx };
     struct stats *s = x->worker->stats;
+    struct listen_counts *l = x->listen->at->counts;
     stat_add(s, STAT_requests_total, 1);
+    if (likely(l)) {
+        l += x->worker->id;
+        counter_add(&l->requests, 1);
+    }
     if (x->status >= 200 && x->status < 600)
         stat_add(s, by_class[x->status / 100 - 2], 1);
     if (x->fault)
@@ -172,7 +182,7 @@ static void count(struct xchg *x)
     if (unlikely(x->upstream.repairs))
         count_repairs(x);
     if (unlikely(x->cached))
-        count_cached(x);
+        count_cached(x, l);
 }
 
 void account_exchange(struct xchg *x)

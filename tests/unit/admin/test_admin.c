@@ -16,12 +16,13 @@
 #include <unistd.h>
 
 #include "admin/admin.h"
+#include "core/common/registry.h"
 #include "io/sock.h"
 
 enum { PLACES = 64 }; /* connections at once */
 
 static const char *not_ready; /* NULL: ready */
-static struct registry *registry;
+static struct engine engine;
 static struct admin *admin;
 static struct addr where;
 static char answer[1 << 17];
@@ -44,7 +45,7 @@ static int start(void **state)
     socklen_t n = sizeof ss;
     assert_int_equal(getsockname(fd, (struct sockaddr *)&ss, &n), 0);
     addr_from_sockaddr(&where, (struct sockaddr *)&ss);
-    admin = admin_start(fd, ready, registry, error, sizeof error);
+    admin = admin_start(fd, ready, &engine, error, sizeof error);
     return admin ? 0 : -1;
 }
 
@@ -256,8 +257,8 @@ int main(void)
         cmocka_unit_test(without_descriptors_clients_wait),
         cmocka_unit_test(without_places_clients_wait),
     };
-    registry = registry_new();
+    engine.registry = registry_new();
     int failed = cmocka_run_group_tests(tests, start, stop);
-    registry_free(registry);
+    registry_free(engine.registry);
     return failed;
 }

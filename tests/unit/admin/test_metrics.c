@@ -7,18 +7,19 @@
 #include <cmocka.h>
 
 #include "admin/metrics.h"
+#include "core/common/registry.h"
 #include "base/stat.h"
 #include "io/offload.h"
 #include "base/str.h"
 
 static char area[METRICS_MAX];
 static struct stats mine, other;
-static struct registry *registry;
+static struct engine engine;
 
 static struct slice exposition(void)
 {
     struct text t = text_in(area, sizeof area);
-    metrics_write(&t, true, registry);
+    metrics_write(&t, true, &engine);
     assert_false(t.full);
     return text_slice(&t);
 }
@@ -195,8 +196,8 @@ int main(void)
     };
     stats_register(&mine);
     stats_register(&other);
-    registry = registry_new();
+    engine.registry = registry_new();
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    registry_free(registry);
+    registry_free(engine.registry);
     return failed;
 }
