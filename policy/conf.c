@@ -6,6 +6,7 @@
 
 #include "base/must.h"
 #include "base/str.h"
+#include "policy/cache_rule.h"
 #include "policy/rule.h"
 #include "policy/zone.h"
 
@@ -180,6 +181,15 @@ static const struct schema_row allow_rows[] = {
       .children = edit_rows,
       .doc = "What is changed in the fields of the answers to them.",
       .example = "response { remove X-Internal-*; set Cache-Control no-store; }" },
+    { .key = "cache",
+      .kind = ROW_BLOCK,
+      .offset = offsetof(struct policy_rule, cache),
+      .read = cache_rule_read,
+      .check = cache_rule_check,
+      .children = cache_rule_rows,
+      .doc = "How the listener's cache treats the requests that this rule lets through. "
+             "[The cache](cache.md#steering-it) tells more.",
+      .example = "cache { override ttl 10m; key without-params utm_*; }" },
     { .key = "via",
       .type = { TYPE_REF },
       .refers = "parent",
@@ -255,6 +265,7 @@ static void read_rules(const struct schema_row *row, const struct node *rules, s
         read_rule(n, r > list ? &r[-1].at : &p->at, r, a);
         p->judges |= r->on_answer;
         p->edits |= r->request || r->response;
+        p->steers_cache |= r->cache != NULL;
         p->has_parents |= r->via.n && !r->on_answer && !r->shadow;
     }
     p->rule = list;

@@ -138,7 +138,7 @@ static void check_closed(const struct node *rule, u8 reach, struct diags *d)
 /* What comes too late when the answer is there. */
 static void check_answer_rule(const struct node *rule, struct diags *d)
 {
-    static const char *const late[] = { "reach", "request", "prefer", "via" };
+    static const char *const late[] = { "reach", "request", "prefer", "via", "cache" };
     for (size_t i = 0; i < countof(late); i++) {
         const struct node *n = node_child(rule, late[i]);
         if (n == NULL)

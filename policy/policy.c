@@ -299,6 +299,16 @@ const struct edits *policy_rule_edits(const struct policy_rule *r, bool response
     return response ? r->response : r->request;
 }
 
+bool policy_steers_cache(const struct policy *p)
+{
+    return p->steers_cache;
+}
+
+const struct cache_rule *policy_rule_cache(const struct policy_rule *r)
+{
+    return r->cache;
+}
+
 static void bind_condition(struct policy *p, const void *data,
                            const struct list_slot *(*find)(void *, struct slice), void *ctx)
 {

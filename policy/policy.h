@@ -21,6 +21,7 @@
 #include "http/token.h"
 #include "http/uri.h"
 
+struct cache_rule;
 struct edits;
 struct list_slot;
 struct policy;
@@ -130,6 +131,9 @@ struct policy_answer policy_rule_answer(const struct policy_rule *r);
 /* Does any rule edit fields? What one that allowed edits; NULL: nothing. */
 bool policy_edits(const struct policy *p);
 const struct edits *policy_rule_edits(const struct policy_rule *r, bool response);
+/* Does any rule say something about the cache? What one that allowed says; NULL: nothing. */
+bool policy_steers_cache(const struct policy *p);
+const struct cache_rule *policy_rule_cache(const struct policy_rule *r);
 /* Does any rule lead through a parent? */
 bool policy_has_parents(const struct policy *p);
 /* AF_INET or AF_INET6: the family to try first; 0: it does not say. */

@@ -2,6 +2,7 @@
 #ifndef POLICY_RULE_H
 #define POLICY_RULE_H
 
+#include "base/cache_rule.h"
 #include "filters/cidrset.h"
 #include "filters/portset.h"
 #include "policy/condition.h"
@@ -37,6 +38,7 @@ struct policy_rule {
     struct slice via; /* the parent that an allow leads through; empty: none */
     struct refusal_conf refusal;
     const struct edits *request, *response; /* NULL: none */
+    const struct cache_rule *cache;         /* NULL: none */
     u32 conditions;
     const struct condition *condition; /* in the order of conditions.tbl */
     struct position at;
@@ -54,7 +56,7 @@ struct policy {
     u8 sni;    /* enum policy_sni */
     u8 other;  /* 1: `other tunnel` */
     bool default_allow;
-    bool judges, edits, has_parents; /* some rule does */
+    bool judges, edits, has_parents, steers_cache; /* some rule does */
     struct slice default_text;
     struct slice contact, page; /* for refusals; empty: nobody, and the usual one */
     struct position at, default_at;

@@ -85,6 +85,11 @@ static void show_object(void *ctx, struct object *o)
         fputs(", by ", r->to);
         shown_put(r->to, o->vary);
     }
+    if (o->rule.n) {
+        fputs(", kept by what the rule or route ", r->to);
+        shown_put(r->to, o->rule);
+        fputs(" says", r->to);
+    }
     fputc('\n', r->to);
 }
 

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/must.h"
 #include "base/str.h"
+#include "policy/cache_rule.h"
 
 json_t *json_of(struct slice s)
 {
@@ -93,6 +94,18 @@ static json_t *rules_json(const struct explained *walk)
     return all;
 }
 
+/* Only with a rule that has something to say about it. */
+static void put_cache(json_t *o, const struct policy_rule *r)
+{
+    char area[2 * CACHE_RULE_TEXT];
+    struct text t = text_in(area, sizeof area);
+    const struct cache_rule *c = r ? policy_rule_cache(r) : NULL;
+    if (c == NULL)
+        return;
+    cache_rule_text(&t, c);
+    put_text(o, "cache", text_slice(&t));
+}
+
 static json_t *decision_json(const struct policy *p, const struct policy_decision *d)
 {
     static const char *const actions[] = {
@@ -108,6 +121,7 @@ static json_t *decision_json(const struct policy *p, const struct policy_decisio
     put_text(o, "reason", d->reason);
     put_text(o, "shadow", d->shadow ? policy_rule_name(d->shadow) : SLICE(""));
     put_listed(o, &d->listed);
+    put_cache(o, d->rule);
     return o;
 }
 

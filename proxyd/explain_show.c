@@ -277,6 +277,7 @@ static void show_decision(const struct table *t, const char *of, const json_t *d
         text_fmt(&x, "; in shadow %s would have", get(d, "shadow"));
     text_char(&x, 0);
     line(t, of, x.full ? action : x.p);
+    line(t, "cache", get(d, "cache"));
 }
 
 static void show_page(const struct table *t, const char *page)

@@ -25,7 +25,6 @@ struct cache_use {
     struct store store; /* first: an exchange knows this one */
     struct cache *cache;
     struct cache_conf conf;
-    struct cache_override override;
     bool origin_side; /* of the origin: a request with Authorization or Cookie passes */
 };
 

@@ -62,11 +62,9 @@ const struct registry_kind caches = {
 
 static struct cache_use use_of(const struct cache_conf *c, struct cache *cache, bool origin_side)
 {
-    return (struct cache_use){ .store = cache_store,
-                               .cache = cache,
-                               .conf = *c,
-                               .override.targeted = origin_side,
-                               .origin_side = origin_side };
+    return (struct cache_use){
+        .store = cache_store, .cache = cache, .conf = *c, .origin_side = origin_side
+    };
 }
 
 void caches_compile(const struct tree *t, struct snapshot *s, struct registry *r)

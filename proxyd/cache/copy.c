@@ -59,12 +59,14 @@ static u64 announced(const struct msg *m)
 static enum kept fits(struct xchg *x)
 {
     struct notes *n = notes_of(x);
+    const struct cache_rule *r = n->rule;
+    u64 most = r && r->max_object ? r->max_object : n->use->conf.max_object;
+    u32 uses = r && r->min_uses ? r->min_uses : n->use->conf.min_uses;
     u64 length = announced(&x->resp), whole = n->use->conf.memory;
-    n->most = n->use->conf.max_object < whole / 4 ? n->use->conf.max_object : whole / 4;
+    n->most = most < whole / 4 ? most : whole / 4;
     if (length != UINT64_MAX && length > n->most)
         return KEPT_TOO_LARGE;
-    if (n->use->conf.min_uses > 1 &&
-        flight_used(&n->use->cache->flights, &n->key, now_s(x)) < n->use->conf.min_uses)
+    if (uses > 1 && flight_used(&n->use->cache->flights, &n->key, now_s(x)) < uses)
         return KEPT_MIN_USES;
     return KEPT_YES;
 }
@@ -78,12 +80,16 @@ static struct object *make(struct xchg *x, struct object_facts *f)
     struct text url = text_in(arena_try(&x->arena, room), room);
     if (m == NULL || url.p == NULL || !msg_share(m, &x->resp, &x->arena))
         return NULL;
-    cache_url_write(&url, &n->url);
+    struct cache_url kept = n->url;
+    kept.path = n->key_path;
+    cache_url_write(&url, &kept);
     freshness_strip(m);
+    msg_remove(m, TOKEN_SET_COOKIE); /* where a rule has it kept: it is for its own client alone */
     if (!freshness_dated(m, &f->fresh))
         return NULL;
     f->key = n->key;
     f->url = text_slice(&url);
+    note_departure(n, f);
     f->server = x->server;
     f->by_parent = x->to.is_parent;
     struct body *body = body_new(&memory->budget, announced(&x->resp));
@@ -132,7 +138,9 @@ static enum kept try_to_keep(struct xchg *x)
     struct notes *n = notes_of(x);
     struct object_facts f = { .by_parent = false };
     u64 now = now_s(x), took = (x->worker->loop.now.mono_us - x->start_us) / 1000000;
-    enum kept kept = response_kept(&x->req, &x->resp, now - took, now, &n->use->override, &f.fresh);
+    if (!lookup_vetted(x))
+        return KEPT_RULE;
+    enum kept kept = response_kept(&x->req, &x->resp, now - took, now, override_of(n), &f.fresh);
     if (kept == KEPT_YES)
         kept = copy_vary(x, &x->resp, &f);
     if (kept == KEPT_YES)
@@ -160,7 +168,8 @@ static bool is_of_response(enum kept k)
     case KEPT_MIN_USES:
     case KEPT_INCOMPLETE:
     case KEPT_CONDITIONAL:
-    case KEPT_PERSONAL: return false;
+    case KEPT_PERSONAL:
+    case KEPT_RULE: return false;
     default: return true;
     }
 }

@@ -8,20 +8,9 @@
 #ifndef CACHE_FRESHNESS_H
 #define CACHE_FRESHNESS_H
 
+#include "base/cache_rule.h"
 #include "base/cached.h"
 #include "cache/control.h"
-
-/* What a rule or a route says beyond the RFC; zero: nothing. Each is a departure that `check`
- * names, but for `targeted`. */
-struct cache_override {
-    u32 ttl; /* seconds from now on that count instead of what the response says; 0: none. It makes
-              * no response kept that says no, and no status that is not cacheable by itself. */
-    bool ignore_no_cache, ignore_no_store,
-        ignore_private;    /* of responses; no_store of requests too */
-    bool store_set_cookie; /* else a response with Set-Cookie is never kept */
-    bool authorized;       /* a request with Authorization is answered from here as any other */
-    bool targeted;         /* CDN-Cache-Control counts: this cache is on the origin's side */
-};
 
 enum { HEURISTIC_PART = 10, HEURISTIC_MOST = 86400 };
 
@@ -35,6 +24,7 @@ struct freshness {
     bool must_revalidate; /* never stale, whatever the request says: also s-maxage and no-cache */
     bool heuristic; /* the lifetime is a guess: 10 % of the age of Last-Modified, 1 d at most */
     bool immutable;
+    u64 departs; /* the override's sign, where the RFC would not have it kept so; else 0 */
 };
 
 /* The request was sent at `asked` and the final head came at `received`. `request` is the request

@@ -73,7 +73,7 @@ static enum kept by_users(const struct msg *request, const struct msg *response,
 {
     char area[VARY_TEXT];
     struct text names = text_in(area, sizeof area);
-    if (msg_has(request, TOKEN_AUTHORIZATION) && !o->authorized && !may_be_shared(c))
+    if (msg_has(request, TOKEN_AUTHORIZATION) && !may_be_shared(c))
         return KEPT_AUTHORIZED;
     if (msg_has(response, TOKEN_SET_COOKIE) && !o->store_set_cookie)
         return KEPT_SET_COOKIE;
@@ -89,11 +89,9 @@ static bool has_validator(const struct msg *response)
     return msg_has(response, TOKEN_ETAG) || msg_has(response, TOKEN_LAST_MODIFIED);
 }
 
-enum kept response_kept(const struct msg *request, const struct msg *response, u64 asked,
-                        u64 received, const struct cache_override *override, struct freshness *f)
+static enum kept kept_with(const struct msg *request, const struct msg *response, u64 asked,
+                           u64 received, const struct cache_override *o, struct freshness *f)
 {
-    static const struct cache_override none;
-    const struct cache_override *o = override ? override : &none;
     struct cache_control c;
     enum kept k = by_exchange(request, response);
     if (k != KEPT_YES)
@@ -113,4 +111,21 @@ enum kept response_kept(const struct msg *request, const struct msg *response, u
     freshness_lifetime(response, &c, itself ? o->ttl : 0, itself || (c.has & CONTROL_PUBLIC), f);
     bool useful = f->lifetime > f->age || f->while_revalidate || f->if_error;
     return useful || has_validator(response) ? KEPT_YES : KEPT_NOTHING_TO_GO_BY;
+}
+
+enum kept response_kept(const struct msg *request, const struct msg *response, u64 asked,
+                        u64 received, const struct cache_override *override, struct freshness *f)
+{
+    static const struct cache_override none;
+    const struct cache_override *o = override ? override : &none;
+    struct cache_override plain = { .targeted = o->targeted };
+    struct freshness as_is;
+    f->departs = 0;
+    enum kept k = kept_with(request, response, asked, received, o, f);
+    if (likely(o->sign == 0) || k != KEPT_YES)
+        return k;
+    bool departs = kept_with(request, response, asked, received, &plain, &as_is) != KEPT_YES ||
+                   f->lifetime != as_is.lifetime || f->must_revalidate != as_is.must_revalidate;
+    f->departs = departs ? o->sign : 0;
+    return k;
 }

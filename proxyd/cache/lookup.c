@@ -8,6 +8,7 @@
 #include "cache/lookup.h"
 
 #include "cache/precondition.h"
+#include "cache/steering.h"
 
 /* ---- the request ---- */
 
@@ -27,7 +28,19 @@ static bool note_url(struct xchg *x, struct notes *n)
                                  .host = { x->uri.host.name, x->uri.host.len },
                                  .port = x->uri.port,
                                  .path = path };
-    cache_key_of(&n->use->cache->memory.secret, &n->url, &n->key);
+    return true;
+}
+
+static bool note_key(struct xchg *x, struct notes *n)
+{
+    size_t room = n->rule ? n->url.path.n : 0;
+    struct text t = text_in(arena_try(&x->arena, room), room);
+    if (room && t.p == NULL)
+        return false;
+    struct cache_url url = n->url;
+    n->key_path = url.path = steering_path(n->rule, url.path, &t);
+    n->by_key = url.path.n != n->url.path.n;
+    cache_key_of(&n->use->cache->memory.secret, &url, &n->key);
     return true;
 }
 
@@ -38,7 +51,10 @@ static enum kept passes(const struct xchg *x, const struct notes *n)
     if ((m->method != METHOD_GET && m->method != METHOD_HEAD) || m->body != BODY_NONE ||
         m->upgrade_websocket)
         return KEPT_METHOD;
-    if (n->use->origin_side && (msg_has(m, TOKEN_AUTHORIZATION) || msg_has(m, TOKEN_COOKIE)))
+    if (n->rule && n->rule->bypass)
+        return KEPT_RULE;
+    if (n->use->origin_side &&
+        (msg_has(m, TOKEN_AUTHORIZATION) || !steering_ignores_cookies(n->rule, m)))
         return KEPT_PERSONAL;
     if (msg_has(m, TOKEN_IF_MATCH) || msg_has(m, TOKEN_IF_UNMODIFIED_SINCE))
         return KEPT_CONDITIONAL;
@@ -57,12 +73,32 @@ static enum lookup miss(struct xchg *x, enum cached how, enum fwd fwd, enum kept
 
 /* ---- what is kept ---- */
 
+bool lookup_vetted(struct xchg *x)
+{
+    struct notes *n = notes_of(x);
+    const struct cache_rule *before = n->rule;
+    if (x->role->caching)
+        n->rule = x->role->caching(x, true);
+    if (likely(n->rule == before))
+        return true;
+    bool late = steering_is_early(n->rule) || steering_is_early(before);
+    n->rule = late ? before : n->rule;
+    return !late;
+}
+
+/* Is it for all, or for those whose rule departs as that one did by which it was kept? */
+static bool is_for(const struct notes *n, const struct object *o)
+{
+    return likely(o->fresh.departs == 0) || o->fresh.departs == steering_sign(n->rule);
+}
+
 static bool is_allowed(struct xchg *x, const struct object *o)
 {
+    const struct notes *n = notes_of(x);
     if (o->by_parent != x->to.is_parent)
         return false;
     if (x->role->vet == NULL)
-        return true;
+        return is_for(n, o);
     struct ruling r = x->role->vet(x, &o->server);
     if (r.fault != FAULT_NONE)
         return false;
@@ -71,7 +107,7 @@ static bool is_allowed(struct xchg *x, const struct object *o)
     if (r.rule.n)
         x->rule = r.rule;
     x->reason = r.reason;
-    return true;
+    return lookup_vetted(x) && is_for(n, o);
 }
 
 static enum lookup give(struct xchg *x, struct object **o, enum cached how)
@@ -237,15 +273,19 @@ enum lookup cache_lookup(struct xchg *x)
                          .refreshes = x->stored != NULL };
     x->stored = n;
     apply_sizes(x, n->use);
-    if (!note_url(x, n)) {
+    n->rule = x->role->caching ? x->role->caching(x, false) : NULL;
+    if (!note_url(x, n) || !note_key(x, n)) {
         x->fault = FAULT_out_of_memory;
         return LOOKUP_REFUSED;
     }
     control_of_request(&x->req, &n->control);
     enum kept why = passes(x, n);
     n->has_changed = why == KEPT_METHOD && !method_is_safe(x->req.method);
-    if (why == KEPT_YES)
+    if (why == KEPT_YES) {
+        if (n->use->origin_side)
+            msg_remove(&x->req, TOKEN_COOKIE); /* none that matters: what is kept has seen none */
         return find(x);
+    }
     if ((n->control.has & CONTROL_ONLY_IF_CACHED) && !n->has_changed)
         return only_if_cached(x);
     return miss(x, CACHED_BYPASS, why == KEPT_METHOD ? FWD_METHOD : FWD_BYPASS, why);

@@ -9,7 +9,9 @@
 
 struct notes {
     const struct cache_use *use;
-    struct cache_url url;
+    const struct cache_rule *rule; /* what it says of the cache; NULL: nothing */
+    struct cache_url url;          /* as it is asked for */
+    struct slice key_path;         /* what of its path makes the key */
     struct cache_key key;
     struct cache_control control; /* of the request */
     const struct msg
@@ -25,6 +27,7 @@ struct notes {
     bool has_changed;      /* an unsafe method: it may make untrue what is kept */
     bool keeps;            /* its answer may be kept */
     bool refreshes;        /* renewal.c has made it */
+    bool by_key;           /* a part of the URL is not in the key: an answer to it departs */
     u8 fwd;                /* enum fwd: why it goes to the origin */
     u64 most;              /* bytes that its body may have */
     struct reader reader;
@@ -34,6 +37,17 @@ struct notes {
 static inline struct notes *notes_of(const struct xchg *x)
 {
     return x->stored;
+}
+static inline const struct cache_override *override_of(const struct notes *n)
+{
+    return n->rule ? &n->rule->override : NULL;
+}
+/* For whom it may be kept: for all, or for those whose rule departs as that of this exchange. */
+static inline void note_departure(const struct notes *n, struct object_facts *f)
+{
+    if (n->by_key)
+        f->fresh.departs = n->rule->override.sign;
+    f->rule = f->fresh.departs ? n->rule->name : SLICE("");
 }
 static inline u64 now_s(const struct xchg *x)
 {
@@ -46,6 +60,9 @@ bool answer_give(struct xchg *x, struct object **o, enum cached how, struct cach
 /* A Cache-Status line into x->resp. False: no memory. */
 bool answer_status(struct xchg *x, const struct cache_status *s);
 
+/* An address has been asked about: the rule that decides for it may be another one than was known
+ * until now. False: it says what comes too late. */
+bool lookup_vetted(struct xchg *x);
 /* The answer's head has come, and none that is kept is given instead: begins a copy if there may
  * be one; the sink for it, empty: there is none. */
 struct sink copy_begin(struct xchg *x);

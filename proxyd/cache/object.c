@@ -3,7 +3,7 @@
 struct object *object_new(struct budget *b, const struct object_facts *f, const struct msg *m,
                           struct body *body)
 {
-    size_t size = sizeof(struct object) + f->vary.n + f->url.n;
+    size_t size = sizeof(struct object) + f->vary.n + f->url.n + f->rule.n;
     struct stored_head *head = body ? stored_head_make(b, m) : NULL;
     struct object *o = head ? budget_take(b, size) : NULL;
     if (o == NULL) {
@@ -20,11 +20,13 @@ struct object *object_new(struct budget *b, const struct object_facts *f, const 
                           .head = head,
                           .body = body,
                           .size = (u32)size };
-    struct text t = text_in((char *)(o + 1), f->vary.n + f->url.n);
+    struct text t = text_in((char *)(o + 1), f->vary.n + f->url.n + f->rule.n);
     text_add(&t, f->vary);
     text_add(&t, f->url);
+    text_add(&t, f->rule);
     o->vary = (struct slice){ t.p, f->vary.n };
     o->url = (struct slice){ t.p + f->vary.n, f->url.n };
+    o->rule = (struct slice){ o->url.p + f->url.n, f->rule.n };
     list_init(&o->queue);
     body_hold(body);
     return o;

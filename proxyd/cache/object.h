@@ -25,6 +25,7 @@ struct object {
     struct stored_head *head;
     struct body *body;
     struct slice vary, url; /* names of request fields, and what it is of: in this block */
+    struct slice rule;      /* that has departed from the RFC to have it kept; there, too */
     u32 size;               /* of this block */
     /* What follows is the index's: memory.h. */
     struct object *next; /* in its bucket; under the shard's lock */
@@ -41,7 +42,7 @@ struct object_facts {
     struct freshness fresh;
     struct addr server;
     bool by_parent;
-    struct slice vary, url;
+    struct slice vary, url, rule;
 };
 
 /* Held once; takes hold of the body, which may be NULL: no object comes of it, as without room.

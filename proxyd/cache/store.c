@@ -7,13 +7,19 @@
 
 #include "cache/invalidate.h"
 #include "cache/lookup.h"
+#include "cache/steering.h"
 
 static void forget(void *who, const struct cache_url *url)
 {
     struct xchg *x = who;
-    struct memory *m = &notes_of(x)->use->cache->memory;
+    const struct notes *n = notes_of(x);
+    struct memory *m = &n->use->cache->memory;
     struct cache_key key;
-    cache_key_of(&m->secret, url, &key);
+    struct cache_url kept = *url;
+    struct text t = text_in(arena_try(&x->arena, url->path.n), url->path.n);
+    if (t.p)
+        kept.path = steering_path(n->rule, url->path, &t);
+    cache_key_of(&m->secret, &kept, &key);
     stat_add(x->worker->stats, STAT_cache_purged_total, memory_remove_key(m, &key));
 }
 
@@ -33,11 +39,13 @@ static struct object *renewed(struct xchg *x, struct notes *n, enum kept *kept)
     m->method = METHOD_GET;
     if (!stored_head_give(n->stale->head, m) || !freshness_update(m, &x->resp))
         return NULL;
-    *kept = response_kept(&x->req, m, now - took, now, &n->use->override, &f.fresh);
+    *kept = response_kept(&x->req, m, now - took, now, override_of(n), &f.fresh);
     if (*kept == KEPT_YES)
-        *kept = copy_vary(x, m, &f);
+        *kept = lookup_vetted(x) ? copy_vary(x, m, &f) : KEPT_RULE;
     if (*kept != KEPT_YES)
         f.fresh = (struct freshness){ .received = now, .date = now };
+    else
+        note_departure(n, &f);
     freshness_strip(m);
     return object_new(&memory->budget, &f, m, n->stale->body);
 }

@@ -79,7 +79,9 @@ enum schema_store {
                                                        default: STORE_BLOCK)
 
 struct schema_row {
-    const char *key; /* NULL ends a table. Two words ("log access") make a key of both. */
+    /* NULL ends a table. Two words ("log access") make a key of both. A key may have two rows, a
+     * statement and a block. */
+    const char *key;
     enum schema_kind kind;
     /* Types of the words of a statement: the first, the second, …; the last one given holds for
      * all that follow. Of a ROW_NAMED: of its name, TYPE_NAME without it. */

@@ -27,12 +27,18 @@ static bool row_fits(const struct schema_row *row, const struct node *n)
            (n->nwords > 1 && slice_is(n->words[1].text, row->key + head + 1));
 }
 
+/* One key may be a statement and a block: `cache main;` and `cache { … }`. */
 const struct schema_row *schema_row_of(const struct schema_row *rows, const struct node *n)
 {
-    for (; rows->key; rows++)
-        if (row_fits(rows, n))
+    const struct schema_row *first = NULL;
+    for (; rows->key; rows++) {
+        if (!row_fits(rows, n))
+            continue;
+        if ((rows->kind != ROW_STATEMENT) == n->block)
             return rows;
-    return NULL;
+        first = first ? first : rows;
+    }
+    return first;
 }
 
 bool schema_is_key(const struct schema_row *rows, struct slice word)

@@ -106,6 +106,7 @@ const void *forward_compile(const struct node *policy, const struct node *pac, s
         bind_parents(policy, part, s, r);
     part->judges = policy_judges(part->policy) || part->parents;
     part->edits = policy_edits(part->policy);
+    part->steers_cache = policy_steers_cache(part->policy);
     part->auth = policy_auth(p);
     part->users = part->auth ? auth_users_get(r, s, part->auth) : NULL;
     part->user_rate = s->conf.limits.requests_per_user;

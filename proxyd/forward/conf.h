@@ -29,6 +29,7 @@ u64 rule_shadowed(const struct rule_count *c);
 struct forward_part {
     const struct policy *policy;
     bool edits;                         /* policy_edits */
+    bool steers_cache;                  /* policy_steers_cache */
     bool judges;                        /* somebody looks at the heads of answers */
     const struct policy_auth *auth;     /* NULL: nobody has to say who he is */
     struct auth_users *users;           /* of auth */

@@ -34,6 +34,7 @@ const struct role forward_role = {
     .response_stages = response_stages,
     .where = &where,
     .next = forward_next,
+    .caching = forward_caching,
     .alters = forward_alters,
     .vet = forward_vet,
     .inspect = forward_inspect,

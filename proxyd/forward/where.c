@@ -180,6 +180,25 @@ enum verdict forward_judge(struct xchg *x)
     return policy_judges(part->policy) ? judge_answer(x, part->policy) : PASS;
 }
 
+/* The one that decided, whether for all addresses or for the last that was asked about. */
+static const struct policy_rule *rule_of(const struct xchg *x)
+{
+    const struct policy_decision *d = &xchg_role_area(x, struct notes)->decision;
+    return d->action == POLICY_ALLOW && d->address_free
+               ? d->rule
+               : policy_rule_named(forward_part_of(x->listen)->policy, x->rule);
+}
+
+const struct cache_rule *forward_caching(const struct xchg *x, bool vetted)
+{
+    const struct policy_decision *d = &xchg_role_area(x, struct notes)->decision;
+    bool known = vetted || (d->action == POLICY_ALLOW && d->address_free);
+    if (likely(!forward_part_of(x->listen)->steers_cache) || !known)
+        return NULL;
+    const struct policy_rule *r = rule_of(x);
+    return r ? policy_rule_cache(r) : NULL;
+}
+
 bool forward_alters(const struct xchg *x)
 {
     const struct policy_decision *d = &xchg_role_area(x, struct notes)->decision;
@@ -191,12 +210,9 @@ bool forward_alters(const struct xchg *x)
 
 bool forward_apply_edits(struct xchg *x, bool response)
 {
-    const struct policy *policy = forward_part_of(x->listen)->policy;
     const struct notes *n = xchg_role_area(x, struct notes);
     struct msg *m = response ? &x->resp : &x->req;
-    const struct policy_rule *r = n->decision.action == POLICY_ALLOW && n->decision.address_free
-                                      ? n->decision.rule
-                                      : policy_rule_named(policy, x->rule);
+    const struct policy_rule *r = rule_of(x);
     if (r && !edits_apply(policy_rule_edits(r, response), m))
         return false;
     bool judged = forward_part_of(x->listen)->judges; /* else `answer` was never set */

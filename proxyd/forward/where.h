@@ -14,6 +14,8 @@ enum verdict forward_rules(struct xchg *x);
 enum verdict forward_judge(struct xchg *x);
 /* Does the rule that lets x through edit the request, or is it not known before the address? */
 bool forward_alters(const struct xchg *x);
+/* What it says of the cache: role.h. */
+const struct cache_rule *forward_caching(const struct xchg *x, bool vetted);
 /* What the rules that let x through edit in the request or in the answer; for a policy that edits.
  * False: no memory. */
 bool forward_apply_edits(struct xchg *x, bool response);

@@ -4,6 +4,7 @@
 #define REVERSE_CONF_H
 
 #include "base/arena.h"
+#include "base/cache_rule.h"
 #include "config/schema.h"
 #include "config/tree.h"
 
@@ -19,9 +20,10 @@ struct pool_conf {
 };
 
 struct routes_conf {
-    struct slice name;  /* of the routes block */
-    struct slice route; /* of the route that decides, for the log */
-    struct slice cache; /* it names; empty: its answers are not kept */
+    struct slice name;         /* of the routes block */
+    struct slice route;        /* of the route that decides, for the log */
+    struct slice cache;        /* it names; empty: its answers are not kept */
+    struct cache_rule caching; /* how they are kept */
     struct pool_conf pool;
 };
 

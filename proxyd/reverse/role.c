@@ -21,6 +21,7 @@ const struct role reverse_role = {
     .response_stages = response_stages,
     .where = &where,
     .store = reverse_store,
+    .caching = reverse_caching,
     .next = balance_next,
     .vet = NULL, /* servers are configured, hence trusted */
     .edit_request = reverse_edit_request,

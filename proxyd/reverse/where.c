@@ -48,6 +48,12 @@ const struct store *reverse_store(const struct xchg *x, struct slice *space)
     return part->store;
 }
 
+const struct cache_rule *reverse_caching(const struct xchg *x, bool vetted)
+{
+    (void)vetted;
+    return &((const struct reverse_part *)x->listen->part)->routes.caching;
+}
+
 /* What the client calls this site: Host, or the target's authority, which wins. */
 static void note_host(struct xchg *x)
 {

@@ -14,6 +14,8 @@ const void *reverse_compile(const struct node *routes, const struct node *pac, s
                             struct registry *r);
 /* What the route's answers are kept in, if that is named. */
 const struct store *reverse_store(const struct xchg *x, struct slice *space);
+/* What the route says of that: role.h. Never NULL. */
+const struct cache_rule *reverse_caching(const struct xchg *x, bool vetted);
 /* The next server of the pool. */
 enum verdict reverse_where(struct xchg *x);
 

@@ -6,6 +6,7 @@
 #define CORE_ROLE_H
 
 #include "base/addr.h"
+#include "base/cache_rule.h"
 #include "base/fault.h"
 #include "base/text.h"
 #include "core/exchange/stage.h"
@@ -16,9 +17,9 @@
 /* What a role says about a refusal. Slices stay as long as the exchange. */
 struct refusal {
     struct text *help;
-    struct text *why;     /* the URL at which it is told again, but for the id; empty: there is none */
-    u16 status;           /* 0: that of the fault */
-    struct slice page;    /* a template (core/report/page.h); empty: the usual page */
+    struct text *why;  /* the URL at which it is told again, but for the id; empty: there is none */
+    u16 status;        /* 0: that of the fault */
+    struct slice page; /* a template (core/report/page.h); empty: the usual page */
     struct slice contact; /* whom to ask; empty: nobody in particular */
 };
 
@@ -51,7 +52,7 @@ static inline struct detected detect_http(struct slice first)
 struct role {
     const char *name; /* the word after `mode` */
     bool explains;    /* what it refuses is kept, for its clients to ask why */
-    bool intercepts; /* what it accepts was meant for somebody else: xchg->intercepted */
+    bool intercepts;  /* what it accepts was meant for somebody else: xchg->intercepted */
     /* What does a client begin with? All bytes so far; none, where it intercepts and a client has
      * been silent for a while: RAW, or else it waits on. */
     struct detected (*detect)(const struct listener *l, struct slice first);
@@ -74,6 +75,10 @@ struct role {
      * this role (the name of a pool); NULL: it asks none. Called only where the listener names a
      * store. As NULL itself: the listener's own. */
     const struct store *(*store)(const struct xchg *x, struct slice *space);
+    /* What the rule that decided says about the store; NULL: nothing, or none has decided yet: one
+     * may that looks at the address. `vetted`: the last address that was asked about is the one.
+     * As NULL itself: nothing, ever. */
+    const struct cache_rule *(*caching)(const struct xchg *x, bool vetted);
     /* Will edit_request change what this request asks for, or may it? Then no store answers it or
      * keeps its answer: it would compare the fields that the client said with those that the
      * upstream side was told. NULL: never. */

@@ -125,7 +125,6 @@ static void authorized(void **state)
         { 200, AUTH, CC "max-age=60, public, x={" END, .want = KEPT_AUTHORIZED },
         { 200, AUTH, CC "max-age=60, s-maxage=x" END TAG, .want = KEPT_AUTHORIZED },
         { 200, AUTH, CC "max-age=60, public, private" END, .want = KEPT_PRIVATE },
-        { 200, AUTH, CC "max-age=60" END, .want = KEPT_YES, { .authorized = true } },
         { 200, AUTH, CC "max-age=60" END, .want = KEPT_AUTHORIZED, { .ttl = 60 } },
     };
     for (size_t i = 0; i < countof(rows); i++)
@@ -147,6 +146,37 @@ static void methods(void **state)
     }
 }
 
+/* What is kept by a departure alone is marked as that, and nothing else is. */
+static void departures(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *response;
+        struct cache_override o;
+        u64 want;
+    } rows[] = {
+        { CC "max-age=60" END, { .ignore_private = true, .sign = 7 }, 0 },
+        { CC "max-age=60, private" END, { .ignore_private = true, .sign = 7 }, 7 },
+        { CC "max-age=60, no-store" END, { .ignore_no_store = true, .sign = 7 }, 7 },
+        { CC "max-age=60, no-cache" END TAG, { .ignore_no_cache = true, .sign = 7 }, 7 },
+        { CC "max-age=60" END, { .ttl = 60, .sign = 7 }, 0 },
+        { CC "max-age=60" END, { .ttl = 61, .sign = 7 }, 7 },
+        { CC "max-age=60" END "Set-Cookie: a=b" END, { .store_set_cookie = true, .sign = 7 }, 7 },
+        { CC "max-age=9" END "CDN-Cache-Control: max-age=5" END,
+          { .targeted = true, .sign = 7 },
+          0 },
+    };
+    for (size_t i = 0; i < countof(rows); i++) {
+        struct msg request, response;
+        struct freshness f;
+        help_request(&request, &arena, "");
+        help_response(&response, &arena, 200, rows[i].response);
+        assert_int_equal(response_kept(&request, &response, T, T, &rows[i].o, &f), KEPT_YES);
+        assert_int_equal(f.departs, rows[i].want);
+        arena_reset(&arena);
+    }
+}
+
 /* Words are tokens, each its own, and every reason has a sentence. */
 static void words(void **state)
 {
@@ -162,8 +192,8 @@ static void words(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(directives), cmocka_unit_test(statuses), cmocka_unit_test(authorized),
-        cmocka_unit_test(methods),    cmocka_unit_test(words),
+        cmocka_unit_test(directives), cmocka_unit_test(statuses),   cmocka_unit_test(authorized),
+        cmocka_unit_test(methods),    cmocka_unit_test(departures), cmocka_unit_test(words),
     };
     arena_init(&arena, 0);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -311,6 +311,21 @@ static void listeners(void **state)
           "\"not\" needs a condition behind it" },
         { LISTENER "policy p { default allow; rules { allow a { not reach private; } } }",
           "\"not\" cannot stand before \"reach\"" },
+        { LISTENER "policy p { default allow; rules { allow a { cache x; } } }",
+          "\"cache\" is a block" },
+        { LISTENER POLICY "routes w { route r { to pool q; cache x { } } } pool q { server a:1; }",
+          "\"cache\" takes no name" },
+        { LISTENER POLICY "routes w { route r { to pool q; cache { } cache { } } }",
+          "\"cache\" stands here for the second time" },
+        { LISTENER "policy p { default allow; rules { allow a { cache { key without-query x; } } } "
+                   "}",
+          "\"without-query\" takes no names" },
+        { LISTENER
+          "policy p { default allow; rules { allow a { cache { key without-params; } } } }",
+          "\"without-params\" needs names" },
+        { LISTENER "policy p { default allow; rules { allow a { cache { key without-params a*b; } "
+                   "} } }",
+          "\"a*b\" is not a name" },
         { LISTENER "policy p { default allow; rules { allow a { to 0x7f.1; } } }",
           "did you mean \"127.0.0.1\"?" },
     };
