@@ -95,10 +95,10 @@ bool seglog_flush(struct seglog *l);
 
 /* The key of the variant that a request has for these names; asked once for each different text. */
 typedef u64 seglog_variant(void *ctx, struct slice vary);
-/* The record for it, with its segment held until seglog_let; it counts as used. What it says has
- * still to be compared: the index knows parts of the keys only. */
-bool seglog_find(struct seglog *l, const struct cache_key *key, seglog_variant *variant, void *ctx,
-                 struct seglog_place *out);
+/* The segment of the record for it, held until seglog_let, and its place; it counts as used. NULL:
+ * there is none. What it says has still to be compared: the index knows parts of the keys only. */
+struct segment *seglog_find(struct seglog *l, const struct cache_key *key, seglog_variant *variant,
+                            void *ctx, struct seglog_place *out);
 /* Holds the segment of a place; NULL: it is gone, and the place with it. */
 struct segment *seglog_hold(struct seglog *l, u32 segment);
 void seglog_let(struct segment **s);
