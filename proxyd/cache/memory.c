@@ -170,8 +170,8 @@ static struct object *choose(struct memory *m)
         u8 uses = atomic_load_explicit(&o->uses, memory_order_relaxed);
         dequeue(m, o);
         if (small ? uses < PASSES_ON : uses == 0) {
-            if (small)
-                ghosts_add(&m->ghosts, o->key.bits[0] ^ o->variant);
+            if (small) /* as many are remembered as are kept: of more, too many pass for popular */
+                ghosts_add(&m->ghosts, o->key.bits[0] ^ o->variant, atomic_load(&m->objects));
             return o;
         }
         atomic_store_explicit(&o->uses, small ? 0 : (u8)(uses - 1), memory_order_relaxed);

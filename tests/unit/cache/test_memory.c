@@ -168,6 +168,21 @@ static void a_ghost_comes_back(void **state)
     assert_int_equal(memory_remove_key(m, &key), 1);
 }
 
+/* One that comes back after as many others have left as there are in the whole is as new. */
+static void a_ghost_is_forgotten(void **state)
+{
+    (void)state;
+    struct cache_key key = key_of(1);
+    assert_true(keep(1, 10000));
+    for (u64 n = 1000; n < 1300; n++)
+        assert_true(keep(n, 10000));
+    assert_in_range(atomic_load(&m->objects), 80, 100);
+    assert_true(keep(1, 10000));
+    for (u64 n = 2000; n < 2300; n++)
+        assert_true(keep(n, 10000));
+    assert_int_equal(memory_remove_key(m, &key), 0);
+}
+
 static void sixteen_variants(void **state)
 {
     (void)state;
@@ -234,8 +249,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         MEMORY_TEST(found_and_removed),   MEMORY_TEST(bounded),
         MEMORY_TEST(what_is_held_counts), MEMORY_TEST(a_scan_takes_nothing_popular),
-        MEMORY_TEST(a_ghost_comes_back),  MEMORY_TEST(sixteen_variants),
-        MEMORY_TEST(settled_too_late),    MEMORY_TEST(several_threads),
+        MEMORY_TEST(a_ghost_comes_back),  MEMORY_TEST(a_ghost_is_forgotten),
+        MEMORY_TEST(sixteen_variants),    MEMORY_TEST(settled_too_late),
+        MEMORY_TEST(several_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
