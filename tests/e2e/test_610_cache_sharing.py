@@ -192,6 +192,19 @@ def test_a_slow_client_slows_nobody(rig):
     assert len(asked(rig.origin, "/slow")) == 1
 
 
+def test_a_slow_client_holds_no_connection_to_the_origin(proxyd, origin):
+    """What is there is there: the next request rides on the connection that has brought it."""
+    daemon = proxyd(forward(workers=1))
+    origin.answer("/slow", answer(BIG, "Cache-Control: max-age=60"))
+    slow = Client(daemon.port, rcvbuf=4096)
+    slow.send(request(origin.url("/slow")))
+    assert until(lambda: get(daemon, origin.url("/slow"), "Cache-Control: only-if-cached").body == BIG)
+    assert get(daemon, origin.url("/other")).status == 200
+    assert len(origin.connections) == 1
+    assert slow.response().body == BIG
+    slow.close()
+
+
 @pytest.mark.parametrize("listens,half", [(True, False), (False, True), (False, False)])
 def test_the_first_one_leaves_in_the_middle(rig, listens, half):
     """It is fetched on when others listen, or more than half of it is there; else it is given up."""

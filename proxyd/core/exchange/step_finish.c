@@ -8,7 +8,7 @@
 #include "core/exchange/tunnel.h"
 #include "core/exchange/xchg.h"
 
-static void release_upstream(struct xchg *x)
+void xchg_release_upstream(struct xchg *x)
 {
     if (x->upstream.ops) {
         bool clean = x->fault == FAULT_NONE && x->answered && x->request_done && !x->request_cut;
@@ -33,7 +33,7 @@ enum step_result step_finish(struct xchg *x)
         source_close(&x->feed->from);
     source_close(&x->source);
     lookup_end(x);
-    release_upstream(x);
+    xchg_release_upstream(x);
     /* Last of all that is counted: where none is in flight, all is told. */
     stat_sub(x->worker->stats, STAT_requests_in_flight, 1);
     x->client.fault = (u16)x->fault;

@@ -53,7 +53,10 @@ static bool fill_copy(struct xchg *x)
     switch (x->filled ? RELAY_WAIT_SOURCE : relay_turn(&x->response)) {
     case RELAY_WAIT_SOURCE: break;
     case RELAY_YIELD: return true;
-    case RELAY_DONE: x->filled = true; break;
+    case RELAY_DONE:
+        x->filled = true;
+        xchg_release_upstream(x); /* its client may be slow, or have more to come from elsewhere */
+        break;
     case RELAY_SOURCE_FAULT: stop_copy(x, source_fault(x)); break;
     default: stop_copy(x, FAULT_NONE);
     }

@@ -156,6 +156,8 @@ const char *xchg_doing(const struct xchg *x);
 void xchg_again(struct xchg *x);
 /* A copy of it becomes x->user. False: no memory. */
 bool xchg_set_user(struct xchg *x, struct slice identity);
+/* Gives back the upstream leg and its target, when there are any: another exchange may use them. */
+void xchg_release_upstream(struct xchg *x);
 /* An empty upstream leg, for the next connection. */
 void xchg_new_upstream(struct xchg *x);
 /* The rule's evidence, or its name alone: another rule may have decided since there was any. */
