@@ -39,6 +39,8 @@ enum {
     SEGLOG_SEGMENT = 64 << 20, /* bytes of a segment at most; of a small quota a 32nd, 2 MB at least */
     SEGLOG_LEAST = 64 << 20,   /* bytes of the smallest quota */
     SEGLOG_NAMES = 1 << 12,    /* different `vary` that the index knows */
+    SEGLOG_VARIANTS = 16,      /* of one key: a further one takes the place of the oldest */
+    SEGLOG_PARTS_MOST = 1 << 16,
     SEGLOG_BANS = 1 << 10
 };
 
@@ -80,7 +82,11 @@ void seglog_close(struct seglog *l);
 void seglog_resize(struct seglog *l, u64 quota);
 struct seglog_counts seglog_counts(const struct seglog *l);
 
-/* ---- writing; one thread. False: errno says why, and nothing of it is ever found. ---- */
+/* ---- writing; one thread, after the load. False: errno says why, and nothing of it is ever found.
+ * EOVERFLOW, ESTALE and ENOMEM are about this one alone: too large, or a `vary` too many; a part of
+ * it has left, or was lost in a failure; no memory. All else is the disk's failure: what was
+ * appended since the last flush may be lost, and is when the next flush says false. What comes after
+ * begins a new segment. ---- */
 
 /* n bytes in up to SEGLOG_PART; where they are now. */
 bool seglog_append_bytes(struct seglog *l, const struct iovec *v, u32 nv, struct seglog_place *out);
@@ -88,7 +94,8 @@ bool seglog_append_bytes(struct seglog *l, const struct iovec *v, u32 nv, struct
 bool seglog_append_record(struct seglog *l, const struct seglog_record *r);
 /* What was appended under that key before is gone, after a restart too. */
 bool seglog_append_gone(struct seglog *l, const struct cache_key *key);
-/* What was appended since the last one gets into its file, and is found. */
+/* What was appended since the last one gets into its file, and is found. False: some of it is lost,
+ * now or in an append since. */
 bool seglog_flush(struct seglog *l);
 
 /* ---- for any thread ---- */
@@ -106,16 +113,16 @@ void seglog_let(struct segment **s);
 int segment_fd(const struct segment *s);
 u64 segment_offset(const struct seglog_place *p);
 /* Bytes [from, from + n) of a payload; how many came, or -1 with errno. `wait` false: EAGAIN where
- * the disk would have to be waited for. Not checked: see seglog_check. */
+ * the disk would have to be waited for; a file system that cannot tell (tmpfs, some overlays) reads
+ * as if it were true. Not checked: see seglog_check. */
 ssize_t seglog_read(const struct segment *s, const struct seglog_place *p, u64 from, void *to,
                     size_t n, bool wait);
 /* The whole payload of that kind of frame, as read: is it what was appended? */
 enum seglog_kind { SEGLOG_RECORD = 1, SEGLOG_BYTES, SEGLOG_GONE, SEGLOG_BAN, SEGLOG_FOOTER };
 bool seglog_check(const struct segment *s, const struct seglog_place *p, enum seglog_kind kind,
                   struct slice payload);
-/* A record's payload, checked, in parts that point into it; `body` has one piece in *piece. Parts
- * are copied into `part`, SEGLOG_PARTS_MOST at most. False: it is none. */
-enum { SEGLOG_PARTS_MOST = 1 << 16 };
+/* A record's payload, checked, in parts that point into it; `body` has one piece, *piece. It begins
+ * at an address that 4 divides. False: it is none. */
 bool seglog_record_read(struct slice payload, struct seglog_record *out, struct iovec *piece);
 
 /* What stands there is bad, or no more wanted: not found again. False: something else stands under
@@ -137,7 +144,7 @@ enum seglog_standing seglog_standing(struct seglog *l, const struct seglog_place
                                      struct slice url, struct slice tags);
 
 /* Reads everything, record by record, checks it and forgets what is bad. Any thread that may take
- * its time. */
+ * its time, after the load. */
 struct seglog_verified {
     u64 records, bytes, bad;
 };
