@@ -36,7 +36,7 @@ enum {
     SEGLOG_UNIT = 64,          /* frames begin at multiples of it */
     SEGLOG_INLINE = 64 << 10,  /* bytes of a body that stands in its record */
     SEGLOG_PART = 1 << 20,     /* bytes of a body in one frame, but for the last */
-    SEGLOG_SEGMENT = 64 << 20, /* bytes of a segment at most; of a small quota a 32nd, 2 MB at least */
+    SEGLOG_SEGMENT = 64 << 20, /* bytes of a segment; a 32nd of the quota if less; 2 MB at least */
     SEGLOG_LEAST = 64 << 20,   /* bytes of the smallest quota */
     SEGLOG_NAMES = 1 << 12,    /* different `vary` that the index knows */
     SEGLOG_VARIANTS = 16,      /* of one key: a further one takes the place of the oldest */
@@ -52,11 +52,11 @@ struct seglog_place {
 
 struct seglog_record {
     struct cache_key key;
-    u64 variant;                   /* among those of one key; 0: it does not vary */
-    u64 until;                     /* seconds since 1970: stale from then on */
-    struct slice vary, url, tags;  /* request fields, what it is of, its tags between blanks */
-    struct slice meta;             /* whatever the cache notes beside it */
-    const struct iovec *body;      /* in the record itself; n pieces */
+    u64 variant;                  /* among those of one key; 0: it does not vary */
+    u64 until;                    /* seconds since 1970: stale from then on */
+    struct slice vary, url, tags; /* request fields, what it is of, its tags between blanks */
+    struct slice meta;            /* whatever the cache notes beside it */
+    const struct iovec *body;     /* in the record itself; n pieces */
     u32 nbody;
     const struct seglog_place *part; /* or before it, in order */
     u32 nparts;

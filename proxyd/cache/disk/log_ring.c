@@ -1,0 +1,79 @@
+#include "cache/disk/log.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+static _Atomic(struct segment *) *ring_at(const struct seglog *l, u32 number)
+{
+    return (_Atomic(struct segment *) *)&l->ring[number % LOG_SEGMENTS];
+}
+
+struct segment *log_segment(const struct seglog *l, u32 number)
+{
+    struct segment *s = atomic_load_explicit(ring_at(l, number), memory_order_acquire);
+    return s && s->number == number ? s : NULL;
+}
+
+void log_enter(struct seglog *l, struct segment *s)
+{
+    atomic_store_explicit(ring_at(l, s->number), s, memory_order_release);
+    if (s->number > atomic_load(&l->newest))
+        atomic_store(&l->newest, s->number);
+    if (s->number < atomic_load(&l->oldest))
+        atomic_store(&l->oldest, s->number);
+    atomic_fetch_add(&l->segments, 1);
+    atomic_fetch_add(&l->bytes, s->file);
+}
+
+struct segment *log_oldest(const struct seglog *l)
+{
+    u32 newest = atomic_load(&l->newest);
+    for (u32 i = atomic_load(&l->oldest); i <= newest; i++) {
+        struct segment *s = log_segment(l, i);
+        if (s)
+            return s == l->open ? NULL : s;
+    }
+    return NULL;
+}
+
+void log_leave(struct seglog *l, struct segment *s)
+{
+    char *path = folder_segment(&l->folder, s->number);
+    pthread_mutex_lock(&l->ring_lock);
+    atomic_store_explicit(ring_at(l, s->number), NULL, memory_order_release);
+    pthread_mutex_unlock(&l->ring_lock);
+    atomic_fetch_sub(&l->segments, 1);
+    atomic_fetch_sub(&l->bytes, s->file);
+    if (path)
+        unlink(path);
+    free(path);
+    u32 i = atomic_load(&l->oldest), newest = atomic_load(&l->newest);
+    while (i <= newest && log_segment(l, i) == NULL)
+        i++;
+    atomic_store(&l->oldest, i);
+    segment_let(s);
+}
+
+u32 log_segment_bytes(const struct seglog *l)
+{
+    u64 n = atomic_load(&l->quota) / 32, least = 2 << 20;
+    n = n < least ? least : n;
+    return (u32)(n < SEGLOG_SEGMENT ? n : SEGLOG_SEGMENT) / SEGLOG_UNIT * SEGLOG_UNIT;
+}
+
+struct segment *seglog_hold(struct seglog *l, u32 segment)
+{
+    pthread_mutex_lock(&l->ring_lock);
+    struct segment *s = log_segment(l, segment);
+    if (s)
+        atomic_fetch_add_explicit(&s->held, 1, memory_order_relaxed);
+    pthread_mutex_unlock(&l->ring_lock);
+    return s;
+}
+
+void seglog_let(struct segment **s)
+{
+    if (*s)
+        segment_let(*s);
+    *s = NULL;
+}
