@@ -231,8 +231,7 @@ bool seg_index_add(struct seg_index *ix, const struct cache_key *key, const stru
     struct seg_slot *have[SEGLOG_VARIANTS];
     struct seg_shard *s = seg_index_lock(ix, key);
     u32 n = seg_shard_slots(s, key, have);
-    bool good =
-        n < SEGLOG_VARIANTS && variant_in(have, n, slot->variant) == NULL && put_new(ix, s, slot);
+    bool good = n == SEGLOG_VARIANTS || variant_in(have, n, slot->variant) || put_new(ix, s, slot);
     seg_index_unlock(s);
     return good;
 }

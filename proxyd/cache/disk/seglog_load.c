@@ -18,8 +18,8 @@ static void add(struct seglog *l, u32 segment, const struct seg_entry *e)
     struct seg_slot slot = { e->key.bits[1], segment, e->at, e->n, e->until,
                              e->variant,     e->vary, 0,     0 };
     pthread_mutex_lock(&l->gone.lock);
-    if (!log_gone_has(&l->gone, &e->key))
-        l->gone.lost = !seg_index_add(&l->index, &e->key, &slot);
+    if (!log_gone_has(&l->gone, &e->key) && !seg_index_add(&l->index, &e->key, &slot))
+        l->gone.lost = true;
     pthread_mutex_unlock(&l->gone.lock);
 }
 

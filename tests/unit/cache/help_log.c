@@ -9,6 +9,12 @@
 #include "cache/disk/segment.h"
 
 static char folder[64];
+static const char *above = "/tmp";
+
+void help_log_in_memory(void)
+{
+    above = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+}
 
 const char *help_log_folder(void)
 {
@@ -26,7 +32,7 @@ struct seglog *help_log_only_opened(u64 quota)
     char why[256];
     segment_calls.fdatasync = no_sync;
     if (!folder[0]) {
-        snprintf(folder, sizeof folder, "/tmp/proxyd-log-XXXXXX");
+        snprintf(folder, sizeof folder, "%s/proxyd-log-XXXXXX", above);
         must(mkdtemp(folder));
     }
     struct seglog *l = seglog_open(folder, quota, why, sizeof why);
@@ -62,6 +68,7 @@ void help_log_delete(void)
     if (folder[0])
         nftw(folder, delete_one, 8, FTW_DEPTH | FTW_PHYS);
     folder[0] = 0;
+    above = "/tmp";
 }
 
 static u64 mix(u64 x)

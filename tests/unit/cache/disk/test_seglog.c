@@ -26,6 +26,12 @@ static int set_up(void **state)
     return l == NULL;
 }
 
+static int set_up_in_memory(void **state)
+{
+    help_log_in_memory();
+    return set_up(state);
+}
+
 static int tear_down(void **state)
 {
     (void)state;
@@ -101,6 +107,8 @@ static void append_three(void)
     append(1, 1);
     append(2, 1);
     append(1, 2);
+    append(4, 1);
+    append(4, 2);
     append_parts(3, SEGLOG_PART, 3);
 }
 
@@ -502,6 +510,7 @@ static void the_folder_is_deleted(void **state)
 }
 
 #define LOG_TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define LARGE_TEST(f) cmocka_unit_test_setup_teardown(f, set_up_in_memory, tear_down)
 
 int main(void)
 {
@@ -517,10 +526,10 @@ int main(void)
         LOG_TEST(banned),
         LOG_TEST(bans_are_bounded),
         LOG_TEST(one_process_at_a_time),
-        LOG_TEST(the_oldest_leave),
-        LOG_TEST(the_used_are_passed_on),
-        LOG_TEST(held_while_it_leaves),
-        LOG_TEST(another_quota),
+        LARGE_TEST(the_oldest_leave),
+        LARGE_TEST(the_used_are_passed_on),
+        LARGE_TEST(held_while_it_leaves),
+        LARGE_TEST(another_quota),
         LOG_TEST(bad_ones_are_found_out),
         LOG_TEST(what_cannot_be_known),
         LOG_TEST(without_footers),
