@@ -13,13 +13,15 @@
 /* One question while it is answered. */
 struct report {
     FILE *to;
-    struct slice word; /* method, or "--prefix", "--all" */
+    struct slice word; /* the method */
     struct cache_url parts;
     struct target_uri uri; /* `parts` points into it */
     char area[8192];
-    struct slice url; /* as caches compare it */
+    struct slice url; /* as caches compare it, or its beginning, or a tag */
     u64 now_s;
     unsigned found, caches;
+    enum url_match how; /* of a purge */
+    bool soft;
 };
 
 static struct memory *memory_of(const void *entry)
@@ -73,8 +75,10 @@ static void show_object(void *ctx, struct object *o)
     struct report *r = ctx;
     char server[ADDR_TEXT];
     struct text t = text_in(server, sizeof server);
-    u32 age = freshness_age(&o->fresh, r->now_s);
-    i64 left = (i64)o->fresh.lifetime - age;
+    struct freshness area;
+    const struct freshness *fresh = object_fresh(o, &area);
+    u32 age = freshness_age(fresh, r->now_s);
+    i64 left = (i64)fresh->lifetime - age;
     addr_text_port(&t, &o->server);
     r->found++;
     fprintf(r->to, "  %u, %llu bytes%s, age %u s, %s for %lld s, from %.*s", o->head->status,
@@ -84,6 +88,10 @@ static void show_object(void *ctx, struct object *o)
     if (o->vary.n) {
         fputs(", by ", r->to);
         shown_put(r->to, o->vary);
+    }
+    if (o->tags.n) {
+        fputs(", tags", r->to);
+        shown_put(r->to, (struct slice){ o->tags.p, o->tags.n - 1 });
     }
     if (o->rule.n) {
         fputs(", kept by what the rule or route ", r->to);
@@ -135,10 +143,38 @@ static void why_method(struct report *r)
 static void purge_of(const char *name, const void *entry, void *ctx)
 {
     struct report *r = ctx;
-    bool whole = r->word.n == 0;
-    unsigned n = memory_remove_url(memory_of(entry), r->url, whole ? URL_WHOLE : URL_PREFIX);
+    struct cache *c = ((const struct cache_entry *)entry)->cache;
+    epoch_begin_all(&c->epochs);
+    unsigned n = r->soft ? memory_make_stale(&c->memory, r->url, r->how, r->now_s)
+                         : memory_remove_url(&c->memory, r->url, r->how);
     r->found += n;
-    fprintf(r->to, "cache %s: %u taken out\n", name, n);
+    fprintf(r->to, "cache %s: %u %s\n", name, n, r->soft ? "made stale" : "taken out");
+}
+
+static bool takes(struct slice *rest, const char *option)
+{
+    struct slice after = *rest, word;
+    if (!slice_cut(&after, ' ', &word) || !slice_is(word, option))
+        return false;
+    *rest = after;
+    return true;
+}
+
+/* "[--soft] URL | --prefix URL | --tag TAG | --all" */
+static bool read_purge(struct report *r, struct slice rest)
+{
+    r->soft = takes(&rest, "--soft");
+    if (takes(&rest, "--all")) {
+        r->how = URL_PREFIX;
+        return rest.n == 0;
+    }
+    if (takes(&rest, "--tag")) {
+        r->how = URL_TAG;
+        r->url = rest;
+        return rest.n > 0 && slice_find(rest, ' ') == NULL;
+    }
+    r->how = takes(&rest, "--prefix") ? URL_PREFIX : URL_WHOLE;
+    return read_url(r, rest);
 }
 
 /* ---- which it is ---- */
@@ -158,15 +194,7 @@ static each_cache *understand(struct report *r, struct slice question)
         slice_cut(&rest, ' ', &r->word);
         return read_url(r, rest) ? why_of : NULL;
     }
-    if (!slice_is(verb, "purge"))
-        return NULL;
-    if (slice_is(rest, "--all")) {
-        r->word = rest;
-        return purge_of;
-    }
-    if (slice_starts(rest, SLICE("--prefix ")))
-        slice_cut(&rest, ' ', &r->word);
-    return read_url(r, rest) ? purge_of : NULL;
+    return slice_is(verb, "purge") && read_purge(r, rest) ? purge_of : NULL;
 }
 
 unsigned cache_report(struct registry *registry, struct slice question, char **text)
@@ -176,7 +204,8 @@ unsigned cache_report(struct registry *registry, struct slice question, char **t
     each_cache *each = r ? understand(r, question) : NULL;
     if (each == NULL) {
         *text =
-            strdup("expected stat, or show, why or purge and a URL such as http://example.com/\n");
+            strdup("expected stat, show URL, why METHOD URL or purge [--soft] URL | --prefix URL | "
+                   "--tag TAG | --all, and a URL such as http://example.com/\n");
         free(r);
         return 400;
     }

@@ -4,8 +4,9 @@
 
 #include "core/common/registry.h"
 
-/* `question`: "stat", "show URL", "why METHOD URL", "purge URL", "purge --prefix URL", "purge
- * --all". The HTTP status, and malloc'd lines in *text. Any thread that may block. */
+/* `question`: "stat", "show URL", "why METHOD URL", or "purge", perhaps "--soft", and "URL",
+ * "--prefix URL", "--tag TAG" or "--all". The HTTP status, and malloc'd lines in *text. Any thread
+ * that may block. */
 unsigned cache_report(struct registry *r, struct slice question, char **text);
 
 #endif

@@ -188,11 +188,13 @@ static bool cache_question(const struct options *o, struct text *t)
     while (i < countof(verbs) && !(words && strcmp(verbs[i].verb, o->operand[0]) == 0))
         i++;
     bool purge = i == countof(verbs) - 1;
-    if (i == countof(verbs) || words != verbs[i].words + 1 - (purge && o->all) ||
-        ((o->all || o->prefix) && !purge) || (o->all && o->prefix))
+    unsigned sets = (unsigned)o->all + o->prefix + o->tag;
+    if (i == countof(verbs) || words != verbs[i].words + 1 - (purge && o->all) || sets > 1 ||
+        ((sets || o->soft) && !purge))
         return false;
     text_cstr(t, o->operand[0]);
-    text_cstr(t, o->all ? " --all" : o->prefix ? " --prefix" : "");
+    text_cstr(t, o->soft ? " --soft" : "");
+    text_cstr(t, o->all ? " --all" : o->prefix ? " --prefix" : o->tag ? " --tag" : "");
     for (unsigned k = 1; k < words; k++)
         text_fmt(t, " %s", o->operand[k]);
     return !t->full;
@@ -204,8 +206,9 @@ struct command do_cache(struct options o)
     struct text question = text_in(area, sizeof area);
     if (cache_question(&o, &question))
         return command_leave(ctl_ask("cache", o.socket, "POST", "/cache", text_slice(&question)));
-    fputs("proxyd cache: expected stat, show URL, why METHOD URL, purge [--prefix] URL or purge "
-          "--all\n\"proxyd cache --help\" explains it\n",
-          stderr);
+    fputs(
+        "proxyd cache: expected stat, show URL, why METHOD URL, or purge [--soft] with [--prefix] "
+        "URL, --tag TAG or --all\n\"proxyd cache --help\" explains it\n",
+        stderr);
     return command_leave(EXIT_USAGE);
 }

@@ -112,15 +112,18 @@ const struct command_row command_rows[] = {
       "usage: proxyd cache [-s PATH] stat\n"
       "       proxyd cache [-s PATH] show URL\n"
       "       proxyd cache [-s PATH] why METHOD URL\n"
-      "       proxyd cache [-s PATH] purge [--prefix] URL\n"
-      "       proxyd cache [-s PATH] purge --all\n"
+      "       proxyd cache [-s PATH] purge [--soft] [--prefix] URL\n"
+      "       proxyd cache [-s PATH] purge [--soft] --tag TAG\n"
+      "       proxyd cache [-s PATH] purge [--soft] --all\n"
       "\n"
       "  stat                what is kept in all, and what the caches were to requests\n"
       "  show URL            each variant that is kept of it\n"
       "  why METHOD URL      the same, and why the last answer was not kept\n"
       "  purge URL           takes out all variants of it, for all listeners at once\n"
       "      --prefix        … and of every URL that begins so\n"
-      "      --all           everything\n"
+      "      --tag           … all with that tag of Surrogate-Key or Cache-Tag\n"
+      "      --all           … everything\n"
+      "      --soft          makes it stale instead: it has to be validated, and serves in need\n"
       "  -s, --socket PATH   the control socket; \"proxyd reload --help\" names the default\n"
       "  -h, --help          this text\n"
       "\n"
@@ -275,6 +278,8 @@ const struct option_row option_rows[] = {
       0 },
     { "--all", NULL, FOR_CACHE, offsetof(struct options, all), NULL, 0 },
     { "--prefix", NULL, FOR_CACHE, offsetof(struct options, prefix), NULL, 0 },
+    { "--tag", NULL, FOR_CACHE, offsetof(struct options, tag), NULL, 0 },
+    { "--soft", NULL, FOR_CACHE, offsetof(struct options, soft), NULL, 0 },
     { "--json", NULL, FOR_EXPLAIN, offsetof(struct options, json), NULL, 0 },
     { "--from", NULL, FOR_EXPLAIN | FOR_AUTH, offsetof(struct options, from),
       "the address of a client", 0 },

@@ -29,7 +29,7 @@ struct options {
     bool own, remove;
     const char *policy, *to;
     bool by_input, yescrypt, verify, delete_it; /* of `passwd`, and the first of `auth` */
-    bool all, prefix;                           /* of `cache` */
+    bool all, prefix, tag, soft;                /* of `cache` */
     bool help, strict, show_default, keys, man, json;
     const char *completion;             /* a shell */
     const char *operand[MOST_OPERANDS]; /* words that are no options; NULL: not given */

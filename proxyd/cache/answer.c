@@ -164,7 +164,8 @@ bool answer_give(struct xchg *x, struct object **o, enum cached how, struct cach
     x->source = reader_open(&n->reader, n->given->body, x);
     xchg_new_response(x);
     s->has_ttl = true;
-    (void)freshness_use(&n->given->fresh, &n->control, now_s(x), &s->ttl);
+    struct freshness area;
+    (void)freshness_use(object_fresh(n->given, &area), &n->control, now_s(x), &s->ttl);
     if (!stored_head_give(n->given->head, &x->resp) || !shape(x, n->given, &how) ||
         !add_age(x, n->given) || !answer_status(x, s)) {
         x->fault = FAULT_out_of_memory;

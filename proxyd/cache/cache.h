@@ -5,6 +5,7 @@
 #ifndef CACHE_CACHE_H
 #define CACHE_CACHE_H
 
+#include "cache/epochs.h"
 #include "cache/flights.h"
 #include "cache/memory.h"
 #include "core/exchange/store.h"
@@ -12,6 +13,7 @@
 struct cache {
     struct memory memory;
     struct flights flights;
+    struct epochs epochs;
     _Atomic u64 generation; /* of the configuration whose sizes are in force */
 };
 

@@ -6,6 +6,8 @@
  */
 #include "cache/notes.h"
 
+#include "cache/tags.h"
+
 static void drop(struct xchg *x, enum kept why)
 {
     struct notes *n = notes_of(x);
@@ -84,6 +86,8 @@ static struct object *make(struct xchg *x, struct object_facts *f)
     kept.path = n->key_path;
     cache_url_write(&url, &kept);
     freshness_strip(m);
+    if (n->use->origin_side)
+        tags_strip(m);
     msg_remove(m, TOKEN_SET_COOKIE); /* where a rule has it kept: it is for its own client alone */
     if (!freshness_dated(m, &f->fresh))
         return NULL;
@@ -133,6 +137,18 @@ enum kept copy_vary(struct xchg *x, const struct msg *response, struct object_fa
     return KEPT_YES;
 }
 
+bool copy_tags(struct xchg *x, const struct msg *response, struct object_facts *f)
+{
+    f->tags = SLICE("");
+    if (!msg_has(response, TOKEN_SURROGATE_KEY) && !msg_has(response, TOKEN_CACHE_TAG))
+        return true;
+    struct text t = text_in(arena_try(&x->arena, TAGS_TEXT), TAGS_TEXT);
+    if (t.p == NULL || !tags_read(response, &t))
+        return false;
+    f->tags = text_slice(&t);
+    return true;
+}
+
 static enum kept try_to_keep(struct xchg *x)
 {
     struct notes *n = notes_of(x);
@@ -143,6 +159,8 @@ static enum kept try_to_keep(struct xchg *x)
     enum kept kept = response_kept(&x->req, &x->resp, now - took, now, override_of(n), &f.fresh);
     if (kept == KEPT_YES)
         kept = copy_vary(x, &x->resp, &f);
+    if (kept == KEPT_YES && !copy_tags(x, &x->resp, &f))
+        kept = KEPT_TAGS_MANY;
     if (kept == KEPT_YES)
         kept = fits(x);
     if (kept != KEPT_YES)
@@ -150,10 +168,13 @@ static enum kept try_to_keep(struct xchg *x)
     n->copy = make(x, &f);
     if (n->copy == NULL)
         return KEPT_NO_ROOM;
-    if (memory_add(&n->use->cache->memory, n->copy))
+    bool added = memory_add(&n->use->cache->memory, n->copy);
+    if (likely(added && !is_purged(n)))
         return KEPT_YES;
+    if (added)
+        memory_remove(&n->use->cache->memory, n->copy);
     object_put(&n->copy);
-    return KEPT_VARY_MANY;
+    return added ? KEPT_PURGED : KEPT_VARY_MANY;
 }
 
 /* Is it the response that is not for everybody, and not this request? */
@@ -169,6 +190,7 @@ static bool is_of_response(enum kept k)
     case KEPT_INCOMPLETE:
     case KEPT_CONDITIONAL:
     case KEPT_PERSONAL:
+    case KEPT_PURGED:
     case KEPT_RULE: return false;
     default: return true;
     }
@@ -190,7 +212,8 @@ void copy_land(struct xchg *x, enum kept kept, const struct object *o)
     if (kept == KEPT_YES || (n->flight && is_of_response(kept)))
         flight_note(flights, &n->key, now_s(x), kept);
     if (n->flight)
-        flight_land(flights, &n->flight, kept == KEPT_YES ? WAKE_AGAIN : WAKE_ALONE);
+        flight_land(flights, &n->flight,
+                    kept == KEPT_YES || kept == KEPT_PURGED ? WAKE_AGAIN : WAKE_ALONE);
 }
 
 static void start_feed(struct xchg *x)

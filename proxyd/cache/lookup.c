@@ -68,6 +68,7 @@ static enum lookup miss(struct xchg *x, enum cached how, enum fwd fwd, enum kept
     x->kept = (u8)why;
     n->fwd = (u8)fwd;
     n->keeps = why == KEPT_YES;
+    n->epoch = epoch_of(&n->use->cache->epochs, &n->key);
     return LOOKUP_MISS;
 }
 
@@ -231,7 +232,8 @@ static enum lookup find(struct xchg *x)
         return go_without(x);
     if (n->refreshes)
         return go_for(x, &o);
-    switch (freshness_use(&o->fresh, &n->control, now_s(x), NULL)) {
+    struct freshness area;
+    switch (freshness_use(object_fresh(o, &area), &n->control, now_s(x), NULL)) {
     case USE_FRESH: return give(x, &o, kind(n, o));
     case USE_STALE_ALLOWED: return give(x, &o, CACHED_STALE);
     case USE_WHILE_REVALIDATE: renewal_start(x, o); return give(x, &o, CACHED_STALE);

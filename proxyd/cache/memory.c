@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/must.h"
+#include "cache/tags.h"
 
 enum { FIRST_BUCKETS = 16, SMALL_PART = 10, GHOST_BYTES = 2048, GHOSTS_MOST = 1 << 20 };
 enum place { PLACE_NONE, PLACE_SMALL, PLACE_MAIN };
@@ -258,7 +259,11 @@ bool memory_remove(struct memory *m, struct object *o)
 
 static bool fits(const struct object *o, struct slice url, enum url_match how)
 {
-    return how == URL_WHOLE ? slice_eq(o->url, url) : slice_starts(o->url, url);
+    switch (how) {
+    case URL_WHOLE: return slice_eq(o->url, url);
+    case URL_PREFIX: return slice_starts(o->url, url);
+    default: return tags_have(o->tags, url);
+    }
 }
 
 /* One that fits, held; *from: the bucket to begin with, and where it was. A table that is widened
@@ -289,6 +294,26 @@ unsigned memory_remove_url(struct memory *m, struct slice url, enum url_match ho
             object_put(&o);
         }
     }
+    return n;
+}
+
+static unsigned make_stale(struct memory_shard *s, struct slice url, enum url_match how, u64 now_s)
+{
+    unsigned n = 0;
+    pthread_mutex_lock(&s->lock);
+    for (u32 i = 0; i < s->nbuckets; i++)
+        for (struct object *o = s->bucket[i]; o; o = o->next)
+            if (fits(o, url, how))
+                n += object_make_stale(o, now_s);
+    pthread_mutex_unlock(&s->lock);
+    return n;
+}
+
+unsigned memory_make_stale(struct memory *m, struct slice url, enum url_match how, u64 now_s)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < MEMORY_SHARDS; i++)
+        n += make_stale(&m->shard[i], url, how, now_s);
     return n;
 }
 

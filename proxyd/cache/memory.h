@@ -56,8 +56,10 @@ unsigned memory_remove_key(struct memory *m, const struct cache_key *key);
 /* Those whose URL, as cache_url_write has it, is that one, or begins with it, whatever their
  * space. They are looked for one by one, with no shard locked for longer than it takes to go
  * through it: not for workers. */
-enum url_match { URL_WHOLE, URL_PREFIX };
+enum url_match { URL_WHOLE, URL_PREFIX, URL_TAG /* or that have this tag */ };
 unsigned memory_remove_url(struct memory *m, struct slice url, enum url_match how);
+/* They are stale from then on. How many of them were not yet. */
+unsigned memory_make_stale(struct memory *m, struct slice url, enum url_match how, u64 now_s);
 /* Each of a URL, under the shard's lock. */
 void memory_each(struct memory *m, struct slice url, void (*each)(void *ctx, struct object *o),
                  void *ctx);

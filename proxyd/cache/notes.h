@@ -30,6 +30,7 @@ struct notes {
     bool by_key;           /* a part of the URL is not in the key: an answer to it departs */
     u8 fwd;                /* enum fwd: why it goes to the origin */
     u64 most;              /* bytes that its body may have */
+    u64 epoch;             /* of its key when it went to the origin */
     struct reader reader;
     struct relay feed;
 };
@@ -48,6 +49,11 @@ static inline void note_departure(const struct notes *n, struct object_facts *f)
     if (n->by_key)
         f->fresh.departs = n->rule->override.sign;
     f->rule = f->fresh.departs ? n->rule->name : SLICE("");
+}
+/* Has something been purged since that its answer may show? */
+static inline bool is_purged(const struct notes *n)
+{
+    return epoch_of(&n->use->cache->epochs, &n->key) != n->epoch;
 }
 static inline u64 now_s(const struct xchg *x)
 {
@@ -69,6 +75,8 @@ struct sink copy_begin(struct xchg *x);
 /* Which variant that response is, for the request of x: into *f, in its arena. KEPT_YES, or why it
  * is none that can be kept. */
 enum kept copy_vary(struct xchg *x, const struct msg *response, struct object_facts *f);
+/* Its tags, likewise. False: they are too many, or there is no memory. */
+bool copy_tags(struct xchg *x, const struct msg *response, struct object_facts *f);
 /* It is known what becomes of the answer, and `o` if it is kept: those who wait look again, or go
  * alone when it is not to be had without asking the origin (RFC 9111 section 4). */
 void copy_land(struct xchg *x, enum kept kept, const struct object *o);

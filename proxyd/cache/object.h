@@ -16,6 +16,7 @@ struct object {
     _Atomic u32 holders;
     _Atomic u8 uses;         /* since it was kept, at most USES_MOST: what eviction goes by */
     _Atomic bool refreshing; /* somebody validates it behind the back of those who get it stale */
+    _Atomic u64 stale_s;     /* seconds since 1970, from which on it counts as stale; 0: never */
     struct budget *budget;
     struct cache_key key;
     u64 variant; /* vary.h; 0: it does not vary */
@@ -26,6 +27,7 @@ struct object {
     struct body *body;
     struct slice vary, url; /* names of request fields, and what it is of: in this block */
     struct slice rule;      /* that has departed from the RFC to have it kept; there, too */
+    struct slice tags;      /* cache/tags.h; there, too */
     u32 size;               /* of this block */
     /* What follows is the index's: memory.h. */
     struct object *next; /* in its bucket; under the shard's lock */
@@ -42,7 +44,7 @@ struct object_facts {
     struct freshness fresh;
     struct addr server;
     bool by_parent;
-    struct slice vary, url, rule;
+    struct slice vary, url, rule, tags;
 };
 
 /* Held once; takes hold of the body, which may be NULL: no object comes of it, as without room.
@@ -57,6 +59,10 @@ static inline void object_hold(struct object *o)
 void object_put(struct object **o);
 /* Bytes that go with it. */
 u64 object_cost(struct object *o);
+/* No longer fresh from then on: a purge that is soft. False: it has been already. */
+bool object_make_stale(struct object *o, u64 now_s);
+/* How fresh it is, with that: what o->fresh says, or *area. */
+const struct freshness *object_fresh(const struct object *o, struct freshness *area);
 static inline bool object_is_growing(const struct object *o)
 {
     return atomic_load_explicit(&o->body->state, memory_order_relaxed) == BODY_GROWING;

@@ -8,6 +8,7 @@
 #include "cache/invalidate.h"
 #include "cache/lookup.h"
 #include "cache/steering.h"
+#include "cache/tags.h"
 
 static void forget(void *who, const struct cache_url *url)
 {
@@ -20,6 +21,7 @@ static void forget(void *who, const struct cache_url *url)
     if (t.p)
         kept.path = steering_path(n->rule, url->path, &t);
     cache_key_of(&m->secret, &kept, &key);
+    epoch_begin(&n->use->cache->epochs, &key);
     stat_add(x->worker->stats, STAT_cache_purged_total, memory_remove_key(m, &key));
 }
 
@@ -33,20 +35,28 @@ static struct object *renewed(struct xchg *x, struct notes *n, enum kept *kept)
         .key = n->key, .server = x->server, .by_parent = x->to.is_parent, .url = n->stale->url
     };
     u64 now = now_s(x), took = (x->worker->loop.now.mono_us - x->start_us) / 1000000;
+    bool tagged = true;
     if (m == NULL)
         return NULL;
     msg_init(m, &x->arena);
     m->method = METHOD_GET;
+    f.tags = n->stale->tags;
     if (!stored_head_give(n->stale->head, m) || !freshness_update(m, &x->resp))
         return NULL;
+    if (msg_has(m, TOKEN_SURROGATE_KEY) || msg_has(m, TOKEN_CACHE_TAG))
+        tagged = copy_tags(x, m, &f);
     *kept = response_kept(&x->req, m, now - took, now, override_of(n), &f.fresh);
     if (*kept == KEPT_YES)
         *kept = lookup_vetted(x) ? copy_vary(x, m, &f) : KEPT_RULE;
+    if (*kept == KEPT_YES && !tagged)
+        *kept = KEPT_TAGS_MANY;
     if (*kept != KEPT_YES)
         f.fresh = (struct freshness){ .received = now, .date = now };
     else
         note_departure(n, &f);
     freshness_strip(m);
+    if (n->use->origin_side)
+        tags_strip(m);
     return object_new(&memory->budget, &f, m, n->stale->body);
 }
 
@@ -82,6 +92,10 @@ static void not_modified(struct xchg *x)
         memory_remove(memory, n->stale);                  /* the new one may be another variant */
     atomic_store(&o->uses, atomic_load(&n->stale->uses)); /* it is as popular */
     s.stored = kept == KEPT_YES && memory_add(memory, o);
+    if (s.stored && is_purged(n)) {
+        s.stored = false;
+        memory_remove(memory, o);
+    }
     if (s.stored)
         memory_settle(memory, o);
     copy_land(x, s.stored ? KEPT_YES : KEPT_INCOMPLETE, o);
@@ -98,7 +112,9 @@ static bool rescue(struct xchg *x, u16 fwd_status)
 {
     struct notes *n = notes_of(x);
     struct cache_status s = { .fwd = (enum fwd)n->fwd, .fwd_status = fwd_status };
-    if (n->stale == NULL || !freshness_on_error(&n->stale->fresh, &n->control, now_s(x)))
+    struct freshness area;
+    if (n->stale == NULL ||
+        !freshness_on_error(object_fresh(n->stale, &area), &n->control, now_s(x)))
         return false;
     land(n, WAKE_ALONE);
     return answer_give(x, &n->stale, CACHED_RESCUED, &s);
@@ -121,6 +137,8 @@ static bool begin(struct xchg *x, struct sink *tee)
     struct cache_status s = { .fwd = (enum fwd)n->fwd,
                               .stored = tee->ops != NULL,
                               .detail = slice_of(tee->ops ? "" : kept_info(x->kept)->word) };
+    if (n->use->origin_side)
+        tags_strip(&x->resp);
     (void)answer_status(x, &s);
     return tee->ops != NULL;
 }

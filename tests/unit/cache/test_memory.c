@@ -244,6 +244,30 @@ static void several_threads(void **state)
 
 #define MEMORY_TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
+/* Fresh until then, and the windows of what may be stale begin then, whatever it has said itself. */
+static void made_stale(void **state)
+{
+    (void)state;
+    struct freshness area;
+    struct object *o = make(1, 10, 0, SLICE(""));
+    o->fresh = (struct freshness){ .received = 1000, .age = 5, .lifetime = 60 };
+    assert_true(memory_add(m, o));
+    memory_settle(m, o);
+    assert_ptr_equal(object_fresh(o, &area), &o->fresh);
+    assert_int_equal(memory_make_stale(m, SLICE("http://h.test/2"), URL_PREFIX, 1010), 0);
+    assert_int_equal(memory_make_stale(m, SLICE("http://h.test/"), URL_PREFIX, 1010), 1);
+    assert_int_equal(object_fresh(o, &area)->lifetime, 15);
+    assert_int_equal(memory_make_stale(m, SLICE(""), URL_PREFIX, 1020), 0);
+    assert_int_equal(object_fresh(o, &area)->lifetime, 15);
+    assert_true(has(1));
+    object_put(&o);
+    o = make(2, 10, 0, SLICE(""));
+    o->fresh = (struct freshness){ .received = 1000, .lifetime = 60 };
+    assert_true(object_make_stale(o, 1100));
+    assert_int_equal(object_fresh(o, &area)->lifetime, 60);
+    object_put(&o);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -251,7 +275,7 @@ int main(void)
         MEMORY_TEST(what_is_held_counts), MEMORY_TEST(a_scan_takes_nothing_popular),
         MEMORY_TEST(a_ghost_comes_back),  MEMORY_TEST(a_ghost_is_forgotten),
         MEMORY_TEST(sixteen_variants),    MEMORY_TEST(settled_too_late),
-        MEMORY_TEST(several_threads),
+        MEMORY_TEST(several_threads),     MEMORY_TEST(made_stale),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,151 @@
+"""Taking out what is kept: by tag, softly, and what is fetched at that moment."""
+import threading
+
+import pytest
+
+from lib import conf
+from lib.caching import CACHE, answer, asked, forward, get, is_hit, status
+from lib.client import Client, request
+from lib.daemon import run_command
+from lib.origin import close, ok, read_body, send
+from lib.times import until
+
+pytestmark = pytest.mark.threads
+RIG = forward()
+
+
+def cache(rig, *words):
+    daemon = getattr(rig, "proxyd", rig)
+    ran = run_command("cache", "--socket", str(daemon.folder / "control.sock"), *words)
+    assert ran.returncode == 0, ran
+    return ran.stdout
+
+
+def serve(rig, path, *fields, body="x", **more):
+    rig.origin.at(path, read_body(), send(answer(body, *fields, **more)))
+    return rig.url(path)
+
+
+def kept(rig, *urls):
+    return [get(rig, url, "Cache-Control: only-if-cached").status == 200 for url in urls]
+
+
+def test_by_tag(rig):
+    urls = [serve(rig, f"/tag/{n}", "Cache-Control: max-age=60", *fields)
+            for n, fields in enumerate([["Surrogate-Key: shop item-1"], ["Cache-Tag: item-1,other"],
+                                        ["Surrogate-Key: item-10"], []])]
+    for url in urls:
+        assert is_hit([get(rig, url) for _ in range(2)][1])
+    assert ", tags shop item-1\n" in cache(rig, "show", urls[0])
+    assert cache(rig, "purge", "--tag", "item-1") == "cache main: 2 taken out\n"
+    assert kept(rig, *urls) == [False, False, True, True]
+    assert cache(rig, "purge", "--tag", "item-1") == "cache main: 0 taken out\n"
+
+
+def test_a_304_with_other_tags(rig):
+    url = serve(rig, "/retagged", "Cache-Control: max-age=0", 'ETag: "a"', "Surrogate-Key: before")
+    get(rig, url)
+    rig.origin.at("/retagged", read_body(), send(ok("", 'ETag: "a"', "Surrogate-Key: after", "Cache-Control: max-age=60",
+                                                    status="304 Not Modified")))
+    assert status(get(rig, url))["fwd-status"] == "304"
+    assert cache(rig, "purge", "--tag", "before") == "cache main: 0 taken out\n"
+    assert cache(rig, "purge", "--tag", "after") == "cache main: 1 taken out\n"
+
+
+def test_more_tags_than_are_noted(rig):
+    """A purge by one of them would miss it."""
+    url = serve(rig, "/many", "Cache-Control: max-age=60", "Cache-Tag: " + ",".join(map(str, range(65))))
+    assert [status(get(rig, url)).get("detail") for _ in range(2)] == ["tags-many"] * 2
+
+
+def test_clients_of_a_site_see_no_tags(proxyd, origin):
+    daemon = proxyd(conf.reverse(f"127.0.0.1:{origin.port}", extra=CACHE, routes="route all { to pool back; cache main; }"))
+    tags = ["Surrogate-Key: a", "Cache-Tag: b"]
+    origin.at("/s", read_body(), send(answer("x", "Cache-Control: max-age=60", *tags)))
+    origin.at("/p", read_body(), send(answer("x", "Cache-Control: no-store", *tags)))
+    for path, hit in (("/s", False), ("/s", True), ("/p", False)):
+        with Client(daemon.port) as client:
+            got = client.ask(request(path, host="site.test"))
+        assert is_hit(got) is hit and not got.has("Surrogate-Key") and not got.has("Cache-Tag")
+    assert cache(daemon, "purge", "--tag", "b") == "cache main: 1 taken out\n"
+
+
+def test_clients_of_a_forward_listener_do(rig):
+    url = serve(rig, "/seen", "Cache-Control: max-age=60", "Surrogate-Key: a")
+    assert [get(rig, url).get("Surrogate-Key") for _ in range(2)] == ["a", "a"]
+
+
+# -- softly ---------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("words", [["{url}"], ["--prefix", "{url}"], ["--tag", "soft"], ["--all"]])
+def test_softly(rig, words):
+    path = "/soft/" + words[0].strip("-{}")
+    url = serve(rig, path, "Cache-Control: max-age=60, stale-if-error=60", 'ETag: "a"', "Surrogate-Key: soft")
+    cache(rig, "purge", "--all")
+    get(rig, url)
+    assert cache(rig, "purge", "--soft", *(w.format(url=url) for w in words)) == "cache main: 1 made stale\n"
+    rig.origin.at(path, read_body(), close())
+    rescued = get(rig, url)
+    assert rescued.status == 200 and is_hit(rescued) is False and int(status(rescued)["ttl"]) <= 0
+    rig.origin.at(path, read_body(), send(ok("", 'ETag: "a"', status="304 Not Modified")))
+    assert status(get(rig, url))["fwd-status"] == "304" and is_hit(get(rig, url))
+    assert asked(rig.origin, path)[-1].get("If-None-Match") == '"a"'
+
+
+def test_softly_and_revalidated_behind_it(rig):
+    url = serve(rig, "/soft-swr", "Cache-Control: max-age=60, stale-while-revalidate=60", body="old")
+    get(rig, url)
+    serve(rig, "/soft-swr", "Cache-Control: max-age=60", body="new")
+    cache(rig, "purge", "--soft", url)
+    assert get(rig, url).body == b"old"
+    assert until(lambda: get(rig, url).body == b"new")
+
+
+# -- while it is fetched --------------------------------------------------------------------------
+
+def late(rig, path, *fields):
+    """Asks for it, and waits until the origin has been asked; a function that lets the answer come."""
+    asked_for, go, got = threading.Event(), threading.Event(), []
+    rig.origin.at(path, read_body(), lambda conn: asked_for.set() or go.wait(10),
+                  send(answer("old", "Cache-Control: max-age=60", *fields)))
+    one = threading.Thread(target=lambda: got.append(get(rig, rig.url(path))))
+    one.start()
+    assert asked_for.wait(10)
+
+    def finish():
+        go.set()
+        one.join()
+        return got[0]
+    return finish
+
+
+@pytest.mark.parametrize("how", ["url", "tag", "post", "soft"])
+def test_what_is_under_way_is_not_kept(rig, how):
+    """It may show what was purged; the purge has not found it yet."""
+    path = "/late/" + how
+    finish = late(rig, path, "Surrogate-Key: late")
+    if how == "post":
+        rig.origin.at(path, read_body(), send(ok("done")))
+        with Client(rig.port) as client:
+            client.ask(request(rig.url(path), "Content-Length: 0", method="POST"))
+    else:
+        cache(rig, "purge", *{"url": [rig.url(path)], "tag": ["--tag", "late"], "soft": ["--soft", "--all"]}[how])
+    got = finish()
+    assert got.body == b"old" and status(got) == {"fwd": "uri-miss", "detail": "purged"}
+    assert kept(rig, rig.url(path)) == [False]
+
+
+def test_a_validation_under_way_renews_nothing(rig):
+    url = serve(rig, "/late304", "Cache-Control: max-age=0", 'ETag: "a"', body="old")
+    get(rig, url)
+    asked_for, go, got = threading.Event(), threading.Event(), []
+    rig.origin.at("/late304", read_body(), lambda conn: asked_for.set() or go.wait(10),
+                  send(ok("", 'ETag: "a"', "Cache-Control: max-age=60", status="304 Not Modified")))
+    one = threading.Thread(target=lambda: got.append(get(rig, url)))
+    one.start()
+    assert asked_for.wait(10)
+    cache(rig, "purge", url)
+    go.set()
+    one.join()
+    assert got[0].body == b"old" and "stored" not in status(got[0])
+    assert kept(rig, url) == [False]
