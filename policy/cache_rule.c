@@ -145,6 +145,15 @@ static void read_yes(const struct schema_row *row, const struct node *n, struct 
     *(bool *)to = n && (node_nargs(n) == 0 || slice_is(node_arg(n, 0)->text, "yes"));
 }
 
+static void read_range(const struct schema_row *row, const struct node *n, struct arena *a,
+                       void *to)
+{
+    (void)row;
+    (void)a;
+    if (n)
+        *(u8 *)to = slice_is(node_arg(n, 0)->text, "whole") ? CACHE_RANGE_WHOLE : CACHE_RANGE_PASS;
+}
+
 const struct schema_row cache_rule_rows[] = {
     { .key = "override ttl",
       .type = { TYPE_DURATION },
@@ -199,6 +208,13 @@ const struct schema_row cache_rule_rows[] = {
       INTO(struct cache_rule, max_object),
       .doc = "Instead of that of the cache.",
       .example = "max-object 1g;" },
+    { .key = "range",
+      .type = { TYPE_CHOICE },
+      .choices = "pass whole",
+      .read = read_range,
+      .offset = offsetof(struct cache_rule, range),
+      .doc = "Instead of that of the cache.",
+      .example = "range whole;" },
     { .key = "bypass",
       .type = { TYPE_CHOICE },
       .choices = "yes no",
@@ -256,6 +272,8 @@ void cache_rule_text(struct text *out, const struct cache_rule *r)
     put_departures(out, r);
     put_number(out, "min-uses ", r->min_uses, "");
     put_number(out, "max-object ", r->max_object, "");
+    put(out, r->range == CACHE_RANGE_PASS, "range pass");
+    put(out, r->range == CACHE_RANGE_WHOLE, "range whole");
     put(out, r->bypass, "bypass");
 }
 

@@ -27,7 +27,7 @@ struct cache_rule {
     bool bypass;        /* not looked up, and not kept */
     bool purge;         /* the method PURGE takes out what is kept of its URL */
     bool without_query; /* the key is made without it */
-    u8 range;           /* enum cache_range */
+    u8 range;           /* enum cache_range; NOTHING: as the cache has it */
     u32 min_uses;       /* instead of the cache's; 0: that */
     u64 max_object;     /* likewise */
     /* Names of query parameters that make no key, and of cookies that do not matter: "utm_*" is
@@ -36,6 +36,7 @@ struct cache_rule {
     const struct slice *params, *cookies;
 };
 
-enum cache_range { CACHE_RANGE_PASS, CACHE_RANGE_WHOLE }; /* in the order of the words */
+/* What becomes of a request for a range of what is not kept. */
+enum cache_range { CACHE_RANGE_NOTHING, CACHE_RANGE_PASS, CACHE_RANGE_WHOLE };
 
 #endif

@@ -37,8 +37,8 @@ static void become(struct msg *m, u16 status)
     m->reason = status_reason(status);
 }
 
-/* No content: what describes it would be taken for its own. */
-static void become_empty(struct xchg *x, u16 status)
+/* No content: what describes it would be taken for its own. *from: what gives it. */
+static void become_empty(struct xchg *x, struct source *from, u16 status)
 {
     struct msg *m = &x->resp;
     become(m, status);
@@ -47,9 +47,9 @@ static void become_empty(struct xchg *x, u16 status)
     msg_remove(m, TOKEN_CONTENT_LANGUAGE);
     m->body = status == 304 ? BODY_NONE : BODY_LENGTH;
     m->body_len = 0;
-    source_close(&x->source);
+    source_close(from);
     x->reply_rest.n = 0;
-    x->source = text_source(&x->reply_rest);
+    *from = text_source(&x->reply_rest);
 }
 
 static bool add_range(struct xchg *x, const struct byte_range *r, u64 length)
@@ -117,8 +117,8 @@ static bool give_ranges(struct xchg *x, struct reader *reader, const struct byte
     return true;
 }
 
-/* Only of what has a known length: else the whole is given. */
-static bool look_at_range(struct xchg *x, struct reader *reader)
+/* Only of what has a known length: else the whole is given. *from is that reader as a source. */
+static bool look_at_range(struct xchg *x, struct reader *reader, struct source *from)
 {
     const struct notes *n = notes_of(x);
     struct byte_range ranges[RANGES_MOST];
@@ -132,7 +132,7 @@ static bool look_at_range(struct xchg *x, struct reader *reader)
     switch (ranges_read(msg_get(n->asked, TOKEN_RANGE), length, ranges, &count)) {
     case RANGES_WHOLE: return true;
     case RANGES_SOME: return give_ranges(x, reader, ranges, count, length);
-    default: become_empty(x, 416); return add_range(x, NULL, length);
+    default: become_empty(x, from, 416); return add_range(x, NULL, length);
     }
 }
 
@@ -146,12 +146,18 @@ static bool shape(struct xchg *x, const struct object *o, enum cached *how)
     m->body_len = length;
     if (likely(!msg_has(n->asked, TOKEN_IF_NONE_MATCH) &&
                !msg_has(n->asked, TOKEN_IF_MODIFIED_SINCE)))
-        return look_at_range(x, &n->reader);
+        return look_at_range(x, &n->reader, &x->source);
     if (precondition_of(n->asked, m, now_s(x)) == CONDITION_NONE)
-        return look_at_range(x, &n->reader);
-    become_empty(x, 304);
+        return look_at_range(x, &n->reader, &x->source);
+    become_empty(x, &x->source, 304);
     *how = *how == CACHED_HIT ? CACHED_NOT_MODIFIED : *how;
     return true;
+}
+
+bool answer_from_copy(struct xchg *x)
+{
+    struct notes *n = notes_of(x);
+    return n->asked == &x->req || look_at_range(x, &n->reader, &x->feed->from);
 }
 
 bool answer_give(struct xchg *x, struct object **o, enum cached how, struct cache_status *s)

@@ -21,6 +21,7 @@ struct cache_conf {
     struct slice name;
     u64 memory, max_object; /* bytes */
     u32 min_uses;
+    u8 range; /* the word of `range`: 0 pass, 1 whole */
 };
 
 struct cache_use {

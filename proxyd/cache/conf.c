@@ -34,6 +34,16 @@ const struct schema_row cache_rows[] = {
       .fallback = "1",
       .doc = "An answer is kept when it is asked for so many times within an hour.",
       .example = "min-uses 2;" },
+    { .key = "range",
+      .type = { TYPE_CHOICE },
+      .choices = "pass whole",
+      INTO(struct cache_conf, range),
+      .fallback = "pass",
+      .doc = "A request for a range of what is not kept: `pass`: it goes to the origin as it is, "
+             "and nothing is kept. `whole`: the origin is asked for all of it, which is kept, and "
+             "the client gets its range as soon as it has come by. What cannot be kept, or does "
+             "not say how long it is, is asked for once more, as with `pass`.",
+      .example = "range whole;" },
     { .key = NULL },
 };
 

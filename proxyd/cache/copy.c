@@ -224,18 +224,48 @@ static void start_feed(struct xchg *x)
     x->feed = &n->feed;
 }
 
+/* All of it has come, and cannot be kept: then the client's range is what it needs. Nobody asks for
+ * all of it again for a while. */
+static void ask_for_range(struct xchg *x, enum kept why)
+{
+    static const enum token of_range[] = { TOKEN_RANGE, TOKEN_IF_RANGE };
+    struct notes *n = notes_of(x);
+    struct flights *flights = &n->use->cache->flights;
+    if (why == KEPT_PARTIAL || is_of_response(why))
+        flight_note(flights, &n->key, now_s(x), why);
+    if (n->flight)
+        flight_land(flights, &n->flight, WAKE_ALONE);
+    for (unsigned i = 0; i < countof(of_range); i++)
+        for (const struct field *f = msg_find(n->asked, of_range[i]); f;
+             f = msg_find_next(n->asked, f))
+            if (!msg_add(&x->req, token_name(of_range[i]), msg_value(n->asked, f)))
+                x->fault = FAULT_out_of_memory;
+    n->whole = n->keeps = false;
+    x->kept = KEPT_PARTIAL;
+    x->ask_again = true;
+}
+
 struct sink copy_begin(struct xchg *x)
 {
     const struct notes *n = notes_of(x);
     enum kept kept = (enum kept)x->kept;
-    if (n->keeps)
+    bool whole = n->whole && x->resp.status == 200;
+    if (whole && announced(&x->resp) == UINT64_MAX)
+        kept = KEPT_PARTIAL; /* of which range would that be? */
+    else if (n->keeps)
         kept = x->request_done ? try_to_keep(x) : KEPT_INCOMPLETE;
+    if (whole && kept != KEPT_YES) {
+        ask_for_range(x, kept);
+        return (struct sink){ NULL, NULL };
+    }
     x->kept = (u8)kept;
     copy_land(x, kept, n->copy);
     if (kept != KEPT_YES)
         return (struct sink){ NULL, NULL };
     stat_add(x->worker->stats, STAT_cache_fills_total, 1);
     start_feed(x);
+    if (!answer_from_copy(x))
+        x->fault = FAULT_out_of_memory;
     return (struct sink){ &copy_ops, x };
 }
 

@@ -159,21 +159,37 @@ static bool waits(struct xchg *x)
     return true;
 }
 
-/* Its conditions become ours; the client's own are remembered. */
+/* x->req is for all of it; what the client has said of ranges and conditions is remembered. */
+static bool ask_for_whole(struct xchg *x, struct notes *n)
+{
+    struct msg *mine = arena_try(&x->arena, sizeof *mine);
+    if (mine == NULL || !msg_share(mine, &x->req, &x->arena))
+        return false;
+    n->asked = mine;
+    msg_remove(&x->req, TOKEN_RANGE);
+    msg_remove(&x->req, TOKEN_IF_RANGE);
+    return true;
+}
+
+/* Its conditions become ours. */
 static bool validate(struct xchg *x, struct notes *n)
 {
-    struct msg *mine = arena_try(&x->arena, sizeof *mine),
-               *stored = arena_try(&x->arena, sizeof *stored);
-    if (mine == NULL || stored == NULL || !msg_share(mine, &x->req, &x->arena))
+    struct msg *stored = arena_try(&x->arena, sizeof *stored);
+    if (stored == NULL || !ask_for_whole(x, n))
         return false;
     msg_init(stored, &x->arena);
     if (!stored_head_give(n->stale->head, stored))
         return false;
-    n->asked = mine;
     n->validates = precondition_validate(&x->req, stored);
-    msg_remove(&x->req, TOKEN_RANGE);
-    msg_remove(&x->req, TOKEN_IF_RANGE);
     return true;
+}
+
+/* Is all fetched for a range? Not of what has turned out not to be kept. */
+static bool takes_whole(const struct xchg *x, const struct notes *n)
+{
+    u8 said = n->rule ? n->rule->range : CACHE_RANGE_NOTHING;
+    bool whole = said ? said == CACHE_RANGE_WHOLE : n->use->conf.range == 1;
+    return whole && flight_noted(&n->use->cache->flights, &n->key, now_s(x)) == KEPT_YES;
 }
 
 static enum lookup go_for(struct xchg *x, struct object **stale)
@@ -210,11 +226,16 @@ static enum lookup go_without(struct xchg *x)
         return only_if_cached(x);
     if (m->method == METHOD_HEAD)
         return miss(x, CACHED_MISS, FWD_URI_MISS, KEPT_METHOD);
-    if (msg_has(m, TOKEN_RANGE))
-        return miss(x, CACHED_MISS, FWD_URI_MISS, KEPT_PARTIAL);
     bool own = msg_has(m, TOKEN_IF_NONE_MATCH) || msg_has(m, TOKEN_IF_MODIFIED_SINCE);
+    bool range = msg_has(m, TOKEN_RANGE);
+    if (range && (own || !takes_whole(x, n)))
+        return miss(x, CACHED_MISS, FWD_URI_MISS, KEPT_PARTIAL);
     if (!own && waits(x))
         return LOOKUP_PARKED;
+    if (range && !(n->whole = ask_for_whole(x, n))) {
+        x->fault = FAULT_out_of_memory;
+        return LOOKUP_REFUSED;
+    }
     (void)miss(x, CACHED_MISS, FWD_URI_MISS, own ? KEPT_CONDITIONAL : KEPT_YES);
     n->keeps = true;
     return LOOKUP_MISS;

@@ -24,6 +24,7 @@ struct notes {
     u8 waits;              /* how often it has */
     bool alone;            /* it waits for nobody any more */
     bool validates;        /* x->req has conditions of ours */
+    bool whole;            /* the client asked for a range, and x->req for all of it */
     bool has_changed;      /* an unsafe method: it may make untrue what is kept */
     bool keeps;            /* its answer may be kept */
     bool refreshes;        /* renewal.c has made it */
@@ -63,6 +64,10 @@ static inline u64 now_s(const struct xchg *x)
 /* What is kept becomes the answer: x->resp and x->source, with conditions and ranges of the request
  * looked at. Takes *o over. `s` is completed. False: no memory, and x->fault says so. */
 bool answer_give(struct xchg *x, struct object **o, enum cached how, struct cache_status *s);
+/* The client is given the ranges that it asked for, of the copy that grows: x->resp says so, and
+ * x->feed has them. Of a response that is not 200 or of no known length: all of it. False: no
+ * memory. */
+bool answer_from_copy(struct xchg *x);
 /* A Cache-Status line into x->resp. False: no memory. */
 bool answer_status(struct xchg *x, const struct cache_status *s);
 

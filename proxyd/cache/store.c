@@ -133,8 +133,10 @@ static bool begin(struct xchg *x, struct sink *tee)
         return false;
     if (n->has_changed)
         invalidate(&n->url, x->req.method, &x->resp, forget, x);
+    u16 status = x->resp.status;
     *tee = copy_begin(x);
     struct cache_status s = { .fwd = (enum fwd)n->fwd,
+                              .fwd_status = x->resp.status == status ? 0 : status,
                               .stored = tee->ops != NULL,
                               .detail = slice_of(tee->ops ? "" : kept_info(x->kept)->word) };
     if (n->use->origin_side)

@@ -133,7 +133,7 @@ def test_who_says_so(rig):
 def site(proxyd, origin):
     daemon = proxyd(conf.reverse(f"127.0.0.1:{origin.port}", extra=CACHE, routes="""route all { to pool back; cache main;
         cache-ignore-cookies _ga* _gid; cache { override ttl 10m; ignore private; store set-cookie; key without-query;
-        max-object 64k; min-uses 1; } }"""))
+        max-object 64k; min-uses 1; range whole; } }"""))
 
     def ask(path, *fields):
         with Client(daemon.port) as client:
@@ -164,6 +164,12 @@ def test_a_large_one_of_a_route(site, origin):
     # covers: routes route cache max-object
     origin.at("/l", read_body(), send(answer("x" * 65 * 1024, "Cache-Control: max-age=60")))
     assert status(site("/l"))["detail"] == "too-large"
+
+
+def test_a_range_of_a_route(site, origin):
+    # covers: routes route cache range
+    origin.at("/w", read_body(), send(answer("0123456789", "Cache-Control: max-age=60")))
+    assert site("/w", "Range: bytes=2-3").body == b"23" and not asked(origin, "/w")[0].has("Range")
 
 
 def test_a_route_that_bypasses(proxyd, origin):

@@ -99,12 +99,12 @@ static void client_leg_close(struct leg *l, enum leg_end end)
     }
 }
 
-static bool client_let_go(struct leg *l)
+static bool client_let_go(struct leg *l, enum leg_end end)
 {
     struct requester *nobody = internal_nobody(conn_of(l)->worker);
     if (nobody == NULL)
         return false;
-    client_leg_close(l, LEG_ABORT);
+    client_leg_close(l, end);
     internal_seat(l, nobody);
     return true;
 }

@@ -49,9 +49,9 @@ struct leg_ops {
     bool (*local)(const struct leg *l, struct addr *local);
     /* Gives its bytes to a tunnel; l is empty then. NULL: it has none of its own. */
     struct tunnel_end (*detach)(struct leg *l);
-    /* Client: its peer is let go as by LEG_ABORT, and l goes on without anybody, as one that takes
+    /* Client: its peer is let go as by `close`, and l goes on without anybody, as one that takes
      * nothing and hears nothing. False: no memory, and nothing has happened. NULL: it cannot. */
-    bool (*let_go)(struct leg *l);
+    bool (*let_go)(struct leg *l, enum leg_end end);
     /* l is empty then. */
     void (*close)(struct leg *l, enum leg_end end);
 };
@@ -123,9 +123,10 @@ static inline struct sink leg_sink(struct leg *l)
 /* Who has come, and where. */
 struct arrival {
     const struct listener *listen; /* of the snapshot, or one that outlives the exchange */
-    const struct addr *peer; /* family 0: nobody outside */
-    struct intercepted *intercepted; /* stays as long as the client leg; NULL: it was meant for us */
-    struct snapshot *snap;   /* pinned; the pin is the exchange's when begin succeeds */
+    const struct addr *peer;       /* family 0: nobody outside */
+    struct intercepted
+        *intercepted;      /* stays as long as the client leg; NULL: it was meant for us */
+    struct snapshot *snap; /* pinned; the pin is the exchange's when begin succeeds */
 };
 
 /* What is known of an exchange by now, for a requester's report. Times are monotonic, in µs; 0: not

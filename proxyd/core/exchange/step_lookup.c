@@ -95,10 +95,20 @@ bool lookup_keep(struct xchg *x, enum fault f)
     account_exchange(x);
     x->client.fault = (u16)f;
     x->abandoned = true; /* told, and not to be told again */
-    if (!x->client.ops->let_go(&x->client))
+    if (!x->client.ops->let_go(&x->client, LEG_ABORT))
         return false;
     source_close(&x->feed->from);
     x->feed = NULL;
     x->fault = FAULT_NONE;
     return true;
+}
+
+void lookup_served(struct xchg *x)
+{
+    source_close(&x->feed->from);
+    x->feed = NULL;
+    account_exchange(x);
+    x->abandoned = true;
+    if (x->client.ops->let_go) /* else, or without memory for it, it waits */
+        (void)x->client.ops->let_go(&x->client, x->client.last ? LEG_LAST : LEG_KEEP);
 }

@@ -75,7 +75,13 @@ __attribute__((noinline)) static enum step_result relay_by_copy(struct xchg *x)
 {
     bool again = fill_copy(x);
     switch (relay_turn(x->feed)) {
-    case RELAY_DONE: x->whole = true; return xchg_go(x, STEP_finish);
+    case RELAY_DONE:
+        x->whole = true;
+        if (likely(x->filled)) /* else it wanted a part alone */
+            return xchg_go(x, STEP_finish);
+        lookup_served(x);
+        again = true;
+        break;
     case RELAY_WAIT_SOURCE:
     case RELAY_WAIT_SINK: break;
     case RELAY_YIELD: again = true; break;

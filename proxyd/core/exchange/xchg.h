@@ -76,25 +76,26 @@ struct xchg {
     bool filled;       /* feed: the copy has ended: whole, or `stopped` */
     bool stopped;      /* feed: the copy takes no more */
     u8 copy_fault;     /* … because the upstream side has failed: enum fault */
-    bool abandoned;    /* its client has gone, and what came of that is told: it goes on for the copy */
-    u8 cached;         /* enum cached: what the store was to it */
-    u8 kept;           /* enum kept: why its answer is not kept, or was not asked for there */
-    bool parked;       /* a stage, or the store, will be asked to go on */
-    u8 attempts;       /* connections that were tried in vain */
+    bool
+        abandoned; /* its client has gone, and what came of that is told: it goes on for the copy */
+    u8 cached;     /* enum cached: what the store was to it */
+    u8 kept;       /* enum kept: why its answer is not kept, or was not asked for there */
+    bool parked;   /* a stage, or the store, will be asked to go on */
+    u8 attempts;   /* connections that were tried in vain */
     struct leg client, upstream;
     struct relay request, response;
-    struct relay *feed;        /* from a copy that leads to the client: store.h; NULL: there is none */
+    struct relay *feed; /* from a copy that leads to the client: store.h; NULL: there is none */
     const struct store *store; /* that has been asked */
     void *stored;              /* the store's own notes */
     struct slice space;        /* of its keys: role.h */
-    struct source source;    /* of the answer's body: upstream, or one of our own */
-    struct slice reply_rest; /* of a body of ours that lies in memory */
-    u32 max_forwards;        /* to be sent on; valid with has_max_forwards */
+    struct source source;      /* of the answer's body: upstream, or one of our own */
+    struct slice reply_rest;   /* of a body of ours that lies in memory */
+    u32 max_forwards;          /* to be sent on; valid with has_max_forwards */
     bool has_max_forwards;
-    bool req_edited, req_addressed; /* by the role: once, and for this upstream connection */
-    bool resp_edited;               /* … the head that is in resp */
-    const struct stage *parked_at; /* the stage; NULL: none has parked */
-    void *parked_on;               /* what it waits for: its own */
+    bool req_edited, req_addressed;  /* by the role: once, and for this upstream connection */
+    bool resp_edited;                /* … the head that is in resp */
+    const struct stage *parked_at;   /* the stage; NULL: none has parked */
+    void *parked_on;                 /* what it waits for: its own */
     struct intercepted *intercepted; /* whom the client meant; NULL: the proxy */
     struct lease lease[LEASES];
     struct destination to;
@@ -102,13 +103,13 @@ struct xchg {
     struct dial *dial;     /* while connecting */
     struct tunnel *tunnel; /* reserved; NULL: none is promised */
     enum fault fault;
-    u16 status;               /* of the final head written to the client side; 0: none */
-    struct slice rule;        /* name of what decided, for the log; lives in the configuration */
-    struct slice shadow;      /* of one that only says what it would have done; there too */
-    struct slice evidence;    /* of what was decided by a list, or refused: the rule's name and more,
+    u16 status;            /* of the final head written to the client side; 0: none */
+    struct slice rule;     /* name of what decided, for the log; lives in the configuration */
+    struct slice shadow;   /* of one that only says what it would have done; there too */
+    struct slice evidence; /* of what was decided by a list, or refused: the rule's name and more,
                                  in the arena (core/report/evidence.h) */
-    struct slice reason;      /* words of the administrator for a refusal; lives there too */
-    struct slice user;        /* the identity of whom has proved to be somebody (a name, and behind NULs
+    struct slice reason;   /* words of the administrator for a refusal; lives there too */
+    struct slice user; /* the identity of whom has proved to be somebody (a name, and behind NULs
                                  more); in the arena; p NULL: nobody has */
     struct slice logged_type; /* Content-Type of the answer, where a log wants it; in the arena */
     u64 id;
@@ -197,6 +198,9 @@ bool lookup_begin_copy(struct xchg *x, struct sink *tee);
 bool lookup_rescue(struct xchg *x);
 /* The client of a copy that leads has gone, with that fault. True: the exchange goes on without. */
 bool lookup_keep(struct xchg *x, enum fault f);
+/* The client has all that it wanted of a copy that leads: the exchange goes on without, for the
+ * copy. */
+void lookup_served(struct xchg *x);
 /* The store learns that the exchange ends. */
 void lookup_end(struct xchg *x);
 
