@@ -14,7 +14,9 @@
  *   -c N     connections (64)              -d SECS  how long (5)
  *   -u URL   request target; %u in it is replaced by 0 .. K-1
  *   -k K     number of different targets (1)
+ *   -q       no target twice, not in another run either: %u is the time, and counts on
  *   -f FILE  targets from a file, one per line
+ *   -o       each target once, in order, then end (-d is the longest that it may take)
  *   -H TEXT  a further header line, may be repeated
  *   -t A:P   ask for a CONNECT tunnel to A:P first; %u is replaced by 1..16
  *   -T       TLS (no session reuse)
@@ -59,11 +61,13 @@ struct conn {
     int close_after;
     int pay_off, pay_len; /* unsent part of a request */
     const char *pay;
+    char *own; /* with -q the request, which is nobody else's */
     char in[IN];
 };
 
 static int mode, nconn = 64, port, use_tls, expect = 200, nsrc = 1, opening = 64, ep;
-static int quitting;
+static int quitting, once, unique;
+static uint64_t serial;
 static double secs = 5, rate;
 static const char *target = "/", *tunnel;
 static char extra[2048];
@@ -152,11 +156,15 @@ static void prepare(unsigned kinds, const char *file)
         }
         fclose(f);
         /* start elsewhere in each run, lest a memory of results looks good */
-        next_req = nreq ? (unsigned)(now() / 1000) % nreq : 0;
+        next_req = nreq && !once ? (unsigned)(now() / 1000) % nreq : 0;
     } else {
         reqs = calloc(kinds, sizeof *reqs);
         for (; nreq < kinds; nreq++) {
-            subst(line, sizeof line, target, nreq);
+            if (unique)
+                snprintf(line, sizeof line, "%.*s0000000000000000%s",
+                         (int)(strstr(target, "%u") - target), target, strstr(target, "%u") + 2);
+            else
+                subst(line, sizeof line, target, nreq);
             reqs[nreq].n = format(&reqs[nreq].p, line);
         }
     }
@@ -253,12 +261,34 @@ static void push(struct conn *c)
     watch(c, EPOLLIN);
 }
 
+/* The first request with the serial number, of 16 digits, in it. */
+static const char *numbered(struct conn *c)
+{
+    static const char mark[] = "0000000000000000";
+    static int at;
+    if (!c->own) {
+        c->own = malloc(reqs[0].n);
+        memcpy(c->own, reqs[0].p, reqs[0].n);
+        at = (char *)memmem(c->own, reqs[0].n, mark, 16) - c->own;
+    }
+    uint64_t v = serial++;
+    for (int i = 15; i >= 0; i--, v /= 10)
+        c->own[at + i] = (char)('0' + v % 10);
+    return c->own;
+}
+
 static void request(struct conn *c)
 {
+    static int ended;
+    if (once && next_req >= nreq) {
+        stop(c);
+        quitting = ++ended == nconn;
+        return;
+    }
     unsigned i = next_req++ % nreq;
     c->state = ANSWER;
     c->have = 0;
-    c->pay = reqs[i].p;
+    c->pay = unique ? numbered(c) : reqs[i].p;
     c->pay_len = reqs[i].n;
     c->pay_off = 0;
     if (mode != CONN)
@@ -583,13 +613,15 @@ int main(int argc, char **argv)
     if (mode == 4)
         return fprintf(stderr, "load: unknown mode\n"), 2;
     optind = 2;
-    while ((o = getopt(argc, argv, "c:d:u:k:f:H:t:Ts:m:S:r:")) > 0)
+    while ((o = getopt(argc, argv, "c:d:u:k:qf:oH:t:Ts:m:S:r:")) > 0)
         switch (o) {
         case 'c': nconn = atoi(optarg); break;
         case 'd': secs = atof(optarg); break;
         case 'u': target = optarg; break;
         case 'k': kinds = atoi(optarg); break;
+        case 'q': unique = 1; break;
         case 'f': file = optarg; break;
+        case 'o': once = 1; break;
         case 'H':
             strncat(extra, optarg, sizeof extra - strlen(extra) - 3);
             strcat(extra, "\r\n");
@@ -605,6 +637,11 @@ int main(int argc, char **argv)
     if (optind >= argc)
         return 2;
     port = atoi(argv[optind]);
+    if (unique && (file || kinds != 1 || !strstr(target, "%u")))
+        return fprintf(stderr, "load: -q wants one -u with %%u in it\n"), 2;
+    struct timespec date;
+    clock_gettime(CLOCK_REALTIME, &date);
+    serial = date.tv_sec * 1000000ull + date.tv_nsec / 1000;
     signal(SIGPIPE, SIG_IGN);
     struct rlimit rl;
     getrlimit(RLIMIT_NOFILE, &rl);

@@ -7,7 +7,7 @@
  * full URL, as a parent proxy gets it) chooses the answer:
  *   .../b/N...   N bytes, not cacheable
  *   .../c/N...   N bytes, cacheable for a day
- *   /stats       the number of requests answered so far, as text
+ *   /stats       the number of requests answered so far, and of bytes of their bodies, as text
  *   any other    1024 bytes, not cacheable
  * Keeps connections open, answers pipelined requests in order, honours
  * "Connection: close" and HTTP/1.0. Large bodies go out with sendfile from a
@@ -45,7 +45,7 @@ struct conn {
 };
 
 static int ep, memfd;
-static unsigned long long served;
+static unsigned long long served, body_bytes;
 static char body[SMALL], date[64];
 static char scratch[OUTBUF];
 
@@ -159,11 +159,13 @@ static void serve(struct conn *c)
             else
                 c->closing = memmem(eol, e - eol, "onnection: close", 16) ||
                              memmem(eol, e - eol, "onnection: Close", 16);
-            char count[32] = "";
+            char count[48] = "";
             if (sp2 - sp == 7 && !memcmp(sp + 1, "/stats", 6))
-                n = snprintf(count, sizeof count, "%llu\n", served);
-            else
+                n = snprintf(count, sizeof count, "%llu %llu\n", served, body_bytes);
+            else {
                 served++;
+                body_bytes += head ? 0 : n;
+            }
             c->out += snprintf(buf + c->out, OUTBUF - c->out,
                                "HTTP/1.1 200 OK\r\nDate: %s\r\nServer: origin\r\n"
                                "Content-Type: application/octet-stream\r\n"

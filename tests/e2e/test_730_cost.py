@@ -6,6 +6,7 @@ which depends on how many clients are ready at once.
 """
 import socket
 import subprocess
+import sys
 
 import pytest
 
@@ -15,7 +16,10 @@ from lib.daemon import BINARY
 from lib.faults import ROOT
 from lib.hello import hello
 from lib.skip import need
-from lib.times import within
+from lib.times import SLOW, within
+
+sys.path.insert(0, str(ROOT / "bench"))
+import zipf   # noqa: E402
 
 pytestmark = pytest.mark.no_sanitizer
 
@@ -120,6 +124,23 @@ def test_system_calls_of_a_warm_exchange(tools, request, tmp_path, way):
     assert sum(v for name, v in per.items() if not name.startswith("epoll_wait")) <= 4.15, per
     assert sum(per.values()) <= 10 * 4.15, per
     assert all(v < 0.01 for name, v in per.items() if name == "epoll_ctl" or "clock" in name), per
+
+
+def test_hits_of_a_trace(proxyd, tools, tmp_path):
+    """Within two points of S3-FIFO by the book, which has no heads and no index to keep in its bytes, and far above
+    LRU. By what the origin had to send."""
+    trace = zipf.Trace(objects=1500, requests=6000)
+    trace.write(tmp_path / "trace")
+    mb = trace.cache_mb(0.1)
+    daemon = proxyd(conf.reverse(f"127.0.0.1:{tools.origin_port}", log="to none", extra=f"cache c {{ memory {mb}m; }}",
+                                 routes="route all { to pool back; cache c; }"))
+    requests, bodies = tools.sent()
+    found = tools.load("http", daemon.port, "-c", 4, "-o", "-f", tmp_path / "trace", seconds=60 * SLOW)
+    assert found["done"] == 6000 and found["bytes"] == trace.bytes
+    asked, came = (after - before for after, before in zip(tools.sent(), (requests, bodies)))
+    best, lru = (zipf.simulated(trace, policy, mb << 20) for policy in ("s3-fifo", "lru"))
+    for ours, ideal, worse in zip((1 - asked / 6000, 1 - came / trace.bytes), best, lru):
+        assert ours > ideal - 0.02 and ours > worse + 0.01, (ours, ideal, worse)
 
 
 @pytest.mark.slow("thousands of clients")

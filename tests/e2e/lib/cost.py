@@ -58,6 +58,13 @@ class Tools:
         assert found["errors"] == found["bad_status"] == 0 and (found["done"] or mode == "bulk"), found
         return found
 
+    def sent(self):
+        """(requests, bytes of bodies) that the origin has answered."""
+        with socket.create_connection(("127.0.0.1", self.origin_port)) as s:
+            s.sendall(b"GET /stats HTTP/1.1\r\nHost: o\r\nConnection: close\r\n\r\n")
+            answer = b"".join(iter(lambda: s.recv(4096), b""))
+        return tuple(map(int, answer.split(b"\r\n\r\n", 1)[1].split()))
+
     def idle(self, peer, n, *options):
         """Bytes of memory that each of n idle clients adds. What many clients share is there before."""
         before = peer.memory()
