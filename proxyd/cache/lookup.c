@@ -33,12 +33,14 @@ static bool note_url(struct xchg *x, struct notes *n)
 
 static bool note_key(struct xchg *x, struct notes *n)
 {
-    size_t room = n->rule ? n->url.path.n : 0;
-    struct text t = text_in(arena_try(&x->arena, room), room);
-    if (room && t.p == NULL)
-        return false;
     struct cache_url url = n->url;
-    n->key_path = url.path = steering_path(n->rule, url.path, &t);
+    if (unlikely(steering_cuts(n->rule, url.path))) {
+        struct text t = text_in(arena_try(&x->arena, url.path.n), url.path.n);
+        if (t.p == NULL)
+            return false;
+        url.path = steering_path(n->rule, url.path, &t);
+    }
+    n->key_path = url.path;
     n->by_key = url.path.n != n->url.path.n;
     cache_key_of(&n->use->cache->memory.secret, &url, &n->key);
     return true;

@@ -18,9 +18,9 @@ static bool is_among(struct slice name, const struct slice *patterns, u32 n)
 
 struct slice steering_path(const struct cache_rule *r, struct slice path, struct text *out)
 {
-    const char *mark = slice_find(path, '?');
-    if (r == NULL || mark == NULL || (!r->without_query && r->nparams == 0))
+    if (!steering_cuts(r, path))
         return path;
+    const char *mark = slice_find(path, '?');
     struct slice rest = slice_range(mark + 1, path.p + path.n), one;
     text_add(out, slice_range(path.p, mark));
     char lead = '?';

@@ -15,6 +15,11 @@ static inline u64 steering_sign(const struct cache_rule *r)
 {
     return r ? r->override.sign : 0;
 }
+/* May it leave out something of that path and query in the key? */
+static inline bool steering_cuts(const struct cache_rule *r, struct slice path)
+{
+    return r && (r->without_query || r->nparams) && slice_find(path, '?');
+}
 /* The path and query that make the key: `path` itself where nothing is left out, else what is in
  * *out, which needs room for all of it. */
 struct slice steering_path(const struct cache_rule *r, struct slice path, struct text *out);
