@@ -36,7 +36,8 @@ void freshness_clocks(const struct msg *response, u64 asked, u64 received, struc
     struct slice value = msg_get(response, TOKEN_DATE);
     f->received = received;
     f->date = received;
-    if (date_read(value, (time_t)received, &date))
+    f->dated = date_read(value, (time_t)received, &date);
+    if (f->dated)
         f->date = date < 0 ? 0 : (u64)date;
     i64 apparent = f->date < received ? (i64)(received - f->date) : 0;
     i64 delay = asked < received ? (i64)(received - asked) : 0;

@@ -45,7 +45,12 @@ void mix_bytes(struct mix *m, const void *p, size_t n)
 void mix_number(struct mix *m, u32 v)
 {
     v = htole32(v);
-    mix_bytes(m, &v, sizeof v);
+    if (unlikely(sizeof v >= MIX_BLOCK - m->n)) {
+        mix_bytes(m, &v, sizeof v);
+        return;
+    }
+    memcpy(m->block + m->n, &v, sizeof v);
+    m->n += sizeof v;
 }
 
 void mix_end(struct mix *m, u64 out[2])

@@ -29,7 +29,7 @@ bool freshness_dated(struct msg *response, const struct freshness *f)
 {
     time_t t;
     char date[DATE_TEXT];
-    if (date_read(msg_get(response, TOKEN_DATE), (time_t)f->received, &t))
+    if (f->dated || date_read(msg_get(response, TOKEN_DATE), (time_t)f->received, &t))
         return true;
     date_text(date, (time_t)f->received);
     return msg_set(response, TOKEN_DATE, (struct slice){ date, sizeof date });

@@ -16,17 +16,26 @@ struct moment {
     unsigned year, month, day, hour, minute, second; /* month from 0 on */
 };
 
-static const char day_names[] = "sunmontuewedthufrisat";
-static const char month_names[] = "janfebmaraprmayjunjulaugsepoctnovdec";
+/* Three letters in one number; small and capital ones differ in one bit, which only they have. */
+#define NAME(a, b, c) ((u32)(a) << 16 | (u32)(b) << 8 | (u32)(c))
 
+static const u32 day_names[] = {
+    NAME('s', 'u', 'n'), NAME('m', 'o', 'n'), NAME('t', 'u', 'e'), NAME('w', 'e', 'd'),
+    NAME('t', 'h', 'u'), NAME('f', 'r', 'i'), NAME('s', 'a', 't'),
+};
+static const u32 month_names[] = {
+    NAME('j', 'a', 'n'), NAME('f', 'e', 'b'), NAME('m', 'a', 'r'), NAME('a', 'p', 'r'),
+    NAME('m', 'a', 'y'), NAME('j', 'u', 'n'), NAME('j', 'u', 'l'), NAME('a', 'u', 'g'),
+    NAME('s', 'e', 'p'), NAME('o', 'c', 't'), NAME('n', 'o', 'v'), NAME('d', 'e', 'c'),
+};
+
+/* `want` in small letters. */
 static void literal(struct cursor *c, const char *want)
 {
-    size_t n = strlen(want);
-    if (c->bad || c->rest.n < n ||
-        !slice_eq_nocase((struct slice){ c->rest.p, n }, (struct slice){ want, n })) {
-        c->bad = true;
-        return;
-    }
+    size_t n = 0;
+    while (want[n] && n < c->rest.n && ascii_lower(c->rest.p[n]) == want[n])
+        n++;
+    c->bad |= want[n] != '\0';
     c->rest = slice_skip(c->rest, n);
 }
 
@@ -46,15 +55,16 @@ static unsigned digits(struct cursor *c, unsigned n)
 }
 
 /* Which of `count` names of three letters comes next. */
-static unsigned name(struct cursor *c, const char *names, unsigned count)
+static unsigned name(struct cursor *c, const u32 *names, unsigned count)
 {
-    if (!c->bad && c->rest.n >= 3)
+    if (c->rest.n >= 3) {
+        const u8 *p = (const u8 *)c->rest.p;
+        u32 got = NAME(p[0] | 0x20, p[1] | 0x20, p[2] | 0x20);
+        c->rest = slice_skip(c->rest, 3);
         for (unsigned i = 0; i < count; i++)
-            if (slice_eq_nocase((struct slice){ c->rest.p, 3 },
-                                (struct slice){ names + 3 * (size_t)i, 3 })) {
-                c->rest = slice_skip(c->rest, 3);
+            if (got == names[i])
                 return i;
-            }
+    }
     c->bad = true;
     return 0;
 }
@@ -106,7 +116,7 @@ static bool read_imf(struct cursor c, time_t *t)
     m.year = digits(&c, 4);
     literal(&c, " ");
     clock_time(&c, &m);
-    literal(&c, " GMT");
+    literal(&c, " gmt");
     return moment_read(&c, &m, t);
 }
 
@@ -145,7 +155,7 @@ static bool read_rfc850(struct cursor c, time_t now, time_t *t)
     m.year = 2000 + digits(&c, 2);
     literal(&c, " ");
     clock_time(&c, &m);
-    literal(&c, " GMT");
+    literal(&c, " gmt");
     /* The 29th of February is no day of 1900, so the century comes before the check of the day. */
     while (m.year >= 100 && days_of(m.year, m.month, 1) * 86400 > now + fifty_years)
         m.year -= 100;
