@@ -47,7 +47,7 @@ static bool more_room(struct body *b, size_t n)
     if (b->last && b->last->n < b->last->cap)
         return true;
     u32 cap = room_for(b, n);
-    struct chunk *c = budget_take(b->budget, sizeof *c + cap);
+    struct chunk *c = budget_take_growing(b->budget, sizeof *c + cap);
     if (c == NULL)
         return false;
     *c = (struct chunk){ .cap = cap };

@@ -127,6 +127,7 @@ struct object *memory_find(struct memory *m, const struct cache_key *key, const 
 static void enqueue(struct memory *m, struct object *o, enum place place)
 {
     o->place = (u8)place;
+    atomic_fetch_add_explicit(&m->budget.kept, o->cost, memory_order_relaxed);
     if (place == PLACE_SMALL)
         m->small_bytes += o->cost;
     else
@@ -140,6 +141,8 @@ static void dequeue(struct memory *m, struct object *o)
         m->small_bytes -= o->cost;
     else if (o->place == PLACE_MAIN)
         m->main_bytes -= o->cost;
+    if (o->place != PLACE_NONE)
+        atomic_fetch_sub_explicit(&m->budget.kept, o->cost, memory_order_relaxed);
     list_remove(&o->queue);
     o->place = PLACE_NONE;
 }

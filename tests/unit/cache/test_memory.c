@@ -122,6 +122,29 @@ static void bounded(void **state)
     assert_true(atomic_load(&m->budget.used) <= MOST / 4);
 }
 
+/* Half of the memory at most grows, or is held though it is kept no more: then nothing grows. */
+static void what_is_held_and_not_kept(void **state)
+{
+    (void)state;
+    struct object *held[2000];
+    unsigned n = 0;
+    for (u64 kept = 0; kept < 300; kept++)
+        assert_true(keep(1000 + kept, 2000));
+    while (n < 100 && (held[n] = make(n, 2000, 0, SLICE(""))) != NULL) { /* kept, then purged */
+        assert_true(memory_add(m, held[n]));
+        memory_settle(m, held[n]);
+        assert_true(memory_remove(m, held[n++]));
+    }
+    while (n < countof(held) && (held[n] = make(n, 2000, 0, SLICE(""))) != NULL) /* never kept */
+        n++;
+    assert_in_range(n, MOST / 2 / 3000, MOST / 2 / 2000);
+    assert_true(has(1299));
+    assert_true(atomic_load(&m->objects) > 150);
+    while (n)
+        object_put(&held[--n]);
+    assert_true(keep(5000, 2000));
+}
+
 /* What somebody still sends counts, and when all is held nothing more is kept. */
 static void what_is_held_counts(void **state)
 {
@@ -271,11 +294,12 @@ static void made_stale(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        MEMORY_TEST(found_and_removed),   MEMORY_TEST(bounded),
-        MEMORY_TEST(what_is_held_counts), MEMORY_TEST(a_scan_takes_nothing_popular),
-        MEMORY_TEST(a_ghost_comes_back),  MEMORY_TEST(a_ghost_is_forgotten),
-        MEMORY_TEST(sixteen_variants),    MEMORY_TEST(settled_too_late),
-        MEMORY_TEST(several_threads),     MEMORY_TEST(made_stale),
+        MEMORY_TEST(found_and_removed),         MEMORY_TEST(bounded),
+        MEMORY_TEST(what_is_held_counts),       MEMORY_TEST(a_scan_takes_nothing_popular),
+        MEMORY_TEST(a_ghost_comes_back),        MEMORY_TEST(a_ghost_is_forgotten),
+        MEMORY_TEST(sixteen_variants),          MEMORY_TEST(settled_too_late),
+        MEMORY_TEST(several_threads),           MEMORY_TEST(made_stale),
+        MEMORY_TEST(what_is_held_and_not_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
