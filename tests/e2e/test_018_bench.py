@@ -42,6 +42,8 @@ def good():
     for workload in ("cache-zipf-1", "cache-zipf-10"):
         files[workload] = {"peers": {name: {"hits": hits, "byte_hits": hits} for name, hits in
                                      (("ideal s3-fifo", 0.559), ("proxyd", 0.55), ("ideal lru", 0.46), ("nginx", 0.45))}}
+    files["start"] = {"objects": 1e6, "index_bytes": 40e6, "after_end_s": 1, "after_end_whole_s": 3, "after_crash_s": 1,
+                      "after_crash_whole_s": 3}
     files["swaps"] = {name: dict(scene) for name in ("domains", "regex", "hard")}
     files["syscalls"] = {w: {"proxyd": {"total": 4.15, "calls": {"read": 4.15}}} for w in both}
     files["latency"] = {w: {"proxyd": {"paced": {"added": 99.9}}} for w in both}
@@ -64,7 +66,8 @@ def test_all_reached(tmp_path):
 
 
 @pytest.mark.parametrize("way", ["ratio", "full", "rival", "other-rival", "memory", "calls", "clock", "latency",
-                                 "hit", "hit-rival", "disk", "stored-miss", "s3-fifo", "lru", "zipf-rival", "list", "list-rival", "exchanges", "failed", "grown", "compiled", "slowed"])
+                                 "hit", "hit-rival", "disk", "stored-miss", "s3-fifo", "lru", "zipf-rival", "few", "index", "start",
+                                 "list", "list-rival", "exchanges", "failed", "grown", "compiled", "slowed"])
 def test_one_missed(tmp_path, way):
     """It is told, the others are told as well, and the exit code is 1."""
     files = good()
@@ -96,6 +99,12 @@ def test_one_missed(tmp_path, way):
         files["cache-zipf-1"]["peers"]["ideal lru"]["hits"] = 0.551
     elif way == "zipf-rival":   # one that no list names
         files["cache-zipf-1"]["peers"]["squid"] = {"hits": 0.54, "byte_hits": 0.551}
+    elif way == "few":
+        files["start"].update(objects=980000, index_bytes=98e4)
+    elif way == "index":
+        files["start"]["index_bytes"] = 41e6
+    elif way == "start":
+        files["start"]["after_crash_whole_s"] = 3.1
     elif way == "list":
         files["filter-domains"]["peers"]["proxyd"]["adj"] = 105.1
     elif way == "list-rival":
