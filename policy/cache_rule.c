@@ -145,6 +145,21 @@ static void read_yes(const struct schema_row *row, const struct node *n, struct 
     *(bool *)to = n && (node_nargs(n) == 0 || slice_is(node_arg(n, 0)->text, "yes"));
 }
 
+static void read_purge(const struct schema_row *row, const struct node *n, struct arena *a,
+                       void *to)
+{
+    struct cache_rule *r = to;
+    bool host_bits;
+    (void)row;
+    if (n == NULL)
+        return;
+    struct cidr *nets = arena_zalloc(a, node_nargs(n) * sizeof *nets);
+    for (u32 i = 0; i < node_nargs(n); i++)
+        must(cidr_parse(node_arg(n, i)->text, &nets[i], &host_bits));
+    r->purgers = nets;
+    r->npurgers = node_nargs(n);
+}
+
 static void read_range(const struct schema_row *row, const struct node *n, struct arena *a,
                        void *to)
 {
@@ -224,6 +239,15 @@ const struct schema_row cache_rule_rows[] = {
       .offset = offsetof(struct cache_rule, bypass),
       .doc = "The cache is not asked, and nothing is kept.",
       .example = "bypass;" },
+    { .key = "purge",
+      .type = { TYPE_CIDR },
+      .min = 1,
+      .max = SCHEMA_MANY,
+      .read = read_purge,
+      .doc = "A request with the method PURGE from these networks takes out what is kept of its "
+             "URL, in all variants: 200 with their number, 404 when there was none. From others "
+             "it is a method as any.",
+      .example = "purge 127.0.0.1 10.1.0.0/16;" },
     { .key = NULL },
 };
 
@@ -275,6 +299,7 @@ void cache_rule_text(struct text *out, const struct cache_rule *r)
     put(out, r->range == CACHE_RANGE_PASS, "range pass");
     put(out, r->range == CACHE_RANGE_WHOLE, "range whole");
     put(out, r->bypass, "bypass");
+    put(out, r->npurgers > 0, "purge");
 }
 
 /* Of their words: they are the same for two rules that say the same. */

@@ -6,6 +6,7 @@
 #ifndef BASE_CACHE_RULE_H
 #define BASE_CACHE_RULE_H
 
+#include "base/addr.h"
 #include "base/slice.h"
 
 /* Zero: nothing. Each is a departure from the RFC that `check` names, but for `targeted`. */
@@ -25,7 +26,6 @@ struct cache_rule {
     struct slice name; /* of the rule or the route */
     struct cache_override override;
     bool bypass;        /* not looked up, and not kept */
-    bool purge;         /* the method PURGE takes out what is kept of its URL */
     bool without_query; /* the key is made without it */
     u8 range;           /* enum cache_range; NOTHING: as the cache has it */
     u32 min_uses;       /* instead of the cache's; 0: that */
@@ -34,6 +34,8 @@ struct cache_rule {
      * all that begin so. */
     u32 nparams, ncookies;
     const struct slice *params, *cookies;
+    u32 npurgers; /* networks whose clients may use the method PURGE */
+    const struct cidr *purgers;
 };
 
 /* What becomes of a request for a range of what is not kept. */

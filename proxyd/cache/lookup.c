@@ -8,6 +8,7 @@
 #include "cache/lookup.h"
 
 #include "cache/precondition.h"
+#include "cache/purge_request.h"
 #include "cache/steering.h"
 
 /* ---- the request ---- */
@@ -303,6 +304,8 @@ enum lookup cache_lookup(struct xchg *x)
         x->fault = FAULT_out_of_memory;
         return LOOKUP_REFUSED;
     }
+    if (unlikely(x->req.method == METHOD_OTHER) && purge_is_asked_for(x))
+        return purge_answer(x);
     control_of_request(&x->req, &n->control);
     enum kept why = passes(x, n);
     n->has_changed = why == KEPT_METHOD && !method_is_safe(x->req.method);

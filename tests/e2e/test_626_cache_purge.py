@@ -149,3 +149,47 @@ def test_a_validation_under_way_renews_nothing(rig):
     one.join()
     assert got[0].body == b"old" and "stored" not in status(got[0])
     assert kept(rig, url) == [False]
+
+
+# -- the method PURGE -----------------------------------------------------------------------------
+
+PURGERS = """
+listener open { bind 127.0.0.1:{open_port}; mode forward; policy plain; cache main; }
+""" + conf.policy(name="plain")
+
+
+def test_purge_where_a_rule_allows_it(proxyd, origin):
+    # covers: policy rules allow cache purge
+    """From elsewhere, or where none does, it is the origin's affair, as any method."""
+    daemon = proxyd(forward(extra=PURGERS, rules="""
+        allow purgers { method PURGE; reach loopback; cache { purge 127.0.0.2/31; } }
+        allow rest    { reach loopback; }"""))
+    origin.at("/p", read_body(), send(answer("x", "Cache-Control: max-age=60")))
+    url = origin.url("/p")
+
+    def purge(source="127.0.0.2", port=daemon.port, *fields, body=b""):
+        with Client(port, source=source) as client:
+            return client.get(url, *fields, method="PURGE", body=body)
+    assert is_hit([get(daemon, url) for _ in range(2)][1])
+    for elsewhere in (purge("127.0.0.1"), purge("127.0.0.2", daemon.ports["open_port"])):
+        assert elsewhere.body == b"x"
+    assert [r.method for r in origin.requests] == ["GET", "PURGE", "PURGE"]
+    for body in (b"", b"is read over"):
+        get(daemon, url)
+        done = purge(body=body)
+        assert done.status == 200 and done.body == b"1 taken out\n" and not done.has("Cache-Status")
+        again = purge("127.0.0.3")
+        assert again.status == 404 and again.body == b"0 taken out\n"
+
+
+def test_purge_of_a_route(proxyd, origin):
+    # covers: routes route cache purge
+    daemon = proxyd(conf.reverse(f"127.0.0.1:{origin.port}", extra=CACHE,
+                                 routes="route all { to pool back; cache main; cache { purge 127.0.0.2; } }"))
+    origin.at("/p", read_body(), send(answer("x", "Cache-Control: max-age=60")))
+    with Client(daemon.port, source="127.0.0.2") as client:
+        for hit in (False, True):
+            assert is_hit(client.ask(request("/p", host="site.test"))) is hit
+        assert client.ask(request("/p", host="other.test", method="PURGE")).status == 404
+        assert client.ask(request("/p", host="site.test", method="PURGE")).status == 200
+        assert not is_hit(client.ask(request("/p", host="site.test")))
