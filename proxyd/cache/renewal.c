@@ -2,6 +2,10 @@
  * Validation behind the back of those who get a response that is stale by now
  * (stale-while-revalidate, RFC 5861): an exchange of the proxy's own, with the request that has
  * found it, whose answer nobody reads. One for each object at a time.
+ *
+ * It is decided on as that request was, for its client and its user: so nothing is asked of an
+ * origin that this client could not have asked for. But it is in nobody's name there: credentials
+ * and cookies stay behind.
  */
 #include "cache/notes.h"
 
@@ -14,6 +18,7 @@
 struct renewal {
     struct requester requester; /* first: it is the requester */
     struct object *object;
+    struct addr client; /* whose request has found it */
 };
 
 static enum flow take_head(struct requester *r, const struct msg *resp)
@@ -47,9 +52,9 @@ static void end(struct requester *r, enum fault f)
 /* The request without what is the client's own affair. */
 static bool write_request(struct xchg *x, struct text *t)
 {
-    static const enum token own[] = { TOKEN_CACHE_CONTROL,    TOKEN_PRAGMA,        TOKEN_RANGE,
-                                      TOKEN_IF_RANGE,         TOKEN_IF_NONE_MATCH, TOKEN_EXPECT,
-                                      TOKEN_IF_MODIFIED_SINCE };
+    static const enum token own[] = { TOKEN_CACHE_CONTROL,     TOKEN_PRAGMA,        TOKEN_RANGE,
+                                      TOKEN_IF_RANGE,          TOKEN_IF_NONE_MATCH, TOKEN_EXPECT,
+                                      TOKEN_IF_MODIFIED_SINCE, TOKEN_AUTHORIZATION, TOKEN_COOKIE };
     const struct notes *n = notes_of(x);
     struct msg *m = arena_try(&x->arena, sizeof *m);
     if (m == NULL || !msg_share(m, &x->req, &x->arena))
@@ -71,10 +76,34 @@ static bool write_request(struct xchg *x, struct text *t)
     return !t->full;
 }
 
+/* It is one of several that users get by who they are: nobody else can ask for it. */
+static bool is_by_user(const struct object *o)
+{
+    struct slice rest = o->vary, name;
+    while (list_next(&rest, &name))
+        if (slice_is(name, "authorization") || slice_is(name, "cookie"))
+            return true;
+    return false;
+}
+
+static bool begin(struct xchg *x, struct renewal *r, struct slice request)
+{
+    if (!internal_open(x->worker, x->listen, request, &r->requester))
+        return false;
+    struct xchg *own = r->requester.leg->xchg;
+    r->client = x->behalf ? *x->behalf : x->peer;
+    own->behalf = &r->client;
+    own->stored = r; /* until it is looked up: it only has to be there */
+    if (x->user.p && !xchg_set_user(own, x->user))
+        internal_cancel(&r->requester);
+    return true;
+}
+
 void renewal_start(struct xchg *x, struct object *o)
 {
     struct text request;
-    if (x->snap != x->worker->snapshot) /* its listener is of a configuration that is leaving */
+    if (x->snap != x->worker->snapshot || /* its listener is of a configuration that is leaving */
+        is_by_user(o))
         return;
     if (atomic_exchange(&o->refreshing, true))
         return;
@@ -85,9 +114,8 @@ void renewal_start(struct xchg *x, struct object *o)
         r->requester.closing = closing;
         r->requester.end = end;
         r->object = o;
-        if (internal_open(x->worker, x->listen, text_slice(&request), &r->requester)) {
+        if (begin(x, r, text_slice(&request))) {
             object_hold(o);
-            r->requester.leg->xchg->stored = r; /* until it is looked up: it only has to be there */
             return;
         }
     }

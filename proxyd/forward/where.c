@@ -41,7 +41,7 @@ void forward_search(const struct worker *w, struct host *h)
 /* Fills the rest of *q, which is zero. */
 static inline void ask(const struct xchg *x, struct policy_question *q)
 {
-    q->client = x->peer;
+    q->client = unlikely(x->behalf != NULL) ? *x->behalf : x->peer;
     q->user = x->user;
     q->connect = x->req.method == METHOD_CONNECT;
     q->method = x->req.method;

@@ -12,6 +12,7 @@ import time
 import pytest
 
 from lib import conf, metrics
+from lib.caching import date
 from lib.client import Client
 from lib.daemon import run_command
 from lib.faults import assert_refused
@@ -416,3 +417,28 @@ def test_a_file_that_changes_during_a_comparison(start, origin):
         assert client.response("GET").status in (200, 407)
         assert until(lambda: ": 1, 0 lines" in daemon.stderr())
     assert_refused(ask(daemon, origin.url("/"), field("ann", "sesam")), "auth_failed")
+
+
+def test_what_is_validated_behind_a_user(start, origin):
+    """stale-while-revalidate: under the rules of the user whose request was its cause, and in nobody's name there."""
+    daemon = start(rules="allow ann { user ann; from 127.0.0.1; reach loopback; }", top="cache main { }", listener="cache main;")
+    stale = [f"Date: {date(9)}", "Cache-Control: public, max-age=1, stale-while-revalidate=60"]
+    origin.at("/swr", read_body(), send(ok("old", *stale)))
+    own = field("ann", "sesam") + "Authorization: Basic YTpi\r\nCookie: a=b\r\nX-Mine: 1\r\n"
+    assert ask(daemon, origin.url("/swr"), own).body == b"old"
+    origin.at("/swr", read_body(), send(ok("new", "Cache-Control: public, max-age=60")))
+    assert ask(daemon, origin.url("/swr"), own).body == b"old"
+    assert until(lambda: ask(daemon, origin.url("/swr"), own).body == b"new")
+    first, behind = origin.requests
+    assert first.get("Authorization") and first.get("Cookie") == "a=b" and behind.get("X-Mine") == "1"
+    assert not behind.has("Authorization") and not behind.has("Cookie") and not behind.has("Proxy-Authorization")
+    assert " user=ann " in daemon.wait_log("cache=refreshed")
+
+
+def test_what_is_by_user_is_validated_by_himself(start, origin):
+    daemon = start(top="cache main { }", listener="cache main;")
+    origin.at("/vary", read_body(), send(ok("x", f"Date: {date(9)}", "Vary: Cookie",
+                                            "Cache-Control: max-age=1, stale-while-revalidate=60")))
+    for _ in range(3):
+        assert ask(daemon, origin.url("/vary"), field("ann", "sesam") + "Cookie: a=b\r\n").body == b"x"
+    assert not until(lambda: len(origin.requests) > 1, 0.2)

@@ -116,7 +116,10 @@ struct xchg {
     /* Monotonic: request head complete; look-up and connection done (0: there was none); answer
      * head complete. */
     u64 start_us, resolved_us, connected_us, first_us;
-    struct addr peer;   /* the client; family 0: the proxy itself */
+    struct addr peer; /* the client; family 0: the proxy itself */
+    /* Of the proxy itself: the client that is its cause, under whose rules it is, as under those of
+     * `user`; NULL: nobody is. */
+    const struct addr *behalf;
     struct addr server; /* upstream address in use or tried last; family 0: none */
     struct arena arena;
     struct authority host_field; /* Host as received; host.len 0: there was none */
