@@ -68,7 +68,7 @@ LDFLAGS_fuzz := -fsanitize=fuzzer,address,undefined
 # ---------------------------------------------------------------- sources
 SOURCES := $(sort $(wildcard proxyd/*.c proxyd/*/*.c proxyd/*/*/*.c filters/*.c policy/*.c pac/*.c admin/*.c))
 MAIN := proxyd/main.c
-TEMPLATES := $(sort $(wildcard $(foreach e,html css txt,proxyd/*/*.$e proxyd/*/*/*.$e)))
+TEMPLATES := $(sort $(wildcard $(foreach e,html css txt,admin/*.$e proxyd/*/*.$e proxyd/*/*/*.$e)))
 PAC_SCRIPTS := $(sort $(wildcard pac/*.js))
 UNITS := $(sort $(wildcard tests/unit/test_*.c tests/unit/*/test_*.c tests/unit/*/*/test_*.c))
 # Their folders, each of which is one program: BUILD/VARIANT/units/http, units/core-conn. What lies in
@@ -117,7 +117,7 @@ $$(BUILD)/$(1)/%.o: %.c $$(BUILD)/$(1)/flags
 	$$(Q)$$(CC_$(1)) $$(flags_$(1)) $$(if $$(filter $$<,$$(UNITS)),$$(UNIT_FLAGS)) -MMD -MP -c -o $$@ $$<
 
 # Embedded files (base/embed.h): the assembler reads them, so the compiler's -MMD does not see them.
-$$(patsubst %,$$(BUILD)/$(1)/proxyd/%.o,core/report/page core/exchange/why forward/setup): $$(TEMPLATES)
+$$(patsubst %,$$(BUILD)/$(1)/%.o,admin/overview proxyd/core/report/page proxyd/core/exchange/why proxyd/forward/setup): $$(TEMPLATES)
 $$(BUILD)/$(1)/pac/script.o $$(BUILD)/$(1)/pac/engine.o: $$(PAC_SCRIPTS)
 
 $$(BUILD)/lib$(1).a: $$(LIB_OBJ_$(1))

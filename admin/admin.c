@@ -10,8 +10,11 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "admin/history.h"
 #include "admin/metrics.h"
+#include "admin/overview.h"
 #include "admin/status.h"
+#include "base/clock.h"
 #include "base/must.h"
 #include "base/str.h"
 #include "port_owner.h"
@@ -23,7 +26,7 @@
 
 /* Scrapers and probes come one at a time; what is beyond is somebody holding connections open. */
 enum { CONNECTIONS = 64, CONNECTION_SECONDS = 10, CONNECTION_MEMORY = 8 << 10, BACKLOG = 64 };
-enum { PAUSE_MS = 100, LONGEST_WAIT_MS = 60000 };
+enum { PAUSE_MS = 100 };
 
 #define PLAIN "text/plain; charset=utf-8"
 #define BY_NAME                                                                                    \
@@ -34,10 +37,17 @@ struct admin {
     struct MHD_Daemon *daemon;
     admin_ready_fn *ready;
     struct engine *engine;
+    struct history history; /* the thread's */
+    u64 started_ms;
     int listener, end; /* end: eventfd, the thread is to leave */
     bool paused;       /* accepting has failed, so nobody is accepted in this turn */
     pthread_t thread;
 };
+
+static u64 now_ms(void)
+{
+    return clock_us(CLOCK_MONOTONIC) / 1000;
+}
 
 static bool is_ready(struct admin *a, const char **why)
 {
@@ -56,6 +66,7 @@ static enum MHD_Result send_response(struct MHD_Connection *c, unsigned status, 
     MHD_add_response_header(response, "Content-Type", type);
     MHD_add_response_header(response, "Cache-Control", "no-store");
     MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+    MHD_add_response_header(response, "Content-Security-Policy", overview_policy());
     if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
         MHD_add_response_header(response, "Allow", "GET, HEAD");
     enum MHD_Result result = MHD_queue_response(c, status, response);
@@ -106,27 +117,43 @@ static enum MHD_Result get_metrics(struct admin *a, struct MHD_Connection *c)
     return send_response(c, MHD_HTTP_OK, METRICS_CONTENT_TYPE, r);
 }
 
-/* A browser says that it wants HTML; whoever does not gets JSON. */
-static enum MHD_Result get_status(struct admin *a, struct MHD_Connection *c)
+/* What a view is written into is taken over. */
+static enum MHD_Result send_view(struct admin *a, struct MHD_Connection *c, const char *type,
+                                 char *(*write)(struct view *v, size_t *n))
 {
-    const char *why;
+    struct view v;
     size_t n;
-    bool ready = is_ready(a, &why);
-    const char *accept = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Accept");
-    bool html = accept && strstr(accept, "text/html") != NULL;
-    char *text = html ? status_html(ready, why, &n) : status_json(ready, why, &n);
+    view_begin(&v, a->engine, &a->history);
+    v.ready = is_ready(a, &v.why);
+    v.up_s = (now_ms() - a->started_ms) / 1000;
+    char *text = write(&v, &n);
+    view_end(&v);
     struct MHD_Response *r = MHD_create_response_from_buffer(n, text, MHD_RESPMEM_MUST_FREE);
     if (!r)
         free(text);
-    return send_response(c, MHD_HTTP_OK, html ? "text/html; charset=utf-8" : "application/json", r);
+    return send_response(c, MHD_HTTP_OK, type, r);
+}
+
+static enum MHD_Result get_page(struct admin *a, struct MHD_Connection *c)
+{
+    return send_view(a, c, "text/html; charset=utf-8", overview_write);
+}
+
+/* A browser says that it wants HTML; whoever does not gets JSON. */
+static enum MHD_Result get_status(struct admin *a, struct MHD_Connection *c)
+{
+    const char *accept = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Accept");
+    if (accept && strstr(accept, "text/html"))
+        return get_page(a, c);
+    return send_view(a, c, "application/json", status_write);
 }
 
 static const struct page {
     const char *path;
     enum MHD_Result (*get)(struct admin *a, struct MHD_Connection *c);
 } pages[] = {
-    { "/healthz", get_healthz }, { "/readyz", get_readyz },   { "/metrics", get_metrics },
-    { "/status", get_status },   { "/version", get_version },
+    { "/", get_page },           { "/healthz", get_healthz }, { "/readyz", get_readyz },
+    { "/metrics", get_metrics }, { "/status", get_status },   { "/version", get_version },
 };
 
 /* An address, with or without port, or localhost. */
@@ -181,7 +208,7 @@ static enum MHD_Result answer(struct admin *a, struct MHD_Connection *c, const c
             return say(c, MHD_HTTP_METHOD_NOT_ALLOWED, "GET or HEAD");
         return pages[i].get(a, c);
     }
-    return say(c, MHD_HTTP_NOT_FOUND, "here are /healthz /readyz /metrics /status /version");
+    return say(c, MHD_HTTP_NOT_FOUND, "here are / /healthz /readyz /metrics /status /version");
 }
 
 /* Called once when the head is there and again when the body is: the first call of a GET only marks
@@ -230,7 +257,9 @@ static void accept_one(struct admin *a)
 static int wait_ms(struct admin *a)
 {
     MHD_UNSIGNED_LONG_LONG ms;
-    int most = a->paused ? PAUSE_MS : LONGEST_WAIT_MS;
+    int most = (int)history_tick(&a->history, now_ms());
+    if (a->paused && most > PAUSE_MS)
+        most = PAUSE_MS;
     return MHD_get_timeout(a->daemon, &ms) == MHD_YES && ms < (unsigned)most ? (int)ms : most;
 }
 
@@ -311,6 +340,7 @@ struct admin *admin_start(int fd, admin_ready_fn *ready, struct engine *engine, 
     struct admin *a = must_zalloc(sizeof *a);
     a->ready = ready;
     a->engine = engine;
+    a->started_ms = now_ms();
     a->listener = fd;
     a->end = eventfd(0, EFD_CLOEXEC);
     a->daemon = start_daemon(a);

@@ -4,10 +4,11 @@
  * HTTP. It shares nothing with the workers but the counters (relaxed sums; those of rules by the
  * registry) and the `ready` callback.
  *
+ *   GET /          a page for people: overview.h
  *   GET /healthz   200 "ok" while the process lives
  *   GET /readyz    200 "ready", or 503 with the reason
  *   GET /metrics   Prometheus text
- *   GET /status    how the lists are, JSON or a page
+ *   GET /status    the same as JSON, or the page for a browser
  *   GET /version   the version
  *
  * GET and HEAD only. A Host that is a name is refused (403), except localhost: otherwise any web

@@ -18,11 +18,12 @@ const struct schema_row admin_rows[] = {
       .required = true,
       .read = read_bind,
       .restart = true,
-      .doc = "Where /healthz, /readyz, /metrics, /status and /version answer. Nobody is asked who "
-             "they "
-             "are, so keep it on a loopback address. A request for another host name than "
-             "localhost gets 403, because a web page could have such a name lead here: a scraper "
-             "has to use the address, or send `Host: localhost`.",
+      .doc =
+          "Where /healthz, /readyz, /metrics, /status and /version answer, and / with a page for "
+          "people. Nobody is asked who they are, so keep it on a loopback address. A request for "
+          "another host name than "
+          "localhost gets 403, because a web page could have such a name lead here: a scraper "
+          "has to use the address, or send `Host: localhost`.",
       .example = "bind 127.0.0.1:3180;" },
     { .key = NULL },
 };

@@ -6,8 +6,12 @@
 #include <time.h>
 
 #include "base/must.h"
+#include "base/stat.h"
 #include "base/text.h"
-#include "core/report/template.h"
+#include "cache/cache.h"
+#include "core/common/registry.h"
+#include "core/common/snapshot.h"
+#include "core/exchange/role.h"
 #include "lists.h"
 
 #ifndef PROXYD_VERSION
@@ -15,18 +19,6 @@
 #endif
 
 enum { LONGEST = 4096, WIDER = 6 }; /* of a text; by how much JSON or HTML makes it longer */
-
-struct status {
-    FILE *to;
-    char *text;
-    unsigned lists;
-};
-
-static void begin(struct status *s, size_t *n)
-{
-    *s = (struct status){ .to = open_memstream(&s->text, n) };
-    must(s->to != NULL);
-}
 
 /* RFC 3339, in UTC; 0: never. */
 static const char *when(u64 seconds, char area[32])
@@ -39,7 +31,15 @@ static const char *when(u64 seconds, char area[32])
     return area;
 }
 
-/* ---- JSON ---- */
+static const char *comma(struct view *v)
+{
+    return v->rows++ ? "," : "";
+}
+
+static void put_number(FILE *to, const char *key, u64 value)
+{
+    fprintf(to, ",\"%s\":%llu", key, (unsigned long long)value);
+}
 
 static void put_string(FILE *to, const char *key, struct slice value)
 {
@@ -62,17 +62,17 @@ static void put_time(FILE *to, const char *key, u64 seconds)
 
 static void list_as_json(void *ctx, const struct list_status *l)
 {
-    struct status *s = ctx;
-    FILE *to = s->to;
-    fprintf(to, "%s{\"name\":\"%.*s\"", s->lists++ ? "," : "", SLICE_FMT(l->name));
+    struct view *v = ctx;
+    FILE *to = v->to;
+    fprintf(to, "%s{\"name\":\"%.*s\"", comma(v), SLICE_FMT(l->name));
     put_string(to, "source", l->source);
     fprintf(to, ",\"loaded\":%s,\"optional\":%s", l->loaded ? "true" : "false",
             l->optional ? "true" : "false");
     put_string(to, "format", slice_of(l->format));
     put_string(to, "bare", slice_of(l->bare));
-    fprintf(to, ",\"entries\":%llu,\"rejected\":%llu,\"bytes\":%llu",
-            (unsigned long long)l->entries, (unsigned long long)l->rejected,
-            (unsigned long long)l->bytes);
+    put_number(to, "entries", l->entries);
+    put_number(to, "rejected", l->rejected);
+    put_number(to, "bytes", l->bytes);
     put_time(to, "loaded_at", l->loaded_s);
     put_time(to, "checked_at", l->checked_s);
     put_time(to, "next_at", l->next_s);
@@ -81,66 +81,125 @@ static void list_as_json(void *ctx, const struct list_status *l)
     fputs("}", to);
 }
 
-char *status_json(bool ready, const char *why, size_t *n)
+static void begin_list(struct view *v, const char *key)
 {
-    struct status s;
-    begin(&s, n);
-    fprintf(s.to, "{\"version\":\"" PROXYD_VERSION "\",\"ready\":%s", ready ? "true" : "false");
-    put_string(s.to, "reason", ready ? SLICE("") : slice_of(why));
-    fputs(",\"lists\":[", s.to);
-    lists_each(list_as_json, &s);
-    fputs("]}\n", s.to);
-    fclose(s.to);
-    return s.text;
+    v->rows = 0;
+    fprintf(v->to, ",\"%s\":[", key);
 }
 
-/* ---- the page ---- */
-
-static void put_cell(FILE *to, struct slice value, enum value_source from)
+static void put_listeners(struct view *v)
 {
-    char area[WIDER * LONGEST];
-    struct text t = text_in(area, sizeof area);
-    if (value.n > LONGEST)
-        value.n = LONGEST;
-    html_escaped(&t, value, from);
-    fprintf(to, "<td>%.*s</td>", SLICE_FMT(text_slice(&t)));
+    const struct snapshot *s = v->snapshot;
+    begin_list(v, "listeners");
+    for (u32 i = 0; s && i < s->nlisteners; i++) {
+        const struct listener *l = &s->listeners[i];
+        struct listen_sums sums = { 0 };
+        listen_sums_add(&sums, l->at, s->nworkers);
+        fprintf(v->to, "%s{\"name\":\"%.*s\"", comma(v), SLICE_FMT(l->name));
+        put_string(v->to, "mode", slice_of(l->role->name));
+        put_string(v->to, "address", l->text);
+        put_number(v->to, "connections", sums.open);
+        put_number(v->to, "requests", sums.requests);
+        put_number(v->to, "cache_asked", listen_sums_asked(&sums));
+        put_number(v->to, "cache_hits", listen_sums_hits(&sums));
+        put_number(v->to, "saved_bytes", sums.saved);
+        fputc('}', v->to);
+    }
+    fputc(']', v->to);
 }
 
-static void list_as_row(void *ctx, const struct list_status *l)
+static void cache_as_json(const char *name, const void *entry, void *ctx)
 {
-    struct status *s = ctx;
-    char area[32];
-    fputs("<tr>", s->to);
-    put_cell(s->to, l->name, VALUE_OF_ADMINISTRATOR);
-    put_cell(s->to, l->source, VALUE_OF_ADMINISTRATOR);
-    put_cell(s->to, slice_of(l->loaded ? l->format : "not loaded"), VALUE_MARKUP);
-    put_cell(s->to, slice_of(l->bare), VALUE_MARKUP);
-    fprintf(s->to, "<td class=n>%llu</td><td class=n>%llu</td>", (unsigned long long)l->entries,
-            (unsigned long long)l->rejected);
-    put_cell(s->to, slice_of(when(l->loaded_s, area)), VALUE_MARKUP);
-    put_cell(s->to, slice_of(when(l->checked_s, area)), VALUE_MARKUP);
-    put_cell(s->to, slice_of(when(l->next_s, area)), VALUE_MARKUP);
-    put_cell(s->to, slice_of(l->error), VALUE_OF_PEER);
-    fputs("</tr>\n", s->to);
+    struct view *v = ctx;
+    const struct cache *c = ((const struct cache_entry *)entry)->cache;
+    fprintf(v->to, "%s{\"name\":\"%s\"", comma(v), name);
+    put_number(v->to, "objects", atomic_load(&c->memory.objects));
+    put_number(v->to, "memory_bytes", atomic_load(&c->memory.budget.used));
+    put_number(v->to, "memory_most", atomic_load(&c->memory.budget.most));
+    put_number(v->to, "evictions", atomic_load(&c->memory.evictions));
+    fputc('}', v->to);
 }
 
-char *status_html(bool ready, const char *why, size_t *n)
+static void put_caches(struct view *v)
 {
-    struct status s;
-    begin(&s, n);
-    fputs("<!DOCTYPE html>\n<html lang=en><meta charset=utf-8><title>proxyd</title>\n"
-          "<meta name=viewport content=\"width=device-width\">\n"
-          "<style>body{font:15px sans-serif;margin:2em}table{border-collapse:collapse}"
-          "th,td{text-align:left;vertical-align:top;padding:.3em .8em;border-bottom:1px solid #ccc;"
-          "overflow-wrap:anywhere}.n{text-align:right}</style>\n"
-          "<h1>proxyd " PROXYD_VERSION "</h1>\n",
-          s.to);
-    fprintf(s.to, "<p>%s%s</p>\n<table>\n", ready ? "ready" : "not ready: ", ready ? "" : why);
-    fputs("<tr><th>List<th>Source<th>Format<th>A bare name means<th>Entries<th>Rejected lines"
-          "<th>Loaded<th>Checked<th>Next<th>Last error</tr>\n",
-          s.to);
-    lists_each(list_as_row, &s);
-    fputs("</table>\n</html>\n", s.to);
-    fclose(s.to);
-    return s.text;
+    begin_list(v, "caches");
+    registry_each(v->engine->registry, &caches, cache_as_json, v);
+    fputc(']', v->to);
+    begin_list(v, "top");
+    for (unsigned i = 0; i < v->top.n; i++) {
+        const struct top_row *r = v->top.row[i];
+        fprintf(v->to, "%s{\"saved_bytes\":%llu", comma(v), (unsigned long long)r->saved);
+        put_string(v->to, "url", r->url);
+        put_number(v->to, "bytes", r->bytes);
+        put_number(v->to, "age_s", r->age);
+        fputc('}', v->to);
+    }
+    fputc(']', v->to);
+}
+
+static void put_failures(struct view *v)
+{
+    enum fault f[FAULT_COUNT];
+    unsigned n = view_faults(v, f);
+    begin_list(v, "failures");
+    for (unsigned i = 0; i < n; i++)
+        fprintf(v->to, "%s{\"cause\":\"%s\",\"lately\":%llu,\"total\":%llu}", comma(v),
+                fault_info(f[i])->token, (unsigned long long)view_failed(v, f[i]),
+                (unsigned long long)v->now.fault[f[i]]);
+    fputc(']', v->to);
+}
+
+static void put_sample(struct view *v, const struct history_sample *h)
+{
+    fprintf(v->to, "%s{\"ago_s\":%llu", comma(v),
+            (unsigned long long)(v->now.at_ms - h->at_ms) / 1000);
+    put_number(v->to, "requests", h->value[HISTORY_REQUESTS]);
+    put_number(v->to, "cache_asked", h->value[HISTORY_ASKED]);
+    put_number(v->to, "cache_hits", h->value[HISTORY_HITS]);
+    put_number(v->to, "saved_bytes", h->value[HISTORY_SAVED]);
+    put_number(v->to, "bytes_to_clients", h->value[HISTORY_TO_CLIENTS]);
+    put_number(v->to, "bytes_from_clients", h->value[HISTORY_FROM_CLIENTS]);
+    fputc('}', v->to);
+}
+
+/* Counters as they stood at each time: what is drawn is how they grew. */
+static void put_history(struct view *v)
+{
+    begin_list(v, "history");
+    for (unsigned i = 0; i < v->history->n; i++)
+        put_sample(v, history_at(v->history, i));
+    put_sample(v, &v->now);
+    fputc(']', v->to);
+}
+
+static void put_state(struct view *v)
+{
+    const struct snapshot *s = v->snapshot;
+    fprintf(v->to, "{\"version\":\"" PROXYD_VERSION "\",\"ready\":%s", v->ready ? "true" : "false");
+    put_string(v->to, "reason", v->ready ? SLICE("") : slice_of(v->why));
+    put_number(v->to, "up_s", v->up_s);
+    put_number(v->to, "workers", s ? s->nworkers : 0);
+    put_number(v->to, "configuration", s ? s->generation : 0);
+    put_time(v->to, "configured_at", s ? s->made_us / 1000000 : 0);
+    put_number(v->to, "connections", stat_sum(STAT_connections_open));
+    put_number(v->to, "tunnels", stat_sum(STAT_tunnels_open));
+    put_number(v->to, "requests_in_flight", stat_sum(STAT_requests_in_flight));
+    put_number(v->to, "resident_bytes", view_memory());
+}
+
+char *status_write(struct view *v, size_t *n)
+{
+    char *text = NULL;
+    v->to = open_memstream(&text, n);
+    must(v->to != NULL);
+    put_state(v);
+    put_listeners(v);
+    put_caches(v);
+    put_failures(v);
+    put_history(v);
+    begin_list(v, "lists");
+    lists_each(list_as_json, v);
+    fputs("]}\n", v->to);
+    fclose(v->to);
+    return text;
 }

@@ -1,16 +1,13 @@
 /*
- * /status: what runs and how the lists are, for people who look after them. JSON, or the same as a
- * page for browsers. What metrics count is not repeated.
+ * /status: what runs, what it serves and keeps, the last hour, and how the lists are, as JSON for
+ * programs; overview.h has the same for people.
  */
 #ifndef ADMIN_STATUS_H
 #define ADMIN_STATUS_H
 
-#include <stddef.h>
+#include "admin/view.h"
 
-#include "base/types.h"
-
-/* malloc'd, *n bytes. `why`: the reason when it is not ready. Any thread that may block. */
-char *status_json(bool ready, const char *why, size_t *n);
-char *status_html(bool ready, const char *why, size_t *n);
+/* malloc'd, *n bytes; v->to is free to be used. */
+char *status_write(struct view *v, size_t *n);
 
 #endif

@@ -35,7 +35,7 @@ void announce(const struct process *p)
                     SLICE_FMT(l->text));
     }
     if (p->admin_conf.on)
-        process_say("admin on %.*s: /healthz /readyz /metrics /status",
+        process_say("admin on %.*s: / /healthz /readyz /metrics /status",
                     SLICE_FMT(p->admin_conf.text));
     if (p->served)
         process_say("control at %.*s: proxyd reload, proxyd ctl", SLICE_FMT(served_at(p->served)));

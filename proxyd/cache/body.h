@@ -67,6 +67,7 @@ struct body_disk {
 struct body {
     _Atomic u32 holders;
     _Atomic u32 readers; /* that have it open now */
+    _Atomic u64 saved;   /* bytes that were sent of it instead of being asked for */
     struct budget *budget;
     _Atomic u64 length;     /* announced, or once it is whole; else UINT64_MAX */
     _Atomic u8 state;       /* enum body_state; set under the lock */

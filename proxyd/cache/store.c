@@ -175,6 +175,8 @@ static void done(struct xchg *x)
         return;
     if (n->wake)
         flight_leave(&n->use->cache->flights, &n->key, &n->wake);
+    if (n->given && cached_saved(x->cached))
+        atomic_fetch_add_explicit(&n->given->body->saved, x->response.moved, memory_order_relaxed);
     land(n, verdict(x));
     copy_end(x);
     object_put(&n->stale);

@@ -458,7 +458,7 @@ def test_the_start_says_what_listens_and_what_to_try(proxyd):
     daemon = proxyd(conf.forward(extra="admin { bind 127.0.0.1:{admin_port}; }", workers=2))
     assert start_of(daemon) == (
         f"proxyd: listener main: forward on 127.0.0.1:{daemon.port}\n"
-        f"proxyd: admin on 127.0.0.1:{daemon.ports['admin_port']}: /healthz /readyz /metrics /status\n"
+        f"proxyd: admin on 127.0.0.1:{daemon.ports['admin_port']}: / /healthz /readyz /metrics /status\n"
         f"proxyd: control at {daemon.folder}/control.sock: proxyd reload, proxyd ctl\n"
         f"proxyd: 2 workers; try: curl -x http://127.0.0.1:{daemon.port} http://example.com/\n")
 
