@@ -127,12 +127,14 @@ def world(tmp_path, parts, proxyd):
     """What the README takes for granted: example.com, its two ports, and build/proxyd here."""
     plain = Origin(name="example.com")
     secure = Origin(name="example.com", tls=parts.ca().server_context("example.com"))
-    ports = {name: free_port() for name in ("proxy", "admin", "dead")}
+    ports = {name: free_port() for name in ("proxy", "admin", "dead", "site", "web", "mirror")}
     swaps = [("http://example.com/", f"http://example.com:{plain.port}/"),
              ("https://example.com/", f"https://example.com:{secure.port}/"),
              ("example.com:443", f"example.com:{secure.port}"),
              ("127.0.0.1:3128", f"127.0.0.1:{ports['proxy']}"),
-             ("127.0.0.1:3180", f"127.0.0.1:{ports['admin']}")]
+             ("127.0.0.1:3180", f"127.0.0.1:{ports['admin']}"),
+             ("127.0.0.1:8080", f"127.0.0.1:{ports['site']}"), ("127.0.0.1:8081", f"127.0.0.1:{ports['web']}"),
+             ("127.0.0.1:8090", f"127.0.0.1:{ports['mirror']}"), ("port 8090", f"port {ports['mirror']}")]
 
     def swap(text):
         for old, new in swaps:
@@ -157,8 +159,9 @@ def world(tmp_path, parts, proxyd):
 
     # The example for an office, likewise.
     shutil.copytree(ROOT / "service", tmp_path / "service")
-    browser = tmp_path / "service/browser.conf"
-    browser.write_text(swap(browser.read_text()))
+    for name in ("browser.conf", "cache.conf"):
+        example = tmp_path / "service" / name
+        example.write_text(swap(example.read_text()))
     office = swap((tmp_path / "service/office.conf").read_text())
     rule = "allow intranet {"
     assert office.count(rule) == 1
@@ -184,6 +187,7 @@ def world(tmp_path, parts, proxyd):
 
     made.shell, made.swap, made.start, made.ports, made.terminal = shell, swap, start, ports, None
     yield made
+    shell.run("kill $(cat nginx.pid 2>/dev/null) 2>/dev/null")    # of the fifth walk, if it has not come to its end
     shell.end()
     if made.terminal:
         made.terminal.stop()
@@ -195,7 +199,7 @@ def world(tmp_path, parts, proxyd):
 
 @pytest.mark.slow("it runs every command of the README, one after the other")
 def test_every_command_of_the_walk(world):
-    for program in ("curl", "wget", "bash", "make"):
+    for program in ("curl", "wget", "bash", "make", "nginx", "apt-get", "apt-ftparchive", "dpkg-deb"):
         need(program)
     daemon = None
     seen = 0
