@@ -2,6 +2,7 @@
  * to be a command that works. */
 #include "announce.h"
 
+#include "cache/cache.h"
 #include "core/exchange/role.h"
 #include "modes.h"
 #include "notify.h"
@@ -26,6 +27,28 @@ static void suggest(const struct listener *l, u32 nworkers)
                 SLICE_FMT(text_slice(&at)), mode->after);
 }
 
+/* As a configuration has it: "64m". */
+static void put_size(struct text *t, u64 n)
+{
+    static const char units[] = "kmgt";
+    unsigned u = 0;
+    while (n && n % 1024 == 0 && u < sizeof units - 1) {
+        n /= 1024;
+        u++;
+    }
+    text_u64(t, n);
+    if (u)
+        text_char(t, units[u - 1]);
+}
+
+static void tell_of_cache(const struct cache_conf *c)
+{
+    char area[64];
+    struct text t = text_in(area, sizeof area);
+    put_size(&t, c->memory);
+    process_say("cache %.*s: memory %.*s", SLICE_FMT(c->name), SLICE_FMT(text_slice(&t)));
+}
+
 void announce(const struct process *p)
 {
     const struct snapshot *s = process_newest(p);
@@ -34,6 +57,8 @@ void announce(const struct process *p)
         process_say("listener %.*s: %s on %.*s", SLICE_FMT(l->name), l->role->name,
                     SLICE_FMT(l->text));
     }
+    for (u32 i = 0; i < s->nstores; i++)
+        tell_of_cache(&cache_use_of(s->stores[i].store)->conf);
     if (p->admin_conf.on)
         process_say("admin on %.*s: / /healthz /readyz /metrics /status",
                     SLICE_FMT(p->admin_conf.text));
