@@ -13,6 +13,7 @@
 #include "admin/history.h"
 #include "admin/metrics.h"
 #include "admin/overview.h"
+#include "admin/purge.h"
 #include "admin/status.h"
 #include "base/clock.h"
 #include "base/must.h"
@@ -35,6 +36,7 @@ enum { PAUSE_MS = 100 };
 
 struct admin {
     struct MHD_Daemon *daemon;
+    struct admin_conf conf;
     admin_ready_fn *ready;
     struct engine *engine;
     struct history history; /* the thread's */
@@ -192,6 +194,19 @@ static enum MHD_Result see_host(void *to, enum MHD_ValueKind kind, const char *k
     return MHD_YES;
 }
 
+static enum MHD_Result post_purge(struct admin *a, struct MHD_Connection *c)
+{
+    char *text = NULL;
+    unsigned status = admin_purge(a->engine->registry, &a->conf, c, &text);
+    if (text == NULL)
+        return MHD_NO;
+    struct MHD_Response *r =
+        MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE);
+    if (!r)
+        free(text);
+    return send_response(c, status, PLAIN, r);
+}
+
 static enum MHD_Result answer(struct admin *a, struct MHD_Connection *c, const char *url,
                               const char *method)
 {
@@ -201,6 +216,8 @@ static enum MHD_Result answer(struct admin *a, struct MHD_Connection *c, const c
         return say(c, MHD_HTTP_BAD_REQUEST, "more than one Host");
     if (!hosts.local)
         return say(c, MHD_HTTP_FORBIDDEN, BY_NAME);
+    if (strcmp(url, "/cache/purge") == 0 && strcmp(method, MHD_HTTP_METHOD_POST) == 0)
+        return post_purge(a, c);
     for (size_t i = 0; i < countof(pages); i++) {
         if (strcmp(url, pages[i].path) != 0)
             continue;
@@ -334,10 +351,11 @@ int admin_listen(const struct addr *bind, bool both_families, char *error, size_
     return fd;
 }
 
-struct admin *admin_start(int fd, admin_ready_fn *ready, struct engine *engine, char *error,
-                          size_t n)
+struct admin *admin_start(int fd, const struct admin_conf *conf, admin_ready_fn *ready,
+                          struct engine *engine, char *error, size_t n)
 {
     struct admin *a = must_zalloc(sizeof *a);
+    a->conf = *conf;
     a->ready = ready;
     a->engine = engine;
     a->started_ms = now_ms();

@@ -11,8 +11,10 @@
  *   GET /status    the same as JSON, or the page for a browser
  *   GET /version   the version
  *
- * GET and HEAD only. A Host that is a name is refused (403), except localhost: otherwise any web
- * page could point a name of its own at 127.0.0.1 and read these through the user's browser.
+ *   POST /cache/purge   admin/purge.h
+ *
+ * Else GET and HEAD only. A Host that is a name is refused (403), except localhost: otherwise any
+ * web page could point a name of its own at 127.0.0.1 and read these through the user's browser.
  *
  * Lifetime: admin_start … admin_stop, both on the main thread. After admin_stop returns the thread
  * is gone and `ready` is not called any more.
@@ -20,6 +22,7 @@
 #ifndef ADMIN_ADMIN_H
 #define ADMIN_ADMIN_H
 
+#include "admin/conf.h"
 #include "base/addr.h"
 #include "core/worker.h"
 
@@ -34,8 +37,8 @@ typedef bool admin_ready_fn(const char **why);
 int admin_listen(const struct addr *bind, bool both_families, char *error, size_t n);
 /* Answers on a listening socket from now on; it is closed by admin_stop, and also when this fails.
  * NULL: `error` says why. */
-struct admin *admin_start(int fd, admin_ready_fn *ready, struct engine *engine, char *error,
-                          size_t n);
+struct admin *admin_start(int fd, const struct admin_conf *conf, admin_ready_fn *ready,
+                          struct engine *engine, char *error, size_t n);
 /* NULL is fine. */
 void admin_stop(struct admin *a);
 

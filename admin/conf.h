@@ -6,11 +6,15 @@
 #include "config/schema.h"
 #include "config/tree.h"
 
+enum { ADMIN_PURGERS = 16 };
+
 struct admin_conf {
     bool on; /* there is an admin block */
     struct addr bind;
     bool both_families;
-    struct slice text; /* of bind, as written */
+    struct slice text;                 /* of bind, as written */
+    struct cidr purger[ADMIN_PURGERS]; /* networks whose POST may purge: admin/purge.h */
+    u32 npurgers;
 };
 
 extern const struct schema_row admin_rows[];

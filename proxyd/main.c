@@ -133,7 +133,8 @@ static bool start_admin(struct process *p)
     char error[256];
     if (p->admin_fd < 0)
         return true;
-    p->admin = admin_start(p->admin_fd, process_is_ready, &p->engine, error, sizeof error);
+    p->admin =
+        admin_start(p->admin_fd, &p->admin_conf, process_is_ready, &p->engine, error, sizeof error);
     if (p->admin == NULL)
         process_say("error: admin: %s", error);
     return p->admin != NULL;

@@ -14,6 +14,11 @@ pytestmark = pytest.mark.threads
 RIG = forward()
 
 
+class Rig:
+    def __init__(self, proxyd, origin):
+        self.proxyd, self.origin, self.url = proxyd, origin, origin.url
+
+
 def cache(rig, *words):
     daemon = getattr(rig, "proxyd", rig)
     ran = run_command("cache", "--socket", str(daemon.folder / "control.sock"), *words)
@@ -193,3 +198,43 @@ def test_purge_of_a_route(proxyd, origin):
         assert client.ask(request("/p", host="other.test", method="PURGE")).status == 404
         assert client.ask(request("/p", host="site.test", method="PURGE")).status == 200
         assert not is_hit(client.ask(request("/p", host="site.test")))
+
+
+# -- by the admin listener ------------------------------------------------------------------------
+
+def test_post_to_the_admin_listener(proxyd, origin):
+    # covers: admin purge
+    """From networks that are named, and never from a page of another site."""
+    daemon = proxyd(forward(extra="admin { bind 127.0.0.1:{admin_port}; purge 127.0.0.2; }"))
+    fields = ["Cache-Control: max-age=60", "Surrogate-Key: a"]
+    urls = [serve(Rig(daemon, origin), f"/{n}", *fields) for n in range(4)]
+
+    def post(query, *more, source="127.0.0.2", method="POST", fields=("X-Requested-With: curl",)):
+        with Client(daemon.ports["admin_port"], source=source) as client:
+            return client.ask(request("/cache/purge" + query, *fields, *more, host="127.0.0.1", method=method))
+
+    def done(query):
+        for url in urls:
+            get(daemon, url)
+        got = post(query)
+        return got.status, got.body.decode()
+    assert done("?url=" + urls[0].replace("/", "%2F")) == (200, "cache main: 1 taken out\n")
+    assert done("?prefix=" + urls[0][:-1]) == (200, "cache main: 4 taken out\n")
+    assert done("?tag=a") == (200, "cache main: 4 taken out\n")
+    assert done("?all=yes&soft=yes") == (200, "cache main: 4 made stale\n")
+    assert post("?all=yes").status == 200
+    for query in ("", "?all=no", "?tag=a&all=yes", "?url=--all", "?tag=--all", "?url=x", "?tag=a%20b", "?tag=" + "a" * 5000):
+        assert done(query)[0] == 400, query
+    assert post("?all=yes", source="127.0.0.1").status == 403
+    assert post("?all=yes", fields=()).status == 403
+    assert post("?all=yes", "Origin: http://127.0.0.1").status == 403
+    assert post("?all=yes", "Host: site.test", fields=("X-Requested-With: x",)).status in (400, 403)
+    assert post("?all=yes", method="GET").status == 404
+    assert post("?all=yes", method="OPTIONS").status == 404
+    assert all(get(daemon, url, "Cache-Control: only-if-cached").status == 200 for url in urls)
+
+
+def test_nobody_is_named_for_it(proxyd):
+    daemon = proxyd(forward(extra="admin { bind 127.0.0.1:{admin_port}; }"))
+    with Client(daemon.ports["admin_port"]) as client:
+        assert client.ask(request("/cache/purge?all=yes", "X-Requested-With: x", host="127.0.0.1", method="POST")).status == 403

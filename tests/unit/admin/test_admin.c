@@ -35,6 +35,7 @@ static bool ready(const char **why)
 
 static int start(void **state)
 {
+    static const struct admin_conf conf = { .on = true };
     (void)state;
     char error[200];
     struct sock_listen how = { 0 };
@@ -45,7 +46,7 @@ static int start(void **state)
     socklen_t n = sizeof ss;
     assert_int_equal(getsockname(fd, (struct sockaddr *)&ss, &n), 0);
     addr_from_sockaddr(&where, (struct sockaddr *)&ss);
-    admin = admin_start(fd, ready, &engine, error, sizeof error);
+    admin = admin_start(fd, &conf, ready, &engine, error, sizeof error);
     return admin ? 0 : -1;
 }
 
