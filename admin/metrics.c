@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "admin/exposition.h"
+#include "admin/metrics_disks.h"
 #include "admin/metrics_listeners.h"
 #include "base/stat.h"
 #include "base/str.h"
@@ -308,6 +309,7 @@ void metrics_write(struct text *out, bool ready, struct engine *e)
     faults(out);
     repairs(out);
     metrics_caches(out, e);
+    metrics_disks(out, e);
     metrics_listeners(out, e);
     jobs(out);
     logs(out);

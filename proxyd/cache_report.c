@@ -7,8 +7,10 @@
 #include "base/stat.h"
 #include "base/str.h"
 #include "cache/cache.h"
+#include "cache/purge.h"
 #include "config/shown.h"
 #include "http/uri.h"
+#include "reverse/balance.h"
 
 /* One question while it is answered. */
 struct report {
@@ -22,6 +24,7 @@ struct report {
     unsigned found, caches;
     enum url_match how; /* of a purge */
     bool soft;
+    char *spaces; /* that a URL may be kept in, a line each */
 };
 
 static struct memory *memory_of(const void *entry)
@@ -45,6 +48,25 @@ static bool read_url(struct report *r, struct slice url)
     return !t.full;
 }
 
+static void put_pool(const char *name, const void *entry, void *to)
+{
+    (void)entry;
+    fprintf(to, "reverse/%s\n", name);
+}
+
+static char *spaces_of(struct registry *registry)
+{
+    char *text = NULL;
+    size_t n;
+    FILE *to = open_memstream(&text, &n);
+    if (to == NULL)
+        return NULL;
+    fputs("forward\n", to);
+    registry_each(registry, &pools, put_pool, to);
+    fclose(to);
+    return text;
+}
+
 /* ---- stat ---- */
 
 static void stat_of(const char *name, const void *entry, void *ctx)
@@ -57,6 +79,15 @@ static void stat_of(const char *name, const void *entry, void *ctx)
             (unsigned long long)atomic_load(&c->memory.budget.most),
             (unsigned long long)atomic_load(&c->memory.evictions),
             (unsigned long long)atomic_load(&c->flights.joined));
+    bool has_disk;
+    struct disk_counts d = tier_counts(&c->tier, &has_disk);
+    if (has_disk)
+        fprintf(r->to, "  on disk: %llu objects, %llu of %llu bytes, %llu dropped%s\n",
+                (unsigned long long)d.log.objects, (unsigned long long)d.log.bytes,
+                (unsigned long long)d.log.quota, (unsigned long long)d.log.dropped,
+                d.loading      ? "; being read"
+                : d.in_service ? ""
+                               : "; out of service, the error log says why");
 }
 
 static void stat_all(struct report *r)
@@ -140,15 +171,32 @@ static void why_method(struct report *r)
 
 /* ---- purge ---- */
 
+/* On disk the space is a part of the key. */
+static unsigned purge_everywhere(struct cache *c, const struct report *r)
+{
+    unsigned n = 0;
+    struct cache_url url = r->parts;
+    struct slice rest = slice_of(r->spaces);
+    while (slice_cut(&rest, '\n', &url.space))
+        n += purge_url(c, &url);
+    return n;
+}
+
 static void purge_of(const char *name, const void *entry, void *ctx)
 {
     struct report *r = ctx;
     struct cache *c = ((const struct cache_entry *)entry)->cache;
-    epoch_begin_all(&c->epochs);
-    unsigned n = r->soft ? memory_make_stale(&c->memory, r->url, r->how, r->now_s)
-                         : memory_remove_url(&c->memory, r->url, r->how);
+    const struct purge_what what = { r->how, r->url, r->soft };
+    bool lasts;
+    unsigned n = r->how == URL_WHOLE && !r->soft ? purge_everywhere(c, r) : 0;
+    n += purge_matching(c, &what, r->now_s, &lasts);
     r->found += n;
-    fprintf(r->to, "cache %s: %u %s\n", name, n, r->soft ? "made stale" : "taken out");
+    fprintf(r->to, "cache %s: %u %s", name, n, r->soft ? "made stale" : "taken out");
+    if (!lasts)
+        fputs(" in memory; of what is on disk nothing: too many purges are in force", r->to);
+    else if (tier_has_disk(&c->tier) && (r->how != URL_WHOLE || r->soft))
+        fputs(" in memory, and all such on disk", r->to);
+    fputc('\n', r->to);
 }
 
 static bool takes(struct slice *rest, const char *option)
@@ -214,6 +262,7 @@ unsigned cache_report(struct registry *registry, struct slice question, char **t
         free(r);
         return 500;
     }
+    r->spaces = spaces_of(registry);
     r->now_s = clock_us(CLOCK_REALTIME) / 1000000;
     if (each == why_of)
         why_method(r);
@@ -223,6 +272,7 @@ unsigned cache_report(struct registry *registry, struct slice question, char **t
     if (each == stat_of)
         stat_all(r);
     fclose(r->to);
+    free(r->spaces);
     free(r);
     return 200;
 }

@@ -32,6 +32,7 @@
 #include "io/dns.h"
 #include "io/offload.h"
 #include "announce.h"
+#include "cache/tier.h"
 #include "environment.h"
 #include "privileged.h"
 #include "reload.h"
@@ -218,6 +219,7 @@ static bool become_user(struct process *p, const char *path)
     if (user_ids(&p->user, &uid, &gid)) {
         served_give(p->served, uid, gid);
         lists_give_folder(uid, gid);
+        caches_give_folders(process_newest(p), uid, gid);
     }
     bool good = user_become(&p->user, rights_needed(p), &note);
     if (note.n)
@@ -245,6 +247,12 @@ static void note_polling(void *process, const char *line)
 static void note_users(void *process, enum log_level level, const char *line)
 {
     reload_log(((struct process *)process)->reload, level, line);
+}
+
+static void note_disk(void *process, bool bad, const char *line)
+{
+    log_writer_tell(((struct process *)process)->engine.log_writer, bad ? LEVEL_ERROR : LEVEL_INFO,
+                    line);
 }
 
 static void watch_files(struct process *p, const struct tree *t)
@@ -284,6 +292,7 @@ static int run(const char *path)
         return EXIT_FAILED;
     log_writer_start(p.engine.log_writer);
     p.engine.offload = offload_new(process_newest(&p)->conf.offload_threads, OFFLOAD_MOST);
+    caches_start(process_newest(&p), note_disk, &p);
     for (u32 i = 0; i < p.engine.nworkers; i++)
         worker_start(p.engine.workers[i]);
     announce(&p);

@@ -8,6 +8,7 @@
 
 #include "base/must.h"
 #include "base/str.h"
+#include "cache/tier.h"
 #include "changes.h"
 #include "client_limit.h"
 #include "compile.h"
@@ -196,6 +197,7 @@ static enum reload_outcome use(struct reload *r, const struct tree *t)
     noted_free(r->noted);
     r->noted = noted;
     secrets_follow(r->secrets, t);
+    caches_follow(atomic_load(&r->engine->newest));
     return outcome;
 }
 

@@ -362,10 +362,11 @@ const struct schema_row root_rows[] = {
       .repeat = true,
       .warn_unused = true,
       .children = cache_rows,
-      .doc =
-          "Answers that are kept in memory, for listeners and routes that name it. It outlives a "
-          "reload, with what is in it.",
-      .example = "cache main { memory 512m; }" },
+      .check = cache_check,
+      .doc = "Answers that are kept in memory, and on disk if it has a `path`, for listeners and "
+             "routes "
+             "that name it. It outlives a reload, with what is in it.",
+      .example = "cache main { memory 512m; path /var/cache/proxyd/main; size 20g; }" },
     { .key = "test",
       .kind = ROW_NAMED,
       .type = { TYPE_TEXT },

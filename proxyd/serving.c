@@ -11,6 +11,7 @@
 #include "admin/admin.h"
 #include "announce.h"
 #include "base/must.h"
+#include "cache/tier.h"
 #include "command.h"
 #include "core/common/registry.h"
 #include "core/common/snapshot.h"
@@ -109,6 +110,7 @@ static bool finish(struct process *p, const sigset_t *set, enum signal_meaning h
     lists_end();
     auth_users_end();
     served_end(p->served);
+    caches_leave(p->engine.registry);
     drain(p, now ? DRAIN_NOW : DRAIN_GRACEFUL);
     while (!all_done(p)) {
         hurry |= is_asked_to_end(p, set, TICK_MS);
@@ -124,7 +126,8 @@ static bool finish(struct process *p, const sigset_t *set, enum signal_meaning h
 
 static bool threads_ended(const struct process *p)
 {
-    return offload_ended(p->engine.offload) && reload_ended(p->reload) && lists_ended();
+    return offload_ended(p->engine.offload) && reload_ended(p->reload) && lists_ended() &&
+           caches_left(p->engine.registry);
 }
 
 /* Do the threads that read files come to their end, in some time and before one more signal? */

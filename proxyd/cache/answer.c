@@ -150,7 +150,7 @@ static bool shape(struct xchg *x, const struct object *o, enum cached *how)
     if (precondition_of(n->asked, m, now_s(x)) == CONDITION_NONE)
         return look_at_range(x, &n->reader, &x->source);
     become_empty(x, &x->source, 304);
-    *how = *how == CACHED_HIT ? CACHED_NOT_MODIFIED : *how;
+    *how = *how == CACHED_HIT || *how == CACHED_DISK_HIT ? CACHED_NOT_MODIFIED : *how;
     return true;
 }
 

@@ -8,10 +8,12 @@
 #include "cache/epochs.h"
 #include "cache/flights.h"
 #include "cache/memory.h"
+#include "cache/tier.h"
 #include "core/exchange/store.h"
 
 struct cache {
     struct memory memory;
+    struct tier tier;
     struct flights flights;
     struct epochs epochs;
     _Atomic u64 generation; /* of the configuration whose sizes are in force */
@@ -19,9 +21,10 @@ struct cache {
 
 struct cache_conf {
     struct slice name;
-    u64 memory, max_object; /* bytes */
+    u64 memory, size, max_object; /* bytes; size: on disk */
     u32 min_uses;
-    u8 range; /* the word of `range`: 0 pass, 1 whole */
+    u8 range;         /* the word of `range`: 0 pass, 1 whole */
+    const char *path; /* NULL: no disk */
 };
 
 struct cache_use {

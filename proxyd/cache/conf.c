@@ -1,13 +1,38 @@
 #include "cache/conf.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "base/must.h"
 #include "cache/cache.h"
 
 enum { MIB = 1024 * 1024 };
 
+static void read_path(const struct schema_row *row, const struct node *n, struct arena *a, void *to)
+{
+    struct cache_conf *c = to;
+    (void)row;
+    c->path = n ? schema_path(a, node_arg(n, 0)) : NULL;
+}
+
 const struct schema_row cache_rows[] = {
+    { .key = "path",
+      .type = { TYPE_PATH },
+      .read = read_path,
+      .doc = "A folder of this cache alone. What is kept is there, too, and is found again after a "
+             "restart. It is made when it is missing; when it cannot be had, as while another "
+             "process has it, the error log says so, and answers are kept in memory alone until it "
+             "can.",
+      .example = "path /var/cache/proxyd/main;" },
+    { .key = "size",
+      .type = { TYPE_SIZE },
+      INTO(struct cache_conf, size),
+      .least = SEGLOG_LEAST,
+      .most = 1ull << 48,
+      .fallback = "1g",
+      .doc = "Bytes of the files in `path`. What is asked for again stays, the oldest of the rest "
+             "leaves when room is needed.",
+      .example = "size 20g;" },
     { .key = "memory",
       .type = { TYPE_SIZE },
       INTO(struct cache_conf, memory),
@@ -23,7 +48,7 @@ const struct schema_row cache_rows[] = {
       INTO(struct cache_conf, max_object),
       .least = 1024,
       .most = 1ull << 40,
-      .fallback = "16m",
+      .fallback = "1g",
       .doc = "A larger answer is not kept. Nor is one larger than a quarter of `memory`.",
       .example = "max-object 4m;" },
     { .key = "min-uses",
@@ -47,9 +72,52 @@ const struct schema_row cache_rows[] = {
     { .key = NULL },
 };
 
+/* Of two names of one folder, too. */
+static bool is_same_folder(const char *a, const char *b)
+{
+    struct stat one, two;
+    size_t an = strlen(a), bn = strlen(b);
+    if (stat(a, &one) == 0 && stat(b, &two) == 0)
+        return one.st_dev == two.st_dev && one.st_ino == two.st_ino;
+    while (an > 1 && a[an - 1] == '/')
+        an--;
+    while (bn > 1 && b[bn - 1] == '/')
+        bn--;
+    return slice_eq((struct slice){ a, an }, (struct slice){ b, bn });
+}
+
+/* The word of its `path`; NULL: it has none, or that is wrong. */
+static const struct word *path_word(const struct node *cache)
+{
+    const struct node *path = node_child(cache, "path");
+    const struct word *w = path && node_nargs(path) ? node_arg(path, 0) : NULL;
+    return w && !w->reported ? w : NULL;
+}
+
+void cache_check(const struct node *n, struct diags *d)
+{
+    struct arena a;
+    const struct word *own = path_word(n);
+    const struct node *size = node_child(n, "size");
+    if (size && node_child(n, "path") == NULL) {
+        diag_error(d, &size->words[0], "\"size\" needs \"path\"");
+        diag_more(d, "it is the size on disk; the size in memory is \"memory\"");
+    }
+    if (own == NULL)
+        return;
+    arena_init(&a, 0);
+    for (const struct node *o = node_child(n->parent, "cache"); o && o != n; o = node_again(o)) {
+        const struct word *w = path_word(o);
+        if (w && is_same_folder(schema_path(&a, own), schema_path(&a, w)))
+            diag_error(d, own, "the cache %s has that folder already", word_shown(&o->words[1]));
+    }
+    arena_free(&a);
+}
+
 static void end_cache(void *entry)
 {
     struct cache *c = ((struct cache_entry *)entry)->cache;
+    tier_end(&c->tier); /* what it still writes is the memory's */
     memory_end(&c->memory);
     flights_end(&c->flights);
     free(c);
@@ -63,6 +131,7 @@ static void init_cache(void *entry, u32 number)
     memset(c, 0, sizeof *c);
     memory_init(&c->memory, 0);
     flights_init(&c->flights);
+    tier_init(&c->tier);
     ((struct cache_entry *)entry)->cache = c;
 }
 

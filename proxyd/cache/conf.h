@@ -9,6 +9,9 @@
 
 extern const struct schema_row cache_rows[]; /* what stands in cache NAME { … } */
 
+/* A folder has one cache. */
+void cache_check(const struct node *n, struct diags *d);
+
 /* All blocks of a checked tree, which may go afterwards: fills s->stores. */
 void caches_compile(const struct tree *t, struct snapshot *s, struct registry *r);
 

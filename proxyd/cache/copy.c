@@ -6,6 +6,7 @@
  */
 #include "cache/notes.h"
 
+#include "cache/storing.h"
 #include "cache/tags.h"
 
 static void drop(struct xchg *x, enum kept why)
@@ -14,6 +15,7 @@ static void drop(struct xchg *x, enum kept why)
     memory_remove(&n->use->cache->memory, n->copy);
     body_end(n->copy->body, BODY_CUT);
     object_put(&n->copy);
+    storing_drop(&n->storing);
     x->kept = (u8)why;
     if (why == KEPT_TOO_LARGE)
         flight_note(&n->use->cache->flights, &n->key, now_s(x), why);
@@ -35,6 +37,7 @@ static enum flow copy_finish(void *self, const struct msg *trailers)
     if (n->copy == NULL)
         return FLOW_OK;
     body_end(n->copy->body, BODY_WHOLE);
+    storing_post(x, &n->storing, n->copy); /* before it may leave to make room */
     memory_settle(&n->use->cache->memory, n->copy);
     object_put(&n->copy);
     return FLOW_OK;
@@ -169,8 +172,10 @@ static enum kept try_to_keep(struct xchg *x)
     if (n->copy == NULL)
         return KEPT_NO_ROOM;
     bool added = memory_add(&n->use->cache->memory, n->copy);
-    if (likely(added && !is_purged(n)))
+    if (likely(added && !is_purged(n))) {
+        n->storing = storing_begin(x, &f);
         return KEPT_YES;
+    }
     if (added)
         memory_remove(&n->use->cache->memory, n->copy);
     object_put(&n->copy);

@@ -24,7 +24,7 @@ struct freshness {
     bool must_revalidate; /* never stale, whatever the request says: also s-maxage and no-cache */
     bool heuristic; /* the lifetime is a guess: 10 % of the age of Last-Modified, 1 d at most */
     bool immutable;
-    bool dated; /* it has a Date that can be read; false: not known */
+    bool dated;  /* it has a Date that can be read; false: not known */
     u64 departs; /* the override's sign, where the RFC would not have it kept so; else 0 */
 };
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/str.h"
+#include "http/chars.h"
 #include "http/h1_write.h"
 
 static bool reserve_fields(struct msg *m, unsigned n)
@@ -52,10 +53,25 @@ static void note_fields(struct stored_head *h, u32 from)
     }
 }
 
+static struct stored_head *make(struct budget *b, struct slice text, u32 from, unsigned nfields)
+{
+    size_t fields = nfields * sizeof(struct field);
+    size_t size = sizeof(struct stored_head) + fields + text.n;
+    struct stored_head *h = budget_take(b, size);
+    if (h == NULL)
+        return NULL;
+    *h = (struct stored_head){ .size = (u32)size };
+    h->fields = (struct field *)(void *)(h + 1);
+    h->text = (char *)(h->fields + nfields);
+    h->text_len = (u32)text.n;
+    memcpy(h->text, text.p, text.n);
+    note_fields(h, from);
+    return h;
+}
+
 struct stored_head *stored_head_make(struct budget *b, const struct msg *m)
 {
-    unsigned n = count_fields(m);
-    size_t room = h1_head_room(m), fields = n * sizeof(struct field);
+    size_t room = h1_head_room(m);
     char *area = malloc(room); /* how long it is is known when it is written */
     if (area == NULL)
         return NULL;
@@ -68,17 +84,87 @@ struct stored_head *stored_head_make(struct budget *b, const struct msg *m)
     u32 from = (u32)t.n;
     h1_write_fields(&t, m);
     text_lit(&t, "\r\n");
-    size_t size = sizeof(struct stored_head) + fields + t.n;
-    struct stored_head *h = t.full ? NULL : budget_take(b, size);
-    if (h) {
-        *h = (struct stored_head){ .status = m->status, .minor = m->minor, .size = (u32)size };
-        h->fields = (struct field *)(void *)(h + 1);
-        h->text = (char *)(h->fields + n);
-        h->text_len = (u32)t.n;
-        memcpy(h->text, t.p, t.n);
-        note_fields(h, from);
-    }
+    struct stored_head *h = t.full ? NULL : make(b, text_slice(&t), from, count_fields(m));
     free(area);
+    if (h) {
+        h->status = m->status;
+        h->minor = m->minor;
+    }
+    return h;
+}
+
+/* ---- from a file ---- */
+
+enum { STATUS_LINE = sizeof "HTTP/1.1 200 " - 1 };
+
+/* The line without its end, in which no control character may stand. */
+static bool next_line(struct slice *rest, struct slice *line)
+{
+    const char *stop = slice_find(*rest, '\r');
+    if (stop == NULL || (size_t)(stop - rest->p) + 2 > rest->n || stop[1] != '\n')
+        return false;
+    *line = slice_range(rest->p, stop);
+    *rest = slice_skip(*rest, line->n + 2);
+    for (size_t i = 0; i < line->n; i++)
+        if (char_is(line->p[i], CHAR_CONTROL))
+            return false;
+    return true;
+}
+
+/* "Name: value", and none that the cache or the hop makes itself. */
+static bool is_field(struct slice line)
+{
+    const char *colon = slice_find(line, ':');
+    if (colon == NULL || colon - line.p > UINT16_MAX || line.p + line.n - colon < 2 ||
+        colon[1] != ' ' || !slice_is_token(slice_range(line.p, colon)))
+        return false;
+    switch (token_find(slice_range(line.p, colon))) {
+    case TOKEN_CONTENT_LENGTH:
+    case TOKEN_TRANSFER_ENCODING:
+    case TOKEN_CONNECTION:
+    case TOKEN_KEEP_ALIVE:
+    case TOKEN_UPGRADE:
+    case TOKEN_TRAILER:
+    case TOKEN_AGE: return false;
+    default: return true;
+    }
+}
+
+/* 0: it is none. */
+static u16 status_of(struct slice line)
+{
+    if (line.n < STATUS_LINE || !slice_starts(line, SLICE("HTTP/1.1 ")) || line.p[12] != ' ')
+        return 0;
+    u16 status = 0;
+    for (unsigned i = 9; i < 12; i++) {
+        if (!ascii_digit(line.p[i]))
+            return 0;
+        status = (u16)(status * 10 + (line.p[i] - '0'));
+    }
+    return status >= 200 ? status : 0;
+}
+
+struct stored_head *stored_head_read(struct budget *b, struct slice text)
+{
+    struct slice rest = text, line;
+    unsigned n = 0;
+    u16 status = next_line(&rest, &line) ? status_of(line) : 0;
+    u32 from = (u32)(text.n - rest.n);
+    if (status == 0 || text.n > UINT32_MAX / 2)
+        return NULL;
+    for (;; n++) {
+        if (!next_line(&rest, &line))
+            return NULL;
+        if (line.n == 0)
+            break;
+        if (!is_field(line) || n == FIELD_DELETED - 8)
+            return NULL;
+    }
+    struct stored_head *h = rest.n ? NULL : make(b, text, from, n);
+    if (h) {
+        h->status = status;
+        h->minor = 1;
+    }
     return h;
 }
 

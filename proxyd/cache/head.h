@@ -20,6 +20,9 @@ struct stored_head {
 
 /* Of a response that has been stripped; it stays as it is. NULL: no memory, or no room. */
 struct stored_head *stored_head_make(struct budget *b, const struct msg *m);
+/* Of the text of such a head, from wherever: nothing of it is believed. NULL: it is none, has a
+ * field that none may have (of framing, of the hop), no memory, or no room. */
+struct stored_head *stored_head_read(struct budget *b, struct slice text);
 void stored_head_free(struct budget *b, struct stored_head *h);
 /* Into *m, which is empty; h has to stay as long as m. Body and method are the caller's to set.
  * False: no memory. */

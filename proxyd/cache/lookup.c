@@ -7,6 +7,7 @@
  */
 #include "cache/lookup.h"
 
+#include "cache/from_disk.h"
 #include "cache/precondition.h"
 #include "cache/purge_request.h"
 #include "cache/steering.h"
@@ -162,6 +163,12 @@ static bool waits(struct xchg *x)
     return true;
 }
 
+static void land(struct notes *n)
+{
+    if (n->flight)
+        flight_land(&n->use->cache->flights, &n->flight, WAKE_AGAIN);
+}
+
 /* x->req is for all of it; what the client has said of ranges and conditions is remembered. */
 static bool ask_for_whole(struct xchg *x, struct notes *n)
 {
@@ -244,25 +251,57 @@ static enum lookup go_without(struct xchg *x)
     return LOOKUP_MISS;
 }
 
-static enum lookup find(struct xchg *x)
+/* Of many who want it one reads it, and the others find it in memory thereafter. True: x waits. */
+static bool look_on_disk(struct xchg *x, struct object **o)
 {
     struct notes *n = notes_of(x);
-    struct object *o = memory_find(&n->use->cache->memory, &n->key, &x->req);
-    if (o && !is_allowed(x, o)) {
-        object_put(&o);
-        n->alone = true;
+    if (n->load) { /* it has been read */
+        (void)from_disk_take(x, o);
+        land(n);
+        return false;
     }
-    if (o == NULL)
-        return go_without(x);
+    if (from_disk_find(x, o) != DISK_COLD)
+        return false;
+    if (waits(x)) {
+        from_disk_end(&n->load);
+        return true;
+    }
+    if (from_disk_read(x))
+        return true;
+    land(n);
+    return false;
+}
+
+static enum lookup use_found(struct xchg *x, struct object *o, bool on_disk)
+{
+    struct notes *n = notes_of(x);
     if (n->refreshes)
         return go_for(x, &o);
     struct freshness area;
     switch (freshness_use(object_fresh(o, &area), &n->control, now_s(x), NULL)) {
-    case USE_FRESH: return give(x, &o, kind(n, o));
+    case USE_FRESH: return give(x, &o, on_disk ? CACHED_DISK_HIT : kind(n, o));
     case USE_STALE_ALLOWED: return give(x, &o, CACHED_STALE);
     case USE_WHILE_REVALIDATE: renewal_start(x, o); return give(x, &o, CACHED_STALE);
     default: return go_for(x, &o);
     }
+}
+
+static enum lookup find(struct xchg *x)
+{
+    struct notes *n = notes_of(x);
+    struct object *o = memory_find(&n->use->cache->memory, &n->key, &x->req);
+    bool in_memory = o != NULL;
+    if (!in_memory && look_on_disk(x, &o))
+        return LOOKUP_PARKED;
+    if (n->load) { /* another one was faster */
+        from_disk_end(&n->load);
+        land(n);
+    }
+    if (o && !is_allowed(x, o)) {
+        object_put(&o);
+        n->alone = true;
+    }
+    return o ? use_found(x, o, !in_memory) : go_without(x);
 }
 
 /* ---- for the seam ---- */
@@ -322,6 +361,8 @@ enum lookup cache_lookup(struct xchg *x)
 enum lookup cache_resume(struct xchg *x)
 {
     struct notes *n = notes_of(x);
+    if (n->load)
+        return from_disk_is_read(n->load) ? find(x) : LOOKUP_PARKED;
     switch ((enum wake_reason)n->wake->arrived) {
     case WAKE_NONE: return LOOKUP_PARKED;
     case WAKE_ALONE: n->alone = true; break;

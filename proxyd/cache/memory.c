@@ -201,15 +201,16 @@ static void make_room(struct budget *b)
 
 /* ---- for all ---- */
 
-bool memory_add(struct memory *m, struct object *o)
+static bool add(struct memory *m, struct object *o, bool replace)
 {
     struct memory_shard *s = shard_of(m, &o->key);
     unsigned variants;
     pthread_mutex_lock(&m->lock);
     pthread_mutex_lock(&s->lock);
     struct object *old = find_same(s, o, &variants);
-    bool good = old || variants < VARY_MOST;
+    bool good = old ? replace : variants < VARY_MOST;
     u8 place = old ? old->place : PLACE_NONE;
+    old = good ? old : NULL;
     if (old)
         (void)take_out(s, old);
     if (good)
@@ -226,8 +227,17 @@ bool memory_add(struct memory *m, struct object *o)
     return good;
 }
 
-/* Is it still in the index? */
-static bool is_kept(struct memory *m, const struct object *o)
+bool memory_add(struct memory *m, struct object *o)
+{
+    return add(m, o, true);
+}
+
+bool memory_add_new(struct memory *m, struct object *o)
+{
+    return add(m, o, false);
+}
+
+bool memory_has(struct memory *m, const struct object *o)
 {
     struct memory_shard *s = shard_of(m, &o->key);
     pthread_mutex_lock(&s->lock);
@@ -242,7 +252,7 @@ void memory_settle(struct memory *m, struct object *o)
 {
     u64 cost = object_cost(o);
     pthread_mutex_lock(&m->lock);
-    if (o->place == PLACE_NONE && is_kept(m, o)) {
+    if (o->place == PLACE_NONE && memory_has(m, o)) {
         bool known = ghosts_take(&m->ghosts, o->key.bits[0] ^ o->variant);
         o->cost = cost;
         enqueue(m, o, known ? PLACE_MAIN : PLACE_SMALL);

@@ -47,6 +47,10 @@ struct object *memory_find(struct memory *m, const struct cache_key *key,
 /* Kept from now on, in place of one with the same key and variant. One that is still growing is
  * found, but given up only once it is settled. False: there are 16 variants already. */
 bool memory_add(struct memory *m, struct object *o);
+/* Likewise, if there is none of that key and variant yet; false: there is, and it stays. */
+bool memory_add_new(struct memory *m, struct object *o);
+/* Is it still found? */
+bool memory_has(struct memory *m, const struct object *o);
 /* Its body is whole: it may be given up when room is needed. */
 void memory_settle(struct memory *m, struct object *o);
 /* No more found. False: it was not there. */

@@ -16,22 +16,24 @@ struct notes {
     struct cache_control control; /* of the request */
     const struct msg
         *asked; /* the request as far as conditions and ranges go, as the client said it */
-    struct object *stale;  /* held: what is validated, or may rescue */
-    struct object *given;  /* held: what x->resp points into */
-    struct object *copy;   /* held: what is being kept */
-    struct flight *flight; /* of this exchange */
-    struct wake *wake;     /* it has waited for another one's */
-    u8 waits;              /* how often it has */
-    bool alone;            /* it waits for nobody any more */
-    bool validates;        /* x->req has conditions of ours */
-    bool whole;            /* the client asked for a range, and x->req for all of it */
-    bool has_changed;      /* an unsafe method: it may make untrue what is kept */
-    bool keeps;            /* its answer may be kept */
-    bool refreshes;        /* renewal.c has made it */
-    bool by_key;           /* a part of the URL is not in the key: an answer to it departs */
-    u8 fwd;                /* enum fwd: why it goes to the origin */
-    u64 most;              /* bytes that its body may have */
-    u64 epoch;             /* of its key when it went to the origin */
+    struct object *stale;    /* held: what is validated, or may rescue */
+    struct object *given;    /* held: what x->resp points into */
+    struct object *copy;     /* held: what is being kept */
+    struct storing *storing; /* `copy`, when it is whole */
+    struct load *load;       /* what is found on disk */
+    struct flight *flight;   /* of this exchange */
+    struct wake *wake;       /* it has waited for another one's */
+    u8 waits;                /* how often it has */
+    bool alone;              /* it waits for nobody any more */
+    bool validates;          /* x->req has conditions of ours */
+    bool whole;              /* the client asked for a range, and x->req for all of it */
+    bool has_changed;        /* an unsafe method: it may make untrue what is kept */
+    bool keeps;              /* its answer may be kept */
+    bool refreshes;          /* renewal.c has made it */
+    bool by_key;             /* a part of the URL is not in the key: an answer to it departs */
+    u8 fwd;                  /* enum fwd: why it goes to the origin */
+    u64 most;                /* bytes that its body may have */
+    u64 epoch;               /* of its key when it went to the origin */
     struct reader reader;
     struct relay feed;
 };
@@ -39,6 +41,13 @@ struct notes {
 static inline struct notes *notes_of(const struct xchg *x)
 {
     return x->stored;
+}
+/* What of the URL makes the key. */
+static inline struct cache_url url_of(const struct notes *n)
+{
+    struct cache_url url = n->url;
+    url.path = n->key_path;
+    return url;
 }
 static inline const struct cache_override *override_of(const struct notes *n)
 {

@@ -7,13 +7,12 @@ static struct slice keep(struct text *t, struct slice s)
     return (struct slice){ t->p + from, s.n };
 }
 
-struct object *object_new(struct budget *b, const struct object_facts *f, const struct msg *m,
-                          struct body *body)
+struct object *object_of(struct budget *b, const struct object_facts *f, struct stored_head *head,
+                         struct body *body)
 {
     size_t texts = f->vary.n + f->url.n + f->rule.n + f->tags.n;
     size_t size = sizeof(struct object) + texts;
-    struct stored_head *head = body ? stored_head_make(b, m) : NULL;
-    struct object *o = head ? budget_take(b, size) : NULL;
+    struct object *o = head && body ? budget_take(b, size) : NULL;
     if (o == NULL) {
         stored_head_free(b, head);
         return NULL;
@@ -36,6 +35,12 @@ struct object *object_new(struct budget *b, const struct object_facts *f, const 
     list_init(&o->queue);
     body_hold(body);
     return o;
+}
+
+struct object *object_new(struct budget *b, const struct object_facts *f, const struct msg *m,
+                          struct body *body)
+{
+    return object_of(b, f, body ? stored_head_make(b, m) : NULL, body);
 }
 
 void object_put(struct object **at)

@@ -55,6 +55,9 @@ static inline void object_hold(struct object *o)
 {
     atomic_fetch_add_explicit(&o->holders, 1, memory_order_relaxed);
 }
+/* The same of a head that has been made, which it takes over, whatever comes of it. */
+struct object *object_of(struct budget *b, const struct object_facts *f, struct stored_head *head,
+                         struct body *body);
 /* Gives it back and clears *o; NULL is fine. */
 void object_put(struct object **o);
 /* Bytes that go with it. */

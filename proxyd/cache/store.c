@@ -5,24 +5,23 @@
  */
 #include "cache/cache.h"
 
+#include "cache/from_disk.h"
 #include "cache/invalidate.h"
 #include "cache/lookup.h"
+#include "cache/purge.h"
 #include "cache/steering.h"
+#include "cache/storing.h"
 #include "cache/tags.h"
 
 static void forget(void *who, const struct cache_url *url)
 {
     struct xchg *x = who;
     const struct notes *n = notes_of(x);
-    struct memory *m = &n->use->cache->memory;
-    struct cache_key key;
     struct cache_url kept = *url;
     struct text t = text_in(arena_try(&x->arena, url->path.n), url->path.n);
     if (t.p)
         kept.path = steering_path(n->rule, url->path, &t);
-    cache_key_of(&m->secret, &kept, &key);
-    epoch_begin(&n->use->cache->epochs, &key);
-    stat_add(x->worker->stats, STAT_cache_purged_total, memory_remove_key(m, &key));
+    stat_add(x->worker->stats, STAT_cache_purged_total, purge_url(n->use->cache, &kept));
 }
 
 /* The head that is kept takes over what the 304 says. *kept: may it be kept on? NULL: the 304 is
@@ -57,7 +56,10 @@ static struct object *renewed(struct xchg *x, struct notes *n, enum kept *kept)
     freshness_strip(m);
     if (n->use->origin_side)
         tags_strip(m);
-    return object_new(&memory->budget, &f, m, n->stale->body);
+    struct object *o = object_new(&memory->budget, &f, m, n->stale->body);
+    if (o && *kept == KEPT_YES)
+        n->storing = storing_begin(x, &f);
+    return o;
 }
 
 static void land(struct notes *n, enum wake_reason how)
@@ -96,8 +98,11 @@ static void not_modified(struct xchg *x)
         s.stored = false;
         memory_remove(memory, o);
     }
-    if (s.stored)
+    if (s.stored) {
+        storing_post(x, &n->storing, o);
         memory_settle(memory, o);
+    }
+    storing_drop(&n->storing);
     copy_land(x, s.stored ? KEPT_YES : KEPT_INCOMPLETE, o);
     object_put(&n->stale);
     (void)answer_give(x, &o, CACHED_REVALIDATED, &s);
@@ -178,6 +183,7 @@ static void done(struct xchg *x)
     if (n->given && cached_saved(x->cached))
         atomic_fetch_add_explicit(&n->given->body->saved, x->response.moved, memory_order_relaxed);
     land(n, verdict(x));
+    from_disk_end(&n->load);
     copy_end(x);
     object_put(&n->stale);
     object_put(&n->given);

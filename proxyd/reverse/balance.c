@@ -3,7 +3,6 @@
 #include <stdatomic.h>
 
 #include "base/must.h"
-#include "core/common/registry.h"
 #include "core/exchange/retry.h"
 #include "core/exchange/xchg.h"
 
@@ -15,7 +14,7 @@ enum { REST_MS = 1000 };
 struct pool_state {
     _Atomic u32 turn; /* shared by all workers: round robin over the servers */
 };
-static const struct registry_kind pools = { .name = "pool", .size = sizeof(struct pool_state) };
+const struct registry_kind pools = { .name = "pool", .size = sizeof(struct pool_state) };
 
 /* In the registry, by pool and server; kept, for a tunnel has it longer than any snapshot. */
 struct server_state {

@@ -5,6 +5,7 @@
 #ifndef REVERSE_BALANCE_H
 #define REVERSE_BALANCE_H
 
+#include "core/common/registry.h"
 #include "core/common/snapshot.h"
 #include "core/types.h"
 #include "http/uri.h"
@@ -19,6 +20,9 @@ struct server {
 };
 
 struct pool;
+
+/* An entry for each pool, by its name. */
+extern const struct registry_kind pools;
 
 /* Into the arena of s; what is known of its servers stays the same over reloads. */
 struct pool *balance_compile(const struct pool_conf *conf, struct snapshot *s, struct registry *r);

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.smoke
 TEXT = (ROOT / "docs/operation.md").read_text(encoding="utf-8")
 REFERENCE = (ROOT / "docs/reference.md").read_text(encoding="utf-8")
 RIG = conf.forward(rules="deny x { to list ads; } allow up { to up.test; via up; } " + conf.OPEN_RULES,
-                   extra=metrics.ADMIN + "cache kept { memory 16m; } list ads { source none.txt; optional; } parent up { proxy 127.0.0.1:{dead_port}; }")
+                   extra=metrics.ADMIN + "cache kept { memory 16m; path store; } list ads { source none.txt; optional; } parent up { proxy 127.0.0.1:{dead_port}; }")
 
 
 def source(name):

@@ -252,7 +252,7 @@ def test_all_errors_in_one_run_up_to_twenty(write):
 
 
 @pytest.mark.parametrize("block,key", [
-    ("cache main { path /x; }", "path"),
+    ("cache main { pth /x; }", "pth"),
     ("listener b { bind [::1]:1; mode forward; policy p; tls { cert a; key b; } }", "tls"),
 ])
 def test_keys_of_a_later_version_are_not_known(write, block, key):

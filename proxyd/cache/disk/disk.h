@@ -20,11 +20,16 @@
 
 struct disk;
 
-enum { DISK_QUEUE = 32 << 20, DISK_RETRY_S = 10 };
+enum {
+    DISK_QUEUE = 32 << 20,
+    DISK_RETRY_S = 10, /* after a failed write */
+    DISK_OPEN_S = 1    /* while it cannot be opened: the process that has it may end any moment */
+};
 
 /* One thing to write, in memory of whoever posts it. */
 struct disk_write {
-    /* On the writer's thread, in the order of posting; false: the log has failed, errno says why. */
+    /* On the writer's thread, in the order of posting; false: it is not in the log, errno says why
+     * (seglog.h: some are about this one alone). */
     bool (*write)(struct disk_write *w, struct seglog *l);
     /* Thereafter, when it is in the file and found, or is not to be (good false: write has failed,
      * or was not called for the disk is out of service or closing): its last touch. On the writer's
@@ -39,8 +44,9 @@ struct disk_write {
 /* Sentences for the operator, on any thread, with the path in them. */
 typedef void disk_say(void *arg, bool bad, const char *line);
 
-/* Opens nothing yet: its thread does, and reads the index. What is posted meanwhile waits. */
-struct disk *disk_new(const char *dir, u64 quota, disk_say *say, void *arg);
+/* Opens nothing yet: its thread does, and reads the index. `queue`: bytes that may wait, DISK_QUEUE
+ * at most. */
+struct disk *disk_new(const char *dir, u64 quota, u64 queue, disk_say *say, void *arg);
 /* From now on nothing is found and nothing taken; when nobody holds it any more, what is queued is
  * written, the folder given back and the thread ends. Waits for nothing. */
 void disk_leave(struct disk *d);
@@ -49,7 +55,7 @@ bool disk_left(struct disk *d);
 /* After disk_leave; waits for the thread. */
 void disk_free(struct disk *d);
 /* Any thread; holds from the next write on. */
-void disk_resize(struct disk *d, u64 quota);
+void disk_resize(struct disk *d, u64 quota, u64 queue);
 
 /* Holds the log open for the caller, who may find, read and post until disk_let. False: it is not
  * open, or not read yet. */
@@ -66,8 +72,10 @@ bool disk_is_full(const struct disk *d);
 bool disk_post(struct disk *d, struct disk_write *w);
 /* For what must not be lost (a purge), though the queue be full or the log not open; one that fails
  * is tried again. Whoever posts it need not hold the disk. False: it leaves, or DISK_QUEUE bytes of
- * such wait already. */
+ * such wait already (then see disk_doubt). */
 bool disk_post_always(struct disk *d, struct disk_write *w);
+/* Something was lost that must not be: what lies there is stale from now on. */
+void disk_doubt(struct disk *d);
 /* A read has failed with that errno (0: what was read is not what was written): counted, and told
  * once a minute. */
 void disk_read_failed(struct disk *d, int error);

@@ -210,7 +210,7 @@ static void later_keys_are_not_known(void **state)
     (void)state;
     static const char *const later[] = {
         "user proxyd;",
-        "cache main { path /x; }",
+        "cache main { pth /x; }",
         "list ads { }",
         "test \"x\" { }",
         "log access { to syslog; to2 x; }",

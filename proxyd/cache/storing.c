@@ -1,0 +1,134 @@
+#include "cache/storing.h"
+
+#include <stdlib.h>
+
+#include "cache/notes.h"
+#include "cache/purge.h"
+#include "cache/stored.h"
+
+enum { PIECES = 32 }; /* of a body that stands in its record; it has 4 kB in each, or doubles */
+
+struct storing {
+    struct disk_write write;
+    struct disk *disk;    /* held */
+    struct cache_key key; /* made with the folder's secret, as variant */
+    u64 variant;
+    struct object *object; /* held; NULL: it is not whole yet */
+};
+
+static struct storing *storing_of(struct disk_write *w)
+{
+    return container_of(w, struct storing, write);
+}
+
+/* 0: it has none, or too many. */
+static u32 pieces(const struct body *b, struct iovec v[PIECES])
+{
+    u32 n = 0;
+    for (struct chunk *c = b->first; c; c = c->next) {
+        if (n == PIECES)
+            return 0;
+        v[n++] = (struct iovec){ c->bytes, c->n };
+    }
+    return n;
+}
+
+static u64 stale_from(const struct freshness *f)
+{
+    return f->received + (f->lifetime > f->age ? f->lifetime - f->age : 0);
+}
+
+static bool append(struct storing *s, struct seglog *l, struct text *meta)
+{
+    const struct object *o = s->object;
+    struct iovec v[PIECES];
+    struct freshness area;
+    const struct freshness *fresh = object_fresh(o, &area);
+    struct seglog_record r = { .key = s->key,
+                               .variant = s->variant,
+                               .until = stale_from(fresh),
+                               .vary = o->vary,
+                               .url = o->url,
+                               .tags = o->tags,
+                               .body = v,
+                               .nbody = pieces(o->body, v) };
+    struct stored_meta m = { .fresh = *fresh,
+                             .server = o->server,
+                             .by_parent = o->by_parent,
+                             .minor = o->head->minor,
+                             .length = o->body->length,
+                             .rule = o->rule,
+                             .head = { o->head->text, o->head->text_len } };
+    stored_write(&m, meta);
+    r.meta = text_slice(meta);
+    return (m.length && r.nbody == 0) || seglog_append_record(l, &r);
+}
+
+static bool write_record(struct disk_write *w, struct seglog *l)
+{
+    struct storing *s = storing_of(w);
+    size_t room = STORED_META + s->object->rule.n + s->object->head->text_len;
+    char *area = malloc(room);
+    struct text meta = text_in(area, room);
+    bool good = area == NULL || append(s, l, &meta); /* without memory it is not kept there */
+    free(area);
+    return good;
+}
+
+static void done(struct disk_write *w, bool good)
+{
+    struct storing *s = storing_of(w);
+    (void)good;
+    object_put(&s->object);
+    storing_drop(&s);
+}
+
+struct storing *storing_begin(struct xchg *x, const struct object_facts *f)
+{
+    const struct notes *n = notes_of(x);
+    struct tier *tier = &n->use->cache->tier;
+    struct disk *d = tier_use(tier);
+    struct storing *s = d ? calloc(1, sizeof *s) : NULL;
+    if (s) {
+        const struct cache_secret secret = { *seglog_secret(disk_log(d)) };
+        s->write = (struct disk_write){ .write = write_record, .done = done };
+        s->disk = d;
+        const struct cache_url url = url_of(n);
+        cache_key_of(&secret, &url, &s->key);
+        s->variant = f->vary.n ? vary_key(&secret, f->vary, &x->req) : 0;
+        if (!tier_admits(tier, d, s->key.bits[0] ^ s->variant))
+            storing_drop(&s);
+    } else if (d) {
+        disk_let(d);
+    }
+    return s;
+}
+
+void storing_drop(struct storing **at)
+{
+    struct storing *s = *at;
+    *at = NULL;
+    if (s == NULL)
+        return;
+    disk_let(s->disk);
+    free(s);
+}
+
+void storing_post(struct xchg *x, struct storing **at, struct object *o)
+{
+    const struct notes *n = notes_of(x);
+    struct cache *c = n->use->cache;
+    struct storing *s = *at;
+    if (s == NULL)
+        return;
+    *at = NULL;
+    u64 cost = object_cost(o);
+    const struct cache_url url = url_of(n);
+    s->write.bytes = cost < DISK_QUEUE ? (u32)cost : DISK_QUEUE;
+    s->object = o;
+    object_hold(o);
+    if (body_have(o->body) > SEGLOG_INLINE || !disk_post(s->disk, &s->write))
+        done(&s->write, false);
+    else if (!memory_has(&c->memory, o) || is_purged(n)) /* or something newer is there */
+        purge_on_disk(c, &url);
+}

@@ -1,0 +1,367 @@
+"""What a cache keeps on disk: found again after a restart and a crash, byte for byte; never what was purged,
+changed, torn, or is another's; and a disk that fails costs nothing but what it would have kept.
+"""
+import os
+import pathlib
+import resource
+import shutil
+import signal
+import threading
+import time
+
+import pytest
+
+from lib import conf, metrics
+from lib.caching import answer, asked, date, forward, get, is_hit, status
+from lib.client import Client
+from lib.daemon import run_command
+from lib.origin import ok, read_body
+from lib.times import until
+
+CACHE = "cache main { path store; size 64m; memory 8m; }"
+FRESH = "Cache-Control: max-age=600"
+
+
+def config(cache=CACHE, **more):
+    return forward(cache, extra=metrics.ADMIN, **more)
+
+
+def disk(daemon):
+    """Of its only cache: {"objects": …} of the metrics of the disk."""
+    prefix = 'cache_disk_'
+    return {name[len(prefix):].split()[0]: value for name, value in metrics.read(daemon).items()
+            if name.startswith(prefix)}
+
+
+class Stand:
+    """A daemon with a cache on disk that can be started again, and an origin."""
+
+    def __init__(self, proxyd, origin, text=None, **how):
+        self.origin, self.text, self.how = origin, text or config(), how
+        self.daemon = proxyd(self.text, **how)
+        self.store = self.daemon.folder / "store"
+        self.ready()
+
+    def ready(self):
+        assert until(lambda: disk(self.daemon).get("in_service") == 1), self.daemon.stderr()
+
+    def serve(self, path, *raw):
+        left = list(raw)
+
+        def say(conn):
+            conn.sock.sendall(left.pop(0) if len(left) > 1 else left[0])
+        self.origin.at(path, read_body(), say)
+        return self.origin.url(path)
+
+    def get(self, url, *fields, **more):
+        return get(self.daemon, url, *fields, **more)
+
+    def asked(self, path):
+        return len(asked(self.origin, path))
+
+    def written(self):
+        """Until nothing is on its way to the disk any more."""
+        assert until(lambda: disk(self.daemon)["queued_bytes"] == 0)
+
+    def purge(self, *what):
+        return run_command("cache", "--socket", str(self.daemon.folder / "control.sock"), "purge", *what)
+
+    def start(self):
+        self.daemon.start(self.text, **self.how)
+        self.ready()
+
+    def restart(self, number=signal.SIGTERM):
+        self.daemon.stop(number)
+        self.start()
+
+    def crash(self):
+        self.written()
+        self.daemon.kill()
+        self.start()
+
+    def segments(self):
+        return sorted(self.store.glob("seg-*"))
+
+
+@pytest.fixture
+def stand(proxyd, origin):
+    return Stand(proxyd, origin)
+
+
+# -- found again --------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("how", ["restart", "crash"])
+def test_it_is_found_again(stand, how):
+    body = bytes(range(256)) * 200
+    url = stand.serve("/a", answer(body, FRESH, 'ETag: "1"', "X-Own: \xe9 x", ago=100))
+    first = stand.get(url)
+    getattr(stand, how)()
+    again, thereafter = stand.get(url), stand.get(url)
+    assert is_hit(again) and again.body == first.body == body and stand.asked("/a") == 1
+    assert [again.get(f) for f in ("ETag", "X-Own", "Date")] == [first.get(f) for f in ("ETag", "X-Own", "Date")]
+    assert 100 <= int(again.get("Age")) <= 110 and 480 <= int(status(again)["ttl"]) <= 500
+    assert stand.daemon.wait_log("cache=disk").get("cache") == "disk"
+    assert stand.daemon.wait_log("cache=hit")   # it is in memory now
+    assert thereafter.body == body
+
+
+def test_what_has_become_stale_meanwhile_is_validated(stand):
+    url = stand.serve("/a", answer("one", "Cache-Control: max-age=1", 'ETag: "1"'),
+                      ok("", 'ETag: "1"', FRESH, status="304 Not Modified"))
+    stand.get(url)
+    stand.restart()
+    time.sleep(1.1)
+    again = stand.get(url)
+    assert again.body == b"one" and status(again)["fwd-status"] == "304"
+    assert asked(stand.origin, "/a")[-1].get("If-None-Match") == '"1"'
+    stand.restart()   # and the new head is there, too
+    third = stand.get(url)
+    assert is_hit(third) and third.body == b"one" and int(status(third)["ttl"]) > 500
+
+
+def test_variants(stand):
+    for coding, body in (("gzip", "zipped"), ("br", "brotli")):
+        url = stand.serve("/v", answer(body, FRESH, "Vary: Accept-Encoding"))
+        assert stand.get(url, f"Accept-Encoding: {coding}").body == body.encode()
+    url = stand.serve("/v", answer("other", FRESH, "Vary: Accept-Encoding"))
+    stand.restart()
+    for coding, body in (("gzip", b"zipped"), ("br", b"brotli"), ("x", b"other")):
+        got = stand.get(url, f"Accept-Encoding: {coding}")
+        assert got.body == body and is_hit(got) == (coding != "x")
+
+
+def test_head_conditions_and_ranges(stand):
+    url = stand.serve("/a", answer("0123456789", FRESH, 'ETag: "1"'))
+    cases = [(("Range: bytes=2-4",), "GET", 206, b"234"), (('If-None-Match: "1"',), "GET", 304, b""),
+             ((), "HEAD", 200, b""), (("Range: bytes=20-",), "GET", 416, b"")]
+    stand.get(url)
+    for fields, method, code, body in cases:
+        stand.restart()
+        got = stand.get(url, *fields, method=method)
+        assert (got.status, got.body) == (code, body) and is_hit(got)
+    assert stand.asked("/a") == 1
+
+
+def test_with_credentials_that_were_let_share(stand):
+    url = stand.serve("/a", answer("x", "Cache-Control: public, max-age=600"))
+    stand.get(url, "Authorization: Basic YTpi")
+    stand.restart()
+    assert is_hit(stand.get(url))
+
+
+def test_an_answer_without_body(stand):
+    url = stand.serve("/a", answer("", FRESH, status="404 Not Found"))
+    stand.get(url)
+    stand.restart()
+    got = stand.get(url)
+    assert is_hit(got) and got.status == 404 and got.body == b""
+
+
+def test_what_left_memory_is_on_disk(proxyd, origin):
+    stand = Stand(proxyd, origin, config(CACHE.replace("memory 8m", "memory 1m")))
+    urls = [stand.serve(f"/{i}", answer(bytes([i]) * 60000, FRESH)) for i in range(40)]
+    for url in urls:
+        stand.get(url)
+        stand.written()
+    for i, url in enumerate(urls):
+        got = stand.get(url)
+        assert got.body == bytes([i]) * 60000 and is_hit(got), i
+    assert len(stand.origin.requests) == 40
+
+
+def test_many_at_once_read_it_once(stand):
+    url = stand.serve("/a", answer(b"x" * 50000, FRESH))
+    stand.get(url)
+    stand.restart()
+    for segment in stand.segments():   # out of the system's memory, so that somebody has to wait
+        with open(segment, "rb") as f:
+            os.fsync(f.fileno())
+            os.posix_fadvise(f.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    got = [None] * 12
+
+    def ask(i):
+        got[i] = stand.get(url)
+    threads = [threading.Thread(target=ask, args=(i,)) for i in range(len(got))]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert all(g.body == b"x" * 50000 for g in got)
+    assert stand.asked("/a") == 1, disk(stand.daemon)
+
+
+# -- taken out ------------------------------------------------------------------------------------------
+
+def purge_of(what):
+    def do(stand, url):
+        assert stand.purge(*{"url": [url], "prefix": ["--prefix", url[:-1]], "all": ["--all"]}[what]).returncode == 0
+    return do
+
+
+def change(stand, url):
+    stand.get(url, "Content-Length: 0", method="POST")
+
+
+def soft(stand, url):
+    """It is there, but validated, and then it is another one."""
+    assert stand.purge("--soft", url).returncode == 0
+
+
+def tag(stand, url):
+    assert stand.purge("--tag", "one").returncode == 0
+
+
+TAKE_OUT = {"tag": tag, "soft": soft, "url": purge_of("url"), "prefix": purge_of("prefix"), "all": purge_of("all"), "POST": change}
+
+
+@pytest.mark.parametrize("how", ["restart", "crash"])
+@pytest.mark.parametrize("what", TAKE_OUT)
+def test_what_was_taken_out_stays_away(stand, what, how):
+    url = stand.serve("/gone/a", answer("old", FRESH, "Cache-Tag: two, one", 'ETag: "1"'))
+    kept = stand.serve("/kept", answer("kept", FRESH))
+    stand.get(url)
+    stand.get(kept)
+    stand.restart()   # so that it is on disk alone
+    TAKE_OUT[what](stand, url)
+    stand.serve("/gone/a", answer("new", "Cache-Control: no-store"))
+    assert stand.get(url).body == b"new"
+    getattr(stand, how)()
+    assert stand.get(url).body == b"new"
+    assert is_hit(stand.get(kept)) == (what != "all")
+
+
+def test_a_purge_holds_for_what_is_kept_later_not(stand):
+    url = stand.serve("/a", answer("old", FRESH), answer("new", FRESH))
+    stand.get(url)
+    stand.purge("--all")
+    assert stand.get(url).body == b"new"
+    stand.restart()
+    got = stand.get(url)
+    assert is_hit(got) and got.body == b"new"
+
+
+# -- a disk that fails ----------------------------------------------------------------------------------
+
+def flip(path, at):
+    with open(path, "r+b") as f:
+        f.seek(at)
+        byte = f.read(1)
+        f.seek(at)
+        f.write(bytes([byte[0] ^ 0x10]))
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_flipped_bits_are_never_served(stand, running):
+    bodies = {f"/{i}": os.urandom(5000) for i in range(20)}
+    urls = {p: stand.serve(p, answer(b, FRESH)) for p, b in bodies.items()}
+    for url in urls.values():
+        stand.get(url)
+    stand.restart()
+    if not running:
+        stand.daemon.stop()
+    [segment] = [s for s in stand.segments() if s.stat().st_size > 50000]
+    for at in range(2000, segment.stat().st_size, 9000):
+        flip(segment, at)
+    if not running:
+        stand.start()
+    got = {p: stand.get(url) for p, url in urls.items()}
+    assert {p: g.body for p, g in got.items()} == bodies
+    assert len(stand.origin.requests) > 20
+    if running:
+        assert disk(stand.daemon)["read_errors_total"] > 0
+        assert stand.daemon.stderr().count("what was read is not what was written") == 1
+
+
+def test_one_folder_has_one_process(proxyd, origin):
+    one = Stand(proxyd, origin)
+    other = proxyd(config(CACHE.replace("path store", f"path {one.store}")))
+    assert until(lambda: f"{one.store}" in other.stderr())
+    url = one.serve("/a", answer("x", FRESH))
+    assert get(other, url).body == b"x" and is_hit(get(other, url)) and disk(other)["in_service"] == 0
+
+
+def test_the_next_process_has_the_folder_once_this_one_drains(proxyd, origin):
+    one = Stand(proxyd, origin)
+    url = one.serve("/a", answer("x", FRESH))
+    one.get(url)
+    with Client(one.daemon.port) as client:
+        client.send(b"GET /slow HTTP/1.1\r\n")
+        other = proxyd(config(CACHE.replace("path store", f"path {one.store}")))
+        one.daemon.send_signal(signal.SIGTERM)
+        assert until(lambda: disk(other)["in_service"] == 1)
+    assert is_hit(get(other, url)) and one.asked("/a") == 1
+    assert "in service again" in other.stderr()
+    one.daemon.wait()
+
+
+def test_a_deleted_folder_is_made_again(stand):
+    shutil.rmtree(stand.store)
+    url = stand.serve("/a", answer("x", FRESH))
+    assert stand.get(url).body == b"x" and is_hit(stand.get(url))
+
+
+def test_a_folder_that_cannot_be_written_costs_nothing_else(proxyd, origin, tmp_path):
+    if os.geteuid() == 0:
+        target = pathlib.Path("/proc/store")   # nobody can make one there
+    else:
+        target = tmp_path / "shut"
+        target.mkdir(mode=0o500)
+    daemon = proxyd(config(CACHE.replace("path store", f"path {target}")))
+    assert until(lambda: str(target) in daemon.stderr())
+    origin.at("/a", read_body(), lambda conn: conn.sock.sendall(answer("x", FRESH)))
+    assert get(daemon, origin.url("/a")).body == b"x" and is_hit(get(daemon, origin.url("/a")))
+    time.sleep(2.2)   # and it is told once
+    assert daemon.stderr().count(str(target)) == 1
+
+
+def test_a_full_disk(proxyd, origin):
+    """Files may not grow beyond a megabyte: what is written then fails as on a disk that is full."""
+    stand = Stand(proxyd, origin, limits=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20)))
+    bodies = {f"/{i}": os.urandom(60000) for i in range(40)}
+    for path, body in bodies.items():
+        assert stand.get(stand.serve(path, answer(body, FRESH))).body == body
+    assert until(lambda: disk(stand.daemon)["write_errors_total"] > 0)
+    assert disk(stand.daemon)["in_service"] == 0 and stand.daemon.stderr().count("cannot write to") == 1
+    assert is_hit(stand.get(origin.url("/0")))
+    stand.how = {}
+    stand.restart()
+    for path, body in bodies.items():
+        assert stand.get(origin.url(path)).body == body
+
+
+# -- configuration --------------------------------------------------------------------------------------
+
+def test_a_reload_changes_size_and_folder(stand):
+    # covers: cache path, cache size
+    url = stand.serve("/a", answer("x", FRESH))
+    stand.get(url)
+    stand.written()
+    stand.daemon.reload(config(CACHE.replace("size 64m", "size 128m")))
+    assert until(lambda: disk(stand.daemon)["size_bytes"] == 128 << 20)
+    stand.daemon.reload(config(CACHE.replace("path store", "path other")))
+    assert until(lambda: disk(stand.daemon)["in_service"] == 1 and (stand.daemon.folder / "other").exists())
+    assert disk(stand.daemon)["objects"] == 0 and is_hit(stand.get(url))
+    stand.daemon.reload(config("cache main { memory 8m; }"))
+    assert until(lambda: not disk(stand.daemon))
+    stand.text = config()
+    stand.restart()
+    assert is_hit(stand.get(url)) and stand.asked("/a") == 1
+
+
+WRONG = {
+    "two caches": ("cache main { path one; } cache more { path one/; }", "has that folder already"),
+    "size alone": ("cache main { size 1g; }", '"size" needs "path"'),
+    "too small": ("cache main { path one; size 63m; }", "64m"),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_wrong(tmp_path, what):
+    text, told = WRONG[what]
+    file = tmp_path / "a.conf"
+    more = "listener more { bind 127.0.0.1:3129; mode forward; policy open; cache more; }" if "more" in text else ""
+    file.write_text(text + "listener main { bind 127.0.0.1:3128; mode forward; policy open; cache main; }" + more +
+                    conf.policy())
+    done = run_command("check", "-c", str(file))
+    assert done.returncode != 0 and told in done.stderr
+    assert not (tmp_path / "one").exists()

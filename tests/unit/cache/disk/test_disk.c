@@ -1,0 +1,236 @@
+/* The writer's thread: what is posted is written in order, refused when too much waits; a folder that
+ * is another's, and a disk that fails, are left alone and tried again; and a purge is never lost. */
+#include "cache/disk/disk.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/cache/help_log.h"
+
+enum { WAIT_US = 5000000 };
+
+static struct disk *d;
+static _Atomic unsigned told, written, ended, good;
+static _Atomic bool shut; /* a write waits */
+static _Atomic int fails; /* errno of a write */
+static unsigned order[8];
+
+struct one {
+    struct disk_write write;
+    unsigned n;
+};
+
+static void say(void *arg, bool bad, const char *line)
+{
+    (void)arg;
+    (void)bad;
+    assert_non_null(strstr(line, "/"));
+    told++;
+}
+
+static bool until(bool (*holds)(void))
+{
+    for (unsigned us = 0; us < WAIT_US && !holds(); us += 1000)
+        usleep(1000);
+    return holds();
+}
+
+static bool do_write(struct disk_write *w, struct seglog *l)
+{
+    struct one *o = container_of(w, struct one, write);
+    assert_non_null(l);
+    while (shut)
+        usleep(1000);
+    errno = fails;
+    if (fails)
+        return false;
+    order[written++ % countof(order)] = o->n;
+    return true;
+}
+
+static void do_done(struct disk_write *w, bool is_good)
+{
+    good += is_good;
+    ended++;
+    free(container_of(w, struct one, write));
+}
+
+static struct disk_write *make(unsigned n, u32 bytes)
+{
+    struct one *o = calloc(1, sizeof *o);
+    o->write = (struct disk_write){ .write = do_write, .done = do_done, .bytes = bytes };
+    o->n = n;
+    return &o->write;
+}
+
+static bool post(unsigned n, u32 bytes)
+{
+    struct disk_write *w = make(n, bytes);
+    bool taken = disk_post(d, w);
+    if (!taken)
+        free(container_of(w, struct one, write));
+    return taken;
+}
+
+static bool in_service(void)
+{
+    return disk_counts(d).in_service;
+}
+static bool out_of_service(void)
+{
+    return !disk_counts(d).in_service;
+}
+static bool idle(void)
+{
+    return disk_counts(d).queued_bytes == 0;
+}
+static bool was_told(void)
+{
+    return told > 0;
+}
+static bool has_left(void)
+{
+    return disk_left(d);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    told = written = ended = good = 0;
+    shut = false;
+    fails = 0;
+    struct seglog *l = help_log(HELP_QUOTA); /* makes the folder */
+    if (l)
+        seglog_close(l);
+    d = disk_new(help_log_folder(), HELP_QUOTA, 1000, say, NULL);
+    return l == NULL || !until(in_service);
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    if (d) {
+        disk_leave(d);
+        disk_free(d);
+    }
+    d = NULL;
+    help_log_delete();
+    return 0;
+}
+
+static void what_is_posted_is_written_in_order(void **state)
+{
+    (void)state;
+    assert_true(disk_use(d));
+    for (unsigned i = 0; i < 5; i++)
+        assert_true(post(i, 100));
+    disk_let(d);
+    assert_true(until(idle));
+    assert_int_equal(good, 5);
+    for (unsigned i = 0; i < 5; i++)
+        assert_int_equal(order[i], i);
+}
+
+static void what_is_too_much_is_refused(void **state)
+{
+    (void)state;
+    shut = true;
+    assert_true(post(0, 600));
+    assert_false(post(1, 401));
+    assert_true(post(2, 400));
+    assert_int_equal(disk_counts(d).refused, 1);
+    assert_true(disk_post_always(d, make(3, 100)));
+    shut = false;
+    assert_true(until(idle));
+    assert_int_equal(good, 3);
+}
+
+static void a_purge_outlasts_a_failure(void **state)
+{
+    (void)state;
+    fails = ENOSPC;
+    assert_true(disk_post_always(d, make(1, 10)));
+    assert_true(until(out_of_service));
+    assert_false(post(2, 10));
+    assert_true(disk_post_always(d, make(3, 10)));
+    assert_int_equal(ended, 0);
+    assert_int_equal(told, 1);
+    assert_true(disk_use(d)); /* what is there is read */
+    disk_let(d);
+    fails = 0; /* they are tried once more at the end */
+    disk_leave(d);
+    disk_free(d);
+    d = NULL;
+    assert_int_equal(ended, 2);
+}
+
+static void one_that_is_refused_for_itself_fails_alone(void **state)
+{
+    (void)state;
+    shut = true;
+    assert_true(post(0, 10));
+    fails = EOVERFLOW;
+    assert_true(post(1, 10));
+    shut = false;
+    assert_true(until(idle));
+    assert_int_equal(good, 0);
+    assert_true(in_service());
+}
+
+static void a_folder_that_is_taken_is_waited_for(void **state)
+{
+    (void)state;
+    struct disk *first = d;
+    d = disk_new(help_log_folder(), HELP_QUOTA, 1000, say, NULL);
+    assert_true(until(was_told));
+    assert_false(disk_use(d));
+    assert_true(disk_post_always(d, make(7, 10))); /* until it is open */
+    assert_int_equal(written, 0);
+    assert_true(disk_use(first));
+    disk_leave(first);
+    usleep(50000);
+    assert_false(disk_left(first)); /* somebody reads there */
+    assert_false(disk_use(first));
+    disk_let(first);
+    disk_free(first);
+    assert_true(until(in_service));
+    assert_int_equal(written, 1); /* before anything is found */
+    assert_int_equal(told, 2);
+}
+
+static void what_is_queued_is_written_before_the_end(void **state)
+{
+    (void)state;
+    shut = true;
+    for (unsigned i = 0; i < 3; i++)
+        assert_true(post(i, 10));
+    disk_leave(d);
+    assert_false(post(9, 10));
+    shut = false;
+    assert_true(until(has_left));
+    assert_int_equal(good, 3);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(what_is_posted_is_written_in_order, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_too_much_is_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_purge_outlasts_a_failure, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(one_that_is_refused_for_itself_fails_alone, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_folder_that_is_taken_is_waited_for, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_queued_is_written_before_the_end, set_up,
+                                        tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
