@@ -53,7 +53,7 @@ static void widen(struct memory_shard *s)
 /* Newest first, so that of several that fit the newest is found. */
 static void put_in(struct memory_shard *s, struct object *o)
 {
-    if (s->n++ >= s->nbuckets)
+    if (++s->n * 2 > s->nbuckets) /* a search that finds nothing meets half an object at most */
         widen(s);
     struct object **at = bucket_of(s, &o->key);
     o->next = *at;
@@ -172,6 +172,8 @@ static struct object *choose(struct memory *m)
             return NULL;
         struct object *o = object_at((small ? &m->small : &m->main)->next);
         u8 uses = atomic_load_explicit(&o->uses, memory_order_relaxed);
+        __builtin_prefetch(o->head); /* it is old, so all of it comes from far when it is freed */
+        __builtin_prefetch(o->body);
         dequeue(m, o);
         if (small ? uses < PASSES_ON : uses == 0) {
             if (small) /* as many are remembered as are kept: of more, too many pass for popular */

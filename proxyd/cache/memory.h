@@ -21,7 +21,7 @@ enum { MEMORY_SHARDS = 64 };
 struct memory_shard {
     _Alignas(CACHE_LINE) pthread_mutex_t lock; /* guards what follows */
     struct object **bucket;
-    u32 nbuckets, n; /* nbuckets: a power of two */
+    u32 nbuckets, n; /* nbuckets: a power of two, twice n at least */
 };
 
 struct memory {
