@@ -251,6 +251,16 @@ static enum lookup go_without(struct xchg *x)
     return LOOKUP_MISS;
 }
 
+/* As `waits`, but for what another one is reading from disk: that is no request to the origin, and
+ * has a key of its own. */
+static bool waits_for_disk(struct xchg *x)
+{
+    struct notes *n = notes_of(x);
+    struct cache_key key = { { ~n->key.bits[0], n->key.bits[1] } };
+    return n->reads++ < WAITS_MOST && flight_board(&n->use->cache->flights, &key, now_s(x), x,
+                                                   &n->flight, &n->wake) == FLIGHT_WAIT;
+}
+
 /* Of many who want it one reads it, and the others find it in memory thereafter. True: x waits. */
 static bool look_on_disk(struct xchg *x, struct object **o)
 {
@@ -262,7 +272,7 @@ static bool look_on_disk(struct xchg *x, struct object **o)
     }
     if (from_disk_find(x, o) != DISK_COLD)
         return false;
-    if (waits(x)) {
+    if (waits_for_disk(x)) {
         from_disk_end(&n->load);
         return true;
     }

@@ -23,7 +23,7 @@ struct notes {
     struct load *load;       /* what is found on disk */
     struct flight *flight;   /* of this exchange */
     struct wake *wake;       /* it has waited for another one's */
-    u8 waits;                /* how often it has */
+    u8 waits, reads;         /* how often it has, and for one who reads from disk */
     bool alone;              /* it waits for nobody any more */
     bool validates;          /* x->req has conditions of ours */
     bool whole;              /* the client asked for a range, and x->req for all of it */

@@ -1,5 +1,6 @@
 #include "cache/purge_request.h"
 
+#include "cache/purge.h"
 #include "core/exchange/local_reply.h"
 
 bool purge_is_asked_for(const struct xchg *x)
@@ -19,8 +20,8 @@ enum lookup purge_answer(struct xchg *x)
     struct cache *c = n->use->cache;
     char line[48];
     struct text t = text_in(line, sizeof line);
-    epoch_begin(&c->epochs, &n->key);
-    unsigned gone = memory_remove_key(&c->memory, &n->key);
+    const struct cache_url url = url_of(n);
+    unsigned gone = purge_url(c, &url);
     stat_add(x->worker->stats, STAT_cache_purged_total, gone);
     text_u64(&t, gone);
     text_lit(&t, " taken out\n");

@@ -182,7 +182,7 @@ static void done(struct xchg *x)
         flight_leave(&n->use->cache->flights, &n->key, &n->wake);
     if (n->given && cached_saved(x->cached))
         atomic_fetch_add_explicit(&n->given->body->saved, x->response.moved, memory_order_relaxed);
-    land(n, verdict(x));
+    land(n, n->load ? WAKE_AGAIN : verdict(x));
     from_disk_end(&n->load);
     copy_end(x);
     object_put(&n->stale);

@@ -16,14 +16,16 @@ from lib.caching import answer, asked, date, forward, get, is_hit, status
 from lib.client import Client
 from lib.daemon import run_command
 from lib.origin import ok, read_body
-from lib.times import until
+from lib.preload import preload
+from lib.times import Stopwatch, until, within
 
 CACHE = "cache main { path store; size 64m; memory 8m; }"
 FRESH = "Cache-Control: max-age=600"
 
 
 def config(cache=CACHE, **more):
-    return forward(cache, extra=metrics.ADMIN, **more)
+    rules = f"allow all {{ to *; reach {conf.CLASSES}; cache {{ purge 127.0.0.1; }} }}"
+    return forward(cache, extra=metrics.ADMIN, rules=rules, **more)
 
 
 def disk(daemon):
@@ -211,7 +213,11 @@ def tag(stand, url):
     assert stand.purge("--tag", "one").returncode == 0
 
 
-TAKE_OUT = {"tag": tag, "soft": soft, "url": purge_of("url"), "prefix": purge_of("prefix"), "all": purge_of("all"), "POST": change}
+def purge(stand, url):
+    assert stand.get(url, method="PURGE").status == 200
+
+
+TAKE_OUT = {"PURGE": purge, "tag": tag, "soft": soft, "url": purge_of("url"), "prefix": purge_of("prefix"), "all": purge_of("all"), "POST": change}
 
 
 @pytest.mark.parametrize("how", ["restart", "crash"])
@@ -310,7 +316,7 @@ def test_a_folder_that_cannot_be_written_costs_nothing_else(proxyd, origin, tmp_
     assert until(lambda: str(target) in daemon.stderr())
     origin.at("/a", read_body(), lambda conn: conn.sock.sendall(answer("x", FRESH)))
     assert get(daemon, origin.url("/a")).body == b"x" and is_hit(get(daemon, origin.url("/a")))
-    time.sleep(2.2)   # and it is told once
+    time.sleep(1.3)   # and it is told once
     assert daemon.stderr().count(str(target)) == 1
 
 
@@ -327,6 +333,75 @@ def test_a_full_disk(proxyd, origin):
     stand.restart()
     for path, body in bodies.items():
         assert stand.get(origin.url(path)).body == body
+
+
+_SLOW = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <sys/types.h>
+#include <time.h>
+ssize_t pwrite64(int fd, const void *p, size_t n, off_t at)
+{
+    struct timespec t = { 0, 300000000 };
+    ssize_t (*real)(int, const void *, size_t, off_t) =
+        (ssize_t (*)(int, const void *, size_t, off_t))dlsym(RTLD_NEXT, "pwrite64");
+    nanosleep(&t, NULL);
+    return real(fd, p, n, at);
+}
+ssize_t pwrite(int fd, const void *p, size_t n, off_t at)
+{
+    return pwrite64(fd, p, n, at);
+}
+"""
+
+
+def test_a_slow_disk_slows_nobody(proxyd, origin, tmp_path):
+    """Each write takes 300 ms, and what waits may be a quarter of 4 MB."""
+    stand = Stand(proxyd, origin, config(CACHE.replace("memory 8m", "memory 4m")), env=preload(tmp_path, "slow", _SLOW))
+    urls = [stand.serve(f"/{i}", answer(os.urandom(60000), FRESH)) for i in range(60)]
+    with Stopwatch() as taken:
+        for url in urls:
+            assert stand.get(url).status == 200
+    assert taken.seconds < within(0.3 * len(urls) / 4)
+    assert disk(stand.daemon)["refused_total"] > 0
+    stand.written()
+    assert disk(stand.daemon)["objects"] > 10
+
+
+@pytest.mark.slow("fills the smallest disk there may be")
+def test_who_walks_through_all_pushes_nothing_out(proxyd, origin):
+    """When the disk is full, what is asked for once is not written, and twice it is."""
+    stand = Stand(proxyd, origin, config(CACHE.replace("memory 8m", "memory 1m")))
+    raw = answer(os.urandom(64000), FRESH)
+
+    def ask(which):
+        for i in which:
+            stand.get(stand.serve(f"/{i}", raw))
+            stand.written()
+        return disk(stand.daemon)
+    full = ask(range(1000))
+    assert full["bytes"] <= 64 << 20 and full["objects"] > 800
+    once = ask(range(2000, 2040))
+    assert once["appended_bytes_total"] == full["appended_bytes_total"]
+    assert ask(range(2000, 2010))["appended_bytes_total"] > once["appended_bytes_total"]
+
+
+def test_the_folder_is_the_users(proxyd, origin, tmp_path):
+    """Root makes it before it becomes another."""
+    if os.geteuid() != 0:
+        pytest.skip("only root becomes another user")
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder != pathlib.Path("/tmp"):
+            folder.chmod(0o755)
+            if folder.parent == pathlib.Path("/tmp"):
+                break
+    stand = Stand(proxyd, origin, "user nobody; " + config())
+    url = stand.serve("/a", answer("x", FRESH))
+    stand.get(url)
+    assert stand.store.stat().st_uid != 0 and stand.store.stat().st_mode & 0o777 == 0o700
+    stand.restart()
+    assert is_hit(stand.get(url))
 
 
 # -- configuration --------------------------------------------------------------------------------------

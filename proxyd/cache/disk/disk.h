@@ -47,8 +47,8 @@ typedef void disk_say(void *arg, bool bad, const char *line);
 /* Opens nothing yet: its thread does, and reads the index. `queue`: bytes that may wait, DISK_QUEUE
  * at most. */
 struct disk *disk_new(const char *dir, u64 quota, u64 queue, disk_say *say, void *arg);
-/* From now on nothing is found and nothing taken; when nobody holds it any more, what is queued is
- * written, the folder given back and the thread ends. Waits for nothing. */
+/* From now on nothing is found and nothing taken; what is queued is written, the folder given back,
+ * and when nobody holds it any more the thread ends. Waits for nothing. */
 void disk_leave(struct disk *d);
 /* Has the thread ended? */
 bool disk_left(struct disk *d);

@@ -301,8 +301,12 @@ void *disk_serve(void *arg)
     while (d->log && !d->failed && !list_empty(&d->queue))
         write_some(d);
     give_up(d, true);
-    if (d->log)
+    if (d->log) {
+        pthread_mutex_unlock(&d->lock);
+        seglog_give_back(d->log); /* to the next process, though somebody may still read here */
+        pthread_mutex_lock(&d->lock);
         close_log(d);
+    }
     d->left = true;
     pthread_mutex_unlock(&d->lock);
     return NULL;

@@ -112,7 +112,8 @@ void folder_give_back(struct folder *f)
     if (f->lock >= 0)
         close(f->lock);
     free(f->path);
-    *f = (struct folder){ NULL, -1, { { 0, 0 } } };
+    f->path = NULL;
+    f->lock = -1;
 }
 
 char *folder_segment(const struct folder *f, u32 number)

@@ -15,6 +15,7 @@ struct folder {
 bool folder_take(struct folder *f, const char *path, char *why, size_t room);
 /* After it was deleted: made anew, taken again, with the same secret. */
 bool folder_make_again(struct folder *f);
+/* Twice does no harm. */
 void folder_give_back(struct folder *f);
 /* "PATH/seg-%08x", to be freed; NULL: no memory. */
 char *folder_segment(const struct folder *f, u32 number);

@@ -75,19 +75,24 @@ void seglog_resize(struct seglog *l, u64 quota)
     atomic_store(&l->quota, quota);
 }
 
-void seglog_close(struct seglog *l)
+void seglog_give_back(struct seglog *l)
 {
     struct segment *last = l->open;
     if (last && log_write_buffer(l) && last->list.n == 0)
         log_leave(l, last);
     else if (l->open)
         log_close_open(l);
+    folder_give_back(&l->folder);
+}
+
+void seglog_close(struct seglog *l)
+{
+    seglog_give_back(l);
     u32 newest = atomic_load(&l->newest);
     for (u32 i = atomic_load(&l->oldest); i <= newest; i++) {
         struct segment *s = log_segment(l, i);
         if (s)
             segment_let(s);
     }
-    folder_give_back(&l->folder);
     free_log(l);
 }

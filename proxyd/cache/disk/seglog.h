@@ -75,8 +75,10 @@ const struct hash_key *seglog_secret(const struct seglog *l);
 /* Reads the index of what is there, which is found from then on, segment by segment; what counts no
  * more, or is of another format, is deleted. May take seconds; `stop` ends it early. */
 void seglog_load(struct seglog *l, const _Atomic bool *stop);
-/* Seals what is open, so that the next start need not read it, and gives the folder back. Nobody
- * has a segment any more. */
+/* Seals what is open, so that the next start need not read it, and gives the folder back: another
+ * process may have it. What is held is read on; nothing is appended any more. The writer's. */
+void seglog_give_back(struct seglog *l);
+/* Gives the folder back, if that has not been done. Nobody has a segment any more. */
 void seglog_close(struct seglog *l);
 /* Another quota: holds from the next append on. */
 void seglog_resize(struct seglog *l, u64 quota);
