@@ -54,16 +54,20 @@ CC_clang := clang
 CC_fuzz := $(CLANG)
 CFLAGS_release := -O2 -g $(FORTIFY)
 CFLAGS_debug := -Og -g3 -DPROXYD_DEBUG
-CFLAGS_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
+# -g1: the lines that a report names, not the variables that it does not; a fifth less to compile.
+CFLAGS_asan := -O1 -g1 -fno-omit-frame-pointer -fsanitize=address,undefined \
                -fno-sanitize-recover=undefined -DPROXYD_DEBUG
-CFLAGS_tsan := -O1 -g -fno-omit-frame-pointer -fsanitize=thread -DPROXYD_DEBUG
+CFLAGS_tsan := -O1 -g1 -fno-omit-frame-pointer -fsanitize=thread -DPROXYD_DEBUG
 CFLAGS_gcc := -O2 -g $(FORTIFY)
 CFLAGS_clang := -O2 -g $(FORTIFY)
-CFLAGS_fuzz := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined \
-               -fno-sanitize-recover=undefined -DPROXYD_DEBUG -DPROXYD_FUZZ
+CFLAGS_fuzz := -O1 -g1 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined \
+               -fno-sanitize-recover=undefined -DPROXYD_DEBUG
 LDFLAGS_asan := -fsanitize=address,undefined
 LDFLAGS_tsan := -fsanitize=thread
 LDFLAGS_fuzz := -fsanitize=fuzzer,address,undefined
+# For the hundred programs of tests: a third of the time. What is installed has the usual linker.
+LLD_ask = $(if $(shell command -v ld.lld),-fuse-ld=lld)
+LLD = $(call once,LLD)
 
 # ---------------------------------------------------------------- sources
 SOURCES := $(sort $(wildcard proxyd/*.c proxyd/*/*.c proxyd/*/*/*.c filters/*.c policy/*.c pac/*.c admin/*.c))
@@ -161,16 +165,21 @@ $$(BUILD)/$(1)/units/$(subst /,-,$(2)).o: $$(UNIT_MAIN) $$(BUILD)/$(1)/units/$(s
 $$(BUILD)/$(1)/units/$(subst /,-,$(2)): $$(patsubst %.c,$$(BUILD)/$(1)/%.o,$$(call unit_files,$(2)) $$(UNIT_HELP)) \
     $$(BUILD)/$(1)/units/$(subst /,-,$(2)).o $$(BUILD)/lib$(1).a
 	$$(say) LINK $$@
-	$$(Q)$$(CC_$(1)) $$(LDFLAGS_$(1)) $$(LINK_HARDEN) $$(UNIT_WRAP) $$(LDFLAGS) -o $$@ $$^ $$(TEST_LIBS) $$(LIBS)
+	$$(Q)$$(CC_$(1)) $$(LLD) $$(LDFLAGS_$(1)) $$(LINK_HARDEN) $$(UNIT_WRAP) $$(LDFLAGS) -o $$@ $$^ $$(TEST_LIBS) $$(LIBS)
 endef
 # Phony, for a file that does not exist is not remade where all files are .SECONDARY.
 .PHONY: FORCE
-# Only the variants that a goal can need: reading the rules of all seven takes 0.2 s.
-small_goals := deps help clean format format-check style run test check smoke mutants durations e2e documents install
-ifeq ($(filter-out $(small_goals),$(or $(MAKECMDGOALS),all)),)
-VARIANTS_READ := release
-else
+# Only the variants that the goals can need: to read the rules of one, and what its objects were made
+# of, takes 0.3 s of every make.
+goals_release := deps help clean format format-check style run test check smoke units layers mutants durations e2e documents install
+goals_asan := units-asan asan
+goals_tsan := units-tsan tsan
+goals_fuzz := fuzz fuzz-short
+GOALS := $(or $(MAKECMDGOALS),all)
+ifneq ($(filter-out all $(foreach v,release asan tsan fuzz,$(goals_$(v))),$(GOALS)),)
 VARIANTS_READ := $(VARIANTS)
+else
+VARIANTS_READ := release $(foreach v,asan tsan fuzz,$(if $(filter $(goals_$(v)),$(GOALS)),$(v)))
 endif
 $(foreach v,$(VARIANTS_READ),$(eval $(call variant,$(v))))
 
@@ -180,8 +189,13 @@ fuzz_programs := $(patsubst %.c,$(BUILD)/fuzz/%,$(FUZZERS))
 $(BUILD)/proxyd: $(BUILD)/release/bin/proxyd
 	$(Q)cp -f $< $@
 
-$(BUILD)/fuzz/tests/fuzz/%: $(BUILD)/fuzz/tests/fuzz/%.o $(patsubst %.c,$(BUILD)/fuzz/%.o,$(FUZZ_HELP)) $(BUILD)/libfuzz.a
-	$(Q)$(CC_fuzz) $(LDFLAGS_fuzz) -pie -o $@ $^ $(LIBS)
+# An archive, so that a fuzzer is only of what it calls: of each try the branches of the whole program
+# are looked through, which took a third of the time of a small one.
+$(BUILD)/libfuzzhelp.a: $(patsubst %.c,$(BUILD)/fuzz/%.o,$(FUZZ_HELP))
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(BUILD)/fuzz/tests/fuzz/%: $(BUILD)/fuzz/tests/fuzz/%.o $(BUILD)/libfuzzhelp.a $(BUILD)/libfuzz.a
+	$(Q)$(CC_fuzz) $(LLD) $(LDFLAGS_fuzz) -pie -o $@ $^ $(LIBS)
 
 # ---------------------------------------------------------------- what people type
 help:

@@ -388,7 +388,10 @@ static void scripted_close(void *self)
 
 static const struct tunnel_end_ops scripted_ops = {
     .in = { .peek = scripted_peek, .took = scripted_took, .fill = scripted_fill },
-    .out = { scripted_put, scripted_finish, scripted_flush, scripted_drop },
+    .out = { .put = scripted_put,
+             .finish = scripted_finish,
+             .flush = scripted_flush,
+             .drop = scripted_drop },
     .join = scripted_join,
     .again = scripted_again,
     .gone = scripted_gone,
