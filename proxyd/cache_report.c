@@ -225,6 +225,32 @@ static bool read_purge(struct report *r, struct slice rest)
     return read_url(r, rest);
 }
 
+/* ---- verify ---- */
+
+static _Atomic bool ending;
+
+void cache_report_end(void)
+{
+    atomic_store(&ending, true);
+}
+
+static void verify_of(const char *name, const void *entry, void *ctx)
+{
+    struct report *r = ctx;
+    struct tier *t = &((const struct cache_entry *)entry)->cache->tier;
+    struct disk *d = tier_use(t);
+    if (d == NULL) {
+        fprintf(r->to, "cache %s: %s\n", name,
+                tier_has_disk(t) ? "its disk is not in service" : "nothing is kept on disk");
+        return;
+    }
+    struct seglog_verified v = seglog_verify(disk_log(d), &ending);
+    disk_let(d);
+    fprintf(r->to, "cache %s: %llu read, %llu bytes, %llu bad and forgotten%s\n", name,
+            (unsigned long long)v.records, (unsigned long long)v.bytes, (unsigned long long)v.bad,
+            atomic_load(&ending) ? "; the proxy ends, so not all of it" : "");
+}
+
 /* ---- which it is ---- */
 
 typedef void each_cache(const char *name, const void *entry, void *ctx);
@@ -236,6 +262,8 @@ static each_cache *understand(struct report *r, struct slice question)
     slice_cut(&rest, ' ', &verb);
     if (slice_is(verb, "stat"))
         return rest.n == 0 ? stat_of : NULL;
+    if (slice_is(verb, "verify"))
+        return rest.n == 0 ? verify_of : NULL;
     if (slice_is(verb, "show"))
         return read_url(r, rest) ? show_of : NULL;
     if (slice_is(verb, "why")) {
@@ -251,9 +279,9 @@ unsigned cache_report(struct registry *registry, struct slice question, char **t
     size_t n;
     each_cache *each = r ? understand(r, question) : NULL;
     if (each == NULL) {
-        *text =
-            strdup("expected stat, show URL, why METHOD URL or purge [--soft] URL | --prefix URL | "
-                   "--tag TAG | --all, and a URL such as http://example.com/\n");
+        *text = strdup("expected stat, verify, show URL, why METHOD URL or purge [--soft] URL | "
+                       "--prefix URL | "
+                       "--tag TAG | --all, and a URL such as http://example.com/\n");
         free(r);
         return 400;
     }

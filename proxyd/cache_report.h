@@ -4,9 +4,11 @@
 
 #include "core/common/registry.h"
 
-/* `question`: "stat", "show URL", "why METHOD URL", or "purge", perhaps "--soft", and "URL",
- * "--prefix URL", "--tag TAG" or "--all". The HTTP status, and malloc'd lines in *text. Any thread
- * that may block. */
+/* `question`: "stat", "verify", "show URL", "why METHOD URL", or "purge", perhaps "--soft", and
+ * "URL", "--prefix URL", "--tag TAG" or "--all". The HTTP status, and malloc'd lines in *text. Any
+ * thread that may block. */
 unsigned cache_report(struct registry *r, struct slice question, char **text);
+/* The process ends: a "verify", which may take minutes, comes to its end. */
+void cache_report_end(void);
 
 #endif

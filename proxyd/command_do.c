@@ -181,7 +181,7 @@ static bool cache_question(const struct options *o, struct text *t)
     static const struct {
         const char *verb;
         unsigned words; /* behind it */
-    } verbs[] = { { "stat", 0 }, { "show", 1 }, { "why", 2 }, { "purge", 1 } };
+    } verbs[] = { { "stat", 0 }, { "verify", 0 }, { "show", 1 }, { "why", 2 }, { "purge", 1 } };
     unsigned words = 0, i = 0;
     while (words < MOST_OPERANDS && o->operand[words])
         words++;
@@ -206,9 +206,9 @@ struct command do_cache(struct options o)
     struct text question = text_in(area, sizeof area);
     if (cache_question(&o, &question))
         return command_leave(ctl_ask("cache", o.socket, "POST", "/cache", text_slice(&question)));
-    fputs(
-        "proxyd cache: expected stat, show URL, why METHOD URL, or purge [--soft] with [--prefix] "
-        "URL, --tag TAG or --all\n\"proxyd cache --help\" explains it\n",
-        stderr);
+    fputs("proxyd cache: expected stat, verify, show URL, why METHOD URL, or purge [--soft] with "
+          "[--prefix] "
+          "URL, --tag TAG or --all\n\"proxyd cache --help\" explains it\n",
+          stderr);
     return command_leave(EXIT_USAGE);
 }

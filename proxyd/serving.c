@@ -12,6 +12,7 @@
 #include "announce.h"
 #include "base/must.h"
 #include "cache/tier.h"
+#include "cache_report.h"
 #include "command.h"
 #include "core/common/registry.h"
 #include "core/common/snapshot.h"
@@ -110,6 +111,7 @@ static bool finish(struct process *p, const sigset_t *set, enum signal_meaning h
     lists_end();
     auth_users_end();
     served_end(p->served);
+    cache_report_end();
     caches_leave(p->engine.registry);
     drain(p, now ? DRAIN_NOW : DRAIN_GRACEFUL);
     while (!all_done(p)) {

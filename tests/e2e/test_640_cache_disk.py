@@ -246,6 +246,20 @@ def test_a_purge_holds_for_what_is_kept_later_not(stand):
     assert is_hit(got) and got.body == b"new"
 
 
+def test_a_departure_is_for_its_rule_after_a_restart(proxyd, origin):
+    """And `cache show` names the rule that has it kept, once it is in memory again."""
+    stand = Stand(proxyd, origin, forward(CACHE, extra=metrics.ADMIN, rules="""
+        allow mine { from 127.0.0.1; reach loopback; cache { ignore private; } } allow rest { reach loopback; }"""))
+    url = stand.serve("/a", answer("x", FRESH + ", private"))
+    stand.get(url)
+    stand.restart()
+    with Client(stand.daemon.port, source="127.0.0.2") as other:
+        assert not is_hit(other.get(url))
+    assert is_hit(stand.get(url)) and stand.asked("/a") == 2
+    said = run_command("cache", "--socket", str(stand.daemon.folder / "control.sock"), "show", url).stdout
+    assert "kept by what the rule or route mine says" in said
+
+
 # -- a disk that fails ----------------------------------------------------------------------------------
 
 def flip(path, at):
@@ -276,6 +290,24 @@ def test_flipped_bits_are_never_served(stand, running):
     if running:
         assert disk(stand.daemon)["read_errors_total"] > 0
         assert stand.daemon.stderr().count("what was read is not what was written") == 1
+
+
+def test_verify(stand):
+    def verify():
+        return run_command("cache", "--socket", str(stand.daemon.folder / "control.sock"), "verify").stdout
+    for i in range(5):
+        stand.get(stand.serve(f"/{i}", answer(os.urandom(5000), FRESH)))
+    stand.restart()
+    assert verify().startswith("cache main: 5 read, ") and ", 0 bad and forgotten" in verify()
+    [segment] = [s for s in stand.segments() if s.stat().st_size > 20000]
+    flip(segment, 8000)
+    assert ", 1 bad and forgotten\n" in verify() and verify().startswith("cache main: 4 read, ")
+
+
+def test_verify_without_a_disk(proxyd):
+    daemon = proxyd(forward())
+    ran = run_command("cache", "--socket", str(daemon.folder / "control.sock"), "verify")
+    assert ran.stdout == "cache main: nothing is kept on disk\n"
 
 
 def test_one_folder_has_one_process(proxyd, origin):
