@@ -4,13 +4,20 @@
 
 #include "admin/figures.h"
 
-enum { HOUR_MS = 3600 * 1000, LEAST_MS = 5000, HEIGHT = 100 };
+enum { LEAST_MS = 5000, HEIGHT = 100, QUARTERS = 4 };
 
 /* Between two samples: what it came to in each second, or of a hundred. */
 struct stretch {
-    double left, right; /* seconds, the right edge is 3600: now */
+    double left, right; /* seconds from the left edge */
     double all, part;   /* negative: nothing to tell */
 };
+
+/* Seconds from the left edge to now, the right one: a young process has no hour to show. */
+static unsigned window(const struct view *v)
+{
+    double span = view_span(v);
+    return span <= 240 ? 240 : span <= 1200 ? 1200 : 3600;
+}
 
 static void value_of(const struct view *v, const struct curve *c, const struct history_sample *a,
                      const struct history_sample *b, struct stretch *s)
@@ -18,9 +25,9 @@ static void value_of(const struct view *v, const struct curve *c, const struct h
     double seconds = (double)(b->at_ms - a->at_ms) / 1000;
     double all = (double)(b->value[c->of_all] - a->value[c->of_all]);
     double part = (double)(b->value[c->of_part] - a->value[c->of_part]);
-    s->left = 3600 - (double)(v->now.at_ms - a->at_ms) / 1000;
+    s->left = window(v) - (double)(v->now.at_ms - a->at_ms) / 1000;
     s->left = s->left > 0 ? s->left : 0;
-    s->right = 3600 - (double)(v->now.at_ms - b->at_ms) / 1000;
+    s->right = window(v) - (double)(v->now.at_ms - b->at_ms) / 1000;
     if (c->kind == CURVE_SHARE) {
         s->all = all > 0 ? 100 * part / all : -1;
         s->part = 0;
@@ -30,7 +37,7 @@ static void value_of(const struct view *v, const struct curve *c, const struct h
     }
 }
 
-/* Those that lie in the last hour, oldest first; the last one goes up to now. */
+/* Those that are to be seen, oldest first; the last one goes up to now. */
 static unsigned stretches(const struct view *v, const struct curve *c,
                           struct stretch out[HISTORY_SAMPLES])
 {
@@ -39,7 +46,7 @@ static unsigned stretches(const struct view *v, const struct curve *c,
         const struct history_sample *a = history_at(v->history, i);
         const struct history_sample *b =
             i + 1 < v->history->n ? history_at(v->history, i + 1) : &v->now;
-        if (b->at_ms - a->at_ms < LEAST_MS || v->now.at_ms - b->at_ms > HOUR_MS)
+        if (b->at_ms - a->at_ms < LEAST_MS || v->now.at_ms - b->at_ms > window(v) * 1000ull)
             continue;
         value_of(v, c, a, b, &out[n++]);
     }
@@ -65,21 +72,32 @@ static void put_value(FILE *to, enum curve_kind kind, double n)
     }
 }
 
-/* An area down to the axis, or the line alone, that is begun anew behind what has no value. */
+static double value_in(const struct stretch *s, bool part)
+{
+    return part ? s->part : s->all;
+}
+
+/* An area down to the axis, or the line alone, that is begun anew behind what has no value. It goes
+ * through the middle of each stretch, and from edge to edge. */
 static void put_path(FILE *to, const char *class, const struct stretch *s, unsigned n, double axis,
                      bool part, bool area)
 {
     bool open = false;
     fprintf(to, "<path class=\"%s\" d=\"", class);
     for (unsigned i = 0; i < n; i++) {
-        double value = part ? s[i].part : s[i].all, x = (s[i].left + s[i].right) / 2;
-        if (value >= 0 && !open && area)
-            fprintf(to, "M%.0f %dL%.0f %.2f", x, HEIGHT, x, HEIGHT - value / axis * HEIGHT);
-        else if (value >= 0)
-            fprintf(to, "%c%.0f %.2f", open ? 'L' : 'M', x, HEIGHT - value / axis * HEIGHT);
-        bool ends = value >= 0 && (i + 1 == n || (part ? s[i + 1].part : s[i + 1].all) < 0);
-        if (ends && area)
-            fprintf(to, "L%.0f %dZ", x, HEIGHT);
+        double value = value_in(&s[i], part), y = HEIGHT - value / axis * HEIGHT;
+        if (value >= 0) {
+            if (!open && area)
+                fprintf(to, "M%.0f %dL%.0f %.2f", s[i].left, HEIGHT, s[i].left, y);
+            else if (!open)
+                fprintf(to, "M%.0f %.2f", s[i].left, y);
+            fprintf(to, "L%.0f %.2f", (s[i].left + s[i].right) / 2, y);
+            bool ends = i + 1 == n || value_in(&s[i + 1], part) < 0;
+            if (ends)
+                fprintf(to, "L%.0f %.2f", s[i].right, y);
+            if (ends && area)
+                fprintf(to, "V%dZ", HEIGHT);
+        }
         open = value >= 0;
     }
     fputs("\"/>", to);
@@ -92,7 +110,7 @@ static void put_hints(const struct view *v, const struct curve *c, const struct 
     FILE *to = v->to;
     for (unsigned i = 0; i < n; i++) {
         char at[16] = "";
-        time_t when = (time_t)(v->now_us / 1000000) - (time_t)(3600 - s[i].right);
+        time_t when = (time_t)(v->now_us / 1000000) - (time_t)(window(v) - s[i].right);
         struct tm tm;
         if (gmtime_r(&when, &tm))
             strftime(at, sizeof at, "%H:%M:%S", &tm);
@@ -127,6 +145,19 @@ static void put_caption(FILE *to, const struct curve *c)
     fputs("</figcaption>", to);
 }
 
+static void begin_shapes(const struct view *v, const struct curve *c)
+{
+    unsigned w = window(v);
+    fprintf(v->to,
+            "<svg role=\"img\" aria-label=\"%s over the last %u minutes\" viewBox=\"0 0 %u %d\" "
+            "preserveAspectRatio=\"none\"><path class=\"grid\" "
+            "d=\"M0 0H%uM0 50H%uM0 100H%u",
+            c->title, w / 60, w, HEIGHT, w, w, w);
+    for (unsigned q = 1; q < QUARTERS; q++)
+        fprintf(v->to, "M%u 0V%d", w * q / QUARTERS, HEIGHT);
+    fputs("\"/>", v->to);
+}
+
 void curve_draw(const struct view *v, const struct curve *c)
 {
     FILE *to = v->to;
@@ -137,18 +168,15 @@ void curve_draw(const struct view *v, const struct curve *c)
     put_caption(to, c);
     fputs("<div class=\"plot\">", to);
     put_axis(to, c, axis);
-    fprintf(to,
-            "<svg role=\"img\" aria-label=\"%s over the last hour\" viewBox=\"0 0 3600 %d\" "
-            "preserveAspectRatio=\"none\"><path class=\"grid\" "
-            "d=\"M0 0H3600M0 50H3600M0 100H3600M900 0V100M1800 0V100M2700 0V100\"/>",
-            c->title, HEIGHT);
+    begin_shapes(v, c);
     bool share = c->kind == CURVE_SHARE;
     put_path(to, share ? "part area" : "all area", s, n, axis, false, true);
     if (c->part)
         put_path(to, "part area", s, n, axis, true, true);
     put_path(to, share ? "part line" : "all line", s, n, axis, false, false);
     put_hints(v, c, s, n);
-    fputs("</svg></div><ol class=\"x\"><li>60 min</li><li>45</li><li>30</li><li>15</li>"
-          "<li>now</li></ol></figure>\n",
-          to);
+    fprintf(to, "</svg></div><ol class=\"x\"><li>%u min</li>", window(v) / 60);
+    for (unsigned q = QUARTERS - 1; q > 0; q--)
+        fprintf(to, "<li>%u</li>", window(v) / 60 * q / QUARTERS);
+    fputs("<li>now</li></ol></figure>\n", to);
 }

@@ -123,24 +123,34 @@ static void a_curve(void **state)
 {
     (void)state;
     static struct history h;
-    struct view v = { .history = &h };
-    v.now.at_ms = 500000;
+    struct view v = { .history = &h, .from = &h.sample[0] };
+    v.now.at_ms = 120000;
     shows(&v, CURVE_RATE, "<li>1/s</li>"); /* without a sample */
     h.n = 2;
-    h.sample[0].at_ms = 380000;
-    h.sample[1].at_ms = 440000;
+    h.sample[1].at_ms = 60000;
     h.sample[1].value[HISTORY_ASKED] = v.now.value[HISTORY_ASKED] = 600;
     h.sample[1].value[HISTORY_HITS] = v.now.value[HISTORY_HITS] = 300;
     shows(&v, CURVE_RATE, "<li>10/s</li><li>5/s</li><li>0</li>");
-    shows(&v, CURVE_RATE, "<path class=\"all line\" d=\"M3510 0.00L3570 100.00\"/>");
+    shows(&v, CURVE_RATE, "<li>4 min</li><li>3</li><li>2</li><li>1</li><li>now</li>");
+    shows(&v, CURVE_RATE, "all line\" d=\"M120 0.00L150 0.00L210 100.00L240 100.00\"/>");
     shows(&v, CURVE_RATE,
-          "<path class=\"part area\" d=\"M3510 100L3510 50.00L3570 100.00L3570 100Z\"/>");
+          "part area\" d=\"M120 100L120 50.00L150 50.00L210 100.00L240 100.00V100Z\"/>");
     shows(
         &v, CURVE_RATE,
-        "<rect x=\"3480\" width=\"60\" height=\"100\"><title>23:59:00 UTC: 10/s, some 5/s</title>");
-    shows(&v, CURVE_SHARE, "<path class=\"part line\" d=\"M3510 50.00\"/>");
-    v.now.at_ms += 2 * 3600 * 1000; /* the process slept */
-    shows(&v, CURVE_RATE, "<path class=\"all line\" d=\"M");
+        "<rect x=\"120\" width=\"60\" height=\"100\"><title>23:59:00 UTC: 10/s, some 5/s</title>");
+    shows(&v, CURVE_SHARE, "part line\" d=\"M120 50.00L150 50.00L180 50.00\"/>");
+}
+
+/* The older samples are out of sight, and what spans the edge begins there. */
+static void a_process_that_slept(void **state)
+{
+    (void)state;
+    static struct history h = { .n = 2 };
+    struct view v = { .history = &h, .from = &h.sample[0] };
+    h.sample[1].at_ms = 30000;
+    v.now.at_ms = 2 * 3600 * 1000;
+    shows(&v, CURVE_RATE, "all line\" d=\"M0 100.00L1800 100.00L3600 100.00\"/>");
+    shows(&v, CURVE_RATE, "<li>60 min</li><li>45</li><li>30</li><li>15</li><li>now</li>");
 }
 
 int main(void)
@@ -150,6 +160,7 @@ int main(void)
         cmocka_unit_test(an_axis_ends_at_a_round_number),
         cmocka_unit_test(an_hour_is_kept),
         cmocka_unit_test(a_curve),
+        cmocka_unit_test(a_process_that_slept),
     };
     stats_register(&stats);
     return cmocka_run_group_tests(tests, NULL, NULL);
