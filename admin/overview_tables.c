@@ -129,23 +129,49 @@ static void used_cell(FILE *to, u64 used, u64 most)
             percent < 100 ? percent : 100);
 }
 
+static void disk_cell(FILE *to, struct cache *c)
+{
+    bool has_disk;
+    struct disk_counts d = tier_counts(&c->tier, &has_disk);
+    if (!has_disk)
+        fputs("<td>none</td>", to);
+    else if (d.loading)
+        fputs("<td>being read</td>", to);
+    else if (!d.in_service)
+        fputs("<td>out of service<small>the error log says why</small></td>", to);
+    else
+        used_cell(to, d.log.bytes, d.log.quota);
+}
+
 static void cache_row(const char *name, const void *entry, void *ctx)
 {
     FILE *to = ((struct view *)ctx)->to;
-    const struct cache *c = ((const struct cache_entry *)entry)->cache;
-    fputs("<tr>", to);
-    cell(to, "", slice_of(name), VALUE_OF_ADMINISTRATOR);
-    count_cell(to, atomic_load(&c->memory.objects));
+    struct cache *c = ((const struct cache_entry *)entry)->cache;
+    bool has_disk;
+    fputs("<tr><td>", to);
+    put(to, slice_of(name), VALUE_OF_ADMINISTRATOR);
+    fputs("<small>", to);
+    figure_count(to, (double)atomic_load(&c->memory.objects));
+    fputs(" in memory", to);
+    struct disk_counts d = tier_counts(&c->tier, &has_disk);
+    if (has_disk) {
+        fputs(", ", to);
+        figure_count(to, (double)d.log.objects);
+        fputs(" on disk", to);
+    }
+    fputs("</small></td>", to);
     used_cell(to, atomic_load(&c->memory.budget.used), atomic_load(&c->memory.budget.most));
-    count_cell(to, atomic_load(&c->memory.evictions));
-    fputs("</tr>\n", to);
+    disk_cell(to, c);
+    fputs("<td class=\"n wide\">", to);
+    figure_count(to, (double)(atomic_load(&c->memory.evictions) + d.log.dropped));
+    fputs("</td></tr>\n", to);
 }
 
 void overview_caches(struct view *v)
 {
     if (v->caches == 0)
         return;
-    begin(v->to, "Caches", "<th>Name<th class=\"n\">Objects<th>Memory<th class=\"n\">Evicted");
+    begin(v->to, "Caches", "<th>Name<th>Memory<th>Disk<th class=\"n wide\">Made room");
     registry_each(v->engine->registry, &caches, cache_row, v);
     end(v->to);
 }

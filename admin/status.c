@@ -108,15 +108,29 @@ static void put_listeners(struct view *v)
     fputc(']', v->to);
 }
 
+static void put_disk(FILE *to, struct cache *c)
+{
+    bool has_disk;
+    struct disk_counts d = tier_counts(&c->tier, &has_disk);
+    if (!has_disk)
+        return;
+    fprintf(to, ",\"disk_in_service\":%s", d.in_service ? "true" : "false");
+    put_number(to, "disk_objects", d.log.objects);
+    put_number(to, "disk_bytes", d.log.bytes);
+    put_number(to, "disk_most", d.log.quota);
+    put_number(to, "disk_dropped", d.log.dropped);
+}
+
 static void cache_as_json(const char *name, const void *entry, void *ctx)
 {
     struct view *v = ctx;
-    const struct cache *c = ((const struct cache_entry *)entry)->cache;
+    struct cache *c = ((const struct cache_entry *)entry)->cache;
     fprintf(v->to, "%s{\"name\":\"%s\"", comma(v), name);
     put_number(v->to, "objects", atomic_load(&c->memory.objects));
     put_number(v->to, "memory_bytes", atomic_load(&c->memory.budget.used));
     put_number(v->to, "memory_most", atomic_load(&c->memory.budget.most));
     put_number(v->to, "evictions", atomic_load(&c->memory.evictions));
+    put_disk(v->to, c);
     fputc('}', v->to);
 }
 

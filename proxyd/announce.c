@@ -44,9 +44,18 @@ static void put_size(struct text *t, u64 n)
 static void tell_of_cache(const struct cache_conf *c)
 {
     char area[64];
-    struct text t = text_in(area, sizeof area);
+    struct text t = text_in(area, sizeof area - 1);
+    text_lit(&t, "memory ");
     put_size(&t, c->memory);
-    process_say("cache %.*s: memory %.*s", SLICE_FMT(c->name), SLICE_FMT(text_slice(&t)));
+    if (c->path) {
+        text_lit(&t, ", disk ");
+        put_size(&t, c->size);
+    } else if (c->own_path) {
+        text_lit(&t, "; no disk, as there is no home");
+    }
+    area[t.n] = 0;
+    process_say("cache %.*s: %s%s%s", SLICE_FMT(c->name), area, c->path ? " in " : "",
+                c->path ? c->path : "");
 }
 
 void announce(const struct process *p)

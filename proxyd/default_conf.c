@@ -37,6 +37,8 @@ const char default_conf[] =
     "# nothing is seen, so nothing is kept. `proxyd cache stat` tells what it is worth.\n"
     "cache main {\n"
     "    memory 64m;\n"
+    "    path auto;     # ~/.cache/proxyd/main; of root /var/cache/proxyd/main\n"
+    "    size 1g;\n"
     "}\n"
     "\n"
     "# Who may go where.\n"

@@ -25,6 +25,7 @@ struct cache_conf {
     u32 min_uses;
     u8 range;         /* the word of `range`: 0 pass, 1 whole */
     const char *path; /* NULL: no disk */
+    bool own_path;    /* own_folder.h has chosen it */
 };
 
 struct cache_use {

@@ -5,24 +5,33 @@
 
 #include "base/must.h"
 #include "cache/cache.h"
+#include "cache/own_folder.h"
 
 enum { MIB = 1024 * 1024 };
+
+static const char *folder_of(struct arena *a, struct slice cache, const struct word *path)
+{
+    return slice_is(path->text, "auto") ? own_folder(a, cache) : schema_path(a, path);
+}
 
 static void read_path(const struct schema_row *row, const struct node *n, struct arena *a, void *to)
 {
     struct cache_conf *c = to;
     (void)row;
-    c->path = n ? schema_path(a, node_arg(n, 0)) : NULL;
+    c->path = n ? folder_of(a, c->name, node_arg(n, 0)) : NULL;
+    c->own_path = n && slice_is(node_arg(n, 0)->text, "auto");
 }
 
 const struct schema_row cache_rows[] = {
     { .key = "path",
       .type = { TYPE_PATH },
       .read = read_path,
-      .doc = "A folder of this cache alone. What is kept is there, too, and is found again after a "
-             "restart. It is made when it is missing; when it cannot be had, as while another "
-             "process has it, the error log says so, and answers are kept in memory alone until it "
-             "can.",
+      .doc =
+          "A folder of this cache alone. What is kept is there, too, and is found again after a "
+          "restart. It is made when it is missing; when it cannot be had, as while another "
+          "process has it, the error log says so, and answers are kept in memory alone until it "
+          "can. `auto`: one with the cache's name in /var/cache/proxyd for root and the service, "
+          "in ~/.cache/proxyd for others, where $XDG_CACHE_HOME says nothing else.",
       .example = "path /var/cache/proxyd/main;" },
     { .key = "size",
       .type = { TYPE_SIZE },
@@ -76,6 +85,8 @@ const struct schema_row cache_rows[] = {
 static bool is_same_folder(const char *a, const char *b)
 {
     struct stat one, two;
+    if (a == NULL || b == NULL)
+        return false;
     size_t an = strlen(a), bn = strlen(b);
     if (stat(a, &one) == 0 && stat(b, &two) == 0)
         return one.st_dev == two.st_dev && one.st_ino == two.st_ino;
@@ -108,7 +119,7 @@ void cache_check(const struct node *n, struct diags *d)
     arena_init(&a, 0);
     for (const struct node *o = node_child(n->parent, "cache"); o && o != n; o = node_again(o)) {
         const struct word *w = path_word(o);
-        if (w && is_same_folder(schema_path(&a, own), schema_path(&a, w)))
+        if (w && is_same_folder(folder_of(&a, node_name(n), own), folder_of(&a, node_name(o), w)))
             diag_error(d, own, "the cache %s has that folder already", word_shown(&o->words[1]));
     }
     arena_free(&a);

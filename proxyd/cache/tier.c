@@ -9,6 +9,7 @@
 #include "base/must.h"
 #include "base/text.h"
 #include "cache/cache.h"
+#include "cache/own_folder.h"
 
 enum { GHOSTS = 1 << 16, QUEUE_PART = 4 /* of the memory, what may wait to be written */ };
 
@@ -86,6 +87,8 @@ static void follow(struct tier *t, const struct cache_conf *c)
     if (t->name == NULL)
         t->name = strndup(c->name.p, c->name.n);
     must(t->dir != NULL && t->name != NULL);
+    if (c->own_path)
+        own_folder_make_parents(t->dir);
     atomic_store(&t->disk, disk_new(t->dir, c->size, c->memory / QUEUE_PART, say, t));
 }
 
@@ -168,7 +171,10 @@ struct disk_counts tier_counts(struct tier *t, bool *has_disk)
 void caches_give_folders(const struct snapshot *s, unsigned uid, unsigned gid)
 {
     for (u32 i = 0; i < s->nstores && geteuid() == 0; i++) {
-        const char *path = cache_use_of(s->stores[i].store)->conf.path;
+        const struct cache_conf *c = &cache_use_of(s->stores[i].store)->conf;
+        const char *path = c->path;
+        if (path && c->own_path)
+            own_folder_make_parents(path);
         if (path == NULL || mkdir(path, 0700) != 0)
             continue;
         int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

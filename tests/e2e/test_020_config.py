@@ -595,7 +595,7 @@ def test_without_a_configuration(tmp_path):
         n = len(os.sched_getaffinity(0))
         assert re.sub("proxyd: (control|note: no control).*\n", "", NOTE.sub("", (folder / "stderr").read_text())) == (
             "proxyd: listener local: forward on 127.0.0.1:3128\n"
-            "proxyd: cache main: memory 64m\n"
+            f"proxyd: cache main: memory 64m, disk 1g in {environment()['XDG_CACHE_HOME']}/proxyd/main\n"
             f"proxyd: {n} worker{'' if n == 1 else 's'}; "
             "try: curl -x http://127.0.0.1:3128 http://example.com/\n")
         for url, cause in {

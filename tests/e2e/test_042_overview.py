@@ -73,7 +73,7 @@ class Page(html.parser.HTMLParser):
 
 
 BIG, SMALL = "/big?key=secret", "/small&'x"
-CONFIG = forward(rules=RULES, extra=metrics.ADMIN + "list none { source none.txt; optional; }")
+CONFIG = forward(cache="cache main { memory 32m; path store; size 64m; }", rules=RULES, extra=metrics.ADMIN + "list none { source none.txt; optional; }")
 
 
 @pytest.fixture
@@ -88,13 +88,15 @@ def test_what_it_tells(daemon, origin):
         assert get(daemon, origin.url(path)).status == 200
     assert get(daemon, "http://a.wish.test/").status == 403
     assert until(lambda: state(daemon)["requests_in_flight"] == 0 and state(daemon)["listeners"][0]["requests"] == 6)
+    assert until(lambda: state(daemon)["caches"][0]["disk_in_service"])
     body = ask(daemon).body.decode()
     page = Page(body)
     assert "Serving" in page.text and "2 workers" in page.text and "configuration 1" in page.text
     (name, address, _, requests, share, saved), = page.rows("Listeners")
     assert (name, address, requests, share) == ("mainforward", f"127.0.0.1:{daemon.port}", "6", "60 %")
     assert saved == "5.96 kB"   # twice 3000 and 100 bytes
-    assert page.rows("Caches")[0][:2] == ["main", "2"]
+    (name, memory, disk, _), = page.rows("Caches")
+    assert name.startswith("main2 in memory, ") and memory.endswith(" of 32.0 MB") and disk.endswith(" of 64.0 MB")
     assert [row[:3] for row in page.rows("What has saved most")] == [
         [origin.url("/big") + "?…", "5.86 kB", "2.93 kB"], [origin.url(SMALL), "100 B", "100 B"]]
     assert page.rows("Refused and failed")[0][0].startswith("rule_denied")

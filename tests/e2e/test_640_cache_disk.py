@@ -345,11 +345,12 @@ def test_a_folder_that_cannot_be_written_costs_nothing_else(proxyd, origin, tmp_
         target = tmp_path / "shut"
         target.mkdir(mode=0o500)
     daemon = proxyd(config(CACHE.replace("path store", f"path {target}")))
-    assert until(lambda: str(target) in daemon.stderr())
+    told = f"error: cache main: {target}: "
+    assert until(lambda: told in daemon.stderr())
     origin.at("/a", read_body(), lambda conn: conn.sock.sendall(answer("x", FRESH)))
     assert get(daemon, origin.url("/a")).body == b"x" and is_hit(get(daemon, origin.url("/a")))
     time.sleep(1.3)   # and it is told once
-    assert daemon.stderr().count(str(target)) == 1
+    assert daemon.stderr().count(told) == 1
 
 
 def test_a_full_disk(proxyd, origin):

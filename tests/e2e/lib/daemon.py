@@ -4,6 +4,8 @@ Every Proxyd gets a folder, a configuration file with free ports filled in, and 
 stderr kept in files. A crash, a sanitizer report or a stop with anything but exit code 0 fails the
 test in which it is noticed, which is the test that caused it because conftest.py looks after each.
 """
+import atexit
+import functools
 import itertools
 import os
 import pathlib
@@ -13,6 +15,7 @@ import shlex
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 
 from . import metrics
@@ -46,9 +49,18 @@ class LogLine(str):
         return self.split()
 
 
+@functools.cache
+def _cache_home():
+    """Where the caches of built-in configurations lie: in none of who runs the tests."""
+    folder = tempfile.TemporaryDirectory(prefix="proxyd-caches-")
+    atexit.register(folder.cleanup)
+    return folder.name
+
+
 def environment(more=None):
-    """A clean environment: no proxy variables, sanitizers strict."""
-    env = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
+    """A clean environment: no proxy variables, sanitizers strict, caches in a folder of the tests."""
+    env = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy") and k != "CACHE_DIRECTORY"}
+    env["XDG_CACHE_HOME"] = _cache_home()
     env.setdefault("ASAN_OPTIONS", "detect_leaks=1:abort_on_error=0:exitcode=99")
     env.setdefault("UBSAN_OPTIONS", "print_stacktrace=1:halt_on_error=1:exitcode=98")
     env.setdefault("TSAN_OPTIONS", "halt_on_error=0:exitcode=97:second_deadlock_stack=1")
