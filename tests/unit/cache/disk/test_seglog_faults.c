@@ -1,0 +1,212 @@
+/* A disk that fails, at each of its calls in turn: what an append or a flush says is true, whatever
+ * is found is whole and right, and when the disk works again so does the log. */
+#include "cache/disk/segment.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/must.h"
+#include "tests/unit/cache/help_log.h"
+
+enum { RECORDS = 80 };
+
+static struct segment_calls real;
+static struct {
+    unsigned wait; /* calls that still go well; UINT_MAX: all */
+    unsigned count;
+    int error; /* 0: a write is short, but goes on */
+    bool lasting, seen;
+} fault;
+
+static bool fails(void)
+{
+    if (fault.wait == 0) {
+        fault.wait = fault.lasting ? 0 : UINT32_MAX;
+        fault.seen = true;
+        fault.count++;
+        errno = fault.error;
+        return true;
+    }
+    fault.wait -= fault.wait != UINT32_MAX;
+    return false;
+}
+
+static ssize_t failing_pwrite(int fd, const void *p, size_t n, off_t at)
+{
+    if (!fails())
+        return real.pwrite(fd, p, n, at);
+    if (fault.error == 0)
+        return real.pwrite(fd, p, n / 3 + 1, at);
+    if (n > 64) /* some of it came before */
+        must(real.pwrite(fd, p, n / 2, at) > 0);
+    errno = fault.error;
+    return -1;
+}
+
+static int failing_fdatasync(int fd)
+{
+    (void)fd;
+    return fails() && fault.error ? -1 : 0;
+}
+
+static int failing_open(const char *path, int flags, unsigned mode)
+{
+    if ((flags & O_CREAT) && fails() && fault.error)
+        return -1;
+    return real.open(path, flags, mode);
+}
+
+static int failing_fallocate(int fd, int mode, off_t at, off_t n)
+{
+    if (fails() && fault.error)
+        return -1;
+    return real.fallocate(fd, mode, at, n);
+}
+
+static void begin(unsigned wait, int error, bool lasting)
+{
+    fault.wait = wait;
+    fault.error = error;
+    fault.lasting = lasting;
+    fault.seen = false;
+    fault.count = 0;
+}
+
+static void heal(void)
+{
+    fault.wait = UINT32_MAX;
+}
+
+/* The versions that a flush was good for. */
+static u64 flushed[RECORDS];
+
+static bool append_some(struct seglog *l, u64 from, u64 to, u64 version)
+{
+    bool good = true;
+    for (u64 n = from; n < to && good; n++) {
+        struct help_record r = { .n = n, .version = version, .body = 50000 };
+        if (n % 16 == 0)
+            r.part = 300000, r.parts = 2;
+        good = help_append(l, &r);
+    }
+    if (!good && errno != ESTALE) /* the part of one has left to make room */
+        assert_int_equal(errno, fault.error);
+    bool all = seglog_flush(l);
+    if (!all)
+        assert_int_equal(errno, fault.error);
+    for (u64 n = from; n < to && good && all; n++)
+        flushed[n] = version;
+    return good && all;
+}
+
+static void check(struct seglog *l, u64 newest)
+{
+    bool dropped = seglog_counts(l).dropped > 0;
+    for (u64 n = 0; n < RECORDS; n++) {
+        i64 found = help_found(l, n);
+        assert_true(found >= 0 && (u64)found <= newest);
+        assert_true(found == 0 || (u64)found >= flushed[n]);
+        assert_true(found > 0 || dropped || flushed[n] == 0);
+    }
+}
+
+/* Some megabytes, so that segments (of two) are made and sealed; the fault in the middle. */
+static bool with_fault(unsigned wait, int error, bool lasting)
+{
+    memset(flushed, 0, sizeof flushed);
+    help_log_in_memory();
+    struct seglog *l = help_log(HELP_QUOTA);
+    segment_calls.fdatasync = failing_fdatasync;
+    assert_true(append_some(l, 0, 10, 1));
+    begin(wait, error, lasting);
+    bool good = append_some(l, 5, 60, 2);
+    assert_true(good || fault.seen);
+    if (lasting && fault.seen && error && error != ENOSPC)
+        assert_false(append_some(l, 60, 61, 2));
+    check(l, 2);
+    heal();
+    bool seen = fault.seen, dropped;
+    assert_true(append_some(l, 30, 80, 3));
+    check(l, 3);
+    dropped = seglog_counts(l).dropped > 0;
+    l = help_log_again(l);
+    if (!dropped)
+        check(l, 3);
+    seglog_close(l);
+    help_log_delete();
+    return seen;
+}
+
+static void each_call(int error, bool lasting)
+{
+    unsigned wait = 0;
+    while (with_fault(wait, error, lasting))
+        wait++;
+    assert_true(wait > 10); /* there were as many calls to fail */
+}
+
+/* slow: as many logs as there are calls. */
+static void broken(void **state)
+{
+    (void)state;
+    each_call(EIO, false);
+    each_call(EIO, true);
+}
+
+/* slow: likewise. */
+static void full(void **state)
+{
+    (void)state;
+    each_call(ENOSPC, false);
+    each_call(ENOSPC, true);
+}
+
+static void read_only(void **state)
+{
+    (void)state;
+    each_call(EROFS, true);
+}
+
+static void short_writes(void **state)
+{
+    (void)state;
+    each_call(0, false);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    real = segment_calls;
+    heal();
+    segment_calls = (struct segment_calls){ failing_open, failing_pwrite, real.pread,
+                                            failing_fdatasync, failing_fallocate };
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    segment_calls = real;
+    help_log_delete();
+    return 0;
+}
+
+#define FAULT_TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        FAULT_TEST(broken),
+        FAULT_TEST(full),
+        FAULT_TEST(read_only),
+        FAULT_TEST(short_writes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
