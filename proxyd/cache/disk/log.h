@@ -22,7 +22,7 @@ struct log_gone {
     pthread_mutex_t lock;
     struct cache_key *key; /* open addressing; 0: free */
     u32 n, cap;
-    bool on;   /* the load goes on */
+    bool on;   /* the load is to come, or goes on */
     bool lost; /* one of them had no room: nothing more may be loaded */
 };
 
@@ -80,7 +80,7 @@ bool log_drop_oldest(struct seglog *l, bool pass_on);
 /* log_gone.c */
 void log_gone_begin(struct log_gone *g);
 void log_gone_end(struct log_gone *g);
-/* While the load goes on; else nothing. */
+/* Until the load has ended; then nothing. */
 void log_gone_add(struct log_gone *g, const struct cache_key *key);
 /* Under its lock. */
 bool log_gone_has(const struct log_gone *g, const struct cache_key *key);

@@ -29,6 +29,7 @@ static struct seglog *new_log(u64 quota)
     }
     pthread_mutex_init(&l->ring_lock, NULL);
     pthread_mutex_init(&l->gone.lock, NULL);
+    log_gone_begin(&l->gone);
     bans_init(&l->bans);
     return l;
 }

@@ -99,7 +99,6 @@ void seglog_load(struct seglog *l, const _Atomic bool *stop)
     u32 n, i = 0;
     u32 *there = folder_segments(&l->folder, &n);
     bool whole = true;
-    log_gone_begin(&l->gone);
     for (; i < n && whole && !atomic_load(stop); i++) {
         bool follows = i == 0 || there[i] == there[i - 1] - 1;
         whole = follows && there[0] - there[i] < LOG_SEGMENTS - 2;

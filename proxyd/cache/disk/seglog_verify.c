@@ -11,16 +11,21 @@ struct verifying {
     struct seglog_verified sum;
 };
 
-static bool part_good(struct verifying *v, const struct seglog_place *p)
+/* LEFT: a part of it was in a segment that is gone, so it is of no use; that is nothing bad. */
+enum is { GOOD, BAD, LEFT };
+
+static enum is part_is(struct verifying *v, const struct seglog_place *p)
 {
     struct segment *s = seglog_hold(v->l, p->segment);
-    bool good = s && segment_payload(s, p->at, SEGLOG_BYTES, p->n, v->part);
+    if (s == NULL)
+        return LEFT;
+    bool good = segment_payload(s, p->at, SEGLOG_BYTES, p->n, v->part);
     v->sum.bytes += p->n;
     seglog_let(&s);
-    return good;
+    return good ? GOOD : BAD;
 }
 
-static bool record_good(struct verifying *v, const struct seglog_place *p)
+static enum is record_is(struct verifying *v, const struct seglog_place *p)
 {
     struct seglog_record r;
     struct iovec piece;
@@ -28,19 +33,21 @@ static bool record_good(struct verifying *v, const struct seglog_place *p)
     v->sum.bytes += p->n;
     if (p->n > FRAME_MOST || !segment_payload(v->s, p->at, SEGLOG_RECORD, p->n, v->payload) ||
         !seglog_record_read((struct slice){ v->payload, p->n }, &r, &piece))
-        return false;
-    for (u32 i = 0; i < r.nparts; i++)
-        if (!part_good(v, &r.part[i]))
-            return false;
-    return true;
+        return BAD;
+    enum is is = GOOD;
+    for (u32 i = 0; is == GOOD && i < r.nparts; i++)
+        is = part_is(v, &r.part[i]);
+    return is;
 }
 
 /* One that has left meanwhile was not bad. */
 static void verify(struct verifying *v, const struct seg_found *f)
 {
     struct seg_slot slot;
-    if (!seg_index_get(&v->l->index, &f->key, &f->place, &slot) || record_good(v, &f->place) ||
-        !seglog_forget(v->l, &f->key, &f->place))
+    if (!seg_index_get(&v->l->index, &f->key, &f->place, &slot))
+        return;
+    enum is is = record_is(v, &f->place);
+    if (is == GOOD || !seglog_forget(v->l, &f->key, &f->place) || is == LEFT)
         return;
     v->sum.bad++;
     atomic_fetch_add(&v->l->gone_bad, 1);

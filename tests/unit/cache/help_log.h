@@ -5,7 +5,8 @@
 
 #include "cache/disk/seglog.h"
 
-enum { HELP_QUOTA = SEGLOG_LEAST };
+/* HELP_SMALL is less than anybody can configure: full soon. */
+enum { HELP_QUOTA = SEGLOG_LEAST, HELP_SMALL = 16 << 20 };
 
 /* Of a new folder, or of the one that is there; loaded. Nothing waits for the disk: what is written
  * survives the process, if not the machine. */

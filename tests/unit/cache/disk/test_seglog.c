@@ -28,8 +28,10 @@ static int set_up(void **state)
 
 static int set_up_in_memory(void **state)
 {
+    (void)state;
     help_log_in_memory();
-    return set_up(state);
+    l = help_log(HELP_SMALL);
+    return l == NULL;
 }
 
 static int tear_down(void **state)
@@ -308,19 +310,19 @@ static u64 bytes_on_disk(void)
 static void the_oldest_leave(void **state)
 {
     (void)state;
-    const u64 all = 3000; /* three quotas */
+    const u64 all = 800; /* three quotas */
     for (u64 n = 0; n < all; n++) {
         append_many(n, n + 1);
-        assert_true(seglog_counts(l).bytes <= HELP_QUOTA);
-        if (n % 500 == 0)
-            assert_true(bytes_on_disk() <= HELP_QUOTA + HELP_QUOTA / 50);
+        assert_true(seglog_counts(l).bytes <= HELP_SMALL);
+        if (n % 200 == 0)
+            assert_true(bytes_on_disk() <= HELP_SMALL + HELP_SMALL / 50);
     }
     assert_true(seglog_flush(l));
     for (unsigned round = 0; round < 2; round++) {
         u64 oldest = all;
         while (oldest > 0 && help_found(l, oldest - 1) == 1)
             oldest--;
-        assert_in_range(all - oldest, HELP_QUOTA / 60000 * 8 / 10, HELP_QUOTA / 60000);
+        assert_in_range(all - oldest, HELP_SMALL / 60000 * 7 / 10, HELP_SMALL / 60000);
         assert_int_equal(seglog_counts(l).objects, all - oldest);
         for (u64 n = 0; n < oldest; n++)
             assert_int_equal(help_found(l, n), 0);
@@ -335,8 +337,8 @@ static void the_used_are_passed_on(void **state)
     assert_true(append(1000001, 1) && append(1000002, 1) && append_parts(1000004, 100000, 2));
     assert_true(help_append(l, &(struct help_record){
                                    .n = 1000005, .version = 1, .body = 100, .until = 1000 }));
-    for (u64 n = 0; n < 3000; n += 100) {
-        append_many(n, n + 100);
+    for (u64 n = 0; n < 800; n += 25) {
+        append_many(n, n + 25);
         assert_true(seglog_flush(l));
         assert_int_equal(help_found(l, 1000001), 1);
         assert_int_equal(help_found(l, 1000004), 1);
@@ -360,7 +362,7 @@ static void held_while_it_leaves(void **state)
     struct segment *s = seglog_hold(l, p.segment);
     struct cache_key key = help_key(7);
     assert_int_equal(seglog_remove(l, &key), 1);
-    append_many(100, 1500);
+    append_many(100, 400);
     assert_null(seglog_hold(l, p.segment));
     char got[8];
     assert_int_equal(seglog_read(s, &p, 0, got, sizeof got, true), sizeof got);
@@ -372,15 +374,15 @@ static void held_while_it_leaves(void **state)
 static void another_quota(void **state)
 {
     (void)state;
-    seglog_resize(l, 2 * HELP_QUOTA);
-    append_many(0, 2500);
+    seglog_resize(l, 2 * HELP_SMALL);
+    append_many(0, 600);
     assert_true(seglog_flush(l));
-    assert_true(seglog_counts(l).bytes > HELP_QUOTA * 3 / 2);
-    seglog_resize(l, HELP_QUOTA);
+    assert_true(seglog_counts(l).bytes > HELP_SMALL * 3 / 2);
+    seglog_resize(l, HELP_SMALL);
     assert_true(append(5000, 1) && seglog_flush(l));
-    assert_true(seglog_counts(l).bytes <= HELP_QUOTA);
+    assert_true(seglog_counts(l).bytes <= HELP_SMALL);
     assert_int_equal(help_found(l, 5000), 1);
-    assert_int_equal(help_found(l, 2499), 1);
+    assert_int_equal(help_found(l, 599), 1);
 }
 
 static void flip(u64 n, u32 ahead)
