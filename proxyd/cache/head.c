@@ -38,6 +38,12 @@ static unsigned count_fields(const struct msg *m)
     return n;
 }
 
+static void note_field(struct stored_head *h, u16 id, u32 at, u32 nlen, u32 vlen)
+{
+    h->fields[h->nfields++] = (struct field){ id, (u16)nlen, at, at + nlen + 2, vlen };
+    h->present[id >> 6] |= 1ull << (id & 63);
+}
+
 /* Each line is "Name: value" CRLF. */
 static void note_fields(struct stored_head *h, u32 from)
 {
@@ -47,13 +53,28 @@ static void note_fields(struct stored_head *h, u32 from)
         const char *stop = memchr(line, '\r', (size_t)(end - line));
         u32 nlen = (u32)(colon - line), vlen = (u32)(stop - colon - 2);
         enum token t = token_find((struct slice){ line, nlen });
-        h->fields[h->nfields++] = (struct field){ (u16)t, (u16)nlen, at, at + nlen + 2, vlen };
-        h->present[t >> 6] |= 1ull << (t & 63);
+        note_field(h, (u16)t, at, nlen, vlen);
         at += nlen + vlen + 4;
     }
 }
 
-static struct stored_head *make(struct budget *b, struct slice text, u32 from, unsigned nfields)
+/* Likewise, of lines that have just been written from m: nothing has to be looked for. */
+static void note_fields_of(struct stored_head *h, u32 from, const struct msg *m)
+{
+    u32 at = from;
+    for (unsigned i = 0; i < m->nfields; i++) {
+        const struct field *f = &m->fields[i];
+        if (f->id == FIELD_DELETED)
+            continue;
+        note_field(h, f->id, at, f->nlen, f->vlen);
+        at += f->nlen + f->vlen + 4;
+    }
+    expect(at + 2 == h->text_len);
+}
+
+/* m: what the text was written from, or NULL. */
+static struct stored_head *make(struct budget *b, struct slice text, u32 from, unsigned nfields,
+                                const struct msg *m)
 {
     size_t fields = nfields * sizeof(struct field);
     size_t size = sizeof(struct stored_head) + fields + text.n;
@@ -65,14 +86,18 @@ static struct stored_head *make(struct budget *b, struct slice text, u32 from, u
     h->text = (char *)(h->fields + nfields);
     h->text_len = (u32)text.n;
     memcpy(h->text, text.p, text.n);
-    note_fields(h, from);
+    if (m)
+        note_fields_of(h, from, m);
+    else
+        note_fields(h, from);
     return h;
 }
 
 struct stored_head *stored_head_make(struct budget *b, const struct msg *m)
 {
-    size_t room = h1_head_room(m);
-    char *area = malloc(room); /* how long it is is known when it is written */
+    char usual[1024];
+    size_t room = h1_head_room(m); /* how long it is is known when it is written */
+    char *area = room <= sizeof usual ? usual : malloc(room);
     if (area == NULL)
         return NULL;
     struct text t = text_in(area, room);
@@ -84,8 +109,9 @@ struct stored_head *stored_head_make(struct budget *b, const struct msg *m)
     u32 from = (u32)t.n;
     h1_write_fields(&t, m);
     text_lit(&t, "\r\n");
-    struct stored_head *h = t.full ? NULL : make(b, text_slice(&t), from, count_fields(m));
-    free(area);
+    struct stored_head *h = t.full ? NULL : make(b, text_slice(&t), from, count_fields(m), m);
+    if (area != usual)
+        free(area);
     if (h) {
         h->status = m->status;
         h->minor = m->minor;
@@ -160,7 +186,7 @@ struct stored_head *stored_head_read(struct budget *b, struct slice text)
         if (!is_field(line) || n == FIELD_DELETED - 8)
             return NULL;
     }
-    struct stored_head *h = rest.n ? NULL : make(b, text, from, n);
+    struct stored_head *h = rest.n ? NULL : make(b, text, from, n, NULL);
     if (h) {
         h->status = status;
         h->minor = 1;
