@@ -2,11 +2,13 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/stat.h"
 #include "base/str.h"
 #include "cache/cache.h"
+#include "cache/on_disk.h"
 #include "cache/purge.h"
 #include "config/shown.h"
 #include "http/uri.h"
@@ -24,6 +26,9 @@ struct report {
     unsigned found, caches;
     enum url_match how; /* of a purge */
     bool soft;
+    struct disk *disk[16]; /* held; to be shown, with the names of their caches */
+    char *name[16];
+    unsigned ndisks;
     char *spaces; /* that a URL may be kept in, a line each */
 };
 
@@ -101,35 +106,103 @@ static void stat_all(struct report *r)
 
 /* ---- show ---- */
 
-static void show_object(void *ctx, struct object *o)
+/* A response that is kept, wherever. */
+struct kept_one {
+    u16 status;
+    u64 bytes;
+    bool grows;
+    const struct freshness *fresh;
+    const struct addr *server;
+    struct slice vary, tags, rule;
+};
+
+static void show_one(struct report *r, const struct kept_one *k)
 {
-    struct report *r = ctx;
     char server[ADDR_TEXT];
     struct text t = text_in(server, sizeof server);
-    struct freshness area;
-    const struct freshness *fresh = object_fresh(o, &area);
-    u32 age = freshness_age(fresh, r->now_s);
-    i64 left = (i64)fresh->lifetime - age;
-    addr_text_port(&t, &o->server);
+    u32 age = freshness_age(k->fresh, r->now_s);
+    i64 left = (i64)k->fresh->lifetime - age;
+    addr_text_port(&t, k->server);
     r->found++;
-    fprintf(r->to, "  %u, %llu bytes%s, age %u s, %s for %lld s, from %.*s", o->head->status,
-            (unsigned long long)body_have(o->body), object_is_growing(o) ? " so far" : "", age,
+    fprintf(r->to, "  %u, %llu bytes%s, age %u s, %s for %lld s, from %.*s", k->status,
+            (unsigned long long)k->bytes, k->grows ? " so far" : "", age,
             left > 0 ? "fresh" : "stale", (long long)(left > 0 ? left : -left),
             SLICE_FMT(text_slice(&t)));
-    if (o->vary.n) {
+    if (k->vary.n) {
         fputs(", by ", r->to);
-        shown_put(r->to, o->vary);
+        shown_put(r->to, k->vary);
     }
-    if (o->tags.n) {
+    if (k->tags.n) {
         fputs(", tags", r->to);
-        shown_put(r->to, (struct slice){ o->tags.p, o->tags.n - 1 });
+        shown_put(r->to, (struct slice){ k->tags.p, k->tags.n - 1 });
     }
-    if (o->rule.n) {
+    if (k->rule.n) {
         fputs(", kept by what the rule or route ", r->to);
-        shown_put(r->to, o->rule);
+        shown_put(r->to, k->rule);
         fputs(" says", r->to);
     }
     fputc('\n', r->to);
+}
+
+static void show_object(void *ctx, struct object *o)
+{
+    struct freshness area;
+    show_one(ctx, &(struct kept_one){ .status = o->head->status,
+                                      .bytes = body_have(o->body),
+                                      .grows = object_is_growing(o),
+                                      .fresh = object_fresh(o, &area),
+                                      .server = &o->server,
+                                      .vary = o->vary,
+                                      .tags = o->tags,
+                                      .rule = o->rule });
+}
+
+static void show_record(void *ctx, const struct seglog_record *record, const struct stored_meta *m,
+                        bool stale)
+{
+    struct report *r = ctx;
+    struct freshness fresh = m->fresh;
+    struct slice rest = m->head, word;
+    u64 status = 0;
+    slice_cut(&rest, ' ', &word);
+    slice_cut(&rest, ' ', &word);
+    (void)slice_u64(word, &status);
+    fresh.lifetime = stale ? 0 : fresh.lifetime;
+    show_one(r, &(struct kept_one){ .status = (u16)status,
+                                    .bytes = m->length,
+                                    .fresh = &fresh,
+                                    .server = &m->server,
+                                    .vary = record->vary,
+                                    .tags = record->tags,
+                                    .rule = m->rule });
+}
+
+/* The disks are read when the registry's lock is no more held. */
+static void note_disk(const char *name, const void *entry, void *ctx)
+{
+    struct report *r = ctx;
+    struct tier *t = &((const struct cache_entry *)entry)->cache->tier;
+    struct disk *d = r->ndisks < countof(r->disk) ? tier_use(t) : NULL;
+    if (d) {
+        r->disk[r->ndisks] = d;
+        r->name[r->ndisks++] = strdup(name);
+    }
+}
+
+static void show_disks(struct report *r)
+{
+    for (unsigned i = 0; i < r->ndisks; i++) {
+        struct cache_url url = r->parts;
+        struct slice rest = slice_of(r->spaces);
+        unsigned before = r->found;
+        fprintf(r->to, "cache %s, on disk:\n", r->name[i]);
+        while (slice_cut(&rest, '\n', &url.space))
+            on_disk_each(r->disk[i], &url, show_record, r);
+        if (r->found == before)
+            fputs("  nothing is kept\n", r->to);
+        disk_let(r->disk[i]);
+        free(r->name[i]);
+    }
 }
 
 static void show_of(const char *name, const void *entry, void *ctx)
@@ -297,6 +370,10 @@ unsigned cache_report(struct registry *registry, struct slice question, char **t
     if (registry_count(registry, &caches) == 0)
         fputs("the configuration has no cache\n", r->to);
     registry_each(registry, &caches, each, r);
+    if (each == show_of || each == why_of) {
+        registry_each(registry, &caches, note_disk, r);
+        show_disks(r);
+    }
     if (each == stat_of)
         stat_all(r);
     fclose(r->to);

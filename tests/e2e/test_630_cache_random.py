@@ -114,12 +114,14 @@ class Story:
         return (request, answer, asked, wrong) if wrong else None
 
 
-def tell(seed, daemon, origin, clock, exchanges):
-    """The first thing that is wrong, or None."""
+def tell(seed, daemon, origin, clock, exchanges, restart=None):
+    """The first thing that is wrong, or None. `restart`: called now and then."""
     origin.clear()
     story = Story(seed, origin, clock)
     for number in range(exchanges):
         clock.step(story.world.step())
+        if restart and story.world.rng.random() < 0.08:
+            restart()
         with Client(daemon.port) as client:
             wrong = story.exchange(client)
         if wrong:
@@ -142,3 +144,31 @@ def test_nothing_is_answered_that_may_not_be(proxyd, origin, tmp_path):
         run_command("cache", "--socket", str(daemon.folder / "control.sock"), "purge", "--all")
     grown = metrics.grown(daemon, before)
     assert grown["cache_requests_total hit"] > 5 * stories - 10   # and it is a cache
+
+
+@pytest.mark.slow("tells stories in which the proxy is started again and again")
+def test_nor_after_a_restart(proxyd, origin, tmp_path):
+    """What is on disk is answered as if the proxy had run all the time; and it is a disk that is looked at."""
+    clock, from_disk = Clock(tmp_path), []
+    text = forward("cache main { memory 1m; path store; size 64m; }", extra=metrics.ADMIN)
+    daemon = proxyd(text, env=clock.env)
+
+    def in_service():
+        assert until(lambda: metrics.read(daemon).get("cache_disk_in_service main") == 1)
+
+    def restart():
+        assert until(lambda: metrics.read(daemon)["cache_disk_queued_bytes main"] == 0)
+        from_disk.append(metrics.read(daemon)["cache_requests_total disk"])
+        if len(from_disk) % 2:
+            daemon.stop()
+        else:
+            daemon.kill()
+        daemon.start(text, env=clock.env)
+        in_service()
+    in_service()
+    first = int(os.environ.get("CACHE_SEED", "101"))
+    for seed in range(first, first + (1 if "CACHE_SEED" in os.environ else int(os.environ.get("CACHE_STORIES", "2")))):
+        wrong = tell(seed, daemon, origin, clock, 120, restart)
+        assert wrong is None, "\n".join(map(repr, (wrong[0], wrong[1], *wrong[2])))
+        run_command("cache", "--socket", str(daemon.folder / "control.sock"), "purge", "--all")
+    assert sum(from_disk) > 3

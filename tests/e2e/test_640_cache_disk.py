@@ -3,6 +3,7 @@ changed, torn, or is another's; and a disk that fails costs nothing but what it 
 """
 import os
 import pathlib
+import re
 import resource
 import shutil
 import signal
@@ -192,6 +193,19 @@ def test_many_at_once_read_it_once(stand):
     assert stand.asked("/a") == 1, disk(stand.daemon)
 
 
+def test_it_is_shown(stand):
+    for coding in ("gzip", "br"):
+        url = stand.serve("/v", answer("12345", FRESH, "Vary: Accept-Encoding", "Cache-Tag: one", ago=100))
+        stand.get(url, f"Accept-Encoding: {coding}")
+    stand.restart()
+    done = run_command("cache", "--socket", str(stand.daemon.folder / "control.sock"), "show", url)
+    memory, there = done.stdout.split("cache main, on disk:\n")
+    assert memory == "cache main:\n  nothing is kept\n"
+    line = r"  200, 5 bytes, age 10\d s, fresh for [45]\d\d s, from 127.0.0.1:\d+, by accept-encoding, tags one\n"
+    assert re.fullmatch(line * 2, there), there
+    assert "  on disk: 2 objects, " in run_command("cache", "--socket", str(stand.daemon.folder / "control.sock"), "stat").stdout
+
+
 # -- taken out ------------------------------------------------------------------------------------------
 
 def purge_of(what):
@@ -313,7 +327,7 @@ def test_verify_without_a_disk(proxyd):
 def test_one_folder_has_one_process(proxyd, origin):
     one = Stand(proxyd, origin)
     other = proxyd(config(CACHE.replace("path store", f"path {one.store}")))
-    assert until(lambda: f"{one.store}" in other.stderr())
+    assert until(lambda: f"{one.store}: another process has it" in other.stderr())
     url = one.serve("/a", answer("x", FRESH))
     assert get(other, url).body == b"x" and is_hit(get(other, url)) and disk(other)["in_service"] == 0
 

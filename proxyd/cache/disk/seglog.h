@@ -108,6 +108,9 @@ typedef u64 seglog_variant(void *ctx, struct slice vary);
  * there is none. What it says has still to be compared: the index knows parts of the keys only. */
 struct segment *seglog_find(struct seglog *l, const struct cache_key *key, seglog_variant *variant,
                             void *ctx, struct seglog_place *out);
+/* Where all variants of a key lie; how many they are. It counts as no use. */
+u32 seglog_all(struct seglog *l, const struct cache_key *key,
+               struct seglog_place out[SEGLOG_VARIANTS]);
 /* Holds the segment of a place; NULL: it is gone, and the place with it. */
 struct segment *seglog_hold(struct seglog *l, u32 segment);
 void seglog_let(struct segment **s);

@@ -67,6 +67,18 @@ struct segment *seglog_find(struct seglog *l, const struct cache_key *key, seglo
     return best ? take_at(l, key, best, out) : NULL;
 }
 
+u32 seglog_all(struct seglog *l, const struct cache_key *key,
+               struct seglog_place out[SEGLOG_VARIANTS])
+{
+    struct seg_slot *there[SEGLOG_VARIANTS];
+    struct seg_shard *shard = seg_index_lock(&l->index, key);
+    u32 n = seg_shard_slots(shard, key, there);
+    for (u32 i = 0; i < n; i++)
+        out[i] = (struct seglog_place){ there[i]->segment, there[i]->at, there[i]->n };
+    seg_index_unlock(shard);
+    return n;
+}
+
 bool seglog_forget(struct seglog *l, const struct cache_key *key, const struct seglog_place *p)
 {
     log_gone_add(&l->gone, key);
