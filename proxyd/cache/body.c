@@ -1,6 +1,7 @@
 #include "cache/body.h"
 
 #include "base/must.h"
+#include "cache/spill.h"
 #include "cache/wake.h"
 
 struct body *body_new(struct budget *budget, u64 length)
@@ -28,29 +29,33 @@ void body_put(struct body *b)
         next = c->next;
         budget_give(b->budget, c, sizeof *c + c->cap);
     }
+    spill_end(b);
     pthread_mutex_destroy(&b->lock);
     budget_give(b->budget, b, sizeof *b);
 }
 
-/* What is known to come lies in as few pieces as can be, so that it goes out in one call. */
+/* What is known to come lies in as few pieces as can be, so that it goes out in one call. What
+ * goes to the disk lies in parts, and no piece in two of them. */
 static u32 room_for(const struct body *b, size_t n)
 {
     u64 want = b->length != UINT64_MAX ? b->length - b->have : b->have > n ? b->have : n;
     if (b->length == UINT64_MAX && want < CHUNK_LEAST)
         want = CHUNK_LEAST;
-    return want < CHUNK_MOST ? (u32)want : CHUNK_MOST;
+    u64 most = b->spills_to ? SEGLOG_PART - b->have % SEGLOG_PART : CHUNK_MOST;
+    if (most > CHUNK_MOST)
+        most = CHUNK_MOST;
+    return want < most ? (u32)want : (u32)most;
 }
 
-/* Room in the last chunk: by the filler alone, so its reads need no lock. */
-static bool more_room(struct body *b, size_t n)
+static struct chunk *new_chunk(struct body *b, size_t n)
 {
-    if (b->last && b->last->n < b->last->cap)
-        return true;
     u32 cap = room_for(b, n);
+    if (b->spills_to && !spill_may_wait(b, cap))
+        return NULL;
     struct chunk *c = budget_take_growing(b->budget, sizeof *c + cap);
     if (c == NULL)
-        return false;
-    *c = (struct chunk){ .cap = cap };
+        return NULL;
+    *c = (struct chunk){ .at = b->have, .cap = cap };
     pthread_mutex_lock(&b->lock);
     if (b->last)
         b->last->next = c;
@@ -58,26 +63,38 @@ static bool more_room(struct body *b, size_t n)
         b->first = c;
     b->last = c;
     pthread_mutex_unlock(&b->lock);
-    return true;
+    return c;
+}
+
+/* Into the chunk that has room; how many bytes have gone there. */
+static size_t put(struct body *b, struct slice run)
+{
+    struct chunk *c = b->filling;
+    size_t n = run.n < c->cap - c->n ? run.n : c->cap - c->n;
+    memcpy(c->bytes + c->n, run.p, n); /* beyond what any reader looks at */
+    pthread_mutex_lock(&b->lock);
+    c->n += (u32)n;
+    b->have += n;
+    if (c->n == c->cap)
+        b->filling = NULL;
+    wake_all(&b->waiting, WAKE_AGAIN);
+    pthread_mutex_unlock(&b->lock);
+    if (b->spills_to && b->have % SEGLOG_PART == 0)
+        spill_more(b);
+    return n;
 }
 
 size_t body_append(struct body *b, struct slice run, u64 most)
 {
     size_t taken = 0;
-    while (taken < run.n && b->have < most && b->have < b->length && more_room(b, run.n - taken)) {
-        struct chunk *c = b->last;
-        size_t n = run.n - taken;
-        if (n > c->cap - c->n)
-            n = c->cap - c->n;
-        if (n > most - b->have)
-            n = (size_t)(most - b->have);
-        memcpy(c->bytes + c->n, run.p + taken, n); /* beyond what any reader looks at */
-        pthread_mutex_lock(&b->lock);
-        c->n += (u32)n;
-        b->have += n;
-        wake_all(&b->waiting, WAKE_AGAIN);
-        pthread_mutex_unlock(&b->lock);
-        taken += n;
+    if (run.n > most - b->have)
+        run.n = most > b->have ? (size_t)(most - b->have) : 0;
+    if (run.n > b->length - b->have)
+        run.n = (size_t)(b->length - b->have);
+    while (taken < run.n) {
+        if (b->filling == NULL && (b->filling = new_chunk(b, run.n - taken)) == NULL)
+            break;
+        taken += put(b, slice_skip(run, taken));
     }
     return taken;
 }
@@ -88,6 +105,10 @@ void body_end(struct body *b, enum body_state how)
     if (how == BODY_WHOLE)
         b->length = b->have;
     atomic_store_explicit(&b->state, (u8)how, memory_order_release);
+    if (how == BODY_WHOLE && b->have <= SEGLOG_INLINE)
+        spill_leave(b); /* so small a body goes with its head */
+    if (how == BODY_WHOLE && (b->spills_to == NULL || (b->disk && b->disk->have == b->have)))
+        atomic_store_explicit(&b->fixed, true, memory_order_release);
     wake_all(&b->waiting, WAKE_AGAIN);
     pthread_mutex_unlock(&b->lock);
 }
@@ -98,4 +119,20 @@ u64 body_have(struct body *b)
     u64 n = b->have;
     pthread_mutex_unlock(&b->lock);
     return n;
+}
+
+u64 body_in_memory(struct body *b)
+{
+    pthread_mutex_lock(&b->lock);
+    u64 n = b->have - (b->disk ? b->disk->have : 0);
+    pthread_mutex_unlock(&b->lock);
+    return n;
+}
+
+bool body_is_on_disk(struct body *b)
+{
+    pthread_mutex_lock(&b->lock);
+    bool there = b->disk != NULL;
+    pthread_mutex_unlock(&b->lock);
+    return there;
 }

@@ -32,8 +32,8 @@ struct chunk {
     struct chunk *next;
     u64 at;      /* of its first byte in the body */
     u32 n, cap;  /* bytes in it, and room */
-    u32 holders; /* readers that are in it, of a body that spills; … */
-    bool left;   /* … and it is in the body no more */
+    u32 holders; /* readers that have come into it while the body was not fixed */
+    bool left;   /* it is in the body no more: the last of them frees it */
     char bytes[];
 };
 
@@ -57,7 +57,6 @@ struct places {
 
 /* What a body has on disk. */
 struct body_disk {
-    struct disk *disk;            /* held */
     u64 have;                     /* bytes from the first one on; whole parts but at the end */
     u64 posted;                   /* and those that are on their way or there */
     struct places places;         /* of all that has been appended; `have` says which count */
@@ -69,14 +68,15 @@ struct body {
     _Atomic u32 readers; /* that have it open now */
     _Atomic u64 saved;   /* bytes that were sent of it instead of being asked for */
     struct budget *budget;
-    _Atomic u64 length;     /* announced, or once it is whole; else UINT64_MAX */
-    _Atomic u8 state;       /* enum body_state; set under the lock */
-    _Atomic bool fixed;     /* what the lock guards never changes again; set under it */
-    _Atomic bool bad;       /* a part cannot be read, or is not what was written */
-    struct chunk *filling;  /* the filler's own: the one with room */
-    struct body_disk *disk; /* NULL: all of it is in memory, for good */
-    pthread_mutex_t lock;   /* guards what follows, and what is in *disk */
+    _Atomic u64 length;    /* announced, or once it is whole; else UINT64_MAX */
+    _Atomic u8 state;      /* enum body_state; set under the lock */
+    _Atomic bool fixed;    /* what the lock guards never changes again; set under it */
+    _Atomic bool bad;      /* a part cannot be read, or is not what was written */
+    struct chunk *filling; /* the filler's own: the one with room */
+    pthread_mutex_t lock;  /* guards what follows, and what is in *disk */
     u64 have;
+    struct disk *spills_to;     /* held; NULL: it stays in memory */
+    struct body_disk *disk;     /* from its first full part on; NULL: nothing is or will be there */
     struct chunk *first, *last; /* what is in memory */
     struct list waiting;        /* readers that have come to the end */
 };
@@ -93,11 +93,10 @@ void body_put(struct body *b);
 /* Appends and wakes who waits; how much of it has been taken: less when there is no room or it
  * would exceed `most`. For the filler alone, as what follows up to body_end. */
 size_t body_append(struct body *b, struct slice run, u64 most);
-/* Before the first append: it goes to the disk, which the caller holds, as it comes. False: no
- * memory. */
-bool body_spill(struct body *b, struct disk *d);
-/* After body_end: what is not on its way yet is posted, too. False: it is not taken, and the body
- * will not be on disk as a whole. */
+/* Before the first append: it goes to the disk, which the caller holds, as it comes. */
+void body_spill(struct body *b, struct disk *d);
+/* After body_end, of one with more than SEGLOG_INLINE bytes: what is not on its way yet is posted,
+ * too. False: it is not taken, and the body will not be on disk as a whole. */
 bool body_spill_rest(struct body *b);
 void body_end(struct body *b, enum body_state how);
 
@@ -105,6 +104,8 @@ void body_end(struct body *b, enum body_state how);
  * where all of it lies. They stay until that write's `done`. False: it does not lie there; that is
  * no failure of the log, and no `write` returns false for it. */
 bool body_parts(const struct body *b, const struct seglog_place **parts, u32 *n);
+/* Does some of it lie on disk, or is it on its way there? */
+bool body_is_on_disk(struct body *b);
 /* Bytes that there are by now. */
 u64 body_have(struct body *b);
 /* Bytes of it that are in memory. */

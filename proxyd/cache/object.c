@@ -73,6 +73,6 @@ const struct freshness *object_fresh(const struct object *o, struct freshness *a
 
 u64 object_cost(struct object *o)
 {
-    return o->size + o->head->size + sizeof(struct body) + body_have(o->body) +
+    return o->size + o->head->size + sizeof(struct body) + body_in_memory(o->body) +
            sizeof(struct chunk) + 4ull * MALLOC_HEAD;
 }

@@ -3,41 +3,60 @@
 #include "cache/wake.h"
 #include "core/exchange/xchg.h"
 
-/* Where `pos` is, among what there is: under the lock while the body grows. */
-static struct slice seek(struct reader *r)
+/* From here on that one; of a body that may yet give it up it is held. */
+static void go_to(struct reader *r, struct chunk *c)
 {
-    if (r->chunk == NULL) {
-        r->chunk = r->body->first;
-        r->chunk_at = 0;
-    }
-    while (r->chunk && r->pos - r->chunk_at >= r->chunk->n && r->chunk->next) {
-        r->chunk_at += r->chunk->n;
-        r->chunk = r->chunk->next;
-    }
-    if (r->chunk == NULL || r->pos - r->chunk_at >= r->chunk->n)
-        return SLICE("");
-    u32 at = (u32)(r->pos - r->chunk_at);
-    return (struct slice){ r->chunk->bytes + at, r->chunk->n - at };
+    if (r->holds)
+        chunk_let(r->body, r->chunk);
+    r->chunk = c;
+    r->holds = c && !r->body->fixed;
+    if (r->holds)
+        c->holders++;
 }
 
-static struct slice look(struct reader *r, enum body_state *state)
+/* Where `pos` is, among what there is in memory: under the lock, or when the body is fixed. */
+static struct slice seek(struct reader *r)
+{
+    struct chunk *c = r->chunk;
+    if (c == NULL || c->left || c->at > r->pos) /* parts need not be in order */
+        c = r->body->first;
+    while (c && r->pos - c->at >= c->n && c->next)
+        c = c->next;
+    if (c != r->chunk)
+        go_to(r, c);
+    if (c == NULL || r->pos - c->at >= c->n)
+        return SLICE("");
+    u32 at = (u32)(r->pos - c->at);
+    return (struct slice){ c->bytes + at, c->n - at };
+}
+
+/* True: it lies on disk, in *p. Else *run is what is in memory, which may be nothing. As seek. */
+static bool find(struct reader *r, struct body_part *p, struct slice *run)
+{
+    if (spill_find(r->body, r->pos, p)) {
+        go_to(r, NULL);
+        return true;
+    }
+    *run = seek(r);
+    return false;
+}
+
+static bool look(struct reader *r, struct body_part *p, struct slice *run, enum body_state *state)
 {
     struct body *b = r->body;
-    *state = (enum body_state)atomic_load_explicit(&b->state, memory_order_acquire);
-    if (*state == BODY_WHOLE)
-        return seek(r);
-    pthread_mutex_lock(&b->lock);
-    struct slice run = seek(r);
+    bool alone = atomic_load_explicit(&b->fixed, memory_order_acquire) && !r->holds;
+    if (!alone)
+        pthread_mutex_lock(&b->lock);
+    bool on_disk = find(r, p, run);
     *state = (enum body_state)b->state;
-    pthread_mutex_unlock(&b->lock);
-    return run;
+    if (!alone)
+        pthread_mutex_unlock(&b->lock);
+    return on_disk;
 }
 
 static void begin_part(struct reader *r)
 {
     r->text = r->part->before;
-    if (r->part->from < r->chunk_at)
-        r->chunk = NULL; /* parts need not be in order */
     r->pos = r->part->from;
 }
 
@@ -45,14 +64,17 @@ static void begin_part(struct reader *r)
 static enum flow peek_part(struct reader *r, struct slice *run)
 {
     enum body_state state;
+    struct body_part p;
+    enum flow f = FLOW_OK;
     if (r->pos >= r->part->to)
         return FLOW_END;
-    *run = look(r, &state);
-    if (run->n > r->part->to - r->pos)
+    if (look(r, &p, run, &state))
+        f = reader_disk_peek(r, &p, r->part->to, run);
+    else if (run->n == 0)
+        f = state == BODY_GROWING ? FLOW_WAIT : state == BODY_WHOLE ? FLOW_END : FLOW_FAULT;
+    if (f == FLOW_OK && run->n > r->part->to - r->pos)
         run->n = (size_t)(r->part->to - r->pos);
-    if (run->n)
-        return FLOW_OK;
-    return state == BODY_GROWING ? FLOW_WAIT : state == BODY_WHOLE ? FLOW_END : FLOW_FAULT;
+    return f;
 }
 
 static enum flow peek(void *self, struct slice *run)
@@ -84,34 +106,65 @@ static void took(void *self, size_t n)
         r->pos += n;
 }
 
-/* There may be more since peek has looked. */
-static enum flow fill(void *self)
+/* Less of an answer than that is cheaper as bytes: a call for it alone, and a packet. */
+enum { FILE_LEAST = 32 << 10 };
+
+static bool extent(void *self, struct extent *e)
 {
     struct reader *r = self;
+    struct body_part p;
+    struct slice run;
+    enum body_state state;
+    if (r->text.n || r->part == r->end ||
+        (atomic_load_explicit(&r->body->fixed, memory_order_acquire) && r->body->disk == NULL))
+        return false;
+    u64 to = r->part->to < r->body->length ? r->part->to : r->body->length;
+    return to > r->pos && to - r->pos >= FILE_LEAST && look(r, &p, &run, &state) &&
+           reader_disk_extent(r, &p, to, e);
+}
+
+/* There may be more since peek has looked. */
+static enum flow wait_for_more(struct reader *r)
+{
     struct body *b = r->body;
-    if (r->x == NULL)
+    struct body_part p;
+    struct slice run;
+    if (r->x == NULL || r->fills)
         return FLOW_WAIT;
     if (r->wake == NULL && (r->wake = wake_new(r->x)) == NULL)
         return FLOW_FAULT;
     pthread_mutex_lock(&b->lock);
-    bool more = seek(r).n || b->state != BODY_GROWING;
+    bool more = find(r, &p, &run) || run.n || b->state != BODY_GROWING;
     if (!more)
         wake_wait(r->wake, &b->waiting);
     pthread_mutex_unlock(&b->lock);
     return more ? FLOW_OK : FLOW_WAIT;
 }
 
+static enum flow fill(void *self)
+{
+    struct reader *r = self;
+    return reader_disk_waits(&r->disk) ? reader_disk_fill(r) : wait_for_more(r);
+}
+
 static void closed(void *self)
 {
     struct reader *r = self;
+    struct body *b = r->body;
     if (r->wake)
-        wake_leave(&r->wake, &r->body->lock);
-    atomic_fetch_sub_explicit(&r->body->readers, 1, memory_order_relaxed);
-    body_put(r->body);
+        wake_leave(&r->wake, &b->lock);
+    reader_disk_end(r);
+    if (r->holds) {
+        pthread_mutex_lock(&b->lock);
+        go_to(r, NULL);
+        pthread_mutex_unlock(&b->lock);
+    }
+    atomic_fetch_sub_explicit(&b->readers, 1, memory_order_relaxed);
     r->body = NULL;
+    body_put(b);
 }
 
-static const struct source_ops ops = { peek, took, fill, NULL, closed, NULL };
+static const struct source_ops ops = { peek, took, fill, NULL, closed, extent };
 
 struct source reader_open(struct reader *r, struct body *b, struct xchg *x)
 {

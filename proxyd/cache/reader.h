@@ -2,11 +2,14 @@
  * A stored body on its way to a client: the whole, a range of it, or several as parts of a
  * multipart answer. A source for the relay. While the body grows it waits for more at the end of
  * what there is; a body that is cut ends it with a fault, so that nothing torn looks whole.
+ *
+ * What lies on disk goes as pieces of a file, or as bytes to who wants to see them, and is never
+ * waited for here: reader_disk.h.
  */
 #ifndef CACHE_READER_H
 #define CACHE_READER_H
 
-#include "cache/body.h"
+#include "cache/reader_disk.h"
 #include "core/common/flow.h"
 #include "core/types.h"
 
@@ -17,14 +20,16 @@ struct reader_part {
 
 struct reader {
     struct body *body; /* held */
-    struct xchg *x;    /* whom to wake; NULL: nobody waits, for the filler itself reads */
+    struct xchg *x;    /* whom to wake; NULL: nobody waits, and nothing lies on disk */
+    bool fills;        /* x fills the body as well: more of it wakes it anyway */
     struct wake *wake;
     const struct reader_part *part, *end;
     struct slice text;  /* what is left of the text that goes out now */
     struct slice after; /* text behind the last part */
     u64 pos;
     struct chunk *chunk; /* that byte `pos` is in, or is to be in */
-    u64 chunk_at;        /* where that one begins */
+    bool holds;          /* … and it may leave the body meanwhile */
+    struct reader_disk disk;
     struct reader_part whole;
 };
 
