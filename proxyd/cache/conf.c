@@ -58,7 +58,8 @@ const struct schema_row cache_rows[] = {
       .least = 1024,
       .most = 1ull << 40,
       .fallback = "1g",
-      .doc = "A larger answer is not kept. Nor is one larger than a quarter of `memory`.",
+      .doc = "A larger answer is not kept. Nor is one larger than a quarter of `memory`, or "
+             "where there is a disk than half of its `size`.",
       .example = "max-object 4m;" },
     { .key = "min-uses",
       .type = { TYPE_COUNT },

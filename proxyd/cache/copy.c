@@ -60,20 +60,31 @@ static u64 announced(const struct msg *m)
     return m->body == BODY_LENGTH ? m->body_len : m->body == BODY_NONE ? 0 : UINT64_MAX;
 }
 
+/* Bytes that a body may have: what is kept in memory alone shares that with others. */
+static u64 most_of(const struct notes *n)
+{
+    const struct cache_rule *r = n->rule;
+    u64 most = r && r->max_object ? r->max_object : n->use->conf.max_object;
+    u64 room = n->use->conf.memory / 4, on_disk = n->storing ? n->use->conf.size / 2 : 0;
+    room = room > on_disk ? room : on_disk;
+    return most < room ? most : room;
+}
+
 /* Of what this cache may not keep for want of room or use. */
-static enum kept fits(struct xchg *x)
+static enum kept fits(struct xchg *x, const struct object_facts *f)
 {
     struct notes *n = notes_of(x);
     const struct cache_rule *r = n->rule;
-    u64 most = r && r->max_object ? r->max_object : n->use->conf.max_object;
     u32 uses = r && r->min_uses ? r->min_uses : n->use->conf.min_uses;
-    u64 length = announced(&x->resp), whole = n->use->conf.memory;
-    n->most = most < whole / 4 ? most : whole / 4;
-    if (length != UINT64_MAX && length > n->most)
-        return KEPT_TOO_LARGE;
+    u64 length = announced(&x->resp);
     if (uses > 1 && flight_used(&n->use->cache->flights, &n->key, now_s(x)) < uses)
         return KEPT_MIN_USES;
-    return KEPT_YES;
+    n->storing = storing_begin(x, f);
+    n->most = most_of(n);
+    if (length == UINT64_MAX || length <= n->most)
+        return KEPT_YES;
+    storing_drop(&n->storing);
+    return KEPT_TOO_LARGE;
 }
 
 static struct object *make(struct xchg *x, struct object_facts *f)
@@ -99,7 +110,10 @@ static struct object *make(struct xchg *x, struct object_facts *f)
     note_departure(n, f);
     f->server = x->server;
     f->by_parent = x->to.is_parent;
-    struct body *body = body_new(&memory->budget, announced(&x->resp));
+    u64 length = announced(&x->resp);
+    struct body *body = body_new(&memory->budget, length);
+    if (body && n->storing && length > SEGLOG_INLINE) /* or of no known one */
+        body_spill(body, storing_disk(n->storing));
     struct object *o = object_new(&memory->budget, f, m, body);
     if (body)
         body_put(body); /* the object holds it */
@@ -165,17 +179,18 @@ static enum kept try_to_keep(struct xchg *x)
     if (kept == KEPT_YES && !copy_tags(x, &x->resp, &f))
         kept = KEPT_TAGS_MANY;
     if (kept == KEPT_YES)
-        kept = fits(x);
+        kept = fits(x, &f);
     if (kept != KEPT_YES)
         return kept;
     n->copy = make(x, &f);
-    if (n->copy == NULL)
+    if (n->copy == NULL) {
+        storing_drop(&n->storing);
         return KEPT_NO_ROOM;
-    bool added = memory_add(&n->use->cache->memory, n->copy);
-    if (likely(added && !is_purged(n))) {
-        n->storing = storing_begin(x, &f);
-        return KEPT_YES;
     }
+    bool added = memory_add(&n->use->cache->memory, n->copy);
+    if (likely(added && !is_purged(n)))
+        return KEPT_YES;
+    storing_drop(&n->storing);
     if (added)
         memory_remove(&n->use->cache->memory, n->copy);
     object_put(&n->copy);
@@ -225,7 +240,8 @@ static void start_feed(struct xchg *x)
 {
     struct notes *n = notes_of(x);
     msg_remove(&x->resp, TOKEN_TRAILER); /* what comes behind the body is not kept */
-    n->feed = (struct relay){ .from = reader_open(&n->reader, n->copy->body, NULL) };
+    n->feed = (struct relay){ .from = reader_open(&n->reader, n->copy->body, x) };
+    n->reader.fills = true;
     x->feed = &n->feed;
 }
 

@@ -173,12 +173,14 @@ static bool is_for(struct xchg *x, const struct load *l, const struct seglog_rec
     return slice_eq(r->url, text_slice(&url));
 }
 
-static struct body *body_of(struct budget *b, const struct seglog_record *r, u64 length)
+static struct body *body_of(const struct load *l, const struct seglog_record *r, u64 length)
 {
     struct slice bytes = SLICE("");
+    if (r->nparts)
+        return body_on_disk(l->budget, l->disk, r->part, r->nparts, length);
     if (r->nbody)
         bytes = (struct slice){ r->body->iov_base, r->body->iov_len };
-    struct body *body = body_new(b, length);
+    struct body *body = body_new(l->budget, length);
     if (body && body_append(body, bytes, length) < length) {
         body_put(body);
         return NULL;
@@ -188,8 +190,8 @@ static struct body *body_of(struct budget *b, const struct seglog_record *r, u64
     return body;
 }
 
-static struct object *object_from(struct xchg *x, const struct seglog_record *r,
-                                  const struct stored_meta *m)
+static struct object *object_from(struct xchg *x, const struct load *l,
+                                  const struct seglog_record *r, const struct stored_meta *m)
 {
     const struct notes *n = notes_of(x);
     struct memory *memory = &n->use->cache->memory;
@@ -204,7 +206,7 @@ static struct object *object_from(struct xchg *x, const struct seglog_record *r,
     if (r->vary.n)
         f.variant = vary_key(&memory->secret, r->vary, &x->req);
     struct stored_head *head = stored_head_read(&memory->budget, m->head);
-    struct body *body = head ? body_of(&memory->budget, r, m->length) : NULL;
+    struct body *body = head ? body_of(l, r, m->length) : NULL;
     struct object *o = object_of(&memory->budget, &f, head, body);
     if (body)
         body_put(body); /* the object holds it */
@@ -249,7 +251,7 @@ static enum read judge(struct xchg *x, const struct load *l, struct seglog_recor
         return BAD;
     if (!is_for(x, l, r))
         return NOT_FOR_US;
-    if (r->nparts || m->length != (r->nbody ? piece->iov_len : 0))
+    if (r->nparts ? piece->iov_len > 0 : m->length != piece->iov_len)
         return BAD;
     enum seglog_standing standing = seglog_standing(disk_log(l->disk), &l->place, r->url, r->tags);
     if (standing == SEGLOG_STALE || m->fresh.received > now_s(x) + CLOCK_S)
@@ -274,10 +276,10 @@ enum from_disk from_disk_take(struct xchg *x, struct object **o)
     struct stored_meta m;
     struct iovec piece;
     enum read v = judge(x, l, &r, &piece, &m);
-    *o = v == GOOD ? object_from(x, &r, &m) : NULL;
+    *o = v == GOOD ? object_from(x, l, &r, &m) : NULL;
     if (v == BAD || v == BANNED)
         forget(x, l, v == BAD);
-    if (*o)
+    if (*o && !body_is_on_disk((*o)->body))
         promote(x, l, *o);
     from_disk_end(&notes_of(x)->load);
     return *o ? DISK_FOUND : DISK_NONE;

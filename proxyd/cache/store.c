@@ -93,7 +93,9 @@ static void not_modified(struct xchg *x)
     if (kept != KEPT_REQUEST_NO_STORE && kept != KEPT_AUTHORIZED)
         memory_remove(memory, n->stale);                  /* the new one may be another variant */
     atomic_store(&o->uses, atomic_load(&n->stale->uses)); /* it is as popular */
-    s.stored = kept == KEPT_YES && memory_add(memory, o);
+    /* One on disk is in memory only until its new head is written. */
+    bool may_add = n->storing || !body_is_on_disk(o->body);
+    s.stored = kept == KEPT_YES && may_add && memory_add(memory, o);
     if (s.stored && is_purged(n)) {
         s.stored = false;
         memory_remove(memory, o);
@@ -173,11 +175,20 @@ static enum wake_reason verdict(const struct xchg *x)
     return fault_info(x->fault)->whose == FAULT_OF_CLIENT ? WAKE_AGAIN : WAKE_ALONE;
 }
 
+/* A part of it could not be read: nobody else is to be cut off there. */
+static void forget_bad(const struct notes *n)
+{
+    const struct cache_url url = url_of(n);
+    if (n->given && atomic_load_explicit(&n->given->body->bad, memory_order_relaxed))
+        (void)purge_url(n->use->cache, &url);
+}
+
 static void done(struct xchg *x)
 {
     struct notes *n = notes_of(x);
     if (n == NULL)
         return;
+    forget_bad(n);
     if (n->wake)
         flight_leave(&n->use->cache->flights, &n->key, &n->wake);
     if (n->given && cached_saved(x->cached))

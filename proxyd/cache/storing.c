@@ -14,6 +14,10 @@ struct storing {
     struct cache_key key; /* made with the folder's secret, as variant */
     u64 variant;
     struct object *object; /* held; NULL: it is not whole yet */
+    struct memory *memory; /* where that is found */
+    /* Of the two who have to do with it, the worker that posts and the thread that writes, one is
+     * through; the other one ends it. */
+    _Atomic bool passed;
 };
 
 static struct storing *storing_of(struct disk_write *w)
@@ -49,19 +53,22 @@ static bool append(struct storing *s, struct seglog *l, struct text *meta)
                                .until = stale_from(fresh),
                                .vary = o->vary,
                                .url = o->url,
-                               .tags = o->tags,
-                               .body = v,
-                               .nbody = pieces(o->body, v) };
+                               .tags = o->tags };
+    u64 length = o->body->length;
+    if (length > SEGLOG_INLINE ? !body_parts(o->body, &r.part, &r.nparts)
+                               : length && (r.nbody = pieces(o->body, v)) == 0)
+        return true; /* then it is not kept there, and the log is as it was */
+    r.body = v;
     struct stored_meta m = { .fresh = *fresh,
                              .server = o->server,
                              .by_parent = o->by_parent,
                              .minor = o->head->minor,
-                             .length = o->body->length,
+                             .length = length,
                              .rule = o->rule,
                              .head = { o->head->text, o->head->text_len } };
     stored_write(&m, meta);
     r.meta = text_slice(meta);
-    return (m.length && r.nbody == 0) || seglog_append_record(l, &r);
+    return seglog_append_record(l, &r);
 }
 
 static bool write_record(struct disk_write *w, struct seglog *l)
@@ -75,12 +82,26 @@ static bool write_record(struct disk_write *w, struct seglog *l)
     return good;
 }
 
+/* A body that lies on disk is found there, if anywhere: in memory it would hold the log open. */
+static void end(struct storing *s)
+{
+    if (body_is_on_disk(s->object->body))
+        memory_remove(s->memory, s->object);
+    object_put(&s->object);
+    storing_drop(&s);
+}
+
 static void done(struct disk_write *w, bool good)
 {
     struct storing *s = storing_of(w);
     (void)good;
-    object_put(&s->object);
-    storing_drop(&s);
+    if (atomic_exchange(&s->passed, true))
+        end(s);
+}
+
+struct disk *storing_disk(const struct storing *s)
+{
+    return s->disk;
 }
 
 struct storing *storing_begin(struct xchg *x, const struct object_facts *f)
@@ -93,6 +114,7 @@ struct storing *storing_begin(struct xchg *x, const struct object_facts *f)
         const struct cache_secret secret = { *seglog_secret(disk_log(d)) };
         s->write = (struct disk_write){ .write = write_record, .done = done };
         s->disk = d;
+        s->memory = &n->use->cache->memory;
         const struct cache_url url = url_of(n);
         cache_key_of(&secret, &url, &s->key);
         s->variant = f->vary.n ? vary_key(&secret, f->vary, &x->req) : 0;
@@ -122,13 +144,18 @@ void storing_post(struct xchg *x, struct storing **at, struct object *o)
     if (s == NULL)
         return;
     *at = NULL;
-    u64 cost = object_cost(o);
+    bool large = body_have(o->body) > SEGLOG_INLINE;
+    u64 cost = large ? o->size : object_cost(o);
     const struct cache_url url = url_of(n);
     s->write.bytes = cost < DISK_QUEUE ? (u32)cost : DISK_QUEUE;
     s->object = o;
     object_hold(o);
-    if (body_have(o->body) > SEGLOG_INLINE || !disk_post(s->disk, &s->write))
-        done(&s->write, false);
-    else if (!memory_has(&c->memory, o) || is_purged(n)) /* or something newer is there */
+    if ((large && !body_spill_rest(o->body)) || !disk_post(s->disk, &s->write)) {
+        end(s);
+        return;
+    }
+    if (!memory_has(&c->memory, o) || is_purged(n)) /* or something newer is there */
         purge_on_disk(c, &url);
+    if (atomic_exchange(&s->passed, true))
+        end(s);
 }

@@ -17,6 +17,8 @@ struct storing;
 /* What x fetches, or has renewed, is to be written. NULL: there is no disk, it is not worth a
  * write, or no memory. `f`: vary of the response. */
 struct storing *storing_begin(struct xchg *x, const struct object_facts *f);
+/* Where a body that spills goes. */
+struct disk *storing_disk(const struct storing *s);
 /* Its body is whole, and it is found in memory, if anywhere. Clears *s, which may be NULL. */
 void storing_post(struct xchg *x, struct storing **s, struct object *o);
 /* Nothing comes of it. NULL is fine; clears *s. */

@@ -1,0 +1,221 @@
+"""Bodies that are larger than the memory of their cache: they go to the disk as they come, in constant memory, are
+read from there by whoever is behind, and later by all, byte for byte.
+"""
+import hashlib
+import os
+import resource
+import signal
+import threading
+import time
+
+import pytest
+
+from lib import metrics
+from lib.caching import asked, date, forward
+from lib.client import Client, hard_reset, request
+from lib.origin import read_body
+from lib.times import until
+
+MB = 1 << 20
+CACHE = "cache main { path store; size 1g; memory 16m; max-object 1g; }"
+SEED = os.urandom(MB)
+
+
+def block(i):
+    """The MB number i: none is like another one."""
+    return i.to_bytes(8, "big") + SEED[8:]
+
+
+def digest(first, n):
+    """Of n bytes of the body from `first` on."""
+    sha, at = hashlib.sha256(), first
+    while at < first + n:
+        piece = block(at // MB)[at % MB:first + n - at // MB * MB]
+        sha.update(piece)
+        at += len(piece)
+    return sha.hexdigest()
+
+
+class Large:
+    """An object of so many MB at the origin, which stops before `hold` of them until `go`, and every 2 MB for
+    `pace`: a disk that is slower than loopback would keep nothing."""
+
+    def __init__(self, origin, mb, path="/large", hold=None, length=True, pace=lambda: None):
+        self.mb, self.path, self.origin = mb, path, origin
+        self.go = threading.Event()
+        framing = f"Content-Length: {mb * MB}" if length else "Connection: close"
+        head = f"HTTP/1.1 200 OK\r\nDate: {date()}\r\nCache-Control: max-age=600\r\nETag: \"1\"\r\n{framing}\r\n\r\n"
+
+        def say(conn):
+            conn.sock.sendall(head.encode())
+            for i in range(mb):
+                if i == hold:
+                    assert self.go.wait(30)
+                if i % 2 == 0:
+                    pace()
+                conn.sock.sendall(block(i))
+            if not length:
+                conn.sock.close()
+        origin.at(path, read_body(), say)
+        self.url = origin.url(path)
+
+    def asked(self):
+        return len(asked(self.origin, self.path))
+
+
+class Download(Client):
+    """An answer that is read in pieces and summed, not kept."""
+
+    def __init__(self, daemon, url, *fields, **more):
+        super().__init__(daemon.port, **more)
+        self.send(request(url, *fields))
+        raw = b""
+        while b"\r\n\r\n" not in raw:
+            raw += self.sock.recv(4096)
+        head, _, first = raw.partition(b"\r\n\r\n")
+        lines = head.decode().split("\r\n")
+        self.status = int(lines[0].split()[1])
+        self.fields = dict(line.split(": ", 1) for line in lines[1:])
+        self.sha, self.n = hashlib.sha256(first), len(first)
+
+    def read(self, to=1 << 62, piece=MB, pause=0.0):
+        """Up to that many bytes, or to the end of the body."""
+        to = min(to, int(self.fields.get("Content-Length", 1 << 62)))
+        area = bytearray(piece)
+        while self.n < to:
+            got = self.sock.recv_into(area, min(piece, to - self.n))
+            if got == 0:
+                break
+            self.sha.update(memoryview(area)[:got])
+            self.n += got
+            time.sleep(pause)
+        return self
+
+    def has(self, large, first=0, n=None):
+        n = large.mb * MB if n is None else n
+        return self.n == n and self.sha.hexdigest() == digest(first, n)
+
+
+def fetch(daemon, large, *fields):
+    with Download(daemon, large.url, *fields) as d:
+        return d.read()
+
+
+def counted(daemon, name):
+    """Of the only cache's disk."""
+    return next((value for key, value in metrics.read(daemon).items() if key.split()[0] == f"cache_disk_{name}"), None)
+
+
+def written(daemon):
+    return until(lambda: counted(daemon, "queued_bytes") == 0)
+
+
+@pytest.fixture
+def daemon(proxyd):
+    """Whose disk may be slow: 32 MB of a body may wait for it."""
+    daemon = proxyd(forward(CACHE.replace("16m", "128m"), extra=metrics.ADMIN))
+    assert until(lambda: counted(daemon, "in_service") == 1), daemon.stderr()
+    return daemon
+
+
+def peak(daemon):
+    """Bytes of memory that the process has had at most."""
+    with open(f"/proc/{daemon.pid}/status", encoding="ascii") as lines:
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
+
+
+@pytest.mark.slow("300 MB pass three times")
+def test_300_mb_in_16(proxyd, origin):
+    daemon = proxyd(forward(CACHE, extra=metrics.ADMIN))
+    assert until(lambda: counted(daemon, "in_service") == 1), daemon.stderr()
+    large = Large(origin, 300, pace=lambda: written(daemon))
+    before = peak(daemon)
+    assert fetch(daemon, large).has(large)
+    assert written(daemon)
+    again = fetch(daemon, large)
+    assert again.has(large) and large.asked() == 1 and daemon.wait_log("cache=disk")
+    first, n = 150 * MB - 12345, 3 * MB + 1
+    part = fetch(daemon, large, f"Range: bytes={first}-{first + n - 1}")
+    assert part.status == 206 and part.has(large, first, n)
+    assert peak(daemon) - before < 40 * MB
+
+
+@pytest.mark.parametrize("length", [True, False], ids=["length", "no-length"])
+def test_it_is_found_after_a_restart(daemon, origin, length):
+    large = Large(origin, 5, length=length)
+    if length:
+        assert fetch(daemon, large).has(large)
+    else:
+        with Client(daemon.port) as client:   # it is in chunks
+            assert len(client.get(large.url).body) == 5 * MB
+    assert written(daemon)
+    daemon.stop(signal.SIGTERM)
+    daemon.start(forward(CACHE, extra=metrics.ADMIN))
+    assert until(lambda: counted(daemon, "in_service") == 1), daemon.stderr()
+    assert fetch(daemon, large).has(large) and large.asked() == 1
+    several = fetch(daemon, large, "Range: bytes=0-9,3000000-3000009")   # as bytes: with text between
+    assert several.status == 206 and several.n == int(several.fields["Content-Length"])
+
+
+def test_readers_of_all_speeds_while_it_grows(daemon, origin):
+    """The first one leaves at 60 %; one joins at once, one reads slowly, one comes when all but the end is there."""
+    large = Large(origin, 20, hold=18)
+    first = Download(daemon, large.url)
+    first.read(12 * MB)
+    quick, slow = Download(daemon, large.url), Download(daemon, large.url, rcvbuf=65536)
+    quick.read(17 * MB)
+    slow.read(MB, piece=65536)
+    hard_reset(first.sock)
+    late = Download(daemon, large.url)
+    large.go.set()
+    readers = [threading.Thread(target=r.read, kwargs=how)
+               for r, how in ((quick, {}), (late, {}), (slow, {"piece": 65536, "pause": 0.001}))]
+    for r in readers:
+        r.start()
+    for r in readers:
+        r.join(30)
+    assert quick.has(large) and late.has(large) and slow.has(large) and large.asked() == 1
+    assert written(daemon) and fetch(daemon, large).has(large) and large.asked() == 1
+    for r in (quick, slow, late):
+        r.close()
+
+
+def test_it_goes_on_when_its_client_leaves(daemon, origin):
+    large = Large(origin, 10, hold=6)
+    with Download(daemon, large.url) as only:
+        only.read(6 * MB - 1)
+        hard_reset(only.sock)
+    assert daemon.wait_log("/large")
+    large.go.set()
+    assert until(lambda: fetch(daemon, large, "Cache-Control: only-if-cached").has(large))
+    assert large.asked() == 1
+
+
+def test_a_disk_that_takes_nothing(proxyd, origin):
+    """The client has all of it, and what is too large for memory alone is not kept."""
+    daemon = proxyd(forward(CACHE, extra=metrics.ADMIN),
+                    limits=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20)))
+    assert until(lambda: counted(daemon, "in_service") == 1), daemon.stderr()
+    large = Large(origin, 30)
+    assert fetch(daemon, large).has(large)
+    assert daemon.wait_log("cache=miss:no-room")
+    assert fetch(daemon, large).has(large) and large.asked() == 2
+
+
+def test_flipped_bits_cut_it(daemon, origin):
+    """None of the part that has changed is given, once it is read anew; and the next one is from the origin."""
+    large = Large(origin, 6)
+    assert fetch(daemon, large).has(large)
+    assert written(daemon)
+    daemon.stop(signal.SIGTERM)
+    segment = next((daemon.folder / "store").glob("seg-*"))
+    raw = bytearray(segment.read_bytes())
+    at = raw.index(block(4)[:64]) + 500000
+    raw[at] ^= 1
+    segment.write_bytes(raw)
+    daemon.start(forward(CACHE, extra=metrics.ADMIN))
+    assert until(lambda: counted(daemon, "in_service") == 1), daemon.stderr()
+    cut = fetch(daemon, large)
+    assert cut.n == 4 * MB and cut.sha.hexdigest() == digest(0, 4 * MB)
+    assert "is not what was written" in daemon.stderr()
+    assert fetch(daemon, large).has(large) and large.asked() == 2
