@@ -58,7 +58,6 @@ bool bans_add(struct bans *b, const struct ban *ban, u64 *id)
     if (at == NULL && b->n < SEGLOG_BANS) {
         struct ban new = *ban;
         if (copy_text(&new.text)) {
-            new.id = ++b->ids;
             at = &b->ban[b->n++];
             *at = new;
         }
@@ -66,7 +65,7 @@ bool bans_add(struct bans *b, const struct ban *ban, u64 *id)
         at->before = ban->before;
     }
     if (at)
-        *id = at->id;
+        *id = at->id = ++b->ids;
     note_newest(b);
     pthread_rwlock_unlock(&b->lock);
     return at != NULL;

@@ -33,7 +33,9 @@ static inline u64 ban_place(u32 segment, u32 at)
 
 void bans_init(struct bans *b);
 void bans_end(struct bans *b);
-/* One that is the same but for its place takes over the later one. False: there is no room. */
+/* One that is the same but for its place takes over the later one, under a new id: whoever still
+ * has to say in the log where the earlier one stands would give what came between to the users
+ * again. False: there is no room. */
 bool bans_add(struct bans *b, const struct ban *ban, u64 *id);
 /* A copy, whose text is the caller's to free; false: it is in force no more. */
 bool bans_get(struct bans *b, u64 id, struct ban *out);
