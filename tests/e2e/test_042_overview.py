@@ -4,6 +4,7 @@ import hashlib
 import html.parser
 import json
 import re
+import threading
 
 import pytest
 
@@ -133,3 +134,30 @@ def test_a_reload_is_told_and_takes_no_history_away(daemon, origin):
     assert after["configuration"] == 2 and len(after["history"]) >= len(before["history"])
     assert (after["listeners"][0]["name"], after["listeners"][0]["requests"]) == ("other", 1), "the address is the same"
     assert [row["saved_bytes"] for row in after["top"]] == []
+
+
+def test_while_the_workers_are_busy(daemon, origin):
+    """What is looked at changes meanwhile: each page is whole, and no counter of it goes backwards."""
+    for i in range(40):
+        origin.at(f"/{i}", read_body(), send(answer("x" * 500, "Cache-Control: max-age=60")))
+    stop = threading.Event()
+
+    def load():
+        with Client(daemon.port) as client:
+            while not stop.is_set():
+                for i in range(40):
+                    assert client.get(origin.url(f"/{i}")).status == 200
+
+    threads = [threading.Thread(target=load) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    last = 0
+    for _ in range(10):
+        Page(ask(daemon).body.decode())
+        saved = state(daemon)["listeners"][0]["saved_bytes"]
+        assert saved >= last
+        last = saved
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert last > 0
