@@ -27,7 +27,7 @@ void body_put(struct body *b)
     expect(list_empty(&b->waiting));
     for (struct chunk *c = b->first, *next; c; c = next) {
         next = c->next;
-        budget_give(b->budget, c, sizeof *c + c->cap);
+        chunk_free(b->budget, c);
     }
     spill_end(b);
     pthread_mutex_destroy(&b->lock);
@@ -52,10 +52,11 @@ static struct chunk *new_chunk(struct body *b, size_t n)
     u32 cap = room_for(b, n);
     if (b->spills_to && !spill_may_wait(b, cap))
         return NULL;
-    struct chunk *c = budget_take_growing(b->budget, sizeof *c + cap);
+    bool stays = b->spills_to == NULL || b->length <= SEGLOG_INLINE;
+    struct chunk *c = chunk_new(b->budget, cap, stays);
     if (c == NULL)
         return NULL;
-    *c = (struct chunk){ .at = b->have, .cap = cap };
+    c->at = b->have;
     pthread_mutex_lock(&b->lock);
     if (b->last)
         b->last->next = c;
@@ -66,12 +67,13 @@ static struct chunk *new_chunk(struct body *b, size_t n)
     return c;
 }
 
-/* Into the chunk that has room; how many bytes have gone there. */
+/* Into the chunk that has room; how many bytes have gone there: none when there is no memory. */
 static size_t put(struct body *b, struct slice run)
 {
     struct chunk *c = b->filling;
     size_t n = run.n < c->cap - c->n ? run.n : c->cap - c->n;
-    memcpy(c->bytes + c->n, run.p, n); /* beyond what any reader looks at */
+    if (!chunk_write(c, (struct slice){ run.p, n })) /* beyond what any reader looks at */
+        return 0;
     pthread_mutex_lock(&b->lock);
     c->n += (u32)n;
     b->have += n;
@@ -94,7 +96,10 @@ size_t body_append(struct body *b, struct slice run, u64 most)
     while (taken < run.n) {
         if (b->filling == NULL && (b->filling = new_chunk(b, run.n - taken)) == NULL)
             break;
-        taken += put(b, slice_skip(run, taken));
+        size_t n = put(b, slice_skip(run, taken));
+        if (n == 0)
+            break;
+        taken += n;
     }
     return taken;
 }

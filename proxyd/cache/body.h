@@ -24,18 +24,10 @@
 #include "base/list.h"
 #include "base/slice.h"
 #include "cache/budget.h"
+#include "cache/chunk.h"
 #include "cache/disk/disk.h"
 
 enum { CHUNK_LEAST = 4096, CHUNK_MOST = 256 << 10, SPILL_MOST = 8 << 20 };
-
-struct chunk {
-    struct chunk *next;
-    u64 at;      /* of its first byte in the body */
-    u32 n, cap;  /* bytes in it, and room */
-    u32 holders; /* readers that have come into it while the body was not fixed */
-    bool left;   /* it is in the body no more: the last of them frees it */
-    char bytes[];
-};
 
 enum body_state { BODY_GROWING, BODY_WHOLE, BODY_CUT };
 

@@ -27,14 +27,27 @@ void *budget_take(struct budget *b, size_t n)
     return p;
 }
 
-void *budget_take_growing(struct budget *b, size_t n)
+static bool may_grow(struct budget *b, size_t n)
 {
     u64 used = atomic_load_explicit(&b->used, memory_order_relaxed);
     u64 kept = atomic_load_explicit(&b->kept, memory_order_relaxed);
     u64 held = used > kept ? used - kept : 0;
-    if (held + n > atomic_load_explicit(&b->most, memory_order_relaxed) / 2)
-        return NULL;
-    return budget_take(b, n);
+    return held + n <= atomic_load_explicit(&b->most, memory_order_relaxed) / 2;
+}
+
+void *budget_take_growing(struct budget *b, size_t n)
+{
+    return may_grow(b, n) ? budget_take(b, n) : NULL;
+}
+
+bool budget_count_growing(struct budget *b, size_t n)
+{
+    return may_grow(b, n) && count(b, n);
+}
+
+void budget_uncount(struct budget *b, size_t n)
+{
+    atomic_fetch_sub(&b->used, n);
 }
 
 void budget_give(struct budget *b, void *p, size_t n)

@@ -13,6 +13,8 @@
 
 #include "base/types.h"
 
+struct pages;
+
 struct budget {
     _Atomic u64 most, used;
     _Atomic u64
@@ -20,6 +22,7 @@ struct budget {
     /* Makes room by giving up what is kept; called without any lock of a body held. NULL: nothing
      * can be given up. */
     void (*make_room)(struct budget *b);
+    struct pages *pages; /* for large pieces of bodies; NULL: all are in the heap */
 };
 
 enum { MALLOC_HEAD = 16 }; /* what the allocator adds to each piece */
@@ -28,6 +31,9 @@ enum { MALLOC_HEAD = 16 }; /* what the allocator adds to each piece */
 void *budget_take(struct budget *b, size_t n);
 /* The same for a body that grows. */
 void *budget_take_growing(struct budget *b, size_t n);
+/* The same for n bytes that are not the heap's: they are only counted. */
+bool budget_count_growing(struct budget *b, size_t n);
+void budget_uncount(struct budget *b, size_t n);
 /* p may be NULL. */
 void budget_give(struct budget *b, void *p, size_t n);
 

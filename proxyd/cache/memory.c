@@ -385,6 +385,8 @@ void memory_init(struct memory *m, u64 most)
     hash_key_random(&m->secret.key);
     m->budget.make_room = make_room;
     atomic_store(&m->budget.most, most);
+    pages_init(&m->pages, most);
+    m->budget.pages = &m->pages;
     pthread_mutex_init(&m->lock, NULL);
     list_init(&m->small);
     list_init(&m->main);
@@ -405,6 +407,7 @@ void memory_end(struct memory *m)
         free(m->shard[i].bucket);
     }
     ghosts_end(&m->ghosts);
+    pages_end(&m->pages);
     pthread_mutex_destroy(&m->lock);
 }
 
@@ -416,6 +419,7 @@ void memory_resize(struct memory *m, u64 most)
         ghosts_init(&m->ghosts, ghosts_for(most));
     }
     pthread_mutex_unlock(&m->lock);
+    pages_resize(&m->pages, most);
     atomic_store(&m->budget.most, most);
     make_room(&m->budget);
 }

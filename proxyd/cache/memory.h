@@ -26,6 +26,7 @@ struct memory_shard {
 
 struct memory {
     struct budget budget;
+    struct pages pages; /* of the budget */
     struct cache_secret secret;
     struct memory_shard shard[MEMORY_SHARDS];
     pthread_mutex_t lock;    /* guards what follows; before a shard's */

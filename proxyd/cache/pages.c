@@ -40,10 +40,18 @@ static bool open_area(struct pages_area *a, u32 n)
 
 void pages_init(struct pages *p, u64 most)
 {
-    u64 n = 2 * most / PAGES_LEAST; /* twice: pieces of one size do not serve another */
     pthread_mutex_init(&p->lock, NULL);
     p->nareas = 0;
+    pages_resize(p, most);
+}
+
+/* Of the areas to come. Twice: pieces of one size do not serve another. */
+void pages_resize(struct pages *p, u64 most)
+{
+    u64 n = 2 * most / PAGES_LEAST;
+    pthread_mutex_lock(&p->lock);
     p->room = n < AREA_LEAST ? AREA_LEAST : n > AREA_MOST ? AREA_MOST : (u32)n;
+    pthread_mutex_unlock(&p->lock);
 }
 
 void pages_end(struct pages *p)

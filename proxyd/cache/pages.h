@@ -46,6 +46,7 @@ struct pages_run {
 
 /* For about so many bytes in all; more is possible. */
 void pages_init(struct pages *p, u64 most);
+void pages_resize(struct pages *p, u64 most);
 /* All pieces have been given back. */
 void pages_end(struct pages *p);
 /* A piece of n bytes, LEAST to MOST. False: the system has none, or n is out of range. */

@@ -115,12 +115,15 @@ static bool extent(void *self, struct extent *e)
     struct body_part p;
     struct slice run;
     enum body_state state;
-    if (r->text.n || r->part == r->end ||
-        (atomic_load_explicit(&r->body->fixed, memory_order_acquire) && r->body->disk == NULL))
+    if (r->text.n || r->part == r->end)
         return false;
     u64 to = r->part->to < r->body->length ? r->part->to : r->body->length;
-    return to > r->pos && to - r->pos >= FILE_LEAST && look(r, &p, &run, &state) &&
-           reader_disk_extent(r, &p, to, e);
+    if (to < r->pos + FILE_LEAST)
+        return false;
+    if (look(r, &p, &run, &state))
+        return reader_disk_extent(r, &p, to, e);
+    return run.n >= FILE_LEAST &&
+           chunk_extent(r->chunk, (u32)(r->pos - r->chunk->at), to - r->pos, e);
 }
 
 /* There may be more since peek has looked. */

@@ -19,7 +19,7 @@ static u32 parts_of(u64 bytes)
 void chunk_let(struct body *b, struct chunk *c)
 {
     if (--c->holders == 0 && c->left)
-        budget_give(b->budget, c, sizeof *c + c->cap);
+        chunk_free(b->budget, c);
 }
 
 /* What is on disk leaves memory, but for what somebody reads from just now. No chunk is in two

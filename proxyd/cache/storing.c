@@ -32,7 +32,7 @@ static u32 pieces(const struct body *b, struct iovec v[PIECES])
     for (struct chunk *c = b->first; c; c = c->next) {
         if (n == PIECES)
             return 0;
-        v[n++] = (struct iovec){ c->bytes, c->n };
+        v[n++] = (struct iovec){ (void *)c->bytes, c->n };
     }
     return n;
 }
