@@ -13,8 +13,8 @@ import time
 import pytest
 
 from lib import conf, metrics
-from lib.caching import answer, asked, date, forward, get, is_hit, status
-from lib.client import Client
+from lib.caching import answer, asked, forward, get, heard, is_hit, status
+from lib.client import Client, request
 from lib.daemon import run_command
 from lib.origin import ok, read_body
 from lib.preload import preload
@@ -272,6 +272,31 @@ def test_a_departure_is_for_its_rule_after_a_restart(proxyd, origin):
     assert is_hit(stand.get(url)) and stand.asked("/a") == 2
     said = run_command("cache", "--socket", str(stand.daemon.folder / "control.sock"), "show", url).stdout
     assert "kept by what the rule or route mine says" in said
+
+
+@pytest.mark.parametrize("what", ["url", "prefix", "POST"])
+def test_what_is_taken_out_while_it_comes_is_not_written(stand, what):
+    """The purge finds it in memory, half of it; the disk gets it when it is whole."""
+    more = threading.Event()
+
+    def say(conn):
+        raw = answer("x" * 20000, FRESH)
+        if conn.current.method == "GET":
+            conn.sock.sendall(raw[:-10])
+            more.wait(within(5))
+            conn.sock.sendall(raw[-10:])
+        else:
+            conn.sock.sendall(ok("done"))
+    stand.origin.at("/gone/a", read_body(), say)
+    url = stand.origin.url("/gone/a")
+    with Client(stand.daemon.port) as client:
+        client.send(request(url))
+        assert until(lambda: b"200 OK" in heard(client))
+        TAKE_OUT[what](stand, url)
+        more.set()
+        assert client.response().body == b"x" * 20000
+    stand.restart()
+    assert not is_hit(stand.get(url)) and stand.asked("/gone/a") == (3 if what == "POST" else 2)
 
 
 # -- a disk that fails ----------------------------------------------------------------------------------
