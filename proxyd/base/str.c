@@ -95,7 +95,8 @@ unsigned str_distance(struct slice a, struct slice b, unsigned limit)
 {
     enum { LONGEST = 64, ROWS = 3 }; /* an exchange looks two rows back */
     unsigned rows[ROWS][LONGEST + 1];
-    if (a.n > LONGEST || b.n > LONGEST)
+    size_t differ = a.n > b.n ? a.n - b.n : b.n - a.n; /* each costs an edit */
+    if (a.n > LONGEST || b.n > LONGEST || differ > limit)
         return limit + 1;
     for (unsigned j = 0; j <= b.n; j++)
         rows[0][j] = j;

@@ -292,7 +292,8 @@ static bool find_place(struct checker *c, struct node *n, const struct schema_ro
         return false;
     n->row = n->row ? n->row : schema_row_of(rows, n);
     if (n->row == NULL) {
-        n->meant = schema_meant(rows, n);
+        if (n->parent != c->root) /* schema_check has looked for those */
+            n->meant = schema_meant(rows, n);
         if (n->words[0].reported)
             n->parent->torn = true;
         else
