@@ -212,7 +212,7 @@ help:
 ## make bench          the table against the installed peers and the floors
 ## make asan, tsan     build with sanitizers and run the end-to-end tests on it
 ## make mutants        does a test die with each lie put into the code? (tests/mutants/README.md)
-## make durations      note what the last runs took; the shards are cut by it
+## make durations      note what the last runs took; the longest file is begun first
 ## make debug          build/debug/bin/proxyd, with assertions
 ## make compilers      warnings are errors, gcc and clang
 ## make format lint    clang-format; clang-format check, clang-tidy, cppcheck

@@ -8,7 +8,7 @@ import sys
 FILE = pathlib.Path(__file__).parent / "e2e/durations.txt"
 BUILDS = ("release", "asan", "tsan")
 HEAD = """# Seconds that the tests of a file take in a run of the whole suite, by build. `make durations` writes
-# this from the last runs; the shards are cut by it (lib/selection.py).
+# this from the last runs; the longest file is begun first (lib/selection.py).
 """
 
 

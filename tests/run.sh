@@ -226,7 +226,7 @@ e2e() {
     if [ $# -gt 0 ]; then
         pytests "e2e-$variant" "$variant" 1 "$@"
     else
-        E2E_WHOLE=1 pytests "e2e-$variant" "$variant" $((JOBS * 2)) tests/e2e
+        E2E_WHOLE=1 pytests "e2e-$variant" "$variant" $((JOBS * 3)) tests/e2e
     fi
 }
 
@@ -234,46 +234,48 @@ smoke() {
     pytests smoke release "$JOBS" -m 'smoke and not slow' tests/e2e
 }
 
-# pytests KIND VARIANT SHARDS PYTEST-ARGUMENT...: most tests wait most of the time, so there are more
-# shards than cores.
+# pytests KIND VARIANT PROCESSES PYTEST-ARGUMENT...: most tests wait most of the time, so there are more
+# processes than cores. With four for two cores, those were idle for more than half of the time.
 pytests() {
-    local kind=$1 variant=$2 shards=$3 n passed=0 failed=0 skipped=0 mended=0 unsteady=0 p f k
+    local kind=$1 variant=$2 processes=$3 n passed=0 failed=0 skipped=0 mended=0 unsteady=0 p f k
     shift 3
     case $variant in
     release) PROXYD=$BUILD/proxyd SANITIZER= ;;
     *) PROXYD=$BUILD/$variant/bin/proxyd SANITIZER=$variant SLOW=${SLOW:-5} ;;
     esac
     PROXYD=$(realpath "$PROXYD") SLOW=${SLOW:-2}
-    export PROXYD SANITIZER SLOW E2E_GREEN=$BUILD/green
-    for ((n = 1; n <= shards; n++)); do pytest_shard "$kind" "$n" "$shards" "$@" & done
+    export PROXYD SANITIZER SLOW E2E_GREEN=$BUILD/green PYTHONPYCACHEPREFIX=$BUILD/pycache
+    local claims=$results/.claims-$kind
+    rm -rf "$claims" && mkdir -p "$claims"
+    for ((n = 1; n <= processes; n++)); do pytest_process "$kind" "$n" "$claims" "$@" & done
     wait
-    for ((n = 1; n <= shards; n++)); do
+    for ((n = 1; n <= processes; n++)); do
         read -r p f k <"$results/.$kind-$n"
         passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + k))
     done
-    for ((n = 1; n <= shards; n++)); do cat "$results/.times-$kind-$n"; done >"$results/times-$kind"
-    again "$kind" "$shards"
+    for ((n = 1; n <= processes; n++)); do cat "$results/.times-$kind-$n"; done >"$results/times-$kind"
+    again "$kind" "$processes"
     slowest "$kind"
     told_unsteady "$results/unsteady-$kind"
     verdict "$kind" $((passed + mended)) $((failed - mended)) $skipped $unsteady
 }
 
-# again KIND SHARDS: tries each test once more, by itself, that failed on time alone or took too long beside others
+# again KIND PROCESSES: tries each test once more, by itself, that failed on time alone or took too long beside others
 # (tests/e2e/lib/unsteady.py), and notes in $results/unsteady-KIND those that pass now: TEST<tab>WHY, without WHY
 # when it was only slow. Counts in the caller's mended all that pass now, in unsteady those that had failed.
 again() {
-    local kind=$1 shards=$2 how test why n
+    local kind=$1 processes=$2 how test why n
     local all=$results/.again-$kind report=$results/$kind-again.txt
     : >"$results/unsteady-$kind"
-    for ((n = 1; n <= shards; n++)); do cat "$results/.again-$kind-$n" 2>/dev/null; done >"$all"
+    for ((n = 1; n <= processes; n++)); do cat "$results/.again-$kind-$n" 2>/dev/null; done >"$all"
     if [ "$(grep -c '^time ' "$all")" -gt $CHANCE ]; then
         echo "$(grep -c '^time ' "$all") tests failed on time, which is no chance: none is tried again"
         return
     fi
     while IFS=$'\t' read -r test why; do
         how=${test%% *} test=${test#* }
-        if E2E_SHARD='' E2E_TIMES='' E2E_VERDICT='' \
-            "$PYTHON" -B -m pytest -q --tb=short "tests/e2e/$test" >"$report" 2>&1 </dev/null; then
+        if E2E_TIMES='' E2E_VERDICT='' \
+            "$PYTHON" -m pytest -q --tb=short "tests/e2e/$test" >"$report" 2>&1 </dev/null; then
             mended=$((mended + 1))
             if [ "$how" = long ]; then why=; else unsteady=$((unsteady + 1)); fi
             printf '%s\t%s\n' "$test" "$why" >>"$results/unsteady-$kind"
@@ -289,17 +291,17 @@ told_unsteady() {
     awk -F '\t' '$2 { print "unsteady: " $1 ": " $2; next } { print "slow only beside others: " $1 }' "$@"
 }
 
-pytest_shard() {
-    local kind=$1 n=$2 shards=$3 report rc passed=0 failed=0 skipped=0 again=$results/.again-$1-$2
+pytest_process() {
+    local kind=$1 n=$2 claims=$3 report rc passed=0 failed=0 skipped=0 again=$results/.again-$1-$2
     shift 3
     report=$results/$kind-$n.txt
     rm -f "$results/.$kind-$n" "$again"
     : >"$results/.times-$kind-$n"
-    E2E_AGAIN=$again E2E_SHARD=$n/$shards E2E_TIMES=$results/.times-$kind-$n E2E_VERDICT=$results/.$kind-$n \
-        "$PYTHON" -B -m pytest -q --tb=short "$@" >"$report" 2>&1
+    E2E_AGAIN=$again E2E_CLAIMS=$claims E2E_TIMES=$results/.times-$kind-$n E2E_VERDICT=$results/.$kind-$n \
+        "$PYTHON" -m pytest -q --tb=short "$@" >"$report" 2>&1
     rc=$?
     [ ! -e "$results/.$kind-$n" ] || read -r passed failed skipped <"$results/.$kind-$n"
-    [ $rc = 0 ] || [ "$failed" != 0 ] || { [ $rc = 5 ] && [ "$shards" != 1 ]; } || failed=1 # 5: nothing to run
+    [ $rc = 0 ] || [ "$failed" != 0 ] || failed=1
     echo "$passed $failed $skipped" >"$results/.$kind-$n"
     # What is tried again tells itself when it fails again.
     if [ "$failed" -gt "$(cat "$again" 2>/dev/null | wc -l)" ]; then cat "$report"; else

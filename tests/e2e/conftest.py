@@ -10,7 +10,7 @@ import pathlib
 import resource
 import sys
 
-sys.dont_write_bytecode = True
+sys.dont_write_bytecode = sys.pycache_prefix is None   # never beside the sources
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import pytest  # noqa: E402
@@ -39,6 +39,21 @@ def pytest_collection_modifyitems(config, items):
     if drop:
         config.hook.pytest_deselected(items=drop)
         items[:] = keep
+
+
+def pytest_runtestloop(session):
+    """Beside other processes at the same tests: the files that this one comes to first."""
+    if not selection.CLAIMS or session.testsfailed:
+        return None
+    ran = []
+    for items in selection.claimed(session.items):
+        for item, following in zip(items, [*items[1:], None]):
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            if session.shouldfail or session.shouldstop:
+                raise session.Interrupted(session.shouldfail or session.shouldstop)
+        ran += items
+    session.items[:] = ran
+    return True
 
 
 def pytest_runtest_call(item):

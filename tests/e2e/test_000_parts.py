@@ -170,14 +170,17 @@ def test_scripts_may_answer_before_the_body(origin):
 
 # -- which tests run, and how long ----------------------------------------------------------------
 
-def test_each_file_is_in_one_shard(monkeypatch):
-    """Whatever is known of it, and the shards take as long as each other."""
-    known = {"long": 60.0, "b": 30.0, "c": 20.0, "d": 10.0}   # and a new one takes as long as most: 25
+def test_each_file_is_taken_once(monkeypatch, tmp_path):
+    """By the first process that comes to it, and the longest first."""
+    known = {"long.py": 60.0, "b.py": 30.0, "c.py": 20.0, "d.py": 10.0}   # and a new one takes as long as most: 25
     monkeypatch.setattr(selection, "durations", lambda: known)
-    place = selection.shard_of({*known, "new"}, 2)
-    assert place.keys() == {*known, "new"} and set(place.values()) == {1, 2}
-    assert {name for name, shard in place.items() if shard == place["long"]} == {"long", "d"}
-    assert set(selection.shard_of({"a", "b"}, 4).values()) <= {1, 2, 3, 4}
+    monkeypatch.setattr(selection, "CLAIMS", str(tmp_path))
+    items = [Item() for _ in range(6)]
+    for item, name in zip(items, ["d.py", "new.py", "long.py", "c.py", "b.py", "b.py"]):
+        item.path = tmp_path / name
+    one, other = selection.claimed(items), selection.claimed(items)
+    assert [next(one), next(other), next(other), next(one)] == [[items[2]], items[4:], [items[1]], [items[3]]]
+    assert [*one, *other] == [[items[0]]]
 
 
 class Item:

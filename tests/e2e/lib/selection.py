@@ -6,9 +6,9 @@ what this build can tell:
     tsan         `threads`
     any          of `inputs` those of whose inputs one has changed since they last passed
 
-and of these the shard's part. The hard thing is to cut the shards alike in processes that know
-nothing of each other: by the durations in tests/e2e/durations.txt, the longest file first, each to
-the shard that has least to do.
+Several processes share these out with $E2E_CLAIMS, a folder: each takes the longest file (by
+tests/e2e/durations.txt) that none has taken. The hard thing is that they know nothing of each other:
+who creates a file of that name in the folder has taken it.
 """
 import hashlib
 import os
@@ -19,6 +19,7 @@ from lib.faults import ROOT
 
 BUILD = os.environ.get("SANITIZER") or "release"
 WHOLE = os.environ.get("E2E_WHOLE") == "1"
+CLAIMS = os.environ.get("E2E_CLAIMS")
 DURATIONS = ROOT / "tests/e2e/durations.txt"
 
 
@@ -37,7 +38,7 @@ def is_for_this_build(item):
     return BUILD != "release" or not mark("once")
 
 
-# -- shards ---------------------------------------------------------------------------------------
+# -- who runs what --------------------------------------------------------------------------------
 
 def durations():
     """{file: seconds} of this build."""
@@ -47,16 +48,24 @@ def durations():
     return {row[0]: float(row[column]) for row in rows[1:] if row[column] != "-"}
 
 
-def shard_of(files, shards):
-    """{file: shard, counted from 1}"""
+def longest_first(files):
+    """A new file takes as long as most, as far as anybody knows."""
     known = durations()
-    usual = statistics.median(known.values()) if known else 1   # for a file that is new
-    load, place = [0.0] * shards, {}
-    for name in sorted(files, key=lambda f: (-known.get(f, usual), f)):
-        least = load.index(min(load))
-        load[least] += known.get(name, usual)
-        place[name] = least + 1
-    return place
+    usual = statistics.median(known.values()) if known else 1
+    return sorted(files, key=lambda f: (-known.get(f, usual), f))
+
+
+def claimed(items):
+    """The items of one file after another, each when this process has taken it."""
+    of_file = {}
+    for item in items:
+        of_file.setdefault(module(item), []).append(item)
+    for name in longest_first(of_file):
+        try:
+            (pathlib.Path(CLAIMS) / name).touch(exist_ok=False)
+        except FileExistsError:
+            continue
+        yield of_file[name]
 
 
 # -- tests of what is not the daemon --------------------------------------------------------------
@@ -106,9 +115,4 @@ def choose(items):
     for item in items:
         if module(item) not in same:
             same[module(item)] = is_unchanged(item)
-    fit = [item for item in items if is_for_this_build(item) and not same[module(item)]]
-    shard, _, shards = os.environ.get("E2E_SHARD", "").partition("/")
-    if shards:
-        place = shard_of({module(item) for item in fit}, int(shards))
-        fit = [item for item in fit if place[module(item)] == int(shard)]
-    return fit
+    return [item for item in items if is_for_this_build(item) and not same[module(item)]]
