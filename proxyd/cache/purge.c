@@ -106,7 +106,7 @@ static unsigned remove_there(struct cache *c, struct disk *d, const struct cache
     return n;
 }
 
-static unsigned remove_on_disk(struct cache *c, const struct cache_url *url)
+unsigned purge_if_on_disk(struct cache *c, const struct cache_url *url)
 {
     unsigned n = 0;
     struct disk *d = tier_use(&c->tier);
@@ -139,7 +139,7 @@ unsigned purge_url(struct cache *c, const struct cache_url *url)
     unsigned here = memory_remove_key(&c->memory, &key);
     if (!tier_has_disk(&c->tier))
         return here;
-    unsigned there = remove_on_disk(c, url);
+    unsigned there = purge_if_on_disk(c, url);
     here += memory_remove_key(&c->memory, &key);
     return here > there ? here : there;
 }

@@ -16,6 +16,10 @@
 unsigned purge_url(struct cache *c, const struct cache_url *url);
 /* Of the disk alone, and whatever it may find there after a restart. */
 void purge_on_disk(struct cache *c, const struct cache_url *url);
+/* Likewise, but nothing is written when nothing is there: for whoever has taken out of memory what
+ * is not to be found on disk either, or keeps there alone what has taken its place. How many there
+ * were; waits for no disk. */
+unsigned purge_if_on_disk(struct cache *c, const struct cache_url *url);
 
 /* What is taken out, or is stale from now on (soft), in all spaces: by URL, as cache_url_write has
  * it, its beginning (empty: all), or a tag. */

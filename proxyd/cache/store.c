@@ -68,10 +68,18 @@ static void land(struct notes *n, enum wake_reason how)
         flight_land(&n->use->cache->flights, &n->flight, how);
 }
 
+/* It is not to be given to anybody any more, so it must not come back from the disk. */
+static void take_back(struct notes *n)
+{
+    const struct cache_url url = url_of(n);
+    memory_remove(&n->use->cache->memory, n->stale);
+    (void)purge_if_on_disk(n->use->cache, &url);
+}
+
 /* What is kept is not what the origin means: all of it is to come. */
 static void ask_for_all(struct xchg *x, struct notes *n)
 {
-    memory_remove(&n->use->cache->memory, n->stale);
+    take_back(n);
     object_put(&n->stale);
     n->validates = false;
     msg_remove(&x->req, TOKEN_IF_NONE_MATCH);
@@ -90,8 +98,10 @@ static void not_modified(struct xchg *x)
         ask_for_all(x, n);
         return;
     }
-    if (kept != KEPT_REQUEST_NO_STORE && kept != KEPT_AUTHORIZED)
-        memory_remove(memory, n->stale);                  /* the new one may be another variant */
+    if (kept == KEPT_YES)
+        memory_remove(memory, n->stale); /* the new one may be another variant */
+    else if (kept != KEPT_REQUEST_NO_STORE && kept != KEPT_AUTHORIZED)
+        take_back(n);
     atomic_store(&o->uses, atomic_load(&n->stale->uses)); /* it is as popular */
     /* One on disk is in memory only until its new head is written. */
     bool may_add = n->storing || !body_is_on_disk(o->body);

@@ -118,7 +118,8 @@ struct storing *storing_begin(struct xchg *x, const struct object_facts *f)
         const struct cache_url url = url_of(n);
         cache_key_of(&secret, &url, &s->key);
         s->variant = f->vary.n ? vary_key(&secret, f->vary, &x->req) : 0;
-        if (!tier_admits(tier, d, s->key.bits[0] ^ s->variant))
+        bool again = n->stale != NULL; /* it was asked for before, and is perhaps there already */
+        if (!again && !tier_admits(tier, d, s->key.bits[0] ^ s->variant))
             storing_drop(&s);
     } else if (d) {
         disk_let(d);
@@ -136,14 +137,25 @@ void storing_drop(struct storing **at)
     free(s);
 }
 
+/* What a new one takes the place of is not to be found again once that has left memory. What a 304
+ * has renewed may: it has the same bytes, and is validated once more. */
+static void is_not_written(const struct notes *n)
+{
+    const struct cache_url url = url_of(n);
+    if (n->stale && n->copy)
+        (void)purge_if_on_disk(n->use->cache, &url);
+}
+
 void storing_post(struct xchg *x, struct storing **at, struct object *o)
 {
     const struct notes *n = notes_of(x);
     struct cache *c = n->use->cache;
     struct storing *s = *at;
-    if (s == NULL)
-        return;
     *at = NULL;
+    if (s == NULL) {
+        is_not_written(n);
+        return;
+    }
     bool large = body_have(o->body) > SEGLOG_INLINE;
     u64 cost = large ? o->size : object_cost(o);
     const struct cache_url url = url_of(n);
@@ -151,6 +163,7 @@ void storing_post(struct xchg *x, struct storing **at, struct object *o)
     s->object = o;
     object_hold(o);
     if ((large && !body_spill_rest(o->body)) || !disk_post(s->disk, &s->write)) {
+        is_not_written(n);
         end(s);
         return;
     }

@@ -260,6 +260,18 @@ def test_a_purge_holds_for_what_is_kept_later_not(stand):
     assert is_hit(got) and got.body == b"new"
 
 
+def test_what_a_304_takes_back_is_not_found_on_disk(stand):
+    url = stand.serve("/a", answer("old", FRESH, 'ETag: "1"'),
+                      b'HTTP/1.1 304 Not Modified\r\nETag: "1"\r\nCache-Control: private\r\n\r\n',
+                      answer("new", "Cache-Control: no-store"))
+    stand.get(url)
+    stand.written()
+    assert stand.get(url, "Cache-Control: no-cache").body == b"old"
+    assert stand.get(url).body == b"new"
+    stand.crash()
+    assert stand.get(url).body == b"new"
+
+
 def test_a_departure_is_for_its_rule_after_a_restart(proxyd, origin):
     """And `cache show` names the rule that has it kept, once it is in memory again."""
     stand = Stand(proxyd, origin, forward(CACHE, extra=metrics.ADMIN, rules="""
@@ -444,6 +456,21 @@ def test_a_slow_disk_slows_nobody(proxyd, origin, tmp_path):
 
 
 @pytest.mark.slow("fills the smallest disk there may be")
+@pytest.mark.slow("each write takes 300 ms")
+def test_what_the_queue_has_no_room_for_is_not_found_as_it_was_before(proxyd, origin, tmp_path):
+    stand = Stand(proxyd, origin, config(CACHE.replace("memory 8m", "memory 4m")), env=preload(tmp_path, "slow", _SLOW))
+    url = stand.serve("/a", answer("old", FRESH), answer(bytes(60000), FRESH))
+    stand.get(url)
+    stand.written()
+    for i in range(20):
+        stand.get(stand.serve(f"/{i}", answer(os.urandom(60000), FRESH)))
+    before = disk(stand.daemon)["refused_total"]
+    stand.get(url, "Cache-Control: no-cache")
+    assert disk(stand.daemon)["refused_total"] > before
+    stand.restart()
+    assert stand.get(url).body == bytes(60000)
+
+
 def test_who_walks_through_all_pushes_nothing_out(proxyd, origin):
     """When the disk is full, what is asked for once is not written, and twice it is."""
     stand = Stand(proxyd, origin, config(CACHE.replace("memory 8m", "memory 1m")))
