@@ -29,9 +29,12 @@ void body_put(struct body *b)
         next = c->next;
         chunk_free(b->budget, c);
     }
+    struct disk *d = b->spills_to;
     spill_end(b);
     pthread_mutex_destroy(&b->lock);
     budget_give(b->budget, b, sizeof *b);
+    if (d)
+        disk_let(d); /* last: once nobody holds it the cache may end, whose budget that was */
 }
 
 /* What is known to come lies in as few pieces as can be, so that it goes out in one call. What

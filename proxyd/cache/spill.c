@@ -326,5 +326,4 @@ void spill_end(struct body *b)
         places_free(b->budget, &d->places);
         budget_give(b->budget, d, sizeof *d);
     }
-    spill_leave(b);
 }

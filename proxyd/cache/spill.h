@@ -21,7 +21,7 @@ bool spill_may_wait(struct body *b, u64 n);
 void chunk_let(struct body *b, struct chunk *c);
 /* It stays in memory, and holds no disk any more. Under the lock. */
 void spill_leave(struct body *b);
-/* Gives back what it has there. */
+/* Gives back what it has there, but for the disk itself. */
 void spill_end(struct body *b);
 
 #endif
