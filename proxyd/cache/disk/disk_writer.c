@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 
-enum { BATCH = 4 << 20 };
+enum { BATCH = 4 << 20, TIDY_S = 1 };
 
 static struct disk_write *write_at(struct list *n)
 {
@@ -186,11 +186,12 @@ static int write_batch(struct disk *d, struct list *batch)
         if (error == 0)
             error = write_one(write_at(n), d->log);
     }
-    if (seglog_flush(d->log))
-        return error;
-    error = error ? error : errno ? errno : EIO;
-    for (struct list *n = batch->next; n != batch; n = n->next)
-        write_at(n)->good = false;
+    if (!seglog_flush(d->log)) {
+        error = error ? error : errno ? errno : EIO;
+        for (struct list *n = batch->next; n != batch; n = n->next)
+            write_at(n)->good = false;
+    }
+    d->untidy = !seglog_tidy(d->log);
     return error;
 }
 
@@ -264,6 +265,18 @@ static void resize(struct disk *d)
     note_counts(d);
 }
 
+static void wait_for_work(struct disk *d)
+{
+    if (!d->untidy) {
+        pthread_cond_wait(&d->changed, &d->lock);
+        return;
+    }
+    wait_until(d, clock_us(CLOCK_MONOTONIC) + TIDY_S * DISK_SECOND);
+    pthread_mutex_unlock(&d->lock);
+    d->untidy = !seglog_tidy(d->log);
+    pthread_mutex_lock(&d->lock);
+}
+
 /* One thing that there is to do, or a wait for the next. */
 static void step(struct disk *d)
 {
@@ -285,7 +298,7 @@ static void step(struct disk *d)
         write_some(d);
     } else {
         d->ready = true;
-        pthread_cond_wait(&d->changed, &d->lock);
+        wait_for_work(d);
     }
 }
 

@@ -42,6 +42,7 @@ struct seglog {
 
     /* The writer's. */
     struct segment *open; /* NULL: the next append makes one */
+    struct segment *left; /* out of the ring, held on for whoever reads them: see seglog_tidy */
     char *buffer;
     u32 buffered, room; /* bytes of it */
     u32 visible;        /* entries of the open segment's list that are in the index */

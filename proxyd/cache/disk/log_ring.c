@@ -51,7 +51,25 @@ void log_leave(struct seglog *l, struct segment *s)
     while (i <= newest && log_segment(l, i) == NULL)
         i++;
     atomic_store(&l->oldest, i);
-    segment_let(s);
+    s->next_left = l->left;
+    l->left = s;
+    (void)seglog_tidy(l);
+}
+
+/* Nobody can come to hold one that is out of the ring. */
+bool seglog_tidy(struct seglog *l)
+{
+    struct segment **at = &l->left;
+    while (*at) {
+        struct segment *s = *at;
+        if (atomic_load_explicit(&s->held, memory_order_acquire) > 1) {
+            at = &s->next_left;
+            continue;
+        }
+        *at = s->next_left;
+        segment_let(s);
+    }
+    return l->left == NULL;
 }
 
 u32 log_segment_bytes(const struct seglog *l)

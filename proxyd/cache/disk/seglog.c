@@ -95,5 +95,6 @@ void seglog_close(struct seglog *l)
         if (s)
             segment_let(s);
     }
+    (void)seglog_tidy(l);
     free_log(l);
 }

@@ -99,6 +99,9 @@ bool seglog_append_gone(struct seglog *l, const struct cache_key *key);
 /* What was appended since the last one gets into its file, and is found. False: some of it is lost,
  * now or in an append since. */
 bool seglog_flush(struct seglog *l);
+/* Closes the files that have left and that nobody reads any more: no reader does, for it may be a
+ * worker. False: some are still read; to be called again in a while. */
+bool seglog_tidy(struct seglog *l);
 
 /* ---- for any thread ---- */
 

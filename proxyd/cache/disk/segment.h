@@ -1,6 +1,7 @@
 /*
  * One file of the log: made or opened, appended to, sealed, read. It is held by whoever reads it,
- * and its file closed when the last one lets go; its name may be gone long before.
+ * and by its log, which is the last to let go: its name may be gone long before, and then closing
+ * it is what gives its blocks back, which takes a disk its time.
  */
 #ifndef CACHE_DISK_SEGMENT_H
 #define CACHE_DISK_SEGMENT_H
@@ -27,6 +28,7 @@ struct segment {
     struct seg_list list;
     u32 names; /* bytes in a footer of the names that its list has */
     u64 has_name[SEGLOG_NAMES / 64];
+    struct segment *next_left; /* of those that left the log, while somebody reads them */
 };
 
 /* The system's calls by which a segment is written, and read with: so that tests can have a disk

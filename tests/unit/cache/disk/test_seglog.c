@@ -388,7 +388,12 @@ static void held_while_it_leaves(void **state)
     char got[8];
     assert_int_equal(seglog_read(s, &p, 0, got, sizeof got, true), sizeof got);
     assert_memory_equal(got, &key, sizeof got);
+    int fd = segment_fd(s);
+    assert_false(seglog_tidy(l));
     seglog_let(&s);
+    assert_int_not_equal(fcntl(fd, F_GETFD), -1); /* what may take long is not the reader's */
+    assert_true(seglog_tidy(l));
+    assert_int_equal(fcntl(fd, F_GETFD), -1);
     assert_int_equal(help_found(l, 7), 0);
 }
 
