@@ -10,6 +10,7 @@
 #include "cache/cache.h"
 #include "cache/on_disk.h"
 #include "cache/purge.h"
+#include "cache/manifest.h"
 #include "config/shown.h"
 #include "http/uri.h"
 #include "reverse/balance.h"
@@ -29,7 +30,10 @@ struct report {
     struct disk *disk[16]; /* held; to be shown, with the names of their caches */
     char *name[16];
     unsigned ndisks;
-    char *spaces; /* that a URL may be kept in, a line each */
+    char *spaces;                      /* that a URL may be kept in, a line each */
+    struct manifest sliced[VARY_MOST]; /* those that show_object has shown */
+    unsigned nsliced;
+    u64 slices; /* that are kept of one of them */
 };
 
 static struct memory *memory_of(const void *entry)
@@ -110,7 +114,7 @@ static void stat_all(struct report *r)
 struct kept_one {
     u16 status;
     u64 bytes;
-    bool grows;
+    bool grows, sliced;
     const struct freshness *fresh;
     const struct addr *server;
     struct slice vary, tags, rule;
@@ -124,9 +128,12 @@ static void show_one(struct report *r, const struct kept_one *k)
     i64 left = (i64)k->fresh->lifetime - age;
     addr_text_port(&t, k->server);
     r->found++;
-    fprintf(r->to, "  %u, %llu bytes%s, age %u s, %s for %lld s, from %.*s", k->status,
-            (unsigned long long)k->bytes, k->grows ? " so far" : "", age,
-            left > 0 ? "fresh" : "stale", (long long)(left > 0 ? left : -left),
+    fprintf(r->to, "  %u, %llu bytes%s, age %u s, %s for %lld s, from %.*s",
+            k->sliced ? 200 : k->status, (unsigned long long)k->bytes,
+            k->sliced  ? " in slices"
+            : k->grows ? " so far"
+                       : "",
+            age, left > 0 ? "fresh" : "stale", (long long)(left > 0 ? left : -left),
             SLICE_FMT(text_slice(&t)));
     if (k->vary.n) {
         fputs(", by ", r->to);
@@ -144,17 +151,44 @@ static void show_one(struct report *r, const struct kept_one *k)
     fputc('\n', r->to);
 }
 
+/* Of a slice nothing is shown: they are counted. There may be thousands. */
 static void show_object(void *ctx, struct object *o)
 {
+    struct report *r = ctx;
     struct freshness area;
+    struct manifest of = { .length = body_have(o->body) };
+    if (url_is_block(o->url))
+        return;
+    bool sliced = manifest_of(o, &of) && r->nsliced < countof(r->sliced);
+    if (sliced)
+        r->sliced[r->nsliced++] = of;
     show_one(ctx, &(struct kept_one){ .status = o->head->status,
-                                      .bytes = body_have(o->body),
+                                      .bytes = of.length,
                                       .grows = object_is_growing(o),
+                                      .sliced = sliced,
                                       .fresh = object_fresh(o, &area),
                                       .server = &o->server,
                                       .vary = o->vary,
                                       .tags = o->tags,
                                       .rule = o->rule });
+}
+
+static void count_slice(void *ctx, struct object *o)
+{
+    struct report *r = ctx;
+    r->slices += block_is_of(o->url, &r->sliced[r->nsliced]);
+}
+
+static void show_slices(struct report *r, struct memory *m)
+{
+    while (r->nsliced) {
+        const struct manifest *of = &r->sliced[--r->nsliced];
+        r->slices = 0;
+        memory_each(m, r->url, count_slice, r);
+        fprintf(r->to, "  in slices of %llu bytes: %llu of %llu in memory\n",
+                (unsigned long long)of->size, (unsigned long long)r->slices,
+                (unsigned long long)((of->length + of->size - 1) / of->size));
+    }
 }
 
 static void show_record(void *ctx, const struct seglog_record *record, const struct stored_meta *m,
@@ -163,13 +197,18 @@ static void show_record(void *ctx, const struct seglog_record *record, const str
     struct report *r = ctx;
     struct freshness fresh = m->fresh;
     struct slice rest = m->head, word;
+    struct manifest of = { .length = m->length };
     u64 status = 0;
     slice_cut(&rest, ' ', &word);
     slice_cut(&rest, ' ', &word);
     (void)slice_u64(word, &status);
+    bool sliced =
+        status == 206 && record->nbody == 1 &&
+        manifest_read((struct slice){ record->body->iov_base, record->body->iov_len }, &of);
     fresh.lifetime = stale ? 0 : fresh.lifetime;
     show_one(r, &(struct kept_one){ .status = (u16)status,
-                                    .bytes = m->length,
+                                    .bytes = of.length,
+                                    .sliced = sliced,
                                     .fresh = &fresh,
                                     .server = &m->server,
                                     .vary = record->vary,
@@ -211,6 +250,7 @@ static void show_of(const char *name, const void *entry, void *ctx)
     unsigned before = r->found;
     fprintf(r->to, "cache %s:\n", name);
     memory_each(memory_of(entry), r->url, show_object, r);
+    show_slices(r, memory_of(entry));
     if (r->found == before)
         fputs("  nothing is kept\n", r->to);
 }

@@ -4,6 +4,7 @@
  */
 #include "cache/notes.h"
 
+#include "cache/blocks.h"
 #include "cache/precondition.h"
 #include "cache/range.h"
 
@@ -105,6 +106,8 @@ static bool give_ranges(struct xchg *x, struct reader *reader, const struct byte
     if (parts == NULL)
         return false;
     become(&x->resp, 206);
+    msg_remove(&x->resp, TOKEN_CONTENT_DIGEST); /* they are of the whole */
+    msg_remove(&x->resp, TOKEN_CONTENT_MD5);
     if (n == 1) {
         parts[0] = (struct reader_part){ SLICE(""), r->from, r->to + 1 };
         x->resp.body_len = r->to + 1 - r->from;
@@ -113,14 +116,15 @@ static bool give_ranges(struct xchg *x, struct reader *reader, const struct byte
     } else if (!write_parts(x, r, n, length, parts, &after)) {
         return false;
     }
-    reader_choose(reader, parts, n, after);
+    if (likely(notes_of(x)->blocks == NULL)) /* else it is the plan that says so */
+        reader_choose(reader, parts, n, after);
     return true;
 }
 
 /* Only of what has a known length: else the whole is given. *from is that reader as a source. */
 static bool look_at_range(struct xchg *x, struct reader *reader, struct source *from)
 {
-    const struct notes *n = notes_of(x);
+    struct notes *n = notes_of(x);
     struct byte_range ranges[RANGES_MOST];
     unsigned count;
     struct msg *m = &x->resp;
@@ -141,6 +145,10 @@ static bool shape(struct xchg *x, const struct object *o, enum cached *how)
     struct notes *n = notes_of(x);
     struct msg *m = &x->resp;
     u64 length = o->body->length; /* once: it may become known just now */
+    if (unlikely(n->blocks)) {
+        become(m, 200);
+        length = n->blocks->manifest.length;
+    }
     m->method = x->req.method;
     m->body = length == UINT64_MAX ? BODY_STREAMED : m->status == 204 ? BODY_NONE : BODY_LENGTH;
     m->body_len = length;
@@ -167,7 +175,8 @@ bool answer_give(struct xchg *x, struct object **o, enum cached how, struct cach
     n->given = *o;
     *o = NULL;
     source_close(&x->source);
-    x->source = reader_open(&n->reader, n->given->body, x);
+    x->source =
+        unlikely(n->blocks) ? blocks_source(n->blocks) : reader_open(&n->reader, n->given->body, x);
     xchg_new_response(x);
     s->has_ttl = true;
     struct freshness area;

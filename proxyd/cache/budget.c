@@ -27,7 +27,7 @@ void *budget_take(struct budget *b, size_t n)
     return p;
 }
 
-static bool may_grow(struct budget *b, size_t n)
+bool budget_may_grow(const struct budget *b, u64 n)
 {
     u64 used = atomic_load_explicit(&b->used, memory_order_relaxed);
     u64 kept = atomic_load_explicit(&b->kept, memory_order_relaxed);
@@ -37,12 +37,12 @@ static bool may_grow(struct budget *b, size_t n)
 
 void *budget_take_growing(struct budget *b, size_t n)
 {
-    return may_grow(b, n) ? budget_take(b, n) : NULL;
+    return budget_may_grow(b, n) ? budget_take(b, n) : NULL;
 }
 
 bool budget_count_growing(struct budget *b, size_t n)
 {
-    return may_grow(b, n) && count(b, n);
+    return budget_may_grow(b, n) && count(b, n);
 }
 
 void budget_uncount(struct budget *b, size_t n)

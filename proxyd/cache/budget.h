@@ -27,6 +27,8 @@ struct budget {
 
 enum { MALLOC_HEAD = 16 }; /* what the allocator adds to each piece */
 
+/* May a body grow so far, as it stands now? */
+bool budget_may_grow(const struct budget *b, u64 n);
 /* Memory of n bytes that counts; NULL: no room, or the system refuses. */
 void *budget_take(struct budget *b, size_t n);
 /* The same for a body that grows. */

@@ -23,9 +23,10 @@ struct cache_conf {
     struct slice name;
     u64 memory, size, max_object; /* bytes; size: on disk */
     u32 min_uses;
-    u8 range;         /* the word of `range`: 0 pass, 1 whole */
-    const char *path; /* NULL: no disk */
-    bool own_path;    /* own_folder.h has chosen it */
+    bool whole_for_range; /* `range whole` */
+    u64 slice;            /* bytes: `range slice`; 0: none are made */
+    const char *path;     /* NULL: no disk */
+    bool own_path;        /* own_folder.h has chosen it */
 };
 
 struct cache_use {

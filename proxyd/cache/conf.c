@@ -22,6 +22,52 @@ static void read_path(const struct schema_row *row, const struct node *n, struct
     c->own_path = n && slice_is(node_arg(n, 0)->text, "auto");
 }
 
+/* ---- range ---- */
+
+enum { SLICE_LEAST = 64 << 10, SLICE_MOST = 64 << 20, SLICE_STEP = 4096 };
+
+static void check_size(const struct word *w, const struct node *cache, struct diags *d)
+{
+    u64 size, memory = 0;
+    if (w->reported)
+        return;
+    if (!value_size(w->text, &size) || size < SLICE_LEAST || size > SLICE_MOST ||
+        size % SLICE_STEP) {
+        diag_error(d, w, "%s is no size of slices", word_shown(w));
+        diag_more(d, "expected a multiple of 4k, from 64k to 64m");
+        return;
+    }
+    const struct node *n = node_child(cache, "memory");
+    if (n && node_nargs(n) && value_size(node_arg(n, 0)->text, &memory) && size > memory / 4) {
+        diag_error(d, w, "a slice is larger than a quarter of \"memory\"");
+        diag_more(d, "nothing so large is kept");
+    }
+}
+
+static void check_range(const struct node *n, struct diags *d)
+{
+    bool slices = slice_is(node_arg(n, 0)->text, "slice");
+    if (slices && node_nargs(n) == 2) {
+        check_size(node_arg(n, 1), n->parent, d);
+    } else if (slices || node_nargs(n) == 2) {
+        diag_error(d, node_arg(n, 0),
+                   slices ? "\"slice\" needs a size" : "only \"slice\" takes a size");
+        diag_more(d, "expected something like: range slice 1m;");
+    }
+}
+
+static void read_range(const struct schema_row *row, const struct node *n, struct arena *a,
+                       void *to)
+{
+    struct cache_conf *c = to;
+    struct slice word = n ? node_arg(n, 0)->text : SLICE("pass");
+    (void)row;
+    (void)a;
+    c->whole_for_range = slice_is(word, "whole");
+    if (slice_is(word, "slice"))
+        must(value_size(node_arg(n, 1)->text, &c->slice));
+}
+
 const struct schema_row cache_rows[] = {
     { .key = "path",
       .type = { TYPE_PATH },
@@ -70,15 +116,22 @@ const struct schema_row cache_rows[] = {
       .doc = "An answer is kept when it is asked for so many times within an hour.",
       .example = "min-uses 2;" },
     { .key = "range",
-      .type = { TYPE_CHOICE },
-      .choices = "pass whole",
-      INTO(struct cache_conf, range),
+      .type = { TYPE_CHOICE, TYPE_SIZE },
+      .min = 1,
+      .max = 2,
+      .choices = "pass whole slice",
       .fallback = "pass",
-      .doc = "A request for a range of what is not kept: `pass`: it goes to the origin as it is, "
-             "and nothing is kept. `whole`: the origin is asked for all of it, which is kept, and "
-             "the client gets its range as soon as it has come by. What cannot be kept, or does "
-             "not say how long it is, is asked for once more, as with `pass`.",
-      .example = "range whole;" },
+      .read = read_range,
+      .check = check_range,
+      .doc =
+          "A request for a range of what is not kept: `pass`: it goes to the origin as it is, and "
+          "nothing is kept. `whole`: the origin is asked for all of it, which is kept, and the "
+          "client gets its range as soon as it has come by. What cannot be kept, or does not say "
+          "how long it is, is asked for once more, as with `pass`. `slice SIZE`, a multiple of 4k "
+          "from 64k to 64m: the origin is asked for the slices of that size that the range lies "
+          "in, and of what is wanted whole for one after the other; each is kept by itself, so "
+          "that a seek in a large file costs a slice. `max-object` is for what comes whole.",
+      .example = "range slice 1m;" },
     { .key = NULL },
 };
 

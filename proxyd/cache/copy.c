@@ -43,14 +43,24 @@ static enum flow copy_finish(void *self, const struct msg *trailers)
     return FLOW_OK;
 }
 
+/* Has its client asked for a range, and x for something else? */
+static bool gives_part(const struct xchg *x)
+{
+    const struct notes *n = notes_of(x);
+    return n->blocks || (n->asked != &x->req && msg_has(n->asked, TOKEN_RANGE));
+}
+
 static void copy_drop(void *self, enum fault why)
 {
     struct xchg *x = self;
     struct notes *n = notes_of(x);
-    if (n->copy)
-        drop(x, why                              ? KEPT_INCOMPLETE
-                : n->copy->body->have >= n->most ? KEPT_TOO_LARGE
-                                                 : KEPT_NO_ROOM);
+    if (n->copy == NULL)
+        return;
+    drop(x, why                              ? KEPT_INCOMPLETE
+            : n->copy->body->have >= n->most ? KEPT_TOO_LARGE
+                                             : KEPT_NO_ROOM);
+    if (why == FAULT_NONE && gives_part(x)) /* the rest of what comes is not what it wants */
+        x->copy_fault = FAULT_out_of_memory;
 }
 
 static const struct sink_ops copy_ops = { copy_put, copy_finish, NULL, copy_drop, NULL };
@@ -74,8 +84,7 @@ static u64 most_of(const struct notes *n)
 static enum kept fits(struct xchg *x, const struct object_facts *f)
 {
     struct notes *n = notes_of(x);
-    const struct cache_rule *r = n->rule;
-    u32 uses = r && r->min_uses ? r->min_uses : n->use->conf.min_uses;
+    u32 uses = min_uses_of(n);
     u64 length = announced(&x->resp);
     if (uses > 1 && flight_used(&n->use->cache->flights, &n->key, now_s(x)) < uses)
         return KEPT_MIN_USES;
@@ -87,30 +96,38 @@ static enum kept fits(struct xchg *x, const struct object_facts *f)
     return KEPT_TOO_LARGE;
 }
 
-static struct object *make(struct xchg *x, struct object_facts *f)
+bool copy_name(struct xchg *x, struct object_facts *f)
 {
-    struct notes *n = notes_of(x);
-    struct memory *memory = &n->use->cache->memory;
-    struct msg *m = arena_try(&x->arena, sizeof *m);
-    size_t room = n->url.host.n + n->url.path.n + n->url.scheme.n + 64;
+    const struct notes *n = notes_of(x);
+    size_t room = n->url.host.n + n->key_path.n + n->url.scheme.n + 64;
     struct text url = text_in(arena_try(&x->arena, room), room);
-    if (m == NULL || url.p == NULL || !msg_share(m, &x->resp, &x->arena))
-        return NULL;
+    if (url.p == NULL)
+        return false;
     struct cache_url kept = n->url;
     kept.path = n->key_path;
     cache_url_write(&url, &kept);
-    freshness_strip(m);
-    if (n->use->origin_side)
-        tags_strip(m);
-    msg_remove(m, TOKEN_SET_COOKIE); /* where a rule has it kept: it is for its own client alone */
-    if (!freshness_dated(m, &f->fresh))
-        return NULL;
     f->key = n->key;
     f->url = text_slice(&url);
     note_departure(n, f);
     f->server = x->server;
     f->by_parent = x->to.is_parent;
-    u64 length = announced(&x->resp);
+    return true;
+}
+
+bool copy_strip(const struct xchg *x, struct msg *m, const struct object_facts *f)
+{
+    freshness_strip(m);
+    if (notes_of(x)->use->origin_side)
+        tags_strip(m);
+    msg_remove(m, TOKEN_SET_COOKIE); /* where a rule has it kept: it is for its own client alone */
+    return freshness_dated(m, &f->fresh);
+}
+
+struct object *copy_object(struct xchg *x, const struct object_facts *f, const struct msg *m,
+                           u64 length)
+{
+    struct notes *n = notes_of(x);
+    struct memory *memory = &n->use->cache->memory;
     struct body *body = body_new(&memory->budget, length);
     if (body && n->storing && length > SEGLOG_INLINE) /* or of no known one */
         body_spill(body, storing_disk(n->storing));
@@ -118,6 +135,14 @@ static struct object *make(struct xchg *x, struct object_facts *f)
     if (body)
         body_put(body); /* the object holds it */
     return o;
+}
+
+static struct object *make(struct xchg *x, struct object_facts *f)
+{
+    struct msg *m = arena_try(&x->arena, sizeof *m);
+    if (m == NULL || !msg_share(m, &x->resp, &x->arena) || !copy_strip(x, m, f) || !copy_name(x, f))
+        return NULL;
+    return copy_object(x, f, m, announced(&x->resp));
 }
 
 /* Fields that are made here for the origin: what a client says in them is not what it was told. */
@@ -236,26 +261,30 @@ void copy_land(struct xchg *x, enum kept kept, const struct object *o)
                     kept == KEPT_YES || kept == KEPT_PURGED ? WAKE_AGAIN : WAKE_ALONE);
 }
 
-static void start_feed(struct xchg *x)
+struct source copy_source(struct xchg *x)
 {
     struct notes *n = notes_of(x);
-    msg_remove(&x->resp, TOKEN_TRAILER); /* what comes behind the body is not kept */
-    n->feed = (struct relay){ .from = reader_open(&n->reader, n->copy->body, x) };
+    struct source s = reader_open(&n->reader, n->copy->body, x);
     n->reader.fills = true;
-    x->feed = &n->feed;
+    return s;
 }
 
-/* All of it has come, and cannot be kept: then the client's range is what it needs. Nobody asks for
- * all of it again for a while. */
-static void ask_for_range(struct xchg *x, enum kept why)
+struct sink copy_lead(struct xchg *x, struct source from)
+{
+    struct notes *n = notes_of(x);
+    stat_add(x->worker->stats, STAT_cache_fills_total, 1);
+    msg_remove(&x->resp, TOKEN_TRAILER); /* what comes behind the body is not kept */
+    n->feed = (struct relay){ .from = from };
+    x->feed = &n->feed;
+    return (struct sink){ &copy_ops, x };
+}
+
+void copy_ask_for_range(struct xchg *x)
 {
     static const enum token of_range[] = { TOKEN_RANGE, TOKEN_IF_RANGE };
     struct notes *n = notes_of(x);
-    struct flights *flights = &n->use->cache->flights;
-    if (why == KEPT_PARTIAL || is_of_response(why))
-        flight_note(flights, &n->key, now_s(x), why);
     if (n->flight)
-        flight_land(flights, &n->flight, WAKE_ALONE);
+        flight_land(&n->use->cache->flights, &n->flight, WAKE_ALONE);
     for (unsigned i = 0; i < countof(of_range); i++)
         for (const struct field *f = msg_find(n->asked, of_range[i]); f;
              f = msg_find_next(n->asked, f))
@@ -266,9 +295,18 @@ static void ask_for_range(struct xchg *x, enum kept why)
     x->ask_again = true;
 }
 
+/* All of it has come, and cannot be kept. Nobody asks for all of it again for a while. */
+static void refuse_whole(struct xchg *x, enum kept why)
+{
+    struct notes *n = notes_of(x);
+    if (why == KEPT_PARTIAL || is_of_response(why))
+        flight_note(&n->use->cache->flights, &n->key, now_s(x), why);
+    copy_ask_for_range(x);
+}
+
 struct sink copy_begin(struct xchg *x)
 {
-    const struct notes *n = notes_of(x);
+    struct notes *n = notes_of(x);
     enum kept kept = (enum kept)x->kept;
     bool whole = n->whole && x->resp.status == 200;
     if (whole && announced(&x->resp) == UINT64_MAX)
@@ -276,18 +314,17 @@ struct sink copy_begin(struct xchg *x)
     else if (n->keeps)
         kept = x->request_done ? try_to_keep(x) : KEPT_INCOMPLETE;
     if (whole && kept != KEPT_YES) {
-        ask_for_range(x, kept);
+        refuse_whole(x, kept);
         return (struct sink){ NULL, NULL };
     }
     x->kept = (u8)kept;
     copy_land(x, kept, n->copy);
     if (kept != KEPT_YES)
         return (struct sink){ NULL, NULL };
-    stat_add(x->worker->stats, STAT_cache_fills_total, 1);
-    start_feed(x);
+    struct sink tee = copy_lead(x, copy_source(x));
     if (!answer_from_copy(x))
         x->fault = FAULT_out_of_memory;
-    return (struct sink){ &copy_ops, x };
+    return tee;
 }
 
 void copy_end(struct xchg *x)

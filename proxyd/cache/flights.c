@@ -56,14 +56,19 @@ static struct flight *depart(struct flight_shard *s, const struct cache_key *key
     return f;
 }
 
+static bool is_alone(struct flight_shard *s, const struct cache_key *key, u64 now_s)
+{
+    const struct flight_note *note = note_of(s->alone, key);
+    return note->tag == tag_of(key) && note->until > (u32)now_s;
+}
+
 enum flight_turn flight_board(struct flights *all, const struct cache_key *key, u64 now_s,
                               struct xchg *x, struct flight **own, struct wake **wake)
 {
     struct flight_shard *s = shard_of(all, key);
     enum flight_turn turn = FLIGHT_ALONE;
     pthread_mutex_lock(&s->lock);
-    const struct flight_note *note = note_of(s->alone, key);
-    bool alone = note->tag == tag_of(key) && note->until > (u32)now_s;
+    bool alone = is_alone(s, key, now_s);
     struct flight *f = alone ? NULL : find(s, key);
     if (f == NULL && !alone) {
         *own = depart(s, key);
@@ -76,6 +81,15 @@ enum flight_turn flight_board(struct flights *all, const struct cache_key *key, 
     if (turn == FLIGHT_WAIT)
         atomic_fetch_add_explicit(&all->joined, 1, memory_order_relaxed);
     return turn;
+}
+
+bool flight_start(struct flights *all, const struct cache_key *key, u64 now_s, struct flight **own)
+{
+    struct flight_shard *s = shard_of(all, key);
+    pthread_mutex_lock(&s->lock);
+    *own = is_alone(s, key, now_s) || find(s, key) ? NULL : depart(s, key);
+    pthread_mutex_unlock(&s->lock);
+    return *own != NULL;
 }
 
 void flight_land(struct flights *all, struct flight **own, enum wake_reason how)
@@ -116,6 +130,16 @@ enum kept flight_noted(struct flights *f, const struct cache_key *key, u64 now_s
     enum kept why = known ? (enum kept)n->kept : KEPT_YES;
     pthread_mutex_unlock(&s->lock);
     return why;
+}
+
+unsigned flight_uses(struct flights *f, const struct cache_key *key, u64 now_s)
+{
+    struct flight_shard *s = shard_of(f, key);
+    pthread_mutex_lock(&s->lock);
+    const struct flight_note *n = note_of(s->used, key);
+    unsigned uses = n->tag == tag_of(key) && n->until > (u32)now_s ? n->uses : 0;
+    pthread_mutex_unlock(&s->lock);
+    return uses;
 }
 
 unsigned flight_used(struct flights *f, const struct cache_key *key, u64 now_s)

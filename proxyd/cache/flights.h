@@ -47,6 +47,8 @@ enum flight_turn {
 /* `wake` of an exchange that has none: made; else that one waits again. */
 enum flight_turn flight_board(struct flights *f, const struct cache_key *key, u64 now_s,
                               struct xchg *x, struct flight **own, struct wake **wake);
+/* Without waiting: true and *own, if nobody is on the way, and it may be shared. */
+bool flight_start(struct flights *f, const struct cache_key *key, u64 now_s, struct flight **own);
 /* Who waits for it looks again, or goes alone. *own is NULL then. */
 void flight_land(struct flights *f, struct flight **own, enum wake_reason how);
 /* The exchange waits no more. *wake is NULL then. */
@@ -55,6 +57,8 @@ void flight_leave(struct flights *f, const struct cache_key *key, struct wake **
 void flight_note(struct flights *f, const struct cache_key *key, u64 now_s, enum kept why);
 /* Why nobody waits for it now; KEPT_YES: it is not known to be for one alone. */
 enum kept flight_noted(struct flights *f, const struct cache_key *key, u64 now_s);
+/* How many uses of it there were within an hour. */
+unsigned flight_uses(struct flights *f, const struct cache_key *key, u64 now_s);
 /* One more use of it; how many there were within an hour, at most 255. */
 unsigned flight_used(struct flights *f, const struct cache_key *key, u64 now_s);
 

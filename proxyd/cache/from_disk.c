@@ -296,3 +296,18 @@ enum from_disk from_disk_find(struct xchg *x, struct object **o)
         return DISK_COLD;
     return from_disk_take(x, o);
 }
+
+bool from_disk_has(struct xchg *x)
+{
+    struct disk *d = tier_use(&notes_of(x)->use->cache->tier);
+    struct cache_key key;
+    struct seglog_place place;
+    if (d == NULL)
+        return false;
+    struct segment *segment = look(x, d, &key, &place);
+    bool there = segment != NULL;
+    if (there)
+        seglog_let(&segment);
+    disk_let(d);
+    return there;
+}

@@ -18,6 +18,8 @@ enum from_disk {
     DISK_COLD   /* the disk would have to be waited for: notes.load is what is to be read */
 };
 
+/* Is it there, or so it seems? Nothing is read. */
+bool from_disk_has(struct xchg *x);
 enum from_disk from_disk_find(struct xchg *x, struct object **o);
 /* After COLD: it is read, and xchg_wake will come. False: it is not, and notes.load is gone. */
 bool from_disk_read(struct xchg *x);

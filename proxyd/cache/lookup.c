@@ -7,6 +7,7 @@
  */
 #include "cache/lookup.h"
 
+#include "cache/blocks.h"
 #include "cache/from_disk.h"
 #include "cache/precondition.h"
 #include "cache/purge_request.h"
@@ -65,7 +66,7 @@ static enum kept passes(const struct xchg *x, const struct notes *n)
     return KEPT_YES;
 }
 
-static enum lookup miss(struct xchg *x, enum cached how, enum fwd fwd, enum kept why)
+enum lookup lookup_miss(struct xchg *x, enum cached how, enum fwd fwd, enum kept why)
 {
     struct notes *n = notes_of(x);
     x->cached = (u8)how;
@@ -97,7 +98,7 @@ static bool is_for(const struct notes *n, const struct object *o)
     return likely(o->fresh.departs == 0) || o->fresh.departs == steering_sign(n->rule);
 }
 
-static bool is_allowed(struct xchg *x, const struct object *o)
+static inline __attribute__((always_inline)) bool is_allowed(struct xchg *x, const struct object *o)
 {
     const struct notes *n = notes_of(x);
     if (o->by_parent != x->to.is_parent)
@@ -115,6 +116,11 @@ static bool is_allowed(struct xchg *x, const struct object *o)
     return lookup_vetted(x) && is_for(n, o);
 }
 
+bool lookup_allowed(struct xchg *x, const struct object *o)
+{
+    return is_allowed(x, o);
+}
+
 static enum lookup give(struct xchg *x, struct object **o, enum cached how)
 {
     bool joined = how == CACHED_JOINED;
@@ -123,14 +129,14 @@ static enum lookup give(struct xchg *x, struct object **o, enum cached how)
     return answer_give(x, o, how, &s) ? LOOKUP_HIT : LOOKUP_REFUSED;
 }
 
-static enum cached kind(const struct notes *n, const struct object *o)
+enum cached lookup_kind(const struct notes *n, const struct object *o)
 {
     return n->waits || object_is_growing(o) ? CACHED_JOINED : CACHED_HIT;
 }
 
 /* ---- to the origin ---- */
 
-static enum lookup only_if_cached(struct xchg *x)
+enum lookup lookup_only_if_cached(struct xchg *x)
 {
     x->cached = CACHED_ABSENT;
     x->kept = KEPT_YES;
@@ -149,8 +155,7 @@ static bool is_for_all(const struct notes *n)
            !((n->control.has & CONTROL_MAX_AGE) && n->control.max_age == 0);
 }
 
-/* True: it waits. */
-static bool waits(struct xchg *x)
+bool lookup_waits(struct xchg *x)
 {
     struct notes *n = notes_of(x);
     if (!is_for_all(n))
@@ -198,31 +203,31 @@ static bool validate(struct xchg *x, struct notes *n)
 static bool takes_whole(const struct xchg *x, const struct notes *n)
 {
     u8 said = n->rule ? n->rule->range : CACHE_RANGE_NOTHING;
-    bool whole = said ? said == CACHE_RANGE_WHOLE : n->use->conf.range == 1;
+    bool whole = said ? said == CACHE_RANGE_WHOLE : n->use->conf.whole_for_range;
     return whole && flight_noted(&n->use->cache->flights, &n->key, now_s(x)) == KEPT_YES;
 }
 
-static enum lookup go_for(struct xchg *x, struct object **stale)
+enum lookup lookup_go_for(struct xchg *x, struct object **stale)
 {
     struct notes *n = notes_of(x);
     if (n->control.has & CONTROL_ONLY_IF_CACHED) {
         object_put(stale);
-        return only_if_cached(x);
+        return lookup_only_if_cached(x);
     }
     bool head = x->req.method == METHOD_HEAD;
     if (head || object_is_growing(*stale)) {
         object_put(stale);
-        return miss(x, CACHED_MISS, FWD_STALE, head ? KEPT_METHOD : KEPT_YES);
+        return lookup_miss(x, CACHED_MISS, FWD_STALE, head ? KEPT_METHOD : KEPT_YES);
     }
-    if (waits(x)) {
+    if (lookup_waits(x)) {
         object_put(stale);
         return LOOKUP_PARKED;
     }
     n->stale = *stale;
     *stale = NULL;
     bool forced = n->control.has & (CONTROL_NO_CACHE | CONTROL_MAX_AGE | CONTROL_MIN_FRESH);
-    (void)miss(x, CACHED_REFRESHED, forced ? FWD_REQUEST : FWD_STALE, KEPT_YES);
-    if (validate(x, n))
+    (void)lookup_miss(x, CACHED_REFRESHED, forced ? FWD_REQUEST : FWD_STALE, KEPT_YES);
+    if (validate(x, n) && (likely(!object_is_manifest(n->stale)) || blocks_ask(x)))
         return LOOKUP_MISS;
     x->fault = FAULT_out_of_memory;
     return LOOKUP_REFUSED;
@@ -233,26 +238,28 @@ static enum lookup go_without(struct xchg *x)
     struct notes *n = notes_of(x);
     const struct msg *m = &x->req;
     if (n->control.has & CONTROL_ONLY_IF_CACHED)
-        return only_if_cached(x);
+        return lookup_only_if_cached(x);
     if (m->method == METHOD_HEAD)
-        return miss(x, CACHED_MISS, FWD_URI_MISS, KEPT_METHOD);
+        return lookup_miss(x, CACHED_MISS, FWD_URI_MISS, KEPT_METHOD);
+    if (blocks_wanted(x))
+        return blocks_miss(x);
     bool own = msg_has(m, TOKEN_IF_NONE_MATCH) || msg_has(m, TOKEN_IF_MODIFIED_SINCE);
     bool range = msg_has(m, TOKEN_RANGE);
     if (range && (own || !takes_whole(x, n)))
-        return miss(x, CACHED_MISS, FWD_URI_MISS, KEPT_PARTIAL);
-    if (!own && waits(x))
+        return lookup_miss(x, CACHED_MISS, FWD_URI_MISS, KEPT_PARTIAL);
+    if (!own && lookup_waits(x))
         return LOOKUP_PARKED;
     if (range && !(n->whole = ask_for_whole(x, n))) {
         x->fault = FAULT_out_of_memory;
         return LOOKUP_REFUSED;
     }
-    (void)miss(x, CACHED_MISS, FWD_URI_MISS, own ? KEPT_CONDITIONAL : KEPT_YES);
+    (void)lookup_miss(x, CACHED_MISS, FWD_URI_MISS, own ? KEPT_CONDITIONAL : KEPT_YES);
     n->keeps = true;
     return LOOKUP_MISS;
 }
 
-/* As `waits`, but for what another one is reading from disk: that is no request to the origin, and
- * has a key of its own. */
+/* As lookup_waits, but for what another one is reading from disk: that is no request to the origin,
+ * and has a key of its own. */
 static bool waits_for_disk(struct xchg *x)
 {
     struct notes *n = notes_of(x);
@@ -261,8 +268,7 @@ static bool waits_for_disk(struct xchg *x)
                                                    &n->flight, &n->wake) == FLIGHT_WAIT;
 }
 
-/* Of many who want it one reads it, and the others find it in memory thereafter. True: x waits. */
-static bool look_on_disk(struct xchg *x, struct object **o)
+bool lookup_on_disk(struct xchg *x, struct object **o)
 {
     struct notes *n = notes_of(x);
     if (n->load) { /* it has been read */
@@ -286,22 +292,24 @@ static enum lookup use_found(struct xchg *x, struct object *o, bool on_disk)
 {
     struct notes *n = notes_of(x);
     if (n->refreshes)
-        return go_for(x, &o);
+        return lookup_go_for(x, &o);
     struct freshness area;
     switch (freshness_use(object_fresh(o, &area), &n->control, now_s(x), NULL)) {
-    case USE_FRESH: return give(x, &o, on_disk ? CACHED_DISK_HIT : kind(n, o));
+    case USE_FRESH: return give(x, &o, on_disk ? CACHED_DISK_HIT : lookup_kind(n, o));
     case USE_STALE_ALLOWED: return give(x, &o, CACHED_STALE);
     case USE_WHILE_REVALIDATE: renewal_start(x, o); return give(x, &o, CACHED_STALE);
-    default: return go_for(x, &o);
+    default: return lookup_go_for(x, &o);
     }
 }
 
 static enum lookup find(struct xchg *x)
 {
     struct notes *n = notes_of(x);
+    if (unlikely(n->blocks))
+        blocks_resume(x);
     struct object *o = memory_find(&n->use->cache->memory, &n->key, &x->req);
     bool in_memory = o != NULL;
-    if (!in_memory && look_on_disk(x, &o))
+    if (!in_memory && lookup_on_disk(x, &o))
         return LOOKUP_PARKED;
     if (n->load) { /* another one was faster */
         from_disk_end(&n->load);
@@ -311,6 +319,10 @@ static enum lookup find(struct xchg *x)
         object_put(&o);
         n->alone = true;
     }
+    enum lookup found;
+    if (o && unlikely(n->blocks || object_is_manifest(o)) &&
+        blocks_answer(x, &o, !in_memory, &found))
+        return found;
     return o ? use_found(x, o, !in_memory) : go_without(x);
 }
 
@@ -343,9 +355,10 @@ enum lookup cache_lookup(struct xchg *x)
         x->fault = FAULT_out_of_memory;
         return LOOKUP_REFUSED;
     }
+    struct errand *errand = x->stored;
     *n = (struct notes){ .use = cache_use_of(x->store),
                          .asked = &x->req,
-                         .refreshes = x->stored != NULL };
+                         .refreshes = errand != NULL };
     x->stored = n;
     apply_sizes(x, n->use);
     n->rule = x->role->caching ? x->role->caching(x, false) : NULL;
@@ -355,6 +368,8 @@ enum lookup cache_lookup(struct xchg *x)
     }
     if (unlikely(x->req.method == METHOD_OTHER) && purge_is_asked_for(x))
         return purge_answer(x);
+    if (unlikely(errand && errand->kind == ERRAND_BLOCK))
+        return block_lookup(x, errand);
     control_of_request(&x->req, &n->control);
     enum kept why = passes(x, n);
     n->has_changed = why == KEPT_METHOD && !method_is_safe(x->req.method);
@@ -364,8 +379,8 @@ enum lookup cache_lookup(struct xchg *x)
         return find(x);
     }
     if ((n->control.has & CONTROL_ONLY_IF_CACHED) && !n->has_changed)
-        return only_if_cached(x);
-    return miss(x, CACHED_BYPASS, why == KEPT_METHOD ? FWD_METHOD : FWD_BYPASS, why);
+        return lookup_only_if_cached(x);
+    return lookup_miss(x, CACHED_BYPASS, why == KEPT_METHOD ? FWD_METHOD : FWD_BYPASS, why);
 }
 
 enum lookup cache_resume(struct xchg *x)

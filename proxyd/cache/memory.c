@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/must.h"
+#include "cache/manifest.h"
 #include "cache/tags.h"
 
 enum { FIRST_BUCKETS = 16, SMALL_PART = 10, GHOST_BYTES = 2048, GHOSTS_MOST = 1 << 20 };
@@ -114,11 +115,8 @@ struct object *memory_find(struct memory *m, const struct cache_key *key, const 
     if (o)
         object_hold(o);
     pthread_mutex_unlock(&s->lock);
-    if (o) {
-        u8 uses = atomic_load_explicit(&o->uses, memory_order_relaxed);
-        if (uses < USES_MOST) /* two at once may count as one */
-            atomic_store_explicit(&o->uses, (u8)(uses + 1), memory_order_relaxed);
-    }
+    if (o)
+        object_used(o);
     return o;
 }
 
@@ -272,10 +270,11 @@ bool memory_remove(struct memory *m, struct object *o)
     return there;
 }
 
+/* A slice of it is of that URL, too (manifest.h). */
 static bool fits(const struct object *o, struct slice url, enum url_match how)
 {
     switch (how) {
-    case URL_WHOLE: return slice_eq(o->url, url);
+    case URL_WHOLE: return slice_eq(block_whole(o->url), url);
     case URL_PREFIX: return slice_starts(o->url, url);
     default: return tags_have(o->tags, url);
     }
@@ -332,7 +331,7 @@ unsigned memory_make_stale(struct memory *m, struct slice url, enum url_match ho
     return n;
 }
 
-static struct object *first_of(struct memory *m, const struct cache_key *key)
+struct object *memory_peek(struct memory *m, const struct cache_key *key)
 {
     struct memory_shard *s = shard_of(m, key);
     pthread_mutex_lock(&s->lock);
@@ -349,7 +348,7 @@ unsigned memory_remove_key(struct memory *m, const struct cache_key *key)
 {
     unsigned n = 0;
     struct object *o;
-    while ((o = first_of(m, key)) != NULL) {
+    while ((o = memory_peek(m, key)) != NULL) {
         n += memory_remove(m, o);
         object_put(&o);
     }

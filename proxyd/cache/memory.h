@@ -45,6 +45,8 @@ void memory_resize(struct memory *m, u64 most);
 /* The one that is for this request, held. NULL: there is none. */
 struct object *memory_find(struct memory *m, const struct cache_key *key,
                            const struct msg *request);
+/* The newest one of that key, whatever it varies by; held, and not counted as used. */
+struct object *memory_peek(struct memory *m, const struct cache_key *key);
 /* Kept from now on, in place of one with the same key and variant. One that is still growing is
  * found, but given up only once it is settled. False: there are 16 variants already. */
 bool memory_add(struct memory *m, struct object *o);
@@ -59,13 +61,13 @@ bool memory_remove(struct memory *m, struct object *o);
 /* All variants of a URL in one space. How many they were; any thread, as of what follows. */
 unsigned memory_remove_key(struct memory *m, const struct cache_key *key);
 /* Those whose URL, as cache_url_write has it, is that one, or begins with it, whatever their
- * space. They are looked for one by one, with no shard locked for longer than it takes to go
- * through it: not for workers. */
+ * space, and the slices of them. They are looked for one by one, with no shard locked for longer
+ * than it takes to go through it: not for workers. */
 enum url_match { URL_WHOLE, URL_PREFIX, URL_TAG /* or that have this tag */ };
 unsigned memory_remove_url(struct memory *m, struct slice url, enum url_match how);
 /* They are stale from then on. How many of them were not yet. */
 unsigned memory_make_stale(struct memory *m, struct slice url, enum url_match how, u64 now_s);
-/* Each of a URL, under the shard's lock. */
+/* Each of a URL, slices as well, under the shard's lock. */
 void memory_each(struct memory *m, struct slice url, void (*each)(void *ctx, struct object *o),
                  void *ctx);
 

@@ -16,24 +16,26 @@ struct notes {
     struct cache_control control; /* of the request */
     const struct msg
         *asked; /* the request as far as conditions and ranges go, as the client said it */
-    struct object *stale;    /* held: what is validated, or may rescue */
-    struct object *given;    /* held: what x->resp points into */
-    struct object *copy;     /* held: what is being kept */
-    struct storing *storing; /* `copy`, when it is whole */
-    struct load *load;       /* what is found on disk */
-    struct flight *flight;   /* of this exchange */
-    struct wake *wake;       /* it has waited for another one's */
-    u8 waits, reads;         /* how often it has, and for one who reads from disk */
-    bool alone;              /* it waits for nobody any more */
-    bool validates;          /* x->req has conditions of ours */
-    bool whole;              /* the client asked for a range, and x->req for all of it */
-    bool has_changed;        /* an unsafe method: it may make untrue what is kept */
-    bool keeps;              /* its answer may be kept */
-    bool refreshes;          /* renewal.c has made it */
-    bool by_key;             /* a part of the URL is not in the key: an answer to it departs */
-    u8 fwd;                  /* enum fwd: why it goes to the origin */
-    u64 most;                /* bytes that its body may have */
-    u64 epoch;               /* of its key when it went to the origin */
+    struct object *stale;      /* held: what is validated, or may rescue */
+    struct object *given;      /* held: what x->resp points into */
+    struct object *copy;       /* held: what is being kept */
+    struct storing *storing;   /* `copy`, when it is whole */
+    struct load *load;         /* what is found on disk */
+    struct flight *flight;     /* of this exchange */
+    struct wake *wake;         /* it has waited for another one's */
+    u8 waits, reads;           /* how often it has, and for one who reads from disk */
+    bool alone;                /* it waits for nobody any more */
+    bool validates;            /* x->req has conditions of ours */
+    bool whole;                /* the client asked for a range, and x->req for all of it */
+    bool has_changed;          /* an unsafe method: it may make untrue what is kept */
+    bool keeps;                /* its answer may be kept */
+    bool refreshes;            /* an errand (errand.h): nobody waits for it */
+    bool by_key;               /* a part of the URL is not in the key: an answer to it departs */
+    u8 fwd;                    /* enum fwd: why it goes to the origin */
+    u64 most;                  /* bytes that its body may have */
+    u64 epoch;                 /* of its key when it went to the origin */
+    struct blocks *blocks;     /* blocks.h; NULL: it is not answered from slices */
+    struct block_fetch *fetch; /* of an exchange that brings one; NULL: it is none */
     struct reader reader;
     struct relay feed;
 };
@@ -52,6 +54,10 @@ static inline struct cache_url url_of(const struct notes *n)
 static inline const struct cache_override *override_of(const struct notes *n)
 {
     return n->rule ? &n->rule->override : NULL;
+}
+static inline u32 min_uses_of(const struct notes *n)
+{
+    return n->rule && n->rule->min_uses ? n->rule->min_uses : n->use->conf.min_uses;
 }
 /* For whom it may be kept: for all, or for those whose rule departs as that of this exchange. */
 static inline void note_departure(const struct notes *n, struct object_facts *f)
@@ -91,6 +97,21 @@ struct sink copy_begin(struct xchg *x);
 enum kept copy_vary(struct xchg *x, const struct msg *response, struct object_facts *f);
 /* Its tags, likewise. False: they are too many, or there is no memory. */
 bool copy_tags(struct xchg *x, const struct msg *response, struct object_facts *f);
+/* Its names in the cache, and where it came from: into *f, in the arena. False: no memory, as of
+ * what follows. */
+bool copy_name(struct xchg *x, struct object_facts *f);
+/* Takes out of a response what is not kept. */
+bool copy_strip(const struct xchg *x, struct msg *m, const struct object_facts *f);
+/* The origin is asked once more, for what the client has asked for: nothing is kept of that. */
+void copy_ask_for_range(struct xchg *x);
+/* Of those facts, with a body of that length which is still to come, on its way to the disk as well
+ * if notes.storing is there; held. */
+struct object *copy_object(struct xchg *x, const struct object_facts *f, const struct msg *m,
+                           u64 length);
+/* notes.reader, on the body of notes.copy. */
+struct source copy_source(struct xchg *x);
+/* notes.copy leads from now on: where its body goes. The client reads from `from`. */
+struct sink copy_lead(struct xchg *x, struct source from);
 /* It is known what becomes of the answer, and `o` if it is kept: those who wait look again, or go
  * alone when it is not to be had without asking the origin (RFC 9111 section 4). */
 void copy_land(struct xchg *x, enum kept kept, const struct object *o);

@@ -58,6 +58,18 @@ static inline void object_hold(struct object *o)
 /* The same of a head that has been made, which it takes over, whatever comes of it. */
 struct object *object_of(struct budget *b, const struct object_facts *f, struct stored_head *head,
                          struct body *body);
+/* It was asked for again: two at once may count as one. */
+static inline void object_used(struct object *o)
+{
+    u8 uses = atomic_load_explicit(&o->uses, memory_order_relaxed);
+    if (uses < USES_MOST)
+        atomic_store_explicit(&o->uses, (u8)(uses + 1), memory_order_relaxed);
+}
+/* The one that stands for slices (manifest.h). */
+static inline bool object_is_manifest(const struct object *o)
+{
+    return o->head->status == 206;
+}
 /* Gives it back and clears *o; NULL is fine. */
 void object_put(struct object **o);
 /* Bytes that go with it. */

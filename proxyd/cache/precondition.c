@@ -92,9 +92,37 @@ enum precondition precondition_of(const struct msg *request, const struct msg *s
     return same ? CONDITION_NOT_MODIFIED : CONDITION_NONE;
 }
 
+/* Long enough before the Date beside it: else it could be of two versions of one second. */
+static bool date_is_strong(const struct msg *m, u64 now, time_t *modified)
+{
+    time_t date;
+    return date_read(msg_get(m, TOKEN_LAST_MODIFIED), (time_t)now, modified) &&
+           date_read(msg_get(m, TOKEN_DATE), (time_t)now, &date) && date - *modified >= STRONG_DATE;
+}
+
+bool validator_is_strong(const struct msg *response, u64 now)
+{
+    time_t modified;
+    if (msg_has(response, TOKEN_ETAG))
+        return msg_count(response, TOKEN_ETAG) == 1 &&
+               etag_is_strong(msg_get(response, TOKEN_ETAG));
+    return msg_count(response, TOKEN_LAST_MODIFIED) == 1 &&
+           date_is_strong(response, now, &modified);
+}
+
+bool validator_same(const struct msg *a, const struct msg *b, u64 now)
+{
+    time_t one, two;
+    if (!validator_is_strong(a, now) || !validator_is_strong(b, now))
+        return false;
+    if (msg_has(a, TOKEN_ETAG) || msg_has(b, TOKEN_ETAG))
+        return slice_eq(msg_get(a, TOKEN_ETAG), msg_get(b, TOKEN_ETAG));
+    return date_is_strong(a, now, &one) && date_is_strong(b, now, &two) && one == two;
+}
+
 bool if_range_holds(const struct msg *request, const struct msg *stored, u64 now)
 {
-    time_t asked, modified, date;
+    time_t asked, modified;
     struct slice want = msg_get(request, TOKEN_IF_RANGE);
     if (want.p == NULL)
         return true;
@@ -102,10 +130,8 @@ bool if_range_holds(const struct msg *request, const struct msg *stored, u64 now
         return false;
     if (etag_is(want))
         return etag_is_strong(want) && slice_eq(want, msg_get(stored, TOKEN_ETAG));
-    return date_read(want, (time_t)now, &asked) &&
-           date_read(msg_get(stored, TOKEN_LAST_MODIFIED), (time_t)now, &modified) &&
-           date_read(msg_get(stored, TOKEN_DATE), (time_t)now, &date) && asked == modified &&
-           date - modified >= STRONG_DATE;
+    return date_read(want, (time_t)now, &asked) && date_is_strong(stored, now, &modified) &&
+           asked == modified;
 }
 
 bool precondition_validate(struct msg *request, const struct msg *stored)

@@ -23,6 +23,12 @@ bool if_range_holds(const struct msg *request, const struct msg *stored, u64 now
  * it has no validator (and the request is as it was), or no memory. */
 bool precondition_validate(struct msg *request, const struct msg *stored);
 
+/* Has it a strong validator, equal only for the same bytes (RFC 9110 section 8.8.1): an entity tag
+ * that is strong, or no tag and a Last-Modified that is, by the rule of if_range_holds? */
+bool validator_is_strong(const struct msg *response, u64 now);
+/* Are these two of one representation, byte for byte, by their strong validators? */
+bool validator_same(const struct msg *a, const struct msg *b, u64 now);
+
 /* `"..."`, and not `W/"..."`. */
 bool etag_is_strong(struct slice tag);
 /* Both are entity tags, and are equal but for the W/ (RFC 9110 section 8.8.3.2). */

@@ -169,6 +169,11 @@ static void closed(void *self)
 
 static const struct source_ops ops = { peek, took, fill, NULL, closed, extent };
 
+struct source reader_source(struct reader *r)
+{
+    return (struct source){ &ops, r };
+}
+
 struct source reader_open(struct reader *r, struct body *b, struct xchg *x)
 {
     *r = (struct reader){ .body = b, .x = x, .whole.to = UINT64_MAX };
@@ -176,7 +181,7 @@ struct source reader_open(struct reader *r, struct body *b, struct xchg *x)
     r->end = r->part + 1;
     body_hold(b);
     atomic_fetch_add_explicit(&b->readers, 1, memory_order_relaxed);
-    return (struct source){ &ops, r };
+    return reader_source(r);
 }
 
 void reader_choose(struct reader *r, const struct reader_part *parts, unsigned n,

@@ -35,6 +35,8 @@ struct reader {
 
 /* All of b. r stays until its source is closed. */
 struct source reader_open(struct reader *r, struct body *b, struct xchg *x);
+/* Of one that is open. */
+struct source reader_source(struct reader *r);
 /* Instead of the whole these parts, at least one, and then that text. All of it stays as long as
  * r. */
 void reader_choose(struct reader *r, const struct reader_part *parts, unsigned n,

@@ -6,6 +6,7 @@
 #include "cache/cache.h"
 
 #include "cache/from_disk.h"
+#include "cache/blocks.h"
 #include "cache/invalidate.h"
 #include "cache/lookup.h"
 #include "cache/purge.h"
@@ -44,6 +45,8 @@ static struct object *renewed(struct xchg *x, struct notes *n, enum kept *kept)
         return NULL;
     if (msg_has(m, TOKEN_SURROGATE_KEY) || msg_has(m, TOKEN_CACHE_TAG))
         tagged = copy_tags(x, m, &f);
+    if (object_is_manifest(n->stale)) /* it stands for the whole */
+        m->status = 200;
     *kept = response_kept(&x->req, m, now - took, now, override_of(n), &f.fresh);
     if (*kept == KEPT_YES)
         *kept = lookup_vetted(x) ? copy_vary(x, m, &f) : KEPT_RULE;
@@ -56,6 +59,7 @@ static struct object *renewed(struct xchg *x, struct notes *n, enum kept *kept)
     freshness_strip(m);
     if (n->use->origin_side)
         tags_strip(m);
+    m->status = n->stale->head->status;
     struct object *o = object_new(&memory->budget, &f, m, n->stale->body);
     if (o && *kept == KEPT_YES)
         n->storing = storing_begin(x, &f);
@@ -116,6 +120,8 @@ static void not_modified(struct xchg *x)
     }
     storing_drop(&n->storing);
     copy_land(x, s.stored ? KEPT_YES : KEPT_INCOMPLETE, o);
+    if (n->blocks && !blocks_plan(x, o))
+        x->fault = FAULT_out_of_memory;
     object_put(&n->stale);
     (void)answer_give(x, &o, CACHED_REVALIDATED, &s);
 }
@@ -133,8 +139,20 @@ static bool rescue(struct xchg *x, u16 fwd_status)
     if (n->stale == NULL ||
         !freshness_on_error(object_fresh(n->stale, &area), &n->control, now_s(x)))
         return false;
+    if (n->blocks && !(blocks_have_first(x) == BLOCK_HERE && blocks_have_all(x)))
+        return false;
     land(n, WAKE_ALONE);
     return answer_give(x, &n->stale, CACHED_RESCUED, &s);
+}
+
+static void tell_slices(struct xchg *x)
+{
+    struct cache_status s = { .fwd = (enum fwd)notes_of(x)->fwd,
+                              .stored = notes_of(x)->copy != NULL,
+                              .detail = SLICE("slices") };
+    if (notes_of(x)->use->origin_side)
+        tags_strip(&x->resp);
+    (void)answer_status(x, &s);
 }
 
 static bool begin(struct xchg *x, struct sink *tee)
@@ -146,8 +164,16 @@ static bool begin(struct xchg *x, struct sink *tee)
         not_modified(x);
         return false;
     }
+    if (unlikely(n->fetch))
+        return block_begin(x, tee);
     if (n->stale && is_failure(x->resp.status) && rescue(x, x->resp.status))
         return false;
+    if (unlikely(n->blocks) && n->blocks->asks)
+        switch (blocks_begin(x, tee)) {
+        case BLOCKS_NONE: break;
+        case BLOCKS_AGAIN: return false;
+        case BLOCKS_KEPT: tell_slices(x); return true;
+        }
     if (n->has_changed)
         invalidate(&n->url, x->req.method, &x->resp, forget, x);
     u16 status = x->resp.status;
@@ -206,6 +232,8 @@ static void done(struct xchg *x)
     land(n, n->load ? WAKE_AGAIN : verdict(x));
     from_disk_end(&n->load);
     copy_end(x);
+    if (unlikely(n->blocks))
+        blocks_end(x);
     object_put(&n->stale);
     object_put(&n->given);
 }

@@ -79,6 +79,8 @@ enum verdict forward_auth(struct xchg *x)
 {
     if (likely(forward_part_of(x->listen)->auth == NULL))
         return PASS;
+    if (x->user.p) /* the exchange that this one belongs to has proved it, and was counted */
+        return PASS;
     forward_search(x->worker, &x->uri.host); /* exceptions are for the host that rules see */
     if (likely(!forward_auth_asks(x->listen, &x->peer, &x->uri.host)))
         return PASS;

@@ -2,7 +2,7 @@
 #include "http_fuzz.h"
 
 #include "base/str.h"
-#include "cache/range.h"
+#include "cache/manifest.h"
 
 enum { LENGTH_MOST = 400, HUGE = 1000000 };
 
@@ -104,6 +104,21 @@ static bool has_long_number(struct slice s)
     return false;
 }
 
+/* What is read is what is written, but for leading zeros and the case of the unit. */
+static void check_content_range(struct slice value)
+{
+    struct byte_range r;
+    u64 length;
+    char area[80];
+    struct text t = text_in(area, sizeof area);
+    if (!content_range_read(value, &r, &length))
+        return;
+    CHECK(r.from <= r.to && r.to < length);
+    range_write(&t, &r, length);
+    CHECK(!t.full && t.n <= value.n);
+    CHECK(t.n != value.n || slice_eq_nocase(text_slice(&t), value));
+}
+
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
     if (size < 2 || size > 4096)
@@ -115,6 +130,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
         check_small(value, length);
     check_large(value, length << (data[0] & 31));
     check_large(value, UINT64_MAX - 1 - length);
+    check_content_range(value);
     free(p);
     return 0;
 }

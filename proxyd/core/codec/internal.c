@@ -157,19 +157,14 @@ struct requester *internal_nobody(struct worker *w)
     return r;
 }
 
-bool internal_open(struct worker *w, const struct listener *listen, struct slice request,
-                   struct requester *r)
+/* Takes the pin over. */
+static bool open_as(struct worker *w, struct arrival *a, struct slice request, struct requester *r)
 {
     struct leg *l;
     struct msg *req;
-    static const struct addr nobody = { .family = 0 };
-    struct arrival a = { .listen = listen, .peer = &nobody };
-    if (w->draining)
-        return false;
-    a.snap = snapshot_pin(w, w->snapshot);
-    struct xchg *x = w->intake->begin(w, &a, &l, &req);
+    struct xchg *x = w->intake->begin(w, a, &l, &req);
     if (x == NULL) {
-        snapshot_unpin(w, &a.snap);
+        snapshot_unpin(w, &a->snap);
         return false;
     }
     begin(w, r);
@@ -177,6 +172,27 @@ bool internal_open(struct worker *w, const struct listener *listen, struct slice
     l->taken = request.n;
     w->intake->queue(x, parse(l, req, request));
     return true;
+}
+
+bool internal_open(struct worker *w, const struct listener *listen, struct slice request,
+                   struct requester *r)
+{
+    static const struct addr nobody = { .family = 0 };
+    struct arrival a = { .listen = listen, .peer = &nobody };
+    if (w->draining)
+        return false;
+    a.snap = snapshot_pin(w, w->snapshot);
+    return open_as(w, &a, request, r);
+}
+
+bool internal_open_for(struct worker *w, const struct arrival *for_it, struct slice request,
+                       struct requester *r)
+{
+    struct arrival a = *for_it;
+    if (w->draining == DRAIN_NOW)
+        return false;
+    a.snap = snapshot_pin(w, a.snap);
+    return open_as(w, &a, request, r);
 }
 
 void internal_facts(const struct requester *r, struct xchg_facts *out)

@@ -38,6 +38,12 @@ struct requester {
  * False (and no `end`) when memory is short or the worker is draining. */
 bool internal_open(struct worker *w, const struct listener *listen, struct slice request,
                    struct requester *r);
+/* Likewise as a part of what another exchange of w asks for, which has not ended: `a` names its
+ * configuration, to which a pin is added, its listener and its client, so that it is decided as
+ * that one was. What has been let in is finished: only DRAIN_NOW refuses it. That exchange may end
+ * before it does; the listener stays with the configuration. */
+bool internal_open_for(struct worker *w, const struct arrival *a, struct slice request,
+                       struct requester *r);
 /* A client leg whose peer is about to be let go gets a requester that nobody waits behind: a drain
  * waits for the exchange, and cuts it, as any other. First made (NULL: no memory), then put into
  * the leg when that is empty. */

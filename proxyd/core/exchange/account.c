@@ -107,6 +107,8 @@ static void fill(const struct xchg *x, struct access_record *r)
     r->total_us = now->mono_us - x->start_us;
     r->first_us = x->first_us ? clip_u32(x->first_us - x->start_us) : 0;
     r->client = x->peer;
+    if (unlikely(x->internal)) /* what its client has asked for has a line of its own */
+        r->client.family = 0;
     r->server = x->server;
     if (unlikely(cached_unasked(x->cached))) /* nobody was asked */
         r->server.family = 0;

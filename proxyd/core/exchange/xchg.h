@@ -76,6 +76,7 @@ struct xchg {
     bool filled;       /* feed: the copy has ended: whole, or `stopped` */
     bool stopped;      /* feed: the copy takes no more */
     u8 copy_fault;     /* … because the upstream side has failed: enum fault */
+    bool internal;     /* the proxy's own, for a client whose exchange is told */
     bool
         abandoned; /* its client has gone, and what came of that is told: it goes on for the copy */
     u8 cached;     /* enum cached: what the store was to it */

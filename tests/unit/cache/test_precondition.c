@@ -114,6 +114,38 @@ static void if_range(void **state)
     }
 }
 
+/* Are slices of the one slices of the other? */
+static void same(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *a, *b;
+        bool same;
+    } rows[] = {
+        { A DATE, A DATE, true },
+        { A DATE, "ETag: \"b\"" END DATE, false },
+        { WEAK_A DATE, WEAK_A DATE, false },
+        { WEAK_A MODIFIED DATE, WEAK_A MODIFIED DATE,
+          false }, /* the tag says that they may differ */
+        { A MODIFIED DATE, MODIFIED DATE, false },
+        { A A, A, false },
+        { MODIFIED DATE, MODIFIED DATE, true },
+        { MODIFIED DATE, "Last-Modified: Sun, 06 Nov 1994 08:47:56 GMT" END DATE, false },
+        { MODIFIED DATE, MODIFIED, false }, /* no telling whether it is strong */
+        { MODIFIED MODIFIED DATE, MODIFIED DATE, false },
+        { "Last-Modified: " AT_200 END DATE, "Last-Modified: " AT_200 END DATE, false },
+        { DATE, DATE, false },
+    };
+    for (size_t i = 0; i < countof(rows); i++) {
+        struct msg a, b;
+        help_response(&a, &arena, 200, rows[i].a);
+        help_response(&b, &arena, 200, rows[i].b);
+        if (validator_same(&a, &b, T) != rows[i].same || validator_same(&b, &a, T) != rows[i].same)
+            fail_msg("%s | %s", rows[i].a, rows[i].b);
+        arena_reset(&arena);
+    }
+}
+
 static void validating(void **state)
 {
     (void)state;
@@ -147,6 +179,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(conditions),
         cmocka_unit_test(if_range),
+        cmocka_unit_test(same),
         cmocka_unit_test(validating),
     };
     arena_init(&arena, 0);
