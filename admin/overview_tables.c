@@ -184,8 +184,8 @@ void overview_top(struct view *v)
     begin(to, "What has saved most",
           "<th>URL<th class=\"n\">Saved<th class=\"n\">Size<th class=\"n wide\">Age");
     for (unsigned i = 0; i < v->top.n; i++) {
-        const struct top_row *r = v->top.row[i];
-        struct slice url = r->url;
+        const struct saver *r = &v->top.row[i];
+        struct slice url = { r->url, r->nurl };
         bool cut = slice_ends(url, SLICE("…"));
         url.n -= cut ? sizeof "…" - 1 : 0;
         fputs("<tr><td class=\"url\">", to);
@@ -194,7 +194,7 @@ void overview_top(struct view *v)
         bytes_cell(to, r->saved);
         bytes_cell(to, r->bytes);
         fputs("<td class=\"n wide\">", to);
-        figure_time(to, r->age);
+        figure_time(to, v->now_us / 1000000 - r->made_s);
         fputs("</td></tr>\n", to);
     }
     end(to);

@@ -141,11 +141,11 @@ static void put_caches(struct view *v)
     fputc(']', v->to);
     begin_list(v, "top");
     for (unsigned i = 0; i < v->top.n; i++) {
-        const struct top_row *r = v->top.row[i];
+        const struct saver *r = &v->top.row[i];
         fprintf(v->to, "%s{\"saved_bytes\":%llu", comma(v), (unsigned long long)r->saved);
-        put_string(v->to, "url", r->url);
+        put_string(v->to, "url", (struct slice){ r->url, r->nurl });
         put_number(v->to, "bytes", r->bytes);
-        put_number(v->to, "age_s", r->age);
+        put_number(v->to, "age_s", v->now_us / 1000000 - r->made_s);
         fputc('}', v->to);
     }
     fputc(']', v->to);

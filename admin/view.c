@@ -17,7 +17,7 @@ static void take_top(const char *name, const void *entry, void *ctx)
     struct view *v = ctx;
     struct cache *c = ((const struct cache_entry *)entry)->cache;
     (void)name;
-    top_of(&c->memory, v->now_us / 1000000, &v->top);
+    top_of(c, v->now_us / 1000000, &v->top);
 }
 
 void view_begin(struct view *v, struct engine *e, const struct history *h)
@@ -33,7 +33,6 @@ void view_begin(struct view *v, struct engine *e, const struct history *h)
 
 void view_end(struct view *v)
 {
-    top_free(&v->top);
     if (v->snapshot)
         snapshot_let_go(v->engine, v->snapshot);
 }

@@ -8,6 +8,7 @@
 #include "cache/epochs.h"
 #include "cache/flights.h"
 #include "cache/memory.h"
+#include "cache/savers.h"
 #include "cache/tier.h"
 #include "core/exchange/store.h"
 
@@ -15,6 +16,7 @@ struct cache {
     struct memory memory;
     struct tier tier;
     struct flights flights;
+    struct savers savers;
     struct epochs epochs;
     _Atomic u64 generation; /* of the configuration whose sizes are in force */
 };

@@ -185,6 +185,7 @@ static void end_cache(void *entry)
     tier_end(&c->tier); /* what it still writes is the memory's */
     memory_end(&c->memory);
     flights_end(&c->flights);
+    savers_end(&c->savers);
     free(c);
 }
 
@@ -196,6 +197,7 @@ static void init_cache(void *entry, u32 number)
     memset(c, 0, sizeof *c);
     memory_init(&c->memory, 0);
     flights_init(&c->flights);
+    savers_init(&c->savers);
     tier_init(&c->tier);
     ((struct cache_entry *)entry)->cache = c;
 }

@@ -219,6 +219,16 @@ static void forget_bad(const struct notes *n)
         (void)purge_url(n->use->cache, &url);
 }
 
+/* What lies on disk is another object for each use, and counts nothing in itself. */
+static void note_saved(struct xchg *x, struct notes *n)
+{
+    struct body *b = n->given->body;
+    if (unlikely(x->cached != CACHED_HIT) && body_is_on_disk(b))
+        savers_note(&n->use->cache->savers, n->given, x->response.moved, now_s(x));
+    else
+        atomic_fetch_add_explicit(&b->saved, x->response.moved, memory_order_relaxed);
+}
+
 static void done(struct xchg *x)
 {
     struct notes *n = notes_of(x);
@@ -228,7 +238,7 @@ static void done(struct xchg *x)
     if (n->wake)
         flight_leave(&n->use->cache->flights, &n->key, &n->wake);
     if (n->given && cached_saved(x->cached))
-        atomic_fetch_add_explicit(&n->given->body->saved, x->response.moved, memory_order_relaxed);
+        note_saved(x, n);
     land(n, n->load ? WAKE_AGAIN : verdict(x));
     from_disk_end(&n->load);
     copy_end(x);

@@ -1,83 +1,64 @@
 #include "cache/top.h"
 
-#include <stdlib.h>
-
 enum { BUCKETS_AT_ONCE = 256 };
 
-static u64 saved_by(const struct object *o)
+/* Where one that has saved so much is to stand, with those below it moved down; NULL: it is none of
+ * the first. One that is seen twice, in a table that is widened meanwhile, stands there once. */
+static struct saver *place_for(struct top *t, const struct cache_key *key, u64 variant, u64 saved)
 {
-    return atomic_load_explicit(&o->body->saved, memory_order_relaxed);
+    unsigned to = 0, from = 0;
+    while (to < t->n && t->row[to].saved >= saved &&
+           !(cache_key_same(&t->row[to].key, key) && t->row[to].variant == variant))
+        to++;
+    if (saved == 0 || to == TOP_MOST || (to < t->n && t->row[to].saved >= saved))
+        return NULL;
+    for (from = to; from < t->n; from++)
+        if (cache_key_same(&t->row[from].key, key) && t->row[from].variant == variant)
+            break;
+    if (from == TOP_MOST)
+        from--;
+    else if (from == t->n)
+        t->n++;
+    memmove(&t->row[to + 1], &t->row[to], (from - to) * sizeof t->row[0]);
+    return &t->row[to];
 }
 
-/* A query may hold what nobody else is to see. */
-static void copy_url(struct top_row *r, struct slice url)
+static void take_object(struct top *t, struct object *o, u64 now_s)
 {
-    struct text t = text_in(r->area, sizeof r->area);
-    const char *query = slice_find(url, '?');
-    struct slice path = query ? slice_range(url.p, query) : url;
-    text_put(&t, path.p, path.n < TOP_URL ? path.n : TOP_URL);
-    text_cstr(&t, query ? "?…" : path.n > TOP_URL ? "…" : "");
-    r->url = text_slice(&t);
+    u64 saved = atomic_load_explicit(&o->body->saved, memory_order_relaxed);
+    struct saver *at = place_for(t, &o->key, o->variant, saved);
+    if (at)
+        saver_fill(at, o, saved, now_s);
 }
 
-static void fill_in(struct top_row *r, struct object *o, u64 saved, u64 now_s)
+static void of_shard(struct memory_shard *s, u64 now_s, struct top *t)
 {
-    r->key = o->key;
-    r->variant = o->variant;
-    r->saved = saved;
-    r->bytes = body_have(o->body);
-    r->age = freshness_age(&o->fresh, now_s);
-    copy_url(r, o->url);
+    u32 from = 0, n;
+    do {
+        pthread_mutex_lock(&s->lock);
+        n = s->nbuckets;
+        for (u32 to = from + BUCKETS_AT_ONCE; from < n && from < to; from++)
+            for (struct object *o = s->bucket[from]; o; o = o->next)
+                take_object(t, o, now_s);
+        pthread_mutex_unlock(&s->lock);
+    } while (from < n);
 }
 
-/* Where the row of that object stands, which a table that is widened meanwhile shows twice; else
- * one to be filled in, behind the others. NULL: no memory. */
-static struct top_row **place_for(struct top *t, const struct object *o)
+static void of_disk(struct savers *s, struct top *t)
 {
-    for (unsigned i = 0; i < t->n; i++)
-        if (cache_key_same(&t->row[i]->key, &o->key) && t->row[i]->variant == o->variant)
-            return &t->row[i];
-    if (t->n == TOP_MOST)
-        return &t->row[TOP_MOST - 1];
-    t->row[t->n] = malloc(sizeof *t->row[0]);
-    return t->row[t->n] ? &t->row[t->n++] : NULL;
-}
-
-static void consider(struct top *t, struct object *o, u64 now_s)
-{
-    u64 saved = saved_by(o);
-    if (saved == 0 || (t->n == TOP_MOST && saved <= t->row[TOP_MOST - 1]->saved))
-        return;
-    struct top_row **at = place_for(t, o);
-    if (at == NULL)
-        return;
-    fill_in(*at, o, saved, now_s);
-    for (; at > t->row && at[-1]->saved < saved; at--) {
-        struct top_row *r = at[-1];
-        at[-1] = *at;
-        *at = r;
+    pthread_mutex_lock(&s->lock);
+    for (u32 i = 0; i < s->n; i++) {
+        const struct saver *r = &s->row[i];
+        struct saver *at = place_for(t, &r->key, r->variant, r->saved);
+        if (at)
+            *at = *r;
     }
+    pthread_mutex_unlock(&s->lock);
 }
 
-void top_of(struct memory *m, u64 now_s, struct top *t)
+void top_of(struct cache *c, u64 now_s, struct top *t)
 {
-    for (unsigned i = 0; i < MEMORY_SHARDS; i++) {
-        struct memory_shard *s = &m->shard[i];
-        u32 from = 0, n;
-        do {
-            pthread_mutex_lock(&s->lock);
-            n = s->nbuckets;
-            for (u32 to = from + BUCKETS_AT_ONCE; from < n && from < to; from++)
-                for (struct object *o = s->bucket[from]; o; o = o->next)
-                    consider(t, o, now_s);
-            pthread_mutex_unlock(&s->lock);
-        } while (from < n);
-    }
-}
-
-void top_free(struct top *t)
-{
-    for (unsigned i = 0; i < t->n; i++)
-        free(t->row[i]);
-    t->n = 0;
+    for (unsigned i = 0; i < MEMORY_SHARDS; i++)
+        of_shard(&c->memory.shard[i], now_s, t);
+    of_disk(&c->savers, t);
 }

@@ -161,3 +161,17 @@ def test_while_the_workers_are_busy(daemon, origin):
     for thread in threads:
         thread.join()
     assert last > 0
+
+
+def test_what_is_served_from_disk_is_among_what_has_saved_most(proxyd, origin):
+    """It is too large for memory, and another object for each use."""
+    origin.at("/large", read_body(), send(answer("x" * 3_000_000, "Cache-Control: max-age=60")))
+    daemon = proxyd(forward(cache="cache main { memory 8m; path store; size 64m; }", extra=metrics.ADMIN))
+    assert until(lambda: state(daemon)["caches"][0]["disk_in_service"])
+    assert get(daemon, origin.url("/large")).status == 200
+    assert until(lambda: state(daemon)["caches"][0]["disk_objects"] == 1)
+    for _ in range(2):
+        assert len(get(daemon, origin.url("/large")).body) == 3_000_000
+    top = until(lambda: state(daemon)["top"])
+    assert [(row["url"], row["bytes"]) for row in top] == [(origin.url("/large"), 3_000_000)]
+    assert until(lambda: state(daemon)["top"][0]["saved_bytes"] == 6_000_000)
