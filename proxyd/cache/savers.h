@@ -1,7 +1,7 @@
 /*
  * What is served from disk and has saved much. An object in memory counts in itself what it has
- * saved; one on disk is made anew for each use. So these stand in a table of 64: whoever is not in it
- * takes the place of the one that has saved least. What it tells is never too much, and whatever
+ * saved; one on disk is made anew for each use. So these stand in a table of 64: whoever is not in
+ * it takes the place of the one that has saved least. What it tells is never too much, and whatever
  * saves a good part of all is in it.
  */
 #ifndef CACHE_SAVERS_H
