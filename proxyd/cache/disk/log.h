@@ -48,6 +48,8 @@ struct seglog {
     u32 visible;        /* entries of the open segment's list that are in the index */
     u32 passing;        /* the segment that ENTRY_MOVE is from */
     int lost;           /* errno of a write that failed since the last flush */
+    bool purged;        /* a GONE or a ban has been appended since the last sync */
+    u64 synced_us;      /* when that was */
 
     _Atomic u64 quota, bytes, segments;
     _Atomic u64 appended, dropped, passed_on, gone_bad;

@@ -96,8 +96,9 @@ bool seglog_append_bytes(struct seglog *l, const struct iovec *v, u32 nv, struct
 bool seglog_append_record(struct seglog *l, const struct seglog_record *r);
 /* What was appended under that key before is gone, after a restart too. */
 bool seglog_append_gone(struct seglog *l, const struct cache_key *key);
-/* What was appended since the last one gets into its file, and is found. False: some of it is lost,
- * now or in an append since. */
+/* What was appended since the last one gets into its file, and is found. If a GONE or a ban was among
+ * it, and none in the second before, all of it gets onto the disk as well. False: some of it is
+ * lost, now or in an append since. */
 bool seglog_flush(struct seglog *l);
 /* Closes the files that have left and that nobody reads any more: no reader does, for it may be a
  * worker. False: some are still read; to be called again in a while. */

@@ -3,7 +3,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "cache/disk/log.h"
+
+enum { SYNC_US = 1000000 }; /* between two syncs for the sake of purges */
 
 /* Room for a frame in the buffer: where its payload goes, and its place. NULL: errno says why. */
 static char *frame(struct seglog *l, u32 n, u16 vary, struct seglog_place *out)
@@ -119,6 +122,7 @@ bool seglog_append_gone(struct seglog *l, const struct cache_key *key)
     struct seg_entry e = { .key = *key, .at = p.at, .n = p.n, .kind = SEGLOG_GONE };
     if (!frame_done(l, SEGLOG_GONE, &p, &e))
         return false;
+    l->purged = true;
     hide_pending(l, key);
     seg_index_remove(&l->index, key);
     return true;
@@ -141,15 +145,34 @@ bool seglog_append_ban(struct seglog *l, u64 id)
     if (to)
         ban_write(to, ban.kind, ban.soft, ban.text);
     bool good = to && frame_done(l, SEGLOG_BAN, &p, &e);
-    if (good)
+    if (good) {
+        l->purged = true;
         bans_set_place(&l->bans, id, ban_place(p.segment, p.at));
+    }
     free((void *)(uintptr_t)ban.text.p);
     return good;
 }
 
+/* What was taken out has to stay out though the power fails. Not more often than that: where each
+ * POST makes something untrue, a disk would do nothing else. */
+static void sync_purges(struct seglog *l)
+{
+    u64 now = clock_us(CLOCK_MONOTONIC);
+    if (!l->purged || l->open == NULL || now < l->synced_us + SYNC_US)
+        return;
+    if (segment_calls.fdatasync(l->open->fd) != 0) {
+        l->lost = errno;
+        return;
+    }
+    l->synced_us = now;
+    l->purged = false;
+}
+
 bool seglog_flush(struct seglog *l)
 {
-    bool good = log_write_buffer(l) && l->lost == 0;
+    if (log_write_buffer(l))
+        sync_purges(l);
+    bool good = l->lost == 0;
     errno = l->lost;
     l->lost = 0;
     return good;

@@ -252,6 +252,8 @@ static void banned(void **state)
     assert_int_equal(help_found(l, 23), 0);
     assert_true(seglog_append_ban(l, prefix) && seglog_append_ban(l, tag));
     assert_true(append(24, 1) && seglog_flush(l));
+    assert_true(seglog_ban(l, SEGLOG_BAN_TAG, SLICE("blue"), false, &tag));
+    assert_true(seglog_append_ban(l, tag) && seglog_flush(l)); /* the newest of all */
     for (unsigned round = 0; round < 2; round++) {
         assert_int_equal(help_found(l, 1), 1);
         assert_int_equal(help_found(l, 22), 0);
@@ -351,10 +353,13 @@ static void the_oldest_leave(void **state)
     }
 }
 
-/* What is asked for is there for ever; what is not, or is stale, is not. */
+/* What is asked for is there for ever; what is not, or is stale, or banned, is not. */
 static void the_used_are_passed_on(void **state)
 {
     (void)state;
+    u64 id;
+    assert_true(help_append(l, &(struct help_record){ .n = 1000006, .version = 1, .tags = "red" }));
+    assert_true(seglog_ban(l, SEGLOG_BAN_TAG, SLICE("red"), true, &id) && seglog_append_ban(l, id));
     assert_true(append(1000001, 1) && append(1000002, 1) && append_parts(1000004, 100000, 2));
     assert_true(help_append(l, &(struct help_record){
                                    .n = 1000005, .version = 1, .body = 100, .until = 1000 }));
@@ -364,6 +369,7 @@ static void the_used_are_passed_on(void **state)
         assert_int_equal(help_found(l, 1000001), 1);
         assert_int_equal(help_found(l, 1000004), 1);
         help_found(l, 1000005);
+        assert_int_equal(help_found(l, 1000006), 0);
     }
     assert_int_equal(help_found(l, 1000002), 0);
     assert_int_equal(help_found(l, 1000005), 0); /* stale */
@@ -422,6 +428,23 @@ static void flip(u64 n, u32 ahead)
     c ^= 4;
     assert_int_equal(pwrite(segment_fd(s), &c, 1, at), 1);
     seglog_let(&s);
+}
+
+/* What is good elsewhere is not good here: an older version of the same thing, say. */
+static void of_another_place(void **state)
+{
+    (void)state;
+    struct seglog_place older, newer;
+    char frame[1500];
+    assert_true(append(1, 1) && seglog_flush(l) && help_place(l, 1, &older));
+    assert_true(append(1, 2) && seglog_flush(l) && help_place(l, 1, &newer));
+    struct segment *s = seglog_hold(l, newer.segment);
+    const size_t n = (newer.at - older.at) * SEGLOG_UNIT;
+    assert_in_range(n, 1000, sizeof frame);
+    assert_int_equal(pread(segment_fd(s), frame, n, (off_t)older.at * SEGLOG_UNIT), n);
+    assert_int_equal(pwrite(segment_fd(s), frame, n, (off_t)newer.at * SEGLOG_UNIT), n);
+    seglog_let(&s);
+    assert_int_equal(help_found(l, 1), -1);
 }
 
 static void bad_ones_are_found_out(void **state)
@@ -559,6 +582,7 @@ int main(void)
         LARGE_TEST(the_used_are_passed_on),
         LARGE_TEST(held_while_it_leaves),
         LARGE_TEST(another_quota),
+        LOG_TEST(of_another_place),
         LOG_TEST(bad_ones_are_found_out),
         LOG_TEST(what_cannot_be_known),
         LOG_TEST(without_footers),

@@ -180,6 +180,57 @@ static void short_writes(void **state)
     each_call(0, false);
 }
 
+/* What was to be in front of a record is lost, or has left: nor is the record kept. */
+static void without_its_parts(void **state)
+{
+    (void)state;
+    char bytes[100] = "";
+    struct iovec v = { bytes, sizeof bytes };
+    struct seglog_place lost, left;
+    struct seglog *l = help_log(HELP_SMALL);
+    struct seglog_record r = { .key = help_key(1), .part = &lost, .nparts = 1 };
+    assert_true(seglog_append_bytes(l, &v, 1, &left) && seglog_flush(l));
+    assert_true(seglog_append_bytes(l, &v, 1, &lost));
+    begin(0, EIO, true);
+    assert_false(seglog_flush(l));
+    heal();
+    assert_false(seglog_append_record(l, &r));
+    assert_int_equal(errno, ESTALE);
+    r.part = &left;
+    assert_true(seglog_append_record(l, &r) && seglog_flush(l));
+    for (u64 n = 0; seglog_counts(l).dropped == 0; n++)
+        assert_true(help_append(l, &(struct help_record){ .n = n, .version = 1, .body = 60000 }));
+    assert_false(seglog_append_record(l, &r));
+    assert_int_equal(errno, ESTALE);
+    seglog_close(l);
+}
+
+/* As many calls as a flush makes: one that writes, and one that syncs if it has to. */
+static bool flush_takes(struct seglog *l, unsigned calls)
+{
+    begin(calls, EIO, true);
+    bool good = seglog_flush(l) && fault.wait == 0;
+    heal();
+    return good;
+}
+
+/* A purge gets onto the disk, at once; those of the second thereafter do not wait for that. */
+static void purges_are_synced(void **state)
+{
+    (void)state;
+    struct cache_key key = help_key(1);
+    struct seglog *l = help_log(HELP_QUOTA);
+    struct help_record r = { .n = 1, .version = 1 };
+    segment_calls.fdatasync = failing_fdatasync;
+    assert_true(help_append(l, &r) && seglog_flush(l));
+    assert_true(help_append(l, &r) && flush_takes(l, 1));
+    assert_true(seglog_append_gone(l, &key));
+    assert_false(flush_takes(l, 1));
+    assert_true(seglog_append_gone(l, &key) && flush_takes(l, 2)); /* nothing was synced yet */
+    assert_true(seglog_append_gone(l, &key) && flush_takes(l, 1));
+    seglog_close(l);
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -207,6 +258,8 @@ int main(void)
         FAULT_TEST(full),
         FAULT_TEST(read_only),
         FAULT_TEST(short_writes),
+        FAULT_TEST(without_its_parts),
+        FAULT_TEST(purges_are_synced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
