@@ -17,6 +17,7 @@ enum { MOST_RULES = 256, MOST_LATE = 4096, MESSAGE = 65535 };
 
 struct late {
     u64 due;
+    bool held; /* and until then */
     struct sockaddr_in to;
     size_t n;
     u8 *bytes;
@@ -30,7 +31,7 @@ struct resolver {
     struct rule rule[MOST_RULES];
     unsigned asked[MOST_RULES][2]; /* A, AAAA */
     unsigned nrules, tcp_asked, edns_asked;
-    bool dead;
+    bool dead, hold;
     const char *silent_zone;
     struct late late[MOST_LATE];
     unsigned nlate;
@@ -236,6 +237,13 @@ void resolver_silent_zone(struct resolver *r, const char *end)
     pthread_mutex_unlock(&r->lock);
 }
 
+void resolver_hold(struct resolver *r, bool hold)
+{
+    pthread_mutex_lock(&r->lock);
+    r->hold = hold;
+    pthread_mutex_unlock(&r->lock);
+}
+
 void resolver_dead(struct resolver *r, bool dead)
 {
     pthread_mutex_lock(&r->lock);
@@ -315,13 +323,13 @@ static void on_udp(struct resolver *r)
     } else if (rule.kind == ANSWER_NOISE) {
         send_noise(r, &from, answer, size);
     }
-    if (rule.delay_ms == 0) {
+    if (rule.delay_ms == 0 && !rule.held) {
         send_udp(r, &from, answer, size);
         return;
     }
     must(r->nlate < MOST_LATE);
     struct late *l = &r->late[r->nlate++];
-    *l = (struct late){ clock_us(CLOCK_MONOTONIC) / 1000 + rule.delay_ms, from, size,
+    *l = (struct late){ clock_us(CLOCK_MONOTONIC) / 1000 + rule.delay_ms, rule.held, from, size,
                         must_alloc(size) };
     memcpy(l->bytes, answer, size);
 }
@@ -329,9 +337,12 @@ static void on_udp(struct resolver *r)
 static void send_due(struct resolver *r)
 {
     u64 now = clock_us(CLOCK_MONOTONIC) / 1000;
+    pthread_mutex_lock(&r->lock);
+    bool hold = r->hold;
+    pthread_mutex_unlock(&r->lock);
     for (unsigned i = 0; i < r->nlate;) {
         struct late *l = &r->late[i];
-        if (l->due > now) {
+        if (l->due > now || (l->held && hold)) {
             i++;
             continue;
         }

@@ -33,6 +33,7 @@ struct rule {
     const char *cname;     /* the addresses belong to it */
     u32 ttl, minimum;      /* minimum: of the SOA in an answer without addresses; 0: no SOA */
     u32 delay_ms;
+    bool held;     /* it comes when resolver_hold lets it */
     unsigned many; /* this many more addresses 10.x.y.z or fd00::x */
 };
 
@@ -50,6 +51,8 @@ unsigned resolver_tcp(struct resolver *r);
 unsigned resolver_edns(struct resolver *r);
 /* Drops every question for a name that ends so. */
 void resolver_silent_zone(struct resolver *r, const char *end);
+/* Keeps back what rules with `held` answer, or sends it. */
+void resolver_hold(struct resolver *r, bool hold);
 /* Drops every question from now on, or answers again. */
 void resolver_dead(struct resolver *r, bool dead);
 
