@@ -509,8 +509,9 @@ def test_manual_pages(tmp_path, page):
             assert text and all(option in text for option in options), name
     else:
         for key in run_command("reference", "--keys").stdout.splitlines():
-            name = "log " + key.split()[1] if key.startswith("log ") and len(key.split()) == 2 else key.split()[-1]
-            assert re.search(rf"^(       {name}\b|.*\b{name}$)", shown, re.M), key
+            *_, before, name = ["", *key.split()]   # "log access" and "override ttl" are keys of two words
+            name = f"log {name}" if key == f"log {name}" else name
+            assert re.search(rf"^(       ({before} )?{name}\b|.*\b{name}$)", shown, re.M), key
 
 
 def complete(shell, script, *words):
