@@ -453,6 +453,7 @@ def test_a_slow_disk_slows_nobody(proxyd, origin, tmp_path):
     assert disk(stand.daemon)["refused_total"] > 0
     stand.written()
     assert disk(stand.daemon)["objects"] > 10
+    stand.daemon.stop(signal.SIGTERM)   # which waits for the last write
 
 
 @pytest.mark.slow("fills the smallest disk there may be")

@@ -79,10 +79,12 @@ void seglog_resize(struct seglog *l, u64 quota)
 void seglog_give_back(struct seglog *l)
 {
     struct segment *last = l->open;
-    if (last && log_write_buffer(l) && last->list.n == 0)
+    if (last && log_write_buffer(l) && last->list.n == 0) {
+        l->open = NULL;
         log_leave(l, last);
-    else if (l->open)
+    } else if (l->open) {
         log_close_open(l);
+    }
     folder_give_back(&l->folder);
 }
 
