@@ -109,6 +109,7 @@ struct engine {
     _Atomic(struct snapshot *) dead;   /* to be freed by an offload thread */
     _Atomic bool freeing;              /* free_snapshots is posted */
     struct offload_job free_snapshots;
+    struct snapshot *dying; /* of them, those that this job frees */
     struct registry *registry;
     struct worker **workers;
     u32 nworkers;

@@ -75,10 +75,8 @@ struct snapshot *snapshot_replace_newest(struct engine *e, struct snapshot *s)
 
 /* ---- the end of one ---- */
 
-/* Frees all that are dead by now: one job does, whoever posted it. */
-static void free_dead(struct engine *e)
+static void free_all(struct snapshot *s)
 {
-    struct snapshot *s = atomic_exchange(&e->dead, NULL);
     while (s) {
         struct snapshot *next = s->next_dead;
         snapshot_free(s);
@@ -86,9 +84,21 @@ static void free_dead(struct engine *e)
     }
 }
 
+static void note_dead(struct engine *e, struct snapshot *s)
+{
+    s->next_dead = atomic_load(&e->dead);
+    while (!atomic_compare_exchange_weak(&e->dead, &s->next_dead, s))
+        ;
+}
+
+/* One job at a time, whoever posted it. It frees what was dead by then, and no more: what ends with
+ * a configuration may wait for jobs of its own, a cache for reads of its disk, and those that were
+ * posted while it lived are ahead of this one only if it was dead before this one was posted. */
 static void run(struct offload_job *job)
 {
-    free_dead(container_of(job, struct engine, free_snapshots));
+    struct engine *e = container_of(job, struct engine, free_snapshots);
+    free_all(e->dying);
+    e->dying = NULL;
 }
 
 static void have_freed(struct engine *e);
@@ -110,17 +120,22 @@ static void have_freed(struct engine *e)
     e->free_snapshots.kind = JOB_configuration_free;
     e->free_snapshots.run = run;
     e->free_snapshots.done = done;
-    if (!offload_post(e->offload, &e->free_snapshots))
-        atomic_store(&e->freeing, false);
+    e->dying = atomic_exchange(&e->dead, NULL);
+    if (offload_post(e->offload, &e->free_snapshots))
+        return;
+    for (struct snapshot *s = e->dying, *next; s; s = next) {
+        next = s->next_dead;
+        note_dead(e, s);
+    }
+    e->dying = NULL;
+    atomic_store(&e->freeing, false);
 }
 
 void snapshot_let_go(struct engine *e, struct snapshot *s)
 {
     if (atomic_fetch_sub(&s->holders, 1) > 1)
         return;
-    s->next_dead = atomic_load(&e->dead);
-    while (!atomic_compare_exchange_weak(&e->dead, &s->next_dead, s))
-        ;
+    note_dead(e, s);
     have_freed(e);
 }
 
@@ -129,5 +144,5 @@ void snapshot_retire(struct engine *e)
     struct snapshot *s = snapshot_replace_newest(e, NULL);
     if (s)
         snapshot_let_go(e, s);
-    free_dead(e);
+    free_all(atomic_exchange(&e->dead, NULL));
 }

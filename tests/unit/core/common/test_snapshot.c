@@ -6,11 +6,15 @@
 
 #include <cmocka.h>
 
+#include <sched.h>
 #include <stdlib.h>
 
 #include "base/stat.h"
 #include "core/common/listen_counts.h"
+#include "core/common/registry.h"
 #include "core/common/snapshot.h"
+#include "core/worker.h"
+#include "io/offload.h"
 
 static void the_newest_stays_for_who_holds_it(void **state)
 {
@@ -26,6 +30,54 @@ static void the_newest_stays_for_who_holds_it(void **state)
     assert_true(first->made_us > 0);
     snapshot_let_go(&engine, first);
     snapshot_retire(&engine);
+}
+
+static _Atomic bool goes_on, has_read, had_read;
+
+static void wait_to_go_on(struct offload_job *job)
+{
+    (void)job;
+    while (!atomic_load(&goes_on))
+        sched_yield();
+}
+
+static void read_something(struct offload_job *job)
+{
+    (void)job;
+    atomic_store(&has_read, true);
+}
+
+static void end_what_waits_for_reads(void *entry)
+{
+    (void)entry;
+    atomic_store(&had_read, atomic_load(&has_read));
+}
+
+/* What ends with a configuration may wait for jobs of its own (a cache for reads of its disk): they
+ * come first, though another configuration was to be freed before. */
+static void freed_behind_its_own_jobs(void **state)
+{
+    (void)state;
+    static const struct registry_kind kind = { .name = "x", .end = end_what_waits_for_reads };
+    static struct engine engine;
+    struct offload_job first = { .kind = JOB_list_load, .run = wait_to_go_on };
+    struct offload_job its_own = { .kind = JOB_cache_read, .run = read_something };
+    struct registry *r = registry_new();
+    struct snapshot *before = snapshot_new(1), *s = snapshot_new(1);
+    registry_get(r, s, &kind, SLICE("one"));
+    engine.offload = offload_new(1, 16);
+    assert_true(offload_post(engine.offload, &first));
+    snapshot_let_go(&engine, before);
+    assert_true(offload_post(engine.offload, &its_own));
+    snapshot_let_go(&engine, s);
+    atomic_store(&goes_on, true);
+    while (registry_count(r, &kind) || offload_account(JOB_configuration_free).running)
+        sched_yield();
+    offload_end(engine.offload);
+    offload_free(engine.offload);
+    assert_true(atomic_load(&had_read));
+    snapshot_retire(&engine);
+    registry_free(r);
 }
 
 /* A connection is closed by whoever has it, so one worker alone may be below nothing. */
@@ -55,6 +107,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_newest_stays_for_who_holds_it),
+        cmocka_unit_test(freed_behind_its_own_jobs),
         cmocka_unit_test(sums_are_over_all_workers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
