@@ -73,11 +73,25 @@ static bool make(const char *path)
     return mkdir(path, 0700) == 0 || errno == EEXIST;
 }
 
+/* Whoever may put a secret there, and segments made with it, would be believed. */
+static bool is_for_us_alone(const char *path)
+{
+    struct stat st;
+    if (stat(path, &st) != 0)
+        return false;
+    errno = EPERM;
+    return (st.st_mode & S_IWOTH) == 0;
+}
+
 bool folder_take(struct folder *f, const char *path, char *why, size_t room)
 {
     *f = (struct folder){ strdup(path), -1, { { 0, 0 } } };
     const char *what = "cannot be made";
     bool good = f->path && make(path);
+    if (good) {
+        what = "may be written to by anybody";
+        good = is_for_us_alone(path);
+    }
     if (good) {
         what = "cannot be taken";
         good = take_lock(f);

@@ -300,6 +300,20 @@ static void bans_are_bounded(void **state)
     assert_true(seglog_ban(l, SEGLOG_BAN_PREFIX, SLICE("http://0/"), false, &id)); /* again */
 }
 
+static void a_folder_that_anybody_may_write_to(void **state)
+{
+    (void)state;
+    char why[256] = "";
+    seglog_close(l);
+    assert_int_equal(chmod(help_log_folder(), 0777), 0);
+    l = seglog_open(help_log_folder(), HELP_QUOTA, why, sizeof why);
+    assert_null(l);
+    assert_non_null(strstr(why, "may be written to by anybody"));
+    assert_int_equal(chmod(help_log_folder(), 0700), 0);
+    l = help_log(HELP_QUOTA);
+    assert_non_null(l);
+}
+
 static void one_process_at_a_time(void **state)
 {
     (void)state;
@@ -577,6 +591,7 @@ int main(void)
         LOG_TEST(banned),
         LOG_TEST(banned_twice),
         LOG_TEST(bans_are_bounded),
+        LOG_TEST(a_folder_that_anybody_may_write_to),
         LOG_TEST(one_process_at_a_time),
         LARGE_TEST(the_oldest_leave),
         LARGE_TEST(the_used_are_passed_on),
