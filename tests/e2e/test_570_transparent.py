@@ -452,6 +452,7 @@ def test_reload_under_flows(lan, start, serve):
 def test_bulk(lan, start, serve):
     """A long flow arrives as it was sent, in both directions at once, spliced."""
     daemon, other, seen = start(config(policy="other tunnel;")), serve(port=25), hashlib.sha256()
+    swapped = threading.Event()
     block, count = hashlib.sha256(b"bulk").digest() * (1 << 15), 150
 
     def swap(conn):
@@ -464,6 +465,7 @@ def test_bulk(lan, start, serve):
             conn.sock.sendall(block)
         conn.sock.shutdown(socket.SHUT_WR)
         reader.join()
+        swapped.set()
     other.next(swap)
     with connect(lan, 25) as client:
         def send_all():
@@ -479,6 +481,7 @@ def test_bulk(lan, start, serve):
         sender.join()
     assert got.digest() == hashlib.sha256(block * count).digest()
     assert until(lambda: daemon.log(f"CONNECT {SERVER}:25"))
+    assert swapped.wait(within(30))
     assert seen.digest() == hashlib.sha256(b"\x05" + block * count).digest()
     assert counter(lan, daemon, "tunnel_spliced_total") == 2
 

@@ -153,7 +153,7 @@ static bool put(u64 n, u32 segment)
     return seg_index_put(&ix, &key, &s);
 }
 
-/* At most 40 bytes an object, at any number of them. */
+/* At most 40 bytes an object, at any number of them. slow: up to a million. */
 static void bytes_per_object(void **state)
 {
     (void)state;
