@@ -41,7 +41,7 @@ struct disk {
     bool told; /* that it is out of service */
     char why[DISK_LINE];
     struct stat folder; /* as it was opened */
-    bool untidy;        /* files that have left the log are still read */
+    bool untidy; /* something is left for when there is nothing to write: seglog_tidy, _settle */
 };
 
 /* The writer's thread; its argument is the disk. */

@@ -191,7 +191,7 @@ static int write_batch(struct disk *d, struct list *batch)
         for (struct list *n = batch->next; n != batch; n = n->next)
             write_at(n)->good = false;
     }
-    d->untidy = !seglog_tidy(d->log);
+    d->untidy = !(seglog_tidy(d->log) && seglog_is_settled(d->log));
     return error;
 }
 
@@ -272,8 +272,11 @@ static void wait_for_work(struct disk *d)
         return;
     }
     wait_until(d, clock_us(CLOCK_MONOTONIC) + TIDY_S * DISK_SECOND);
+    if (d->leaving || !list_empty(&d->queue))
+        return;
     pthread_mutex_unlock(&d->lock);
-    d->untidy = !seglog_tidy(d->log);
+    bool settled = seglog_settle(d->log);
+    d->untidy = !(seglog_tidy(d->log) && settled);
     pthread_mutex_lock(&d->lock);
 }
 

@@ -48,6 +48,8 @@ bool log_close_open(struct seglog *l)
     bool good = seal(l, s);
     if (!good)
         l->lost = errno;
+    else if (l->unsettled == 0)
+        l->unsettled = s->number;
     return good;
 }
 

@@ -1,5 +1,6 @@
 #include "cache/disk/log.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -70,6 +71,23 @@ bool seglog_tidy(struct seglog *l)
         segment_let(s);
     }
     return l->left == NULL;
+}
+
+bool seglog_settle(struct seglog *l)
+{
+    u32 n = l->unsettled, end = l->open ? l->open->number : atomic_load(&l->newest) + 1;
+    const struct segment *s = NULL;
+    while (n && n < end && s == NULL)
+        s = log_segment(l, n++); /* NULL: it has left */
+    if (s && s->sealed && segment_calls.fdatasync(s->fd) != 0)
+        l->lost = errno;
+    l->unsettled = n < end ? n : 0;
+    return l->unsettled == 0;
+}
+
+bool seglog_is_settled(const struct seglog *l)
+{
+    return l->unsettled == 0;
 }
 
 u32 log_segment_bytes(const struct seglog *l)

@@ -103,6 +103,12 @@ bool seglog_flush(struct seglog *l);
 /* Closes the files that have left and that nobody reads any more: no reader does, for it may be a
  * worker. False: some are still read; to be called again in a while. */
 bool seglog_tidy(struct seglog *l);
+/* Waits until one of the segments that were sealed is on the disk, for whoever has nothing else to
+ * write: a sync of 64 MB takes half a second, in which 8 MB of a fetch would find no room. Nothing
+ * wrong is served without it, but a power cut leaves more with it. A failure is the next flush's.
+ * False: there is another one. */
+bool seglog_settle(struct seglog *l);
+bool seglog_is_settled(const struct seglog *l);
 
 /* ---- for any thread ---- */
 

@@ -89,11 +89,6 @@ static u32 footer_write(const struct segment *s, const struct vary_names *names,
     return (u32)(out.to - payload);
 }
 
-static bool sync_file(const struct segment *s)
-{
-    return segment_calls.fdatasync(s->fd) == 0;
-}
-
 static bool write_footer(struct segment *s, const struct vary_names *names, u32 *size)
 {
     u32 end = atomic_load(&s->end), at = end / SEGLOG_UNIT;
@@ -116,8 +111,7 @@ static bool write_footer(struct segment *s, const struct vary_names *names, u32 
 bool segment_seal(struct segment *s, const struct vary_names *names)
 {
     u32 size = 0;
-    s->sealed = sync_file(s) && write_footer(s, names, &size) && ftruncate(s->fd, size) == 0 &&
-                sync_file(s);
+    s->sealed = write_footer(s, names, &size) && ftruncate(s->fd, size) == 0;
     int why = errno;
     if (s->sealed)
         seg_list_end(&s->list);
