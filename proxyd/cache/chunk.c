@@ -46,11 +46,9 @@ bool chunk_write(struct chunk *c, struct slice bytes)
     return true;
 }
 
-bool chunk_extent(const struct chunk *c, u32 from, u64 most, struct extent *e)
+bool chunk_extent(const struct chunk *c, u32 from, size_t n, struct extent *e)
 {
-    u64 n = c->n - from;
-    if (!c->paged)
-        return false;
-    *e = (struct extent){ c->run.fd, c->run.offset + from, (size_t)(n < most ? n : most) };
-    return true;
+    if (c->paged)
+        *e = (struct extent){ c->run.fd, c->run.offset + from, n };
+    return c->paged;
 }

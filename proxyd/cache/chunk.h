@@ -26,7 +26,8 @@ struct chunk *chunk_new(struct budget *b, u32 cap, bool stays);
 void chunk_free(struct budget *b, struct chunk *c);
 /* Behind what is in it, where there is room; c->n stays. False: no memory. */
 bool chunk_write(struct chunk *c, struct slice bytes);
-/* Is it in a file? Then where its byte `from`, and up to `most` of those behind it, are. */
-bool chunk_extent(const struct chunk *c, u32 from, u64 most, struct extent *e);
+/* Is it in a file? Then where its byte `from` and those behind it are, n in all: how many there are
+ * its body's lock tells. */
+bool chunk_extent(const struct chunk *c, u32 from, size_t n, struct extent *e);
 
 #endif

@@ -122,8 +122,9 @@ static bool extent(void *self, struct extent *e)
         return false;
     if (look(r, &p, &run, &state))
         return reader_disk_extent(r, &p, to, e);
-    return run.n >= FILE_LEAST &&
-           chunk_extent(r->chunk, (u32)(r->pos - r->chunk->at), to - r->pos, e);
+    if (run.n > to - r->pos)
+        run.n = (size_t)(to - r->pos);
+    return run.n >= FILE_LEAST && chunk_extent(r->chunk, (u32)(r->pos - r->chunk->at), run.n, e);
 }
 
 /* There may be more since peek has looked. */

@@ -12,7 +12,7 @@ CONFIG = forward(cache="cache main { path auto; size 64m; memory 8m; }")
 
 
 def where(daemon):
-    return until(lambda: [line for line in daemon.stderr().splitlines() if "cache main:" in line])[0]
+    return until(lambda: [line for line in daemon.stderr().splitlines() if line.startswith("proxyd: cache main:")])[0]
 
 
 @pytest.mark.parametrize("env,folder", [
