@@ -87,9 +87,9 @@ static bool keep_block(struct xchg *x, struct object_facts f, u64 length)
     n->most = length;
     n->epoch = epoch_of(&n->use->cache->epochs, &n->key); /* for storing.c, of this key */
     n->copy = has_room(n, length) ? new_block(x, &f, length) : NULL;
-    if (n->copy && !memory_add(&n->use->cache->memory, n->copy))
-        object_put(&n->copy);
-    if (n->copy == NULL)
+    if (n->copy)
+        memory_add(&n->use->cache->memory, n->copy);
+    else
         storing_drop(&n->storing);
     return n->copy != NULL;
 }
@@ -122,8 +122,8 @@ static struct object *keep_manifest(struct xchg *x, struct msg *whole, struct ob
     struct object *o = object_new(&memory->budget, f, whole, body);
     if (body)
         body_put(body);
-    if (o && !memory_add(memory, o))
-        object_put(&o);
+    if (o)
+        memory_add(memory, o);
     if (o && is_purged(notes_of(x))) {
         memory_remove(memory, o);
         object_put(&o);

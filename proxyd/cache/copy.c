@@ -212,14 +212,13 @@ static enum kept try_to_keep(struct xchg *x)
         storing_drop(&n->storing);
         return KEPT_NO_ROOM;
     }
-    bool added = memory_add(&n->use->cache->memory, n->copy);
-    if (likely(added && !is_purged(n)))
+    memory_add(&n->use->cache->memory, n->copy);
+    if (likely(!is_purged(n)))
         return KEPT_YES;
     storing_drop(&n->storing);
-    if (added)
-        memory_remove(&n->use->cache->memory, n->copy);
+    memory_remove(&n->use->cache->memory, n->copy);
     object_put(&n->copy);
-    return added ? KEPT_PURGED : KEPT_VARY_MANY;
+    return KEPT_PURGED;
 }
 
 /* Is it the response that is not for everybody, and not this request? */

@@ -31,7 +31,7 @@ struct freshness {
 /* The request was sent at `asked` and the final head came at `received`. `request` is the request
  * as it came from the client, or as it was sent; the response is as it came, before
  * freshness_strip. What only the body can tell (INCOMPLETE, TOO_LARGE) and what only the cache
- * knows (VARY_MANY variants, MIN_USES, UNCONFIRMED) is the caller's. `override` may be NULL. *f is
+ * knows (MIN_USES) is the caller's. `override` may be NULL. *f is
  * filled in when the answer is YES. After a 304: with the head that freshness_update made, and the
  * times of the 304. */
 enum kept response_kept(const struct msg *request, const struct msg *response, u64 asked,

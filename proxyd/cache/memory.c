@@ -32,6 +32,7 @@ static struct object **bucket_of(struct memory_shard *s, const struct cache_key 
 
 /* ---- the index; under the shard's lock ---- */
 
+/* Each bucket becomes two, in the order that it had. */
 static void widen(struct memory_shard *s)
 {
     struct object **old = s->bucket;
@@ -41,13 +42,15 @@ static void widen(struct memory_shard *s)
         return; /* longer chains do no harm */
     s->bucket = wider;
     s->nbuckets = n * 2;
-    for (u32 i = 0; i < n; i++)
-        for (struct object *o = old[i], *next; o; o = next) {
-            next = o->next;
-            struct object **at = bucket_of(s, &o->key);
-            o->next = *at;
-            *at = o;
+    for (u32 i = 0; i < n; i++) {
+        struct object **end[2] = { &wider[i], &wider[i + n] };
+        for (struct object *o = old[i]; o; o = o->next) {
+            unsigned half = bucket_of(s, &o->key) == &wider[i + n];
+            *end[half] = o;
+            end[half] = &o->next;
         }
+        *end[0] = *end[1] = NULL;
+    }
     free(old);
 }
 
@@ -74,18 +77,22 @@ static bool take_out(struct memory_shard *s, const struct object *o)
     return true;
 }
 
+/* The one with the same variant; NULL: there is none. *oldest: when there are as many variants as
+ * there may be, the one that has to give way. */
 static struct object *find_same(struct memory_shard *s, const struct object *like,
-                                unsigned *variants)
+                                struct object **oldest)
 {
-    struct object *same = NULL;
-    *variants = 0;
+    struct object *same = NULL, *last = NULL;
+    unsigned variants = 0;
     for (struct object *o = *bucket_of(s, &like->key); o; o = o->next) {
         if (!cache_key_same(&o->key, &like->key))
             continue;
-        ++*variants;
+        variants++;
+        last = o;
         if (same == NULL && o->variant == like->variant && slice_eq(o->vary, like->vary))
             same = o;
     }
+    *oldest = variants >= VARY_MOST ? last : NULL;
     return same;
 }
 
@@ -201,35 +208,43 @@ static void make_room(struct budget *b)
 
 /* ---- for all ---- */
 
+/* In place of `same`, or else of the oldest variant when there are too many; NULL: of none. */
+static void put_in_place(struct memory *m, struct memory_shard *s, struct object *o,
+                         struct object *same, struct object *oldest)
+{
+    struct object *old = same ? same : oldest;
+    if (same && same->place == PLACE_MAIN) /* what has taken its place is as popular */
+        atomic_store_explicit(&o->uses, PASSES_ON, memory_order_relaxed);
+    if (old)
+        (void)take_out(s, old);
+    else
+        atomic_fetch_add(&m->objects, 1);
+    put_in(s, o);
+}
+
 static bool add(struct memory *m, struct object *o, bool replace)
 {
     struct memory_shard *s = shard_of(m, &o->key);
-    unsigned variants;
+    struct object *oldest, *old = NULL;
     pthread_mutex_lock(&m->lock);
     pthread_mutex_lock(&s->lock);
-    struct object *old = find_same(s, o, &variants);
-    bool good = old ? replace : variants < VARY_MOST;
-    u8 place = old ? old->place : PLACE_NONE;
-    old = good ? old : NULL;
-    if (old)
-        (void)take_out(s, old);
-    if (good)
-        put_in(s, o);
+    struct object *same = find_same(s, o, &oldest);
+    bool good = same == NULL || replace;
+    if (good) {
+        old = same ? same : oldest;
+        put_in_place(m, s, o, same, oldest);
+    }
     pthread_mutex_unlock(&s->lock);
     if (old)
         dequeue(m, old);
     pthread_mutex_unlock(&m->lock);
-    if (good && old == NULL)
-        atomic_fetch_add(&m->objects, 1);
-    if (old && place == PLACE_MAIN) /* what has taken its place is as popular */
-        atomic_store_explicit(&o->uses, PASSES_ON, memory_order_relaxed);
     object_put(&old);
     return good;
 }
 
-bool memory_add(struct memory *m, struct object *o)
+void memory_add(struct memory *m, struct object *o)
 {
-    return add(m, o, true);
+    (void)add(m, o, true);
 }
 
 bool memory_add_new(struct memory *m, struct object *o)

@@ -48,8 +48,9 @@ struct object *memory_find(struct memory *m, const struct cache_key *key,
 /* The newest one of that key, whatever it varies by; held, and not counted as used. */
 struct object *memory_peek(struct memory *m, const struct cache_key *key);
 /* Kept from now on, in place of one with the same key and variant. One that is still growing is
- * found, but given up only once it is settled. False: there are 16 variants already. */
-bool memory_add(struct memory *m, struct object *o);
+ * found, but given up only once it is settled. The 17th variant of a key takes the place of the
+ * oldest. */
+void memory_add(struct memory *m, struct object *o);
 /* Likewise, if there is none of that key and variant yet; false: there is, and it stays. */
 bool memory_add_new(struct memory *m, struct object *o);
 /* Is it still found? */

@@ -109,7 +109,9 @@ static void not_modified(struct xchg *x)
     atomic_store(&o->uses, atomic_load(&n->stale->uses)); /* it is as popular */
     /* One on disk is in memory only until its new head is written. */
     bool may_add = n->storing || !body_is_on_disk(o->body);
-    s.stored = kept == KEPT_YES && may_add && memory_add(memory, o);
+    s.stored = kept == KEPT_YES && may_add;
+    if (s.stored)
+        memory_add(memory, o);
     if (s.stored && is_purged(n)) {
         s.stored = false;
         memory_remove(memory, o);

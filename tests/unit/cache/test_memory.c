@@ -77,11 +77,10 @@ static bool keep(u64 n, size_t size)
     struct object *o = make(n, size, 0, SLICE(""));
     if (o == NULL)
         return false;
-    bool good = memory_add(m, o);
-    if (good)
-        memory_settle(m, o);
+    memory_add(m, o);
+    memory_settle(m, o);
     object_put(&o);
-    return good;
+    return true;
 }
 
 static bool has(u64 n)
@@ -131,7 +130,7 @@ static void what_is_held_and_not_kept(void **state)
     for (u64 kept = 0; kept < 300; kept++)
         assert_true(keep(1000 + kept, 2000));
     while (n < 100 && (held[n] = make(n, 2000, 0, SLICE(""))) != NULL) { /* kept, then purged */
-        assert_true(memory_add(m, held[n]));
+        memory_add(m, held[n]);
         memory_settle(m, held[n]);
         assert_true(memory_remove(m, held[n++]));
     }
@@ -152,7 +151,7 @@ static void what_is_held_counts(void **state)
     struct object *held[2000];
     unsigned n = 0;
     while (n < countof(held) && (held[n] = make(n, 2000, 0, SLICE(""))) != NULL) {
-        assert_true(memory_add(m, held[n]));
+        memory_add(m, held[n]);
         memory_settle(m, held[n++]);
     }
     assert_in_range(n, MOST / 3000, MOST / 2000);
@@ -206,22 +205,51 @@ static void a_ghost_is_forgotten(void **state)
     assert_int_equal(memory_remove_key(m, &key), 0);
 }
 
+/* The seventeenth takes the place of the first, and one that is there already of itself. */
 static void sixteen_variants(void **state)
 {
     (void)state;
     struct slice vary = SLICE("accept-language");
+    struct object *first = NULL;
     for (u64 v = 1; v <= VARY_MOST + 1; v++) {
         struct object *o = make(1, 10, v, vary);
-        assert_int_equal(memory_add(m, o), v <= VARY_MOST);
+        memory_add(m, o);
+        memory_settle(m, o);
+        if (v == 1) {
+            first = o;
+            object_hold(first);
+        }
+        assert_int_equal(memory_has(m, first), v <= VARY_MOST);
         object_put(&o);
     }
-    struct object *again = make(1, 20, 5, vary); /* in place of the fifth */
-    assert_true(memory_add(m, again));
+    object_put(&first);
+    struct object *again = make(1, 20, 5, vary);
+    memory_add(m, again);
     memory_settle(m, again);
     object_put(&again);
     assert_int_equal(atomic_load(&m->objects), VARY_MOST);
     struct cache_key key = key_of(1);
     assert_int_equal(memory_remove_key(m, &key), VARY_MOST);
+    assert_int_equal(atomic_load(&m->objects), 0);
+}
+
+/* However the index has grown meanwhile. */
+static void the_newest_variant_is_found_first(void **state)
+{
+    (void)state;
+    struct cache_key key = key_of(1);
+    struct object *o = NULL;
+    for (u64 v = 1; v <= 3; v++) {
+        object_put(&o);
+        o = make(1, 10, v, SLICE("accept-language"));
+        memory_add(m, o);
+        for (u64 n = 0; n < 300; n++)
+            assert_true(keep(1000 * v + n, 10));
+        struct object *newest = memory_peek(m, &key);
+        assert_ptr_equal(newest, o);
+        object_put(&newest);
+    }
+    object_put(&o);
 }
 
 /* One that is purged while it grows stays out when it is settled. */
@@ -229,7 +257,7 @@ static void settled_too_late(void **state)
 {
     (void)state;
     struct object *o = make(1, 10, 0, SLICE(""));
-    assert_true(memory_add(m, o));
+    memory_add(m, o);
     assert_true(memory_remove(m, o));
     memory_settle(m, o);
     assert_false(has(1));
@@ -274,7 +302,7 @@ static void made_stale(void **state)
     struct freshness area;
     struct object *o = make(1, 10, 0, SLICE(""));
     o->fresh = (struct freshness){ .received = 1000, .age = 5, .lifetime = 60 };
-    assert_true(memory_add(m, o));
+    memory_add(m, o);
     memory_settle(m, o);
     assert_ptr_equal(object_fresh(o, &area), &o->fresh);
     assert_int_equal(memory_make_stale(m, SLICE("http://h.test/2"), URL_PREFIX, 1010), 0);
@@ -294,12 +322,12 @@ static void made_stale(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        MEMORY_TEST(found_and_removed),         MEMORY_TEST(bounded),
-        MEMORY_TEST(what_is_held_counts),       MEMORY_TEST(a_scan_takes_nothing_popular),
-        MEMORY_TEST(a_ghost_comes_back),        MEMORY_TEST(a_ghost_is_forgotten),
-        MEMORY_TEST(sixteen_variants),          MEMORY_TEST(settled_too_late),
-        MEMORY_TEST(several_threads),           MEMORY_TEST(made_stale),
-        MEMORY_TEST(what_is_held_and_not_kept),
+        MEMORY_TEST(found_and_removed),   MEMORY_TEST(bounded),
+        MEMORY_TEST(what_is_held_counts), MEMORY_TEST(a_scan_takes_nothing_popular),
+        MEMORY_TEST(a_ghost_comes_back),  MEMORY_TEST(a_ghost_is_forgotten),
+        MEMORY_TEST(sixteen_variants),    MEMORY_TEST(the_newest_variant_is_found_first),
+        MEMORY_TEST(settled_too_late),    MEMORY_TEST(several_threads),
+        MEMORY_TEST(made_stale),          MEMORY_TEST(what_is_held_and_not_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
