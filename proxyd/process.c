@@ -11,17 +11,21 @@
 
 static _Atomic bool is_draining;
 
+/* A line is one write: in three, as stdio makes them, lines of the log and of other threads would
+ * stand between its parts, and a process that forks in the middle would say a part twice. */
 void process_say(const char *fmt, ...)
 {
+    char line[2048] = "proxyd: ";
+    enum { BEGIN = sizeof "proxyd: " - 1, MOST = sizeof line - BEGIN - 1 };
     struct pollfd p = { .fd = STDERR_FILENO, .events = POLLOUT };
-    if (poll(&p, 1, 1000) == 0) /* a pipe that nobody reads must not keep us */
-        return;
     va_list ap;
     va_start(ap, fmt);
-    fputs("proxyd: ", stderr);
-    vfprintf(stderr, fmt, ap);
-    fputc('\n', stderr);
+    int said = vsnprintf(line + BEGIN, MOST, fmt, ap);
     va_end(ap);
+    size_t n = said < 0 ? 0 : said < MOST ? (size_t)said : MOST - 1;
+    line[BEGIN + n] = '\n';
+    if (poll(&p, 1, 1000) != 0) /* a pipe that nobody reads must not keep us */
+        (void)!write(STDERR_FILENO, line, BEGIN + n + 1);
 }
 
 const struct snapshot *process_newest(const struct process *p)
