@@ -226,7 +226,7 @@ e2e() {
     if [ $# -gt 0 ]; then
         pytests "e2e-$variant" "$variant" 1 "$@"
     else
-        E2E_WHOLE=1 pytests "e2e-$variant" "$variant" $((JOBS * 3)) tests/e2e
+        E2E_WHOLE=1 pytests "e2e-$variant" "$variant" $((JOBS * 2)) tests/e2e
     fi
 }
 
