@@ -121,8 +121,8 @@ static void check_use(struct msg *response, u32 after, struct arena *a)
     CHECK(!(c.has & (CONTROL_PRIVATE | CONTROL_GARBLED)) && !(asked.has & CONTROL_NO_STORE));
     i64 left;
     enum use use = freshness_use(&f, &asked, T + (u64)after, &left);
-    CHECK((use == USE_FRESH) <= (left > 0) &&
-          (asked.has & CONTROL_NO_CACHE) <= (use == USE_VALIDATE));
+    CHECK(use != USE_FRESH || left > 0);
+    CHECK(!(asked.has & CONTROL_NO_CACHE) || use == USE_VALIDATE);
     const u32 strict = CONTROL_MUST_REVALIDATE | CONTROL_PROXY_REVALIDATE | CONTROL_S_MAXAGE;
     CHECK(!(c.has & strict) || left > 0 || use == USE_VALIDATE);
 }
