@@ -85,6 +85,8 @@ void seglog_give_back(struct seglog *l)
     } else if (l->open) {
         log_close_open(l);
     }
+    while (l->purged && !seglog_settle(l)) /* a purge holds though the power fails */
+        ;
     folder_give_back(&l->folder);
 }
 

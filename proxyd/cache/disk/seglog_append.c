@@ -160,10 +160,12 @@ static void sync_purges(struct seglog *l)
     u64 now = clock_us(CLOCK_MONOTONIC);
     if (!l->purged || l->open == NULL || now < l->synced_us + SYNC_US)
         return;
-    if (segment_calls.fdatasync(l->open->fd) != 0) {
+    while (!seglog_settle(l)) /* they may stand in a segment that was sealed since */
+        ;
+    if (l->lost == 0 && segment_calls.fdatasync(l->open->fd) != 0)
         l->lost = errno;
+    if (l->lost)
         return;
-    }
     l->synced_us = now;
     l->purged = false;
 }
