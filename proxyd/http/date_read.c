@@ -93,13 +93,18 @@ static i64 days_of(unsigned year, unsigned month, unsigned day)
     return y * 365 + y / 4 - y / 100 + y / 400 + of_year - 719468 - 146097;
 }
 
+static i64 seconds_of(const struct moment *m)
+{
+    i64 of_day = (i64)m->hour * 3600 + (i64)m->minute * 60 + m->second;
+    return days_of(m->year, m->month, m->day) * 86400 + of_day;
+}
+
 static bool moment_read(const struct cursor *c, const struct moment *m, time_t *t)
 {
     if (c->bad || c->rest.n || m->day < 1 || m->day > month_days(m->year, m->month) ||
         m->hour > 23 || m->minute > 59 || m->second > 60)
         return false;
-    i64 seconds = (i64)m->hour * 3600 + (i64)m->minute * 60 + m->second;
-    *t = (time_t)(days_of(m->year, m->month, m->day) * 86400 + seconds);
+    *t = (time_t)seconds_of(m);
     return true;
 }
 
@@ -156,11 +161,11 @@ static bool read_rfc850(struct cursor c, time_t now, time_t *t)
     literal(&c, " ");
     clock_time(&c, &m);
     literal(&c, " gmt");
-    /* The 29th of February is no day of 1900, so the century comes before the check of the day. */
-    while (m.year >= 100 && days_of(m.year, m.month, 1) * 86400 > now + fifty_years)
+    /* The latest century that is not more than 50 years ahead. The 29th of February is no day of
+     * 1900, so the century comes before the check of the day. */
+    const time_t latest = now + fifty_years;
+    for (m.year += 7900; m.year >= 100 && seconds_of(&m) > latest;)
         m.year -= 100;
-    while (m.year < 9900 && days_of(m.year + 100, m.month, 1) * 86400 <= now + fifty_years)
-        m.year += 100;
     return moment_read(&c, &m, t);
 }
 

@@ -33,8 +33,10 @@ static void good(void **state)
         { "Thu, 29 Feb 2024 00:00:00 GMT", 1709164800 },
         { "Tue, 29 Feb 2000 00:00:00 GMT", 951782400 },
         { "Sat, 31 Dec 2016 23:59:60 GMT", 1483228800 },
-        /* 50 years ahead of November 2026, and one day more */
+        /* 18,262 days from 2026-11-18 11:06:40 on, and one second more */
         { "Monday, 16-Nov-76 00:00:00 GMT", 3372710400 },
+        { "Tuesday, 17-Nov-76 11:06:40 GMT", 3372836800 },
+        { "Tuesday, 17-Nov-76 11:06:41 GMT", 217076801 },
         { "Tuesday, 22-Dec-76 00:00:00 GMT", 220060800 },
         { "Thursday, 01-Jan-70 00:00:00 GMT", 3155760000 },
         { "Friday, 01-Jan-77 00:00:00 GMT", 220924800 },
