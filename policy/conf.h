@@ -34,6 +34,9 @@ void policy_default_check(const struct node *n, struct diags *d);
 /* The template of a page (core/report/page.h), in the arena; false, and *out as it was: it cannot
  * be read, is too long, or is wrong. */
 bool policy_page_read(struct arena *a, const struct word *w, struct slice *out);
+/* The reader of a row whose value is the name of such a file. */
+void policy_read_page(const struct schema_row *row, const struct node *n, struct arena *a,
+                      void *to);
 /* Names and meanings of the values of pages, for the manual. */
 void policy_put_variables(FILE *to);
 

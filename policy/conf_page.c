@@ -258,6 +258,13 @@ bool policy_page_read(struct arena *a, const struct word *w, struct slice *out)
     return right;
 }
 
+void policy_read_page(const struct schema_row *row, const struct node *n, struct arena *a, void *to)
+{
+    (void)row;
+    if (n)
+        (void)policy_page_read(a, node_arg(n, 0), to);
+}
+
 /* What stands between two values of the frame of a document must not go with one of them. */
 static void warn_of_lines(const struct page_at *page, const struct word *w)
 {
