@@ -1,3 +1,8 @@
+/*
+ * One question about caches: understood, put to each of them under the registry's lock, answered in
+ * lines. The hard thing is the disk: reading it may take long, so `show` holds the disks then and
+ * reads them when the lock is let go; `verify` alone reads under it, and ends with the process.
+ */
 #include "cache_report.h"
 
 #include <stdio.h>
@@ -8,10 +13,8 @@
 #include "base/stat.h"
 #include "base/str.h"
 #include "cache/cache.h"
-#include "cache/on_disk.h"
 #include "cache/purge.h"
-#include "cache/manifest.h"
-#include "config/shown.h"
+#include "cache_show.h"
 #include "http/uri.h"
 #include "reverse/balance.h"
 
@@ -24,22 +27,13 @@ struct report {
     char area[8192];
     struct slice url; /* as caches compare it, or its beginning, or a tag */
     u64 now_s;
-    unsigned found, caches;
     enum url_match how; /* of a purge */
     bool soft;
     struct disk *disk[16]; /* held; to be shown, with the names of their caches */
     char *name[16];
     unsigned ndisks;
-    char *spaces;                      /* that a URL may be kept in, a line each */
-    struct manifest sliced[VARY_MOST]; /* those that show_object has shown */
-    unsigned nsliced;
-    u64 slices; /* that are kept of one of them */
+    char *spaces; /* that a URL may be kept in, a line each */
 };
-
-static struct memory *memory_of(const void *entry)
-{
-    return &((const struct cache_entry *)entry)->cache->memory;
-}
 
 static bool read_url(struct report *r, struct slice url)
 {
@@ -110,110 +104,12 @@ static void stat_all(struct report *r)
 
 /* ---- show ---- */
 
-/* A response that is kept, wherever. */
-struct kept_one {
-    u16 status;
-    u64 bytes;
-    bool grows, sliced;
-    const struct freshness *fresh;
-    const struct addr *server;
-    struct slice vary, tags, rule;
-};
-
-static void show_one(struct report *r, const struct kept_one *k)
+static void show_of(const char *name, const void *entry, void *ctx)
 {
-    char server[ADDR_TEXT];
-    struct text t = text_in(server, sizeof server);
-    u32 age = freshness_age(k->fresh, r->now_s);
-    i64 left = (i64)k->fresh->lifetime - age;
-    addr_text_port(&t, k->server);
-    r->found++;
-    fprintf(r->to, "  %u, %llu bytes%s, age %u s, %s for %lld s, from %.*s",
-            k->sliced ? 200 : k->status, (unsigned long long)k->bytes,
-            k->sliced  ? " in slices"
-            : k->grows ? " so far"
-                       : "",
-            age, left > 0 ? "fresh" : "stale", (long long)(left > 0 ? left : -left),
-            SLICE_FMT(text_slice(&t)));
-    if (k->vary.n) {
-        fputs(", by ", r->to);
-        shown_put(r->to, k->vary);
-    }
-    if (k->tags.n) {
-        fputs(", tags", r->to);
-        shown_put(r->to, (struct slice){ k->tags.p, k->tags.n - 1 });
-    }
-    if (k->rule.n) {
-        fputs(", kept by what the rule or route ", r->to);
-        shown_put(r->to, k->rule);
-        fputs(" says", r->to);
-    }
-    fputc('\n', r->to);
-}
-
-/* Of a slice nothing is shown: they are counted. There may be thousands. */
-static void show_object(void *ctx, struct object *o)
-{
-    struct report *r = ctx;
-    struct freshness area;
-    struct manifest of = { .length = body_have(o->body) };
-    if (url_is_block(o->url))
-        return;
-    bool sliced = manifest_of(o, &of) && r->nsliced < countof(r->sliced);
-    if (sliced)
-        r->sliced[r->nsliced++] = of;
-    show_one(ctx, &(struct kept_one){ .status = o->head->status,
-                                      .bytes = of.length,
-                                      .grows = object_is_growing(o),
-                                      .sliced = sliced,
-                                      .fresh = object_fresh(o, &area),
-                                      .server = &o->server,
-                                      .vary = o->vary,
-                                      .tags = o->tags,
-                                      .rule = o->rule });
-}
-
-static void count_slice(void *ctx, struct object *o)
-{
-    struct report *r = ctx;
-    r->slices += block_is_of(o->url, &r->sliced[r->nsliced]);
-}
-
-static void show_slices(struct report *r, struct memory *m)
-{
-    while (r->nsliced) {
-        const struct manifest *of = &r->sliced[--r->nsliced];
-        r->slices = 0;
-        memory_each(m, r->url, count_slice, r);
-        fprintf(r->to, "  in slices of %llu bytes: %llu of %llu in memory\n",
-                (unsigned long long)of->size, (unsigned long long)r->slices,
-                (unsigned long long)((of->length + of->size - 1) / of->size));
-    }
-}
-
-static void show_record(void *ctx, const struct seglog_record *record, const struct stored_meta *m,
-                        bool stale)
-{
-    struct report *r = ctx;
-    struct freshness fresh = m->fresh;
-    struct slice rest = m->head, word;
-    struct manifest of = { .length = m->length };
-    u64 status = 0;
-    slice_cut(&rest, ' ', &word);
-    slice_cut(&rest, ' ', &word);
-    (void)slice_u64(word, &status);
-    bool sliced =
-        status == 206 && record->nbody == 1 &&
-        manifest_read((struct slice){ record->body->iov_base, record->body->iov_len }, &of);
-    fresh.lifetime = stale ? 0 : fresh.lifetime;
-    show_one(r, &(struct kept_one){ .status = (u16)status,
-                                    .bytes = of.length,
-                                    .sliced = sliced,
-                                    .fresh = &fresh,
-                                    .server = &m->server,
-                                    .vary = record->vary,
-                                    .tags = record->tags,
-                                    .rule = m->rule });
+    const struct report *r = ctx;
+    struct cache *c = ((const struct cache_entry *)entry)->cache;
+    fprintf(r->to, "cache %s:\n", name);
+    cache_show_memory(r->to, &c->memory, r->url, r->now_s);
 }
 
 /* The disks are read when the registry's lock is no more held. */
@@ -231,28 +127,11 @@ static void note_disk(const char *name, const void *entry, void *ctx)
 static void show_disks(struct report *r)
 {
     for (unsigned i = 0; i < r->ndisks; i++) {
-        struct cache_url url = r->parts;
-        struct slice rest = slice_of(r->spaces);
-        unsigned before = r->found;
         fprintf(r->to, "cache %s, on disk:\n", r->name[i]);
-        while (slice_cut(&rest, '\n', &url.space))
-            on_disk_each(r->disk[i], &url, show_record, r);
-        if (r->found == before)
-            fputs("  nothing is kept\n", r->to);
+        cache_show_disk(r->to, r->disk[i], &r->parts, slice_of(r->spaces), r->now_s);
         disk_let(r->disk[i]);
         free(r->name[i]);
     }
-}
-
-static void show_of(const char *name, const void *entry, void *ctx)
-{
-    struct report *r = ctx;
-    unsigned before = r->found;
-    fprintf(r->to, "cache %s:\n", name);
-    memory_each(memory_of(entry), r->url, show_object, r);
-    show_slices(r, memory_of(entry));
-    if (r->found == before)
-        fputs("  nothing is kept\n", r->to);
 }
 
 /* ---- why ---- */
@@ -303,7 +182,6 @@ static void purge_of(const char *name, const void *entry, void *ctx)
     bool lasts;
     unsigned n = r->how == URL_WHOLE && !r->soft ? purge_everywhere(c, r) : 0;
     n += purge_matching(c, &what, r->now_s, &lasts);
-    r->found += n;
     fprintf(r->to, "cache %s: %u %s", name, n, r->soft ? "made stale" : "taken out");
     if (!lasts)
         fputs(" in memory; of what is on disk nothing: too many purges are in force", r->to);
