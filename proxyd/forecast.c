@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "base/must.h"
 #include "core/common/self_addrs.h"
-#include "core/report/page.h"
+#include "forecast_head.h"
 #include "forward/auth.h"
 #include "forward/auth/users.h"
 #include "forward/conf.h"
@@ -29,63 +29,6 @@ const struct listener *forecast_listener(const struct snapshot *s, struct slice 
         other = other ? other : l;
     }
     return other;
-}
-
-/* ---- the head ---- */
-
-/* Between "//" and the path: what Host says; of CONNECT the target. */
-static struct slice authority_of(struct slice target)
-{
-    const char *from = memmem(target.p, target.n, "//", 2);
-    struct slice rest = from ? slice_range(from + 2, target.p + target.n) : target;
-    size_t n = 0;
-    while (n < rest.n && rest.p[n] != '/' && rest.p[n] != '?' && rest.p[n] != '#')
-        n++;
-    rest.n = n;
-    return n == 0 || slice_is(target, "*") ? SLICE("localhost") : rest;
-}
-
-static struct slice compose(const struct forecast_request *r, struct arena *a)
-{
-    size_t most = r->method.n + 2 * r->target.n + r->fields.n + 64;
-    struct text t = text_in(arena_alloc(a, most), most);
-    text_add(&t, r->method);
-    text_char(&t, ' ');
-    text_add(&t, r->target);
-    text_lit(&t, " HTTP/1.1\r\nHost: ");
-    text_add(&t, authority_of(r->target));
-    text_lit(&t, "\r\n");
-    text_add(&t, r->fields);
-    text_lit(&t, "\r\n");
-    must(!t.full);
-    return text_slice(&t);
-}
-
-/* As a connection reads it (core/codec/server.c, core/exchange/xchg.c). */
-static enum fault read_head(const struct snapshot *s, struct slice head, struct arena *a,
-                            struct forecast *v)
-{
-    const struct limits_conf *c = &s->conf.limits;
-    struct head_limits limits = { .head = c->head, .line = c->line, .fields = c->fields };
-    struct head_scan scan = { 0 };
-    struct authority *host = arena_zalloc(a, sizeof *host);
-    enum fault f = FAULT_NONE;
-    u32 n = head_scan(&scan, head.p, (u32)head.n, &limits, &f);
-    if (f != FAULT_NONE || n == 0)
-        return f != FAULT_NONE ? f : FAULT_bad_request_line;
-    v->msg = arena_alloc(a, sizeof *v->msg);
-    msg_init(v->msg, a);
-    v->msg->host_field = host;
-    f = request_parse(v->msg, head.p, n, &limits);
-    if (f != FAULT_NONE && f != FAULT_bad_host)
-        return f;
-    bool has_host = f == FAULT_NONE && host->host.len;
-    enum fault of_target =
-        target_parse(v->msg->method, v->msg->target, has_host ? host : NULL, &v->uri);
-    v->parsed = of_target == FAULT_NONE;
-    if (v->parsed && v->msg->body == BODY_LENGTH && v->msg->body_len > c->body)
-        f = FAULT_body_too_large;
-    return of_target ? of_target : f;
 }
 
 /* ---- the rules ---- */
@@ -371,7 +314,7 @@ void forecast_make(const struct snapshot *s, const struct listener *l,
 {
     *v = (struct forecast){ .listener = l, .policy = forward_part_of(l)->policy };
     v->last = &v->decision;
-    v->fault = read_head(s, compose(r, a), a, v);
+    v->fault = forecast_read_head(s, r, a, v);
     if (v->fault != FAULT_NONE && v->fault != FAULT_body_too_large) {
         v->by = FORECAST_HEAD;
         return;
@@ -392,48 +335,4 @@ struct slice forecast_via(const struct forecast *v)
 {
     const struct policy_rule *rule = v->decision.rule;
     return rule && v->decision.action == POLICY_ALLOW ? policy_rule_via(rule) : SLICE("");
-}
-
-/* ---- the answer ---- */
-
-/* Empty template: the usual page. */
-static struct slice page_of(const struct forecast *v, u16 status, enum page_form form,
-                            struct slice template, struct arena *a)
-{
-    const struct policy_decision *d = v->last;
-    size_t room = template.n + PAGE_OWN_ROOM;
-    struct text t = text_in(arena_alloc(a, room), room);
-    struct page p = { .fault = fault_info(v->fault),
-                      .status = status,
-                      .method = v->msg ? v->msg->method_text : SLICE(""),
-                      .target = v->msg ? v->msg->target : SLICE(""),
-                      .host = { v->uri.host.name, v->uri.host.len },
-                      .rule = d->rule_name,
-                      .list = d->listed.list,
-                      .category = d->listed.category,
-                      .reason = d->reason,
-                      .contact = policy_contact(v->policy) };
-    if (form == PAGE_HTML && template.n)
-        page_write_own(&t, template, &p);
-    else
-        page_write(&t, form, &p);
-    return text_slice(&t);
-}
-
-void forecast_answer(const struct forecast *v, struct arena *a, struct forecast_answer *out)
-{
-    const struct fault_info *f = fault_info(v->fault);
-    bool connect = v->msg && v->msg->method == METHOD_CONNECT;
-    bool by_rule = v->fault == FAULT_rule_denied || v->fault == FAULT_pattern_exhausted;
-    struct policy_answer own = { 0 };
-    if (by_rule && v->last->rule)
-        own = policy_rule_answer(v->last->rule);
-    if (own.location.n && connect)
-        own = (struct policy_answer){ 0 };
-    enum page_form form = connect || v->msg == NULL ? PAGE_TEXT : page_form(v->msg);
-    *out = (struct forecast_answer){ .status = own.status ? own.status : f->status,
-                                     .location = own.location,
-                                     .type = page_type(form) };
-    struct slice template = own.page.n ? own.page : policy_page(v->policy);
-    out->page = page_of(v, out->status, form, template, a);
 }
