@@ -43,6 +43,8 @@ bool list_is_sink(const struct addr *a);
 
 /* The first word, cut off; empty at the end. */
 struct slice list_word(struct slice *rest);
+/* The one word of a line, behind which only a comment may stand. Empty: a comment, or rejected. */
+struct slice list_only_word(struct list_reader *r, struct slice line);
 /* Is nothing left but a comment? */
 bool list_rest_is_comment(struct slice rest);
 
