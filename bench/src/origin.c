@@ -135,68 +135,94 @@ static uint64_t size_of(const char *p, const char *end, int *cacheable)
     return n;
 }
 
+/* "Connection: close", or HTTP/1.0 that does not ask to be kept. */
+static int wants_close(const char *eol, const char *end, int old)
+{
+    if (old)
+        return !memmem(eol, end - eol, "eep-", 4) && !memmem(eol, end - eol, "eep-A", 5);
+    return memmem(eol, end - eol, "onnection: close", 16) ||
+           memmem(eol, end - eol, "onnection: Close", 16);
+}
+
+/* The request from req to the empty line at end: its answer behind what is in buf already. 0: more
+ * have to wait, -1: it is none. */
+static int answer(struct conn *c, char *buf, const char *req, const char *end)
+{
+    const char *eol = memchr(req, '\r', end + 1 - req);
+    const char *sp = memchr(req, ' ', eol - req);
+    const char *sp2 = sp ? memchr(sp + 1, ' ', eol - sp - 1) : NULL;
+    if (!sp2)
+        return -1;
+    int cacheable, head = !memcmp(req, "HEAD ", 5), old = eol[-1] == '0';
+    uint64_t n = size_of(sp + 1, sp2, &cacheable);
+    char count[48] = "";
+    c->closing = wants_close(eol, end, old);
+    if (sp2 - sp == 7 && !memcmp(sp + 1, "/stats", 6)) {
+        n = snprintf(count, sizeof count, "%llu %llu\n", served, body_bytes);
+    } else {
+        served++;
+        body_bytes += head ? 0 : n;
+    }
+    c->out += snprintf(buf + c->out, OUTBUF - c->out,
+                       "HTTP/1.1 200 OK\r\nDate: %s\r\nServer: origin\r\n"
+                       "Content-Type: application/octet-stream\r\n"
+                       "Last-Modified: Mon, 01 Jan 2024 00:00:00 GMT\r\n"
+                       "Cache-Control: %s\r\n%sContent-Length: %llu\r\n\r\n",
+                       date, cacheable ? "public, max-age=86400" : "no-store",
+                       c->closing ? "Connection: close\r\n"
+                       : old      ? "Connection: keep-alive\r\n"
+                                  : "",
+                       (unsigned long long)n);
+    n = head ? 0 : n;
+    if (n > SMALL) {
+        c->file_left = n;
+        return 0;
+    }
+    memcpy(buf + c->out, *count ? count : body, n);
+    c->out += n;
+    return OUTBUF - c->out >= SMALL + 1024;
+}
+
+/* Answers to all that is in and fits. 0: some had to wait, -1: the connection is gone. */
+static int answer_all(struct conn *c, char *buf)
+{
+    int used = 0, more = 1;
+    while (more && !c->closing) {
+        char *end = memmem(c->ibuf + used, c->in - used, "\r\n\r\n", 4);
+        if (!end)
+            break;
+        more = answer(c, buf, c->ibuf + used, end);
+        if (more < 0)
+            break;
+        used = end + 4 - c->ibuf;
+    }
+    if (more < 0 || (!used && c->in == INBUF)) {
+        drop(c);
+        return -1;
+    }
+    if (used) {
+        memmove(c->ibuf, c->ibuf + used, c->in - used);
+        c->in -= used;
+    }
+    return more;
+}
+
+/* What did not go out at once waits in a buffer of its own. */
+static void wait_for_room(struct conn *c)
+{
+    if (!c->obuf && c->out) {
+        c->obuf = malloc(OUTBUF);
+        memcpy(c->obuf, scratch, c->out);
+    }
+    arm(c, 1);
+}
+
 static void serve(struct conn *c)
 {
     for (;;) {
         char *buf = c->obuf ? c->obuf : scratch;
-        int used = 0, stop = 0;
-        while (!stop && !c->closing) {
-            char *e = memmem(c->ibuf + used, c->in - used, "\r\n\r\n", 4);
-            if (!e)
-                break;
-            char *req = c->ibuf + used, *eol = memchr(req, '\r', e + 1 - req);
-            char *sp = memchr(req, ' ', eol - req);
-            char *sp2 = sp ? memchr(sp + 1, ' ', eol - sp - 1) : NULL;
-            if (!sp2) {
-                drop(c);
-                return;
-            }
-            int cacheable, head = !memcmp(req, "HEAD ", 5);
-            uint64_t n = size_of(sp + 1, sp2, &cacheable);
-            int old = eol[-1] == '0';
-            if (old)
-                c->closing = !memmem(eol, e - eol, "eep-", 4) && !memmem(eol, e - eol, "eep-A", 5);
-            else
-                c->closing = memmem(eol, e - eol, "onnection: close", 16) ||
-                             memmem(eol, e - eol, "onnection: Close", 16);
-            char count[48] = "";
-            if (sp2 - sp == 7 && !memcmp(sp + 1, "/stats", 6))
-                n = snprintf(count, sizeof count, "%llu %llu\n", served, body_bytes);
-            else {
-                served++;
-                body_bytes += head ? 0 : n;
-            }
-            c->out += snprintf(buf + c->out, OUTBUF - c->out,
-                               "HTTP/1.1 200 OK\r\nDate: %s\r\nServer: origin\r\n"
-                               "Content-Type: application/octet-stream\r\n"
-                               "Last-Modified: Mon, 01 Jan 2024 00:00:00 GMT\r\n"
-                               "Cache-Control: %s\r\n%sContent-Length: %llu\r\n\r\n",
-                               date, cacheable ? "public, max-age=86400" : "no-store",
-                               c->closing ? "Connection: close\r\n"
-                               : old      ? "Connection: keep-alive\r\n"
-                                          : "",
-                               (unsigned long long)n);
-            used = e + 4 - c->ibuf;
-            if (head)
-                n = 0;
-            if (n <= SMALL) {
-                memcpy(buf + c->out, *count ? count : body, n);
-                c->out += n;
-            } else {
-                c->file_left = n;
-                stop = 1;
-            }
-            if (OUTBUF - c->out < SMALL + 1024)
-                stop = 1;
-        }
-        if (used) {
-            memmove(c->ibuf, c->ibuf + used, c->in - used);
-            c->in -= used;
-        } else if (c->in == INBUF) {
-            drop(c);
-            return;
-        }
-        if (!c->out && !c->file_left)
+        int more = answer_all(c, buf);
+        if (more < 0 || (!c->out && !c->file_left))
             return;
         int r = flush(c, buf);
         if (r < 0) {
@@ -204,24 +230,95 @@ static void serve(struct conn *c)
             return;
         }
         if (r == 0) {
-            if (!c->obuf && c->out) {
-                c->obuf = malloc(OUTBUF);
-                memcpy(c->obuf, scratch, c->out);
-            }
-            arm(c, 1);
+            wait_for_room(c);
             return;
         }
         free(c->obuf);
         c->obuf = NULL;
-        if (c->closing) {
+        if (c->closing)
             shutdown(c->fd, SHUT_WR);
-            arm(c, 0);
-            return;
-        }
         arm(c, 0);
-        if (!stop)
+        if (c->closing || more)
             return;
     }
+}
+
+static void accept_all(int ls)
+{
+    int fd;
+    while ((fd = accept4(ls, NULL, NULL, SOCK_NONBLOCK)) >= 0) {
+        struct conn *k = malloc(sizeof *k);
+        memset(k, 0, offsetof(struct conn, ibuf));
+        k->fd = fd;
+        struct epoll_event ev = { .events = EPOLLIN, .data.ptr = k };
+        epoll_ctl(ep, EPOLL_CTL_ADD, fd, &ev);
+    }
+}
+
+static void go_on(struct conn *c) /* there is room again */
+{
+    int r = flush(c, c->obuf);
+    if (r < 0) {
+        drop(c);
+    } else if (r > 0) {
+        free(c->obuf);
+        c->obuf = NULL;
+        arm(c, 0);
+        if (c->closing)
+            shutdown(c->fd, SHUT_WR);
+        else
+            serve(c);
+    }
+}
+
+static void input(struct conn *c)
+{
+    ssize_t r = recv(c->fd, c->ibuf + c->in, INBUF - c->in, 0);
+    if (r < 0 && errno == EAGAIN)
+        return;
+    if (r <= 0) {
+        drop(c);
+        return;
+    }
+    if (c->closing)
+        return;
+    c->in += r;
+    serve(c);
+}
+
+static void many_files(void)
+{
+    struct rlimit rl = { 1 << 19, 1 << 19 };
+    if (setrlimit(RLIMIT_NOFILE, &rl)) {
+        getrlimit(RLIMIT_NOFILE, &rl);
+        rl.rlim_cur = rl.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &rl);
+    }
+}
+
+static void make_bodies(void)
+{
+    for (int i = 0; i < SMALL; i++)
+        body[i] = "abcdefghijklmnopqrstuvwxyz012345"[(i * 7 + i / 32) & 31];
+    memfd = memfd_create("origin", 0);
+    for (unsigned i = 0; i < FILESZ / SMALL; i++)
+        if (write(memfd, body, SMALL) != SMALL)
+            die("memfd");
+}
+
+static void listen_on(struct conn *c, int port, int i)
+{
+    int one = 1, s = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    struct sockaddr_in a = { .sin_family = AF_INET,
+                             .sin_port = htons(port),
+                             .sin_addr.s_addr = htonl(0x7f000001 + i) };
+    setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    setsockopt(s, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    if (bind(s, (void *)&a, sizeof a) || listen(s, 4096))
+        die("listen");
+    c->fd = s;
+    struct epoll_event ev = { .events = EPOLLIN, .data.ptr = c };
+    epoll_ctl(ep, EPOLL_CTL_ADD, s, &ev);
 }
 
 int main(int argc, char **argv)
@@ -229,77 +326,25 @@ int main(int argc, char **argv)
     if (argc < 2)
         return fprintf(stderr, "usage: origin PORT [ADDRESSES]\n"), 2;
     int port = atoi(argv[1]), naddr = argc > 2 ? atoi(argv[2]) : 16;
-    struct rlimit rl = { 1 << 19, 1 << 19 };
-    if (setrlimit(RLIMIT_NOFILE, &rl)) {
-        getrlimit(RLIMIT_NOFILE, &rl);
-        rl.rlim_cur = rl.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &rl);
-    }
+    many_files();
     signal(SIGPIPE, SIG_IGN);
-    for (int i = 0; i < SMALL; i++)
-        body[i] = "abcdefghijklmnopqrstuvwxyz012345"[(i * 7 + i / 32) & 31];
-    memfd = memfd_create("origin", 0);
-    for (unsigned i = 0; i < FILESZ / SMALL; i++)
-        if (write(memfd, body, SMALL) != SMALL)
-            die("memfd");
+    make_bodies();
     ep = epoll_create1(0);
     static struct conn listeners[64];
-    for (int i = 0; i < naddr && i < 64; i++) {
-        int one = 1, s = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-        struct sockaddr_in a = { .sin_family = AF_INET,
-                                 .sin_port = htons(port),
-                                 .sin_addr.s_addr = htonl(0x7f000001 + i) };
-        setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-        setsockopt(s, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-        if (bind(s, (void *)&a, sizeof a) || listen(s, 4096))
-            die("listen");
-        listeners[i].fd = s;
-        struct epoll_event ev = { .events = EPOLLIN, .data.ptr = &listeners[i] };
-        epoll_ctl(ep, EPOLL_CTL_ADD, s, &ev);
-    }
+    for (int i = 0; i < naddr && i < 64; i++)
+        listen_on(&listeners[i], port, i);
     static struct epoll_event evs[512];
     for (;;) {
         int n = epoll_wait(ep, evs, 512, 1000);
         tick();
         for (int i = 0; i < n; i++) {
             struct conn *c = evs[i].data.ptr;
-            if (c >= listeners && c < listeners + 64) {
-                int fd;
-                while ((fd = accept4(c->fd, NULL, NULL, SOCK_NONBLOCK)) >= 0) {
-                    struct conn *k = malloc(sizeof *k);
-                    memset(k, 0, offsetof(struct conn, ibuf));
-                    k->fd = fd;
-                    struct epoll_event ev = { .events = EPOLLIN, .data.ptr = k };
-                    epoll_ctl(ep, EPOLL_CTL_ADD, fd, &ev);
-                }
-                continue;
-            }
-            if (c->want_out) {
-                int r = flush(c, c->obuf);
-                if (r < 0) {
-                    drop(c);
-                } else if (r > 0) {
-                    free(c->obuf);
-                    c->obuf = NULL;
-                    arm(c, 0);
-                    if (c->closing)
-                        shutdown(c->fd, SHUT_WR);
-                    else
-                        serve(c);
-                }
-                continue;
-            }
-            ssize_t r = recv(c->fd, c->ibuf + c->in, INBUF - c->in, 0);
-            if (r <= 0) {
-                if (r < 0 && errno == EAGAIN)
-                    continue;
-                drop(c);
-                continue;
-            }
-            if (c->closing)
-                continue;
-            c->in += r;
-            serve(c);
+            if (c >= listeners && c < listeners + 64)
+                accept_all(c->fd);
+            else if (c->want_out)
+                go_on(c);
+            else
+                input(c);
         }
     }
 }

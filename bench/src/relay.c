@@ -136,6 +136,35 @@ static int drain(struct end *e)
     return 1;
 }
 
+/* n bytes of buf for o: what does not go out at once waits in its stash. False: it is broken. */
+static int pass(struct end *o, ssize_t n)
+{
+    ssize_t w = send(o->fd, buf, n, MSG_NOSIGNAL);
+    if (w < 0 && errno != EAGAIN)
+        return 0;
+    if (w < 0)
+        w = 0;
+    if (w < n) {
+        if (!o->stash)
+            o->stash = malloc(CHUNK);
+        memcpy(o->stash, buf + w, n - w);
+        o->off = 0;
+        o->pend = n - w;
+    }
+    return 1;
+}
+
+static void end_of_stream(struct end *e)
+{
+    e->eof = 1;
+    if (e->peer->eof || quick) {
+        both(e);
+        return;
+    }
+    shutdown(e->peer->fd, SHUT_WR);
+    watch(e, 0);
+}
+
 /* bytes came in on e: hand them to its peer */
 static void pump(struct end *e)
 {
@@ -146,58 +175,127 @@ static void pump(struct end *e)
         ssize_t n = use_splice ? splice(e->fd, NULL, o->pfd[1], NULL, 1 << 20,
                                         SPLICE_F_MOVE | SPLICE_F_NONBLOCK)
                                : recv(e->fd, buf, CHUNK, 0);
-        if (n < 0) {
-            if (errno == EAGAIN)
-                return;
+        if (n < 0 && errno == EAGAIN)
+            return;
+        if (n == 0) {
+            end_of_stream(e);
+            return;
+        }
+        if (n > 0 && use_splice)
+            o->pend = n;
+        int r = n < 0 || (!use_splice && !pass(o, n)) ? -1 : drain(o);
+        if (r < 0) {
             both(e);
             return;
         }
-        if (n == 0) {
-            e->eof = 1;
-            if (o->eof || quick) {
-                both(e);
-                return;
-            }
-            shutdown(o->fd, SHUT_WR);
-            watch(e, 0);
+        if (r == 0) {
+            watch(e, e->mask & ~EPOLLIN);
+            watch(o, o->mask | EPOLLOUT);
             return;
-        }
-        if (use_splice) {
-            o->pend = n;
-        } else {
-            ssize_t w = send(o->fd, buf, n, MSG_NOSIGNAL);
-            if (w < 0 && errno != EAGAIN) {
-                both(e);
-                return;
-            }
-            if (w < 0)
-                w = 0;
-            if (w < n) {
-                if (!o->stash)
-                    o->stash = malloc(CHUNK);
-                memcpy(o->stash, buf + w, n - w);
-                o->off = 0;
-                o->pend = n - w;
-            }
-        }
-        if (o->pend) {
-            int r = drain(o);
-            if (r < 0) {
-                both(e);
-                return;
-            }
-            if (r == 0) {
-                watch(e, e->mask & ~EPOLLIN);
-                watch(o, o->mask | EPOLLOUT);
-                return;
-            }
         }
         if (!edge || n < (use_splice ? 1 : CHUNK))
             return;
     }
 }
 
-int main(int argc, char **argv)
+static void accept_all(int ls)
+{
+    int fd;
+    while ((fd = accept4(ls, NULL, NULL, SOCK_NONBLOCK)) >= 0) {
+        struct end *c = end_new(fd);
+        add(c);
+        c->await = answer;
+        if (!answer) {
+            c->peer = npool ? pool[--npool] : upstream();
+            c->peer->peer = c;
+        }
+    }
+}
+
+/* The first message of a client, with -c: to the origin. */
+static void begin(struct end *e, unsigned m)
+{
+    if (!(m & EPOLLIN) || e->peer)
+        return;
+    if (recv(e->fd, buf, CHUNK, 0) <= 0) {
+        both(e);
+        return;
+    }
+    e->peer = upstream();
+    e->peer->peer = e;
+    e->peer->connecting = 1;
+    watch(e, 0);
+    watch(e->peer, EPOLLOUT);
+}
+
+/* The connection to the origin, with -c: the client is told. */
+static void connected(struct end *e, unsigned m)
+{
+    static const char ok[] = "HTTP/1.1 200 Connection established\r\n\r\n";
+    if (m & (EPOLLERR | EPOLLHUP)) {
+        both(e);
+        return;
+    }
+    if (!(m & EPOLLOUT))
+        return;
+    e->connecting = 0;
+    e->peer->await = 0;
+    watch(e, EPOLLIN);
+    watch(e->peer, EPOLLIN);
+    if (send(e->peer->fd, ok, sizeof ok - 1, MSG_NOSIGNAL) < 0)
+        both(e);
+}
+
+static void relay(struct end *e, unsigned m)
+{
+    if (e->pend && (m & (EPOLLOUT | EPOLLERR | EPOLLHUP))) {
+        int r = drain(e);
+        if (r < 0) {
+            both(e);
+            return;
+        }
+        if (r > 0) {
+            watch(e, e->mask & ~EPOLLOUT);
+            watch(e->peer, e->peer->mask | EPOLLIN);
+            if (edge)
+                pump(e->peer);
+            if (e->dead)
+                return;
+        }
+    }
+    if (m & (EPOLLIN | EPOLLHUP | EPOLLERR))
+        pump(e);
+}
+
+static void event(struct end *e, unsigned m)
+{
+    if (e->dead)
+        return;
+    if (e->await)
+        begin(e, m);
+    else if (e->peer && e->connecting)
+        connected(e, m);
+    else if (e->peer)
+        relay(e, m);
+}
+
+static int listen_on(int port)
+{
+    int one = 1, ls = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    struct sockaddr_in a = { .sin_family = AF_INET,
+                             .sin_port = htons(port),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    setsockopt(ls, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    setsockopt(ls, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    if (bind(ls, (void *)&a, sizeof a) || listen(ls, 4096))
+        die("listen");
+    struct epoll_event ev = { .events = EPOLLIN };
+    epoll_ctl(ep, EPOLL_CTL_ADD, ls, &ev);
+    return ls;
+}
+
+/* How many connections are made beforehand; -1: not understood. */
+static int options(int argc, char **argv)
 {
     int o, want = 0;
     while ((o = getopt(argc, argv, "cesqp:n:b:")) > 0)
@@ -209,12 +307,19 @@ int main(int argc, char **argv)
         case 'p': want = atoi(optarg); break;
         case 'b': chunk = atoi(optarg) < MAXCHUNK ? atoi(optarg) : MAXCHUNK; break;
         case 'n': naddr = atoi(optarg); break;
-        default: return 2;
+        default: return -1;
         }
-    if (argc - optind != 2)
-        return fprintf(stderr,
-                       "usage: relay [-c] [-e] [-q] [-s] [-b N] [-p N] [-n N] LISTEN ORIGIN\n"),
-               2;
+    if (argc - optind == 2)
+        return want;
+    fprintf(stderr, "usage: relay [-c] [-e] [-q] [-s] [-b N] [-p N] [-n N] LISTEN ORIGIN\n");
+    return -1;
+}
+
+int main(int argc, char **argv)
+{
+    int want = options(argc, argv);
+    if (want < 0)
+        return 2;
     port_up = atoi(argv[optind + 1]);
     struct rlimit rl;
     getrlimit(RLIMIT_NOFILE, &rl);
@@ -222,91 +327,18 @@ int main(int argc, char **argv)
     setrlimit(RLIMIT_NOFILE, &rl);
     signal(SIGPIPE, SIG_IGN);
     ep = epoll_create1(0);
-    int one = 1, ls = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-    struct sockaddr_in a = { .sin_family = AF_INET,
-                             .sin_port = htons(atoi(argv[optind])),
-                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    setsockopt(ls, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    setsockopt(ls, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    if (bind(ls, (void *)&a, sizeof a) || listen(ls, 4096))
-        die("listen");
-    struct epoll_event ev = { .events = EPOLLIN };
-    epoll_ctl(ep, EPOLL_CTL_ADD, ls, &ev);
+    int ls = listen_on(atoi(argv[optind]));
     while (npool < want)
         pool[npool++] = upstream();
 
     static struct epoll_event evs[512];
-    static const char ok[] = "HTTP/1.1 200 Connection established\r\n\r\n";
     for (;;) {
         int n = epoll_wait(ep, evs, 512, -1);
         for (int i = 0; i < n; i++) {
-            struct end *e = evs[i].data.ptr;
-            unsigned m = evs[i].events;
-            if (!e) {
-                int fd;
-                while ((fd = accept4(ls, NULL, NULL, SOCK_NONBLOCK)) >= 0) {
-                    struct end *c = end_new(fd);
-                    add(c);
-                    c->await = answer;
-                    if (!answer) {
-                        c->peer = npool ? pool[--npool] : upstream();
-                        c->peer->peer = c;
-                    }
-                }
-                continue;
-            }
-            if (e->dead)
-                continue;
-            if (e->await) {
-                if (!(m & EPOLLIN))
-                    continue;
-                if (e->peer)
-                    continue;
-                if (recv(e->fd, buf, CHUNK, 0) <= 0) {
-                    both(e);
-                    continue;
-                }
-                e->peer = upstream();
-                e->peer->peer = e;
-                e->peer->connecting = 1;
-                watch(e, 0);
-                watch(e->peer, EPOLLOUT);
-                continue;
-            }
-            if (!e->peer)
-                continue;
-            if (e->connecting) {
-                if (m & (EPOLLERR | EPOLLHUP)) {
-                    both(e);
-                    continue;
-                }
-                if (!(m & EPOLLOUT))
-                    continue;
-                e->connecting = 0;
-                e->peer->await = 0;
-                watch(e, EPOLLIN);
-                watch(e->peer, EPOLLIN);
-                if (send(e->peer->fd, ok, sizeof ok - 1, MSG_NOSIGNAL) < 0)
-                    both(e);
-                continue;
-            }
-            if (e->pend && (m & (EPOLLOUT | EPOLLERR | EPOLLHUP))) {
-                int r = drain(e);
-                if (r < 0) {
-                    both(e);
-                    continue;
-                }
-                if (r > 0) {
-                    watch(e, e->mask & ~EPOLLOUT);
-                    watch(e->peer, e->peer->mask | EPOLLIN);
-                    if (edge)
-                        pump(e->peer);
-                    if (e->dead)
-                        continue;
-                }
-            }
-            if (m & (EPOLLIN | EPOLLHUP | EPOLLERR))
-                pump(e);
+            if (evs[i].data.ptr)
+                event(evs[i].data.ptr, evs[i].events);
+            else
+                accept_all(ls);
         }
         while (ngraves)
             free(graves[--ngraves]);

@@ -193,7 +193,134 @@ static void settle(int fd) /* after an end of stream or a last send */
         shutdown(e->peer, SHUT_WR);
 }
 
-int main(int argc, char **argv)
+static void arm_accept(int ls)
+{
+    struct io_uring_sqe *s = sqe(ACCEPT, ls);
+    io_uring_prep_multishot_accept(s, ls, NULL, NULL, 0);
+    tag(s, ACCEPT, ls);
+}
+
+static void accepted(int ls, int fd, unsigned fl)
+{
+    if (fd >= 0) {
+        adopt(fd);
+        if (npool) {
+            pair(fd, pool[--npool]);
+        } else {
+            int u = upstream(0);
+            ends[fd]->peer = u;
+            ends[u]->peer = fd;
+        }
+    }
+    if (!(fl & IORING_CQE_F_MORE))
+        arm_accept(ls);
+}
+
+static void connected(int fd, int res)
+{
+    ends[fd]->refs--;
+    if (res < 0)
+        both(fd);
+    else
+        pair(ends[fd]->peer, fd);
+}
+
+static void no_bytes(int fd, int res, unsigned fl) /* an end of stream, or an error */
+{
+    struct end *e = ends[fd];
+    if (fl & IORING_CQE_F_BUFFER)
+        give(fl >> IORING_CQE_BUFFER_SHIFT);
+    e->eof = 1;
+    if (res < 0 || e->gone)
+        both(fd);
+    else
+        settle(fd);
+}
+
+static void received(int fd, int res, unsigned fl)
+{
+    struct end *e = ends[fd];
+    if (!(fl & IORING_CQE_F_MORE)) {
+        e->recving = 0;
+        e->refs--;
+    }
+    if (res == -ENOBUFS) {
+        e->starved = 1;
+        starving++;
+        return;
+    }
+    if (res <= 0) {
+        no_bytes(fd, res, fl);
+        return;
+    }
+    struct end *q = ends[e->peer];
+    unsigned bid = fl >> IORING_CQE_BUFFER_SHIFT;
+    if (e->gone || !q || q->gone || q->tail - q->head == QLEN) {
+        give(bid);
+        both(fd);
+        return;
+    }
+    q->q[q->tail % QLEN].bid = bid;
+    q->q[q->tail++ % QLEN].len = res;
+    if (!q->sending)
+        send_next(e->peer);
+    if (!(fl & IORING_CQE_F_MORE) && !single)
+        arm_recv(fd);
+}
+
+static void sent(int fd, int res)
+{
+    struct end *e = ends[fd];
+    e->refs--;
+    e->sending = 0;
+    if (res > 0)
+        e->off += res;
+    if (res > 0 && e->off < e->q[e->head % QLEN].len && !e->gone) {
+        send_next(fd);
+        return;
+    }
+    e->off = 0;
+    give(e->q[e->head++ % QLEN].bid);
+    if (res <= 0 || e->gone) {
+        while (e->head != e->tail)
+            give(e->q[e->head++ % QLEN].bid);
+        both(fd);
+        return;
+    }
+    int peer = e->peer;
+    if (e->head != e->tail)
+        send_next(fd);
+    else if (!ends[peer])
+        both(fd);
+    else if (ends[peer]->eof)
+        settle(peer);
+    else if (single && !ends[peer]->recving)
+        arm_recv(peer);
+}
+
+static void event(int op, int fd, int res, unsigned fl)
+{
+    switch (op) {
+    case ACCEPT: accepted(fd, res, fl); break;
+    case CONNECT: connected(fd, res); break;
+    case RECV: received(fd, res, fl); break;
+    case SEND: sent(fd, res); break;
+    }
+}
+
+static void feed_the_starved(void)
+{
+    starving = 0;
+    for (int i = 0; i < MAXFD; i++)
+        if (ends[i] && ends[i]->starved) {
+            ends[i]->starved = 0;
+            if (!ends[i]->gone)
+                arm_recv(i);
+        }
+}
+
+/* How many connections are made beforehand; -1: not understood. */
+static int options(int argc, char **argv)
 {
     int o, want = 0;
     while ((o = getopt(argc, argv, "1xb:p:n:")) > 0)
@@ -203,12 +330,16 @@ int main(int argc, char **argv)
         case 'b': bufsz = atoi(optarg); break;
         case 'p': want = atoi(optarg); break;
         case 'n': naddr = atoi(optarg); break;
-        default: return 2;
+        default: return -1;
         }
-    if (argc - optind != 2)
-        return fprintf(stderr, "usage: uring [-1] [-x] [-b N] [-p N] [-n N] LISTEN ORIGIN\n"), 2;
-    port_up = atoi(argv[optind + 1]);
-    signal(SIGPIPE, SIG_IGN);
+    if (argc - optind == 2)
+        return want;
+    fprintf(stderr, "usage: uring [-1] [-x] [-b N] [-p N] [-n N] LISTEN ORIGIN\n");
+    return -1;
+}
+
+static void make_ring(void)
+{
     struct rlimit rl;
     getrlimit(RLIMIT_NOFILE, &rl);
     rl.rlim_cur = rl.rlim_max;
@@ -223,141 +354,61 @@ int main(int argc, char **argv)
         (r = io_uring_register_files_sparse(&ring, rl.rlim_cur < MAXFD ? rl.rlim_cur : MAXFD)) < 0)
         die("files", -r);
     io_uring_register_ring_fd(&ring);
+}
+
+static void make_buffers(void)
+{
     if (bufsz > 65536)
         nbuf = 64;
     if (posix_memalign((void **)&br, 4096, nbuf * sizeof(struct io_uring_buf)) ||
         posix_memalign((void **)&bufs, 4096, (size_t)nbuf * bufsz))
-        return 1;
+        die("buffers", ENOMEM);
     struct io_uring_buf_reg reg = { .ring_addr = (uintptr_t)br, .ring_entries = nbuf, .bgid = 0 };
-    if ((r = io_uring_register_buf_ring(&ring, &reg, 0)) < 0)
+    int r = io_uring_register_buf_ring(&ring, &reg, 0);
+    if (r < 0)
         die("buf_ring", -r);
     io_uring_buf_ring_init(br);
     for (int i = 0; i < nbuf; i++)
         give(i);
+}
 
+static int listen_on(int port)
+{
     int one = 1, ls = socket(AF_INET, SOCK_STREAM, 0);
     struct sockaddr_in a = { .sin_family = AF_INET,
-                             .sin_port = htons(atoi(argv[optind])),
+                             .sin_port = htons(port),
                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     setsockopt(ls, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     setsockopt(ls, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     if (bind(ls, (void *)&a, sizeof a) || listen(ls, 4096))
         die("listen", errno);
+    return ls;
+}
+
+int main(int argc, char **argv)
+{
+    int want = options(argc, argv);
+    if (want < 0)
+        return 2;
+    port_up = atoi(argv[optind + 1]);
+    signal(SIGPIPE, SIG_IGN);
+    make_ring();
+    make_buffers();
+    int ls = listen_on(atoi(argv[optind]));
     while (npool < want)
         pool[npool++] = upstream(1);
-    struct io_uring_sqe *s = sqe(ACCEPT, ls);
-    io_uring_prep_multishot_accept(s, ls, NULL, NULL, 0);
-    tag(s, ACCEPT, ls);
-
+    arm_accept(ls);
     for (;;) {
         io_uring_submit_and_wait(&ring, 1);
         struct io_uring_cqe *cqe;
         unsigned head, n = 0;
         io_uring_for_each_cqe(&ring, head, cqe)
         {
-            int op = cqe->user_data & 7, fd = cqe->user_data >> 3, res = cqe->res;
-            unsigned fl = cqe->flags;
-            struct end *e = ends[fd];
+            event(cqe->user_data & 7, cqe->user_data >> 3, cqe->res, cqe->flags);
             n++;
-            switch (op) {
-            case ACCEPT:
-                if (res >= 0) {
-                    adopt(res);
-                    if (npool) {
-                        pair(res, pool[--npool]);
-                    } else {
-                        int u = upstream(0);
-                        ends[res]->peer = u;
-                        ends[u]->peer = res;
-                    }
-                }
-                if (!(fl & IORING_CQE_F_MORE)) {
-                    s = sqe(ACCEPT, ls);
-                    io_uring_prep_multishot_accept(s, ls, NULL, NULL, 0);
-                    tag(s, ACCEPT, ls);
-                }
-                break;
-            case CONNECT:
-                e->refs--;
-                if (res < 0)
-                    both(fd);
-                else
-                    pair(e->peer, fd);
-                break;
-            case RECV: {
-                if (!(fl & IORING_CQE_F_MORE)) {
-                    e->recving = 0;
-                    e->refs--;
-                }
-                if (res == -ENOBUFS) {
-                    e->starved = 1;
-                    starving++;
-                    break;
-                }
-                if (res <= 0) {
-                    if (fl & IORING_CQE_F_BUFFER)
-                        give(fl >> IORING_CQE_BUFFER_SHIFT);
-                    e->eof = 1;
-                    if (res < 0 || e->gone)
-                        both(fd);
-                    else
-                        settle(fd);
-                    break;
-                }
-                struct end *q = ends[e->peer];
-                unsigned bid = fl >> IORING_CQE_BUFFER_SHIFT;
-                if (e->gone || !q || q->gone || q->tail - q->head == QLEN) {
-                    give(bid);
-                    both(fd);
-                    break;
-                }
-                q->q[q->tail % QLEN].bid = bid;
-                q->q[q->tail++ % QLEN].len = res;
-                if (!q->sending)
-                    send_next(e->peer);
-                if (!(fl & IORING_CQE_F_MORE) && !single)
-                    arm_recv(fd);
-                break;
-            }
-            case SEND: {
-                e->refs--;
-                e->sending = 0;
-                if (res > 0)
-                    e->off += res;
-                if (res > 0 && e->off < e->q[e->head % QLEN].len && !e->gone) {
-                    send_next(fd);
-                    break;
-                }
-                e->off = 0;
-                give(e->q[e->head++ % QLEN].bid);
-                if (res <= 0 || e->gone) {
-                    while (e->head != e->tail)
-                        give(e->q[e->head++ % QLEN].bid);
-                    both(fd);
-                    break;
-                }
-                int peer = e->peer;
-                if (e->head != e->tail)
-                    send_next(fd);
-                else if (!ends[peer])
-                    both(fd);
-                else if (ends[peer]->eof)
-                    settle(peer);
-                else if (single && !ends[peer]->recving)
-                    arm_recv(peer);
-                break;
-            }
-            }
         }
         io_uring_cq_advance(&ring, n);
-        if (starving) {
-            starving = 0;
-            for (int i = 0; i < MAXFD; i++)
-                if (ends[i] && ends[i]->starved) {
-                    ends[i]->starved = 0;
-                    if (!ends[i]->gone)
-                        arm_recv(i);
-                }
-        }
+        if (starving)
+            feed_the_starved();
     }
 }
