@@ -80,10 +80,11 @@ static void names_of_rules(void **state)
           { "default deny; rules { permit a { } }", "not known", false });
 }
 
-static void values_of_conditions(void **state)
+#define IN_RULE(text) "default deny; rules { allow r { " text " } }"
+
+static void values_of_destinations(void **state)
 {
     (void)state;
-#define IN_RULE(text) "default deny; rules { allow r { " text " } }"
     CHECK({ IN_RULE("to;"), "needs a value", false },
           { IN_RULE("not;"), "needs a condition", false },
           { IN_RULE("not not to a.example;"), "not", false },
@@ -105,7 +106,15 @@ static void values_of_conditions(void **state)
           { IN_RULE("to a.*.example;"), "not a destination", false },
           { IN_RULE("to [::1];"), "not a destination", false },
           { IN_RULE("to a.example:80;"), "not a destination", false },
-          { IN_RULE("to ~\"x(\";"), "missing closing parenthesis (at byte 3)", false },
+          { IN_RULE("to list ads;"), "there is no block \"list ads\"", false },
+          { IN_RULE("to list;"), "needs a word", false },
+          { IN_RULE("to category x;"), "behind the name of a list", false });
+}
+
+static void values_of_conditions(void **state)
+{
+    (void)state;
+    CHECK({ IN_RULE("to ~\"x(\";"), "missing closing parenthesis (at byte 3)", false },
           { IN_RULE("port ~\"x\";"), "regular expression", false },
           { IN_RULE("url ~\"(*LIMIT_MATCH=9999999)x\";"), "options cannot be set", false },
           { IN_RULE("url ~\"\";"), "it is empty", false },
@@ -127,14 +136,21 @@ static void values_of_conditions(void **state)
           { IN_RULE("time ~\"x\";"), "neither days nor hours", false },
           { "default deny; time-zone Europe/Nowhere;", "not a time zone", false },
           { "default deny; time-zone ../../../etc/passwd;", "not a time zone", false },
-          { IN_RULE("to list ads;"), "there is no block \"list ads\"", false },
-          { IN_RULE("to list;"), "needs a word", false },
-          { IN_RULE("to category x;"), "behind the name of a list", false },
           { IN_RULE("user *;"), "nobody has to say who he is", true },
           { IN_RULE("from group;"), "needs a word", false },
           { IN_RULE("from group g;"), "nobody has to say who he is", true },
           { IN_RULE("user group g;"), "belongs into \"from\"", false },
-          { IN_RULE("status 99;"), "not a status", false },
+          { IN_RULE("port http;"), "not a port", false },
+          { IN_RULE("path admin;"), "not a path", false },
+          { IN_RULE("path /a?b;"), "not a path", false },
+          { IN_RULE("method get;"), "case-sensitive", false },
+          { IN_RULE("method \"G T\";"), "not a method", false });
+}
+
+static void values_of_conditions_on_answers(void **state)
+{
+    (void)state;
+    CHECK({ IN_RULE("status 99;"), "not a status", false },
           { IN_RULE("status 500-400;"), "not a status", false },
           { IN_RULE("length 10;"), "not a range", false },
           { IN_RULE("length 10-x;"), "not a range", false },
@@ -146,11 +162,16 @@ static void values_of_conditions(void **state)
           { IN_RULE("status 200; reach private;"), "\"reach\" of the rule \"r\" has no effect",
             true },
           { IN_RULE("type a/b; request { set A b; }"), "has no effect", true },
-          { IN_RULE("request { set A; }"), "needs one more word", false },
+          { "default deny; rules { allow b { } deny r { type a/b; } }", NULL, false });
+}
+
+static void values_of_what_rules_do(void **state)
+{
+    (void)state;
+    CHECK({ IN_RULE("request { set A; }"), "needs one more word", false },
           { IN_RULE("request { set A* b; }"), "not the name of a field", false },
           { IN_RULE("request { remove A*b; }"), "not the name of a field", false },
           { "default deny; rules { deny r { request { remove A; } } }", "not known", false },
-          { "default deny; rules { allow b { } deny r { type a/b; } }", NULL, false },
           { IN_RULE("mode dark;"), "not known", false },
           { IN_RULE("prefer v5;"), "not known", false },
           { IN_RULE("text \"x\";"), "not known", false },
@@ -163,11 +184,6 @@ static void values_of_conditions(void **state)
             false },
           { "default deny; rules { redirect r { location http://x/; } deny r { to a; } }",
             "already", false },
-          { IN_RULE("port http;"), "not a port", false },
-          { IN_RULE("path admin;"), "not a path", false },
-          { IN_RULE("path /a?b;"), "not a path", false },
-          { IN_RULE("method get;"), "case-sensitive", false },
-          { IN_RULE("method \"G T\";"), "not a method", false },
           { "default deny; rules { deny r { reach private; } }", "not known", false });
 }
 
@@ -360,7 +376,10 @@ int main(void)
         cmocka_unit_test(good),
         cmocka_unit_test(required_and_single),
         cmocka_unit_test(names_of_rules),
+        cmocka_unit_test(values_of_destinations),
         cmocka_unit_test(values_of_conditions),
+        cmocka_unit_test(values_of_conditions_on_answers),
+        cmocka_unit_test(values_of_what_rules_do),
         cmocka_unit_test(a_rule_behind_a_catch_all),
         cmocka_unit_test(a_deny_by_path_leaves_connect_open),
         cmocka_unit_test(an_allow_without_reach),
