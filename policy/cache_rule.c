@@ -10,13 +10,13 @@
 
 static void tell(struct diags *d, const struct word *w, const char *what)
 {
-    diag_warning(d, w, "%s departs from RFC 9111", word_shown(w));
+    diag_note(d, w, "%s departs from RFC 9111", word_shown(w));
     diag_more(d, "%s", what);
 }
 
 static void check_ttl(const struct node *n, struct diags *d)
 {
-    diag_warning(d, &n->words[0], "\"override ttl\" departs from RFC 9111");
+    diag_note(d, &n->words[0], "\"override ttl\" departs from RFC 9111");
     diag_more(d, "answers count as fresh for so long, whatever the origin says of their age");
 }
 
@@ -35,7 +35,7 @@ static void check_ignored(const struct node *n, struct diags *d)
 
 static void check_store(const struct node *n, struct diags *d)
 {
-    diag_warning(d, node_arg(n, 0), "\"store set-cookie\" keeps answers that set a cookie");
+    diag_note(d, node_arg(n, 0), "\"store set-cookie\" keeps answers that set a cookie");
     diag_more(d, "the cookie is for the first client only; the rest may be about its session, and "
                  "all get it");
 }

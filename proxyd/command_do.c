@@ -25,6 +25,27 @@ struct command do_run(struct options o)
     return (struct command){ .what = COMMAND_RUN, .config_path = o.config };
 }
 
+static void put_count(FILE *to, const char *before, u32 n, const char *what)
+{
+    fprintf(to, "%s%u %s%s", before, n, what, n == 1 ? "" : "s");
+}
+
+/* The last line: to standard output where it says that all is well. */
+static void check_sum(const char *name, bool clean, const struct diags *d)
+{
+    FILE *to = clean ? stdout : stderr;
+    shown_put(to, slice_of(name));
+    if (clean) {
+        fputs(": no errors", to);
+    } else {
+        put_count(to, ": ", d->errors, "error");
+        put_count(to, ", ", d->warnings, "warning");
+    }
+    if (d->notes)
+        put_count(to, ", ", d->notes, "note");
+    fputc('\n', to);
+}
+
 struct command do_check(struct options o)
 {
     struct tree t = { 0 };
@@ -40,14 +61,7 @@ struct command do_check(struct options o)
     const char *name = o.config == NULL             ? "the built-in configuration"
                        : strcmp(o.config, "-") == 0 ? "standard input"
                                                     : o.config;
-    bool clean = fine && d.warnings == 0;
-    FILE *to = clean ? stdout : stderr;
-    shown_put(to, slice_of(name));
-    if (clean)
-        fputs(": no errors\n", to);
-    else
-        fprintf(to, ": %u error%s, %u warning%s\n", d.errors, d.errors == 1 ? "" : "s", d.warnings,
-                d.warnings == 1 ? "" : "s");
+    check_sum(name, fine && d.warnings == 0, &d);
     bool refused = !fine || (o.strict && d.warnings);
     diags_free(&d);
     config_free(&t);

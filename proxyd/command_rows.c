@@ -32,13 +32,14 @@ const struct command_row command_rows[] = {
       "configuration (starting it again does not help)\n" },
     { "check", FOR_CHECK, 0, do_check, "tell what is wrong with a configuration",
       "Reads a configuration as \"run\" would and tells everything that is wrong with it: unknown\n"
-      "keys, wrong values, names that lead nowhere, addresses used twice, and as warnings what is\n"
-      "allowed but hardly meant. It needs no root, no network, no free port, and changes nothing.\n"
+      "keys, wrong values, names that lead nowhere, addresses used twice; as warnings what is\n"
+      "allowed but hardly meant; and as notes what can only be meant and has a price, as a\n"
+      "departure from RFC 9111. It needs no root, no network, no free port, and changes nothing.\n"
       "\n"
       "usage: proxyd check [-c FILE] [--strict]\n"
       "\n"
       "  -c, --config FILE   the configuration, \"-\" for standard input; without it the built-in\n"
-      "      --strict        warnings count as errors\n"
+      "      --strict        warnings count as errors, notes do not\n"
       "  -h, --help          this text\n"
       "\n"
       "example:\n"

@@ -47,15 +47,15 @@ static void append(struct diag *g, const char *prefix, const char *fmt, va_list 
     memcpy(g->message + have + pre, line, n + 1);
 }
 
-static void add(struct diags *d, bool warning, struct position at, u32 width, const char *fmt,
-                va_list ap)
+static void add(struct diags *d, enum diag_kind kind, struct position at, u32 width,
+                const char *fmt, va_list ap)
 {
-    u32 *count = warning ? &d->warnings : &d->errors;
-    d->last_kept = (*count)++ < DIAGS_SHOWN;
+    u32 *const count[DIAG_KINDS] = { &d->errors, &d->warnings, &d->notes };
+    d->last_kept = (*count[kind])++ < DIAGS_SHOWN;
     if (!d->last_kept)
         return;
     struct diag *g = &d->list[d->nlist];
-    *g = (struct diag){ warning, at, width ? width : 1, d->nlist, NULL };
+    *g = (struct diag){ kind, at, width ? width : 1, d->nlist, NULL };
     append(g, "", fmt, ap);
     d->nlist++;
 }
@@ -64,7 +64,7 @@ void diag_error_at(struct diags *d, struct position at, u32 width, const char *f
 {
     va_list ap;
     va_start(ap, fmt);
-    add(d, false, at, width, fmt, ap);
+    add(d, DIAG_ERROR, at, width, fmt, ap);
     va_end(ap);
 }
 
@@ -86,7 +86,7 @@ void diag_error(struct diags *d, const struct word *w, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
-    add(d, false, w->at, w->width, fmt, ap);
+    add(d, DIAG_ERROR, w->at, w->width, fmt, ap);
     va_end(ap);
 }
 
@@ -94,7 +94,15 @@ void diag_warning(struct diags *d, const struct word *w, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
-    add(d, true, w->at, w->width, fmt, ap);
+    add(d, DIAG_WARNING, w->at, w->width, fmt, ap);
+    va_end(ap);
+}
+
+void diag_note(struct diags *d, const struct word *w, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    add(d, DIAG_NOTE, w->at, w->width, fmt, ap);
     va_end(ap);
 }
 
@@ -211,6 +219,8 @@ const char *position_shown(struct position at)
 
 /* ---- printing ---- */
 
+static const char *const kind_name[DIAG_KINDS] = { "error", "warning", "note" };
+
 static const struct source_text *source_of(const struct diags *d, struct position at)
 {
     const struct source_text *s = d->tree ? d->tree->sources : NULL;
@@ -287,7 +297,7 @@ static void print_lines(struct slice lines, FILE *to)
 
 static void print_one(const struct diags *d, const struct diag *g, FILE *to)
 {
-    const char *kind = g->warning ? "warning" : "error";
+    const char *kind = kind_name[g->kind];
     struct slice more = slice_of(g->message), first;
     slice_cut(&more, '\n', &first);
     if (g->at.file == NULL) {
@@ -343,10 +353,9 @@ void diags_print(const struct diags *d, FILE *to)
     }
     for (u32 i = 0; i < d->nlist; i++)
         print_one(d, sorted[i], to);
-    if (d->errors > DIAGS_SHOWN)
-        fprintf(to, "and %u more error%s\n", d->errors - DIAGS_SHOWN,
-                d->errors - DIAGS_SHOWN == 1 ? "" : "s");
-    if (d->warnings > DIAGS_SHOWN)
-        fprintf(to, "and %u more warning%s\n", d->warnings - DIAGS_SHOWN,
-                d->warnings - DIAGS_SHOWN == 1 ? "" : "s");
+    const u32 count[DIAG_KINDS] = { d->errors, d->warnings, d->notes };
+    for (u32 i = 0; i < DIAG_KINDS; i++)
+        if (count[i] > DIAGS_SHOWN)
+            fprintf(to, "and %u more %s%s\n", count[i] - DIAGS_SHOWN, kind_name[i],
+                    count[i] - DIAGS_SHOWN == 1 ? "" : "s");
 }

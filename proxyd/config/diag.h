@@ -1,5 +1,5 @@
 /*
- * Errors and warnings about a configuration, collected to be shown together:
+ * Errors, warnings and notes about a configuration, collected to be shown together:
  *
  *   proxyd.conf:3:14: error: "10x" is not a duration
  *     timeouts { head 10x; }
@@ -7,8 +7,11 @@
  *     expected a number with a unit: ms, s, m, h, d or w, such as 30s
  *     did you mean "10m"?
  *
- * The first 20 errors (and 20 warnings) are kept, the rest are counted: after twenty the reader
- * starts at the top anyway. Nothing here prints the text of a secret; word_shown() sees to that.
+ * A warning is about what was perhaps not meant; a note says what follows from words that can only
+ * have been meant, and is no reason for anybody to refuse the file.
+ *
+ * The first 20 errors (and 20 warnings, and 20 notes) are kept, the rest are counted: after twenty
+ * the reader starts at the top anyway. Nothing here prints the text of a secret; word_shown() sees to that.
  */
 #ifndef CONFIG_DIAG_H
 #define CONFIG_DIAG_H
@@ -19,8 +22,10 @@
 
 enum { DIAGS_SHOWN = 20, DIAG_TEXT = 1024 };
 
+enum diag_kind { DIAG_ERROR, DIAG_WARNING, DIAG_NOTE, DIAG_KINDS };
+
 struct diag {
-    bool warning;
+    enum diag_kind kind;
     struct position at;
     u32 width;
     u32 order;     /* of discovery; ties of one place keep it */
@@ -28,11 +33,11 @@ struct diag {
 };
 
 struct diags {
-    const struct tree *tree;  /* where excerpts come from; NULL: none */
-    struct source_text *more; /* and of diag_source, the last one first */
-    u32 errors, warnings;     /* all that were found */
+    const struct tree *tree;     /* where excerpts come from; NULL: none */
+    struct source_text *more;    /* and of diag_source, the last one first */
+    u32 errors, warnings, notes; /* all that were found */
     u32 nlist;
-    struct diag list[2 * DIAGS_SHOWN];
+    struct diag list[DIAG_KINDS * DIAGS_SHOWN];
     bool last_kept; /* diag_more and friends have something to add to */
 };
 
@@ -46,9 +51,10 @@ void diag_error_at(struct diags *d, struct position at, u32 width, const char *f
 /* A file that the configuration names and in which errors are to be shown; `from`: where it is
  * named. The text is copied. Returns what position.file is then. */
 const char *diag_source(struct diags *d, const char *file, struct slice text, struct position from);
-/* An error, or a warning, under a word. */
+/* An error, a warning, or a note, under a word. */
 void diag_error(struct diags *d, const struct word *w, const char *fmt, ...) PRINTF_LIKE(3, 4);
 void diag_warning(struct diags *d, const struct word *w, const char *fmt, ...) PRINTF_LIKE(3, 4);
+void diag_note(struct diags *d, const struct word *w, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 /* A further line of the diagnostic made last: "expected …" or any other help. */
 void diag_more(struct diags *d, const char *fmt, ...) PRINTF_LIKE(2, 3);

@@ -121,10 +121,12 @@ def test_who_says_so(rig):
     assert ", kept by what the rule or route shared says\n" in said.stdout
     said = run_command("explain", "--socket", socket, "--listener", "main", "GET", rig.url("/params"))
     assert "cache       key without-params utm_* fbclid\n" in said.stdout
-    told = run_command("check", "-c", str(rig.proxyd.folder / "proxyd.conf")).stderr
+    done = run_command("check", "--strict", "-c", str(rig.proxyd.folder / "proxyd.conf"))
+    told = done.stderr
+    assert done.returncode == 0 and done.stdout.endswith("proxyd.conf: no errors, 9 notes\n") and "warning" not in told, told
     for what in ('"override ttl"', '"no-cache"', '"no-store"', '"private"', '"store set-cookie"', '"without-params"',
                  '"without-query"'):
-        assert f"warning: {what} " in told
+        assert f": note: {what} " in told
 
 
 # -- routes ---------------------------------------------------------------------------------------

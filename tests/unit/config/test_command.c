@@ -165,6 +165,12 @@ static void check_and_its_codes(void **state)
     assert_left(0, "", "warning: nothing uses the policy \"q\"");
     run("check --strict -c /tmp/proxyd-test-command.conf");
     assert_left(1, "", "0 errors, 1 warning\n");
+    write_file(path, "listener a { bind 127.0.0.1:1; mode forward; policy p; cache c; }\n"
+                     "policy p { default deny; rules { allow a { cache { override ttl 1m; } } } }\n"
+                     "cache c { }");
+    run("check --strict -c /tmp/proxyd-test-command.conf");
+    assert_left(0, "/tmp/proxyd-test-command.conf: no errors, 1 note\n",
+                ":2:52: note: \"override ttl\" departs from RFC 9111\n");
     remove(path);
     run("check -c /tmp/proxyd-test-command.conf");
     assert_left(1, "", "No such file or directory");
