@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "cache/disk/checked.h"
+#include "cache/disk/disk_inside.h"
 #include "core/exchange/xchg.h"
 
 enum { LENGTH = 5 * SEGLOG_PART + 12345, BUDGET = 16 << 20 };
@@ -310,6 +311,29 @@ static void what_is_no_piece_of_a_file(void **state)
     body_put(b);
 }
 
+static void *put(void *body)
+{
+    body_put(body);
+    return NULL;
+}
+
+/* Once nobody holds its disk the cache may end, and its budget with it: that has everything back by
+ * then. The body's last step is kept waiting here, to see what is left to do before. */
+static void lets_go_of_the_disk_last(void **state)
+{
+    (void)state;
+    struct body *b = spilled(sizeof text);
+    pthread_t thread;
+    pthread_mutex_lock(&disk->lock);
+    assert_int_equal(pthread_create(&thread, NULL, put, b), 0);
+    for (unsigned ms = 0; ms < 5000 && atomic_load(&budget.used); ms++)
+        pause_ms(1);
+    u64 left = atomic_load(&budget.used);
+    pthread_mutex_unlock(&disk->lock);
+    pthread_join(thread, NULL);
+    assert_int_equal(left, 0);
+}
+
 /* ---- a disk that does not keep up, or fails ---- */
 
 /* It stays in memory as far as it may, half of a small budget, and takes no more then. */
@@ -580,6 +604,7 @@ int main(void)
         DISK_TEST(as_it_grows),
         DISK_TEST(ranges),
         DISK_TEST(what_is_no_piece_of_a_file),
+        DISK_TEST(lets_go_of_the_disk_last),
         DISK_TEST(a_disk_that_takes_nothing),
         DISK_TEST(a_disk_that_fails_in_the_middle),
         DISK_TEST(places_that_make_no_body),

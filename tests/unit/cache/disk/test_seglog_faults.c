@@ -231,6 +231,74 @@ static void purges_are_synced(void **state)
     seglog_close(l);
 }
 
+static struct {
+    int fd[64];
+    unsigned n;
+} synced;
+
+static int noting_fdatasync(int fd)
+{
+    synced.fd[synced.n++ % countof(synced.fd)] = fd;
+    return 0;
+}
+
+static bool was_synced(const struct segment *s)
+{
+    for (unsigned i = 0; i < synced.n && i < countof(synced.fd); i++)
+        if (synced.fd[i] == segment_fd(s))
+            return true;
+    return false;
+}
+
+/* The segment that record n is in, held. */
+static struct segment *segment_with(struct seglog *l, u64 n)
+{
+    struct seglog_place p;
+    assert_true(help_place(l, n, &p));
+    return seglog_hold(l, p.segment);
+}
+
+/* One that was sealed before the flush that follows, or the last one that the folder is left with:
+ * without it the power would bring back what was taken out. */
+static void purges_in_a_sealed_segment_are_synced(void **state)
+{
+    (void)state;
+    struct cache_key key = help_key(1000);
+    struct seglog *l = help_log(HELP_SMALL);
+    segment_calls.fdatasync = noting_fdatasync;
+    assert_true(help_append(l, &(struct help_record){ .n = 1, .version = 1 }) && seglog_flush(l));
+    struct segment *first = segment_with(l, 1), *last;
+    assert_true(seglog_append_gone(l, &key));
+    for (u64 n = 2; seglog_is_settled(l); n++)
+        assert_true(help_append(l, &(struct help_record){ .n = n, .version = 1, .body = 60000 }));
+    assert_false(was_synced(first));
+    assert_true(seglog_flush(l) && seglog_is_settled(l) && was_synced(first));
+    assert_true(help_append(l, &(struct help_record){ .n = 1, .version = 2 }) && seglog_flush(l));
+    assert_true(seglog_append_gone(l, &key));
+    last = segment_with(l, 1);
+    synced.n = 0;
+    seglog_give_back(l);
+    assert_true(last != first && was_synced(last));
+    seglog_let(&first);
+    seglog_let(&last);
+    seglog_close(l);
+}
+
+/* The last segment has parts and no record: it leaves once. */
+static void given_back_without_a_record(void **state)
+{
+    (void)state;
+    char bytes[100] = "";
+    struct iovec v = { bytes, sizeof bytes };
+    struct seglog_place p;
+    struct seglog *l = help_log(HELP_QUOTA);
+    assert_true(seglog_append_bytes(l, &v, 1, &p) && seglog_flush(l));
+    assert_int_equal(seglog_counts(l).segments, 1);
+    seglog_give_back(l);
+    assert_int_equal(seglog_counts(l).segments, 0);
+    seglog_close(l);
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -260,6 +328,8 @@ int main(void)
         FAULT_TEST(short_writes),
         FAULT_TEST(without_its_parts),
         FAULT_TEST(purges_are_synced),
+        FAULT_TEST(purges_in_a_sealed_segment_are_synced),
+        FAULT_TEST(given_back_without_a_record),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
