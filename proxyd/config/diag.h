@@ -10,8 +10,8 @@
  * A warning is about what was perhaps not meant; a note says what follows from words that can only
  * have been meant, and is no reason for anybody to refuse the file.
  *
- * The first 20 errors (and 20 warnings, and 20 notes) are kept, the rest are counted: after twenty
- * the reader starts at the top anyway. Nothing here prints the text of a secret; word_shown() sees to that.
+ * The first 20 of each kind are kept, the rest are counted: after twenty the reader starts at the
+ * top anyway. Nothing here prints the text of a secret; word_shown() sees to that.
  */
 #ifndef CONFIG_DIAG_H
 #define CONFIG_DIAG_H
