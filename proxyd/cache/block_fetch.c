@@ -104,6 +104,7 @@ struct block_fetch *block_fetch_start(struct blocks *b, u64 number, struct fligh
                                .number = number,
                                .at = number * b->manifest.size,
                                .flights = &n->use->cache->flights,
+                               .resumes = b->resumes,
                                .manifest = b->of ? b->of : n->given };
     if (!open(b, f)) {
         free(f);

@@ -35,6 +35,7 @@ struct block_fetch {
     struct blocks *reader; /* that waits; NULL: nobody, as of one that is asked for ahead */
     u8 state;              /* enum fetch_state */
     bool over;             /* its exchange has ended; it stays for the reader */
+    bool resumes;          /* what it brings is for those who go on: resume.h */
     char *pipe;            /* PASSES */
     u32 from, to;          /* what is in the pipe */
     u64 at;                /* where its first byte lies in the whole */

@@ -35,9 +35,11 @@ static bool is_personal(const struct msg *m)
     return msg_has(m, TOKEN_AUTHORIZATION) || msg_has(m, TOKEN_COOKIE);
 }
 
-static bool make(struct xchg *x)
+bool blocks_new(struct xchg *x)
 {
     struct notes *n = notes_of(x);
+    if (x->intercepted || x->uri.host.len == 0)
+        return false;
     struct blocks *b = arena_try(&x->arena, sizeof *b);
     size_t room = n->key_path.n + BLOCK_PATH;
     char *name = b ? arena_try(&x->arena, 2 * room) : NULL;
@@ -59,10 +61,10 @@ bool blocks_may(struct xchg *x)
     bool suffix;
     if (n->blocks)
         return true;
-    if (blocks_size(n) == 0 || is_personal(&x->req) || x->intercepted || x->uri.host.len == 0 ||
-        (n->control.has & CONTROL_NO_STORE) || !has_one_range(&x->req, &from, &suffix))
+    if (blocks_size(n) == 0 || is_personal(&x->req) || (n->control.has & CONTROL_NO_STORE) ||
+        !has_one_range(&x->req, &from, &suffix))
         return false;
-    return make(x);
+    return blocks_new(x);
 }
 
 /* One that is to be kept when it is popular is not asked for in slices before. */

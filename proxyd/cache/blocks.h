@@ -43,12 +43,14 @@ struct blocks {
     struct block_fetch *fetch; /* of the block at pos, by this exchange; NULL: it has none */
     struct cache_key awaited;  /* what notes.wake waits for, if it does */
     struct reader_part part;
-    bool open;    /* notes.reader reads the block at pos */
-    bool waiting; /* notes.wake will come, for the block at pos */
-    bool alone;   /* nobody else's fetch is waited for, for the block at pos */
-    bool fetched; /* the block at pos was not there when it was looked for first */
-    bool ahead;   /* the one behind it has been asked for, or is not to be */
-    u8 tries;     /* that have been made to have the block at pos */
+    bool open;           /* notes.reader reads the block at pos */
+    bool waiting;        /* notes.wake will come, for the block at pos */
+    bool alone;          /* nobody else's fetch is waited for, for the block at pos */
+    bool fetched;        /* the block at pos was not there when it was looked for first */
+    bool ahead;          /* the one behind it has been asked for, or is not to be */
+    bool own, own_ahead; /* the one at pos, and the one behind it, is fetched by this exchange */
+    bool resumes;        /* it goes on where the body of notes.given was given up: resume.h */
+    u8 tries;            /* that have been made to have the block at pos */
 };
 
 /* ---- blocks.c: the request ---- */
@@ -56,6 +58,8 @@ struct blocks {
 /* May this one be answered from slices? Then notes.blocks is there. False: as if there were none,
  * or there is no memory. */
 bool blocks_may(struct xchg *x);
+/* notes.blocks is there. False: no exchange of ours can ask as this one has, or no memory. */
+bool blocks_new(struct xchg *x);
 /* Of one for which nothing is kept: is the origin to be asked for a slice? */
 bool blocks_wanted(struct xchg *x);
 /* For two minutes it is not asked for in slices. */

@@ -3,6 +3,7 @@
 
 #include "cache/errand.h"
 #include "cache/precondition.h"
+#include "cache/resume.h"
 #include "cache/storing.h"
 
 u64 blocks_size(const struct notes *n)
@@ -58,11 +59,17 @@ static bool is_keepable(struct xchg *x, const struct msg *whole, struct object_f
 
 /* ---- keeping ---- */
 
+/* For those who go on where a body was given up? It stays in memory: the disk was too slow. */
+static bool resumes(const struct notes *n)
+{
+    return n->fetch && n->fetch->resumes;
+}
+
 /* In memory until it is on disk, if that is where it goes. */
 static bool has_room(const struct notes *n, u64 length)
 {
     u64 most = n->storing && length > 2 * SEGLOG_PART ? 2 * SEGLOG_PART : length;
-    return budget_may_grow(&n->use->cache->memory.budget, most);
+    return budget_may_grow(&n->use->cache->memory.budget, most, resumes(n) ? GROW_MORE : GROW_HALF);
 }
 
 /* Its head says nothing but when: what there is to say stands in the manifest. */
@@ -83,14 +90,16 @@ static struct object *new_block(struct xchg *x, struct object_facts *f, u64 leng
 static bool keep_block(struct xchg *x, struct object_facts f, u64 length)
 {
     struct notes *n = notes_of(x);
-    n->storing = storing_begin(x, &f);
+    n->storing = resumes(n) ? NULL : storing_begin(x, &f);
     n->most = length;
     n->epoch = epoch_of(&n->use->cache->epochs, &n->key); /* for storing.c, of this key */
     n->copy = has_room(n, length) ? new_block(x, &f, length) : NULL;
-    if (n->copy)
+    if (n->copy) {
+        n->copy->body->grows = resumes(n) ? GROW_MORE : GROW_HALF;
         memory_add(&n->use->cache->memory, n->copy);
-    else
+    } else {
         storing_drop(&n->storing);
+    }
     return n->copy != NULL;
 }
 
@@ -308,6 +317,17 @@ static bool try_to_keep(struct xchg *x, const struct block_fetch *f)
     return whole && is_keepable(x, whole, &facts) && keep_block(x, facts, x->resp.body_len);
 }
 
+/* It has something else by now, or gives no ranges. One that refuses this client alone may give
+ * them to others who go on. */
+static void forget_all(struct xchg *x, const struct block_fetch *f)
+{
+    u16 status = x->resp.status;
+    if (!f->resumes)
+        memory_remove(&notes_of(x)->use->cache->memory, f->manifest);
+    else if (status < 400 || status == 404 || status == 410 || status == 416)
+        resume_end(f->manifest);
+}
+
 bool block_begin(struct xchg *x, struct sink *tee)
 {
     struct notes *n = notes_of(x);
@@ -316,11 +336,12 @@ bool block_begin(struct xchg *x, struct sink *tee)
         f->state = try_to_keep(x, f) ? FETCH_KEPT : FETCH_PASSES;
     else
         f->state = FETCH_FAILED;
-    if (f->state == FETCH_FAILED && x->resp.status < 500) /* it has something else by now */
-        memory_remove(&n->use->cache->memory, f->manifest);
     bool kept = f->state == FETCH_KEPT;
+    if (f->state == FETCH_FAILED && x->resp.status < 500)
+        forget_all(x, f);
+    bool over = f->resumes && !resume_lasts(f->manifest);
     if (n->flight)
-        flight_land(&n->use->cache->flights, &n->flight, kept ? WAKE_AGAIN : WAKE_ALONE);
+        flight_land(&n->use->cache->flights, &n->flight, kept || over ? WAKE_AGAIN : WAKE_ALONE);
     if (kept)
         *tee = copy_lead(x, copy_source(x));
     return kept;

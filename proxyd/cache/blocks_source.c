@@ -4,6 +4,7 @@
 #include "cache/from_disk.h"
 #include "cache/lookup.h"
 #include "cache/purge.h"
+#include "cache/resume.h"
 
 enum { TRIES_MOST = 4 }; /* to have a block that somebody has fetched, and that has gone again */
 
@@ -50,7 +51,19 @@ static void end_block(struct blocks *b)
         close_block(b);
     block_fetch_leave(&b->fetch);
     b->alone = b->fetched = b->ahead = b->no_disk = false;
+    b->own = b->own_ahead;
+    b->own_ahead = false;
     b->tries = 0;
+}
+
+/* It was not all there. One that goes on has been joined to a fetch, and is told so. */
+static void note_fetched(struct blocks *b)
+{
+    struct xchg *x = b->x;
+    b->fetched = true;
+    if (!b->resumes &&
+        (x->cached == CACHED_HIT || x->cached == CACHED_DISK_HIT || x->cached == CACHED_JOINED))
+        x->cached = CACHED_MISS;
 }
 
 /* It is fetched, unless somebody does already; notes.key is its own. */
@@ -59,12 +72,9 @@ static enum flow ask_for(struct blocks *b)
     struct notes *n = notes_of(b->x);
     struct flights *flights = &n->use->cache->flights;
     struct flight *own = NULL;
-    if (b->tries++ >= TRIES_MOST)
+    if (b->tries++ >= TRIES_MOST || (b->resumes && !resume_lasts(n->given)))
         return FLOW_FAULT;
-    if (b->x->cached == CACHED_HIT || b->x->cached == CACHED_DISK_HIT ||
-        b->x->cached == CACHED_JOINED)
-        b->x->cached = CACHED_MISS;
-    b->fetched = true;
+    note_fetched(b);
     if (!b->alone && !flight_start(flights, &n->key, now_s(b->x), &own))
         b->waiting = flight_board(flights, &n->key, now_s(b->x), b->x, &own, &n->wake) ==
                      FLIGHT_WAIT; /* it may have landed just now: then `own` is ours */
@@ -77,6 +87,7 @@ static enum flow ask_for(struct blocks *b)
     if (b->fetch == NULL)
         return FLOW_FAULT;
     b->fetch->reader = b;
+    b->own = true;
     return FLOW_WAIT;
 }
 
@@ -149,9 +160,11 @@ static void fetch_ahead(struct blocks *b)
     if (next * b->manifest.size >= b->to || block_is_there(b->x, next))
         return;
     struct block_name was = blocks_enter(b->x, next);
-    if (flight_start(&n->use->cache->flights, &n->key, now_s(b->x), &own) &&
-        block_fetch_start(b, next, &own) == NULL)
-        flight_land(&n->use->cache->flights, &own, WAKE_ALONE);
+    if (flight_start(&n->use->cache->flights, &n->key, now_s(b->x), &own)) {
+        b->own_ahead = block_fetch_start(b, next, &own) != NULL;
+        if (own)
+            flight_land(&n->use->cache->flights, &own, WAKE_ALONE);
+    }
     blocks_back(b->x, &was);
 }
 
@@ -214,6 +227,8 @@ static void took(void *self, size_t n)
         block_fetch_took(b->fetch, n);
     }
     b->pos += n;
+    if (b->own)
+        b->x->fetched += n;
     if (b->pos == end)
         end_block(b);
     else if (b->open && !b->ahead && end - b->pos < b->manifest.size / 2)

@@ -56,7 +56,7 @@ static struct chunk *new_chunk(struct body *b, size_t n)
     if (b->spills_to && !spill_may_wait(b, cap))
         return NULL;
     bool stays = b->spills_to == NULL || b->length <= SEGLOG_INLINE;
-    struct chunk *c = chunk_new(b->budget, cap, stays);
+    struct chunk *c = chunk_new(b->budget, cap, stays, (enum growing)b->grows);
     if (c == NULL)
         return NULL;
     c->at = b->have;

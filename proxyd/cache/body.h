@@ -64,6 +64,8 @@ struct body {
     _Atomic u8 state;      /* enum body_state; set under the lock */
     _Atomic bool fixed;    /* what the lock guards never changes again; set under it */
     _Atomic bool bad;      /* a part cannot be read, or is not what was written */
+    _Atomic u64 resumes;   /* of one that was given up: resume.h; 0: nobody goes on */
+    u8 grows;              /* enum growing: what of the budget it may have; the filler's own */
     struct chunk *filling; /* the filler's own: the one with room */
     pthread_mutex_t lock;  /* guards what follows, and what is in *disk */
     u64 have;
@@ -91,6 +93,8 @@ void body_spill(struct body *b, struct disk *d);
  * too. False: it is not taken, and the body will not be on disk as a whole. */
 bool body_spill_rest(struct body *b);
 void body_end(struct body *b, enum body_state how);
+/* Of one that is cut, and that nobody reads: what is not on its way to the disk leaves memory. */
+void body_shed(struct body *b);
 
 /* On the writer's thread, by who holds it, from a write that was posted after body_spill_rest:
  * where all of it lies. They stay until that write's `done`. False: it does not lie there; that is

@@ -27,22 +27,23 @@ void *budget_take(struct budget *b, size_t n)
     return p;
 }
 
-bool budget_may_grow(const struct budget *b, u64 n)
+bool budget_may_grow(const struct budget *b, u64 n, enum growing how)
 {
+    u64 most = atomic_load_explicit(&b->most, memory_order_relaxed);
     u64 used = atomic_load_explicit(&b->used, memory_order_relaxed);
     u64 kept = atomic_load_explicit(&b->kept, memory_order_relaxed);
     u64 held = used > kept ? used - kept : 0;
-    return held + n <= atomic_load_explicit(&b->most, memory_order_relaxed) / 2;
+    return held + n <= most / 2 + (how == GROW_MORE ? most / 8 : 0);
 }
 
-void *budget_take_growing(struct budget *b, size_t n)
+void *budget_take_growing(struct budget *b, size_t n, enum growing how)
 {
-    return budget_may_grow(b, n) ? budget_take(b, n) : NULL;
+    return budget_may_grow(b, n, how) ? budget_take(b, n) : NULL;
 }
 
-bool budget_count_growing(struct budget *b, size_t n)
+bool budget_count_growing(struct budget *b, size_t n, enum growing how)
 {
-    return budget_may_grow(b, n) && count(b, n);
+    return budget_may_grow(b, n, how) && count(b, n);
 }
 
 void budget_uncount(struct budget *b, size_t n)

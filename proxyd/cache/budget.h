@@ -5,6 +5,8 @@
  * What can be given up is counted apart. The rest is held by those who fetch it or still read what
  * is kept no more, and of them a few slow ones could hold everything for as long as they like: no
  * body grows beyond a half of the memory that way, so that the other half keeps what is asked for.
+ * An eighth of it more have the slices by which those go on who have read a body that was given up
+ * (resume.h): else it would itself be in their way.
  */
 #ifndef CACHE_BUDGET_H
 #define CACHE_BUDGET_H
@@ -27,14 +29,15 @@ struct budget {
 
 enum { MALLOC_HEAD = 16 }; /* what the allocator adds to each piece */
 
+enum growing { GROW_HALF, GROW_MORE /* of a slice for those who go on */ };
 /* May a body grow so far, as it stands now? */
-bool budget_may_grow(const struct budget *b, u64 n);
+bool budget_may_grow(const struct budget *b, u64 n, enum growing how);
 /* Memory of n bytes that counts; NULL: no room, or the system refuses. */
 void *budget_take(struct budget *b, size_t n);
 /* The same for a body that grows. */
-void *budget_take_growing(struct budget *b, size_t n);
+void *budget_take_growing(struct budget *b, size_t n, enum growing how);
 /* The same for n bytes that are not the heap's: they are only counted. */
-bool budget_count_growing(struct budget *b, size_t n);
+bool budget_count_growing(struct budget *b, size_t n, enum growing how);
 void budget_uncount(struct budget *b, size_t n);
 /* p may be NULL. */
 void budget_give(struct budget *b, void *p, size_t n);

@@ -2,10 +2,10 @@
 
 #include <string.h>
 
-static struct chunk *new_in_pages(struct budget *b, u32 cap)
+static struct chunk *new_in_pages(struct budget *b, u32 cap, enum growing how)
 {
     struct pages_run run;
-    if (cap < PAGES_LEAST || b->pages == NULL || !budget_count_growing(b, cap))
+    if (cap < PAGES_LEAST || b->pages == NULL || !budget_count_growing(b, cap, how))
         return NULL;
     struct chunk *c = pages_take(b->pages, cap, &run) ? budget_take(b, sizeof *c) : NULL;
     if (c == NULL) {
@@ -16,12 +16,12 @@ static struct chunk *new_in_pages(struct budget *b, u32 cap)
     return c;
 }
 
-struct chunk *chunk_new(struct budget *b, u32 cap, bool stays)
+struct chunk *chunk_new(struct budget *b, u32 cap, bool stays, enum growing how)
 {
-    struct chunk *c = stays ? new_in_pages(b, cap) : NULL;
+    struct chunk *c = stays ? new_in_pages(b, cap, how) : NULL;
     if (c)
         return c;
-    c = budget_take_growing(b, sizeof *c + cap);
+    c = budget_take_growing(b, sizeof *c + cap, how);
     if (c)
         *c = (struct chunk){ .cap = cap, .bytes = (char *)(c + 1) };
     return c;

@@ -22,7 +22,7 @@ struct chunk {
 
 /* An empty one of a body that grows. `stays`: it is for long, so pages are worth their while. NULL:
  * no room, or no memory. */
-struct chunk *chunk_new(struct budget *b, u32 cap, bool stays);
+struct chunk *chunk_new(struct budget *b, u32 cap, bool stays, enum growing how);
 void chunk_free(struct budget *b, struct chunk *c);
 /* Behind what is in it, where there is room; c->n stays. False: no memory. */
 bool chunk_write(struct chunk *c, struct slice bytes);

@@ -6,6 +6,7 @@
  */
 #include "cache/notes.h"
 
+#include "cache/resume.h"
 #include "cache/storing.h"
 #include "cache/tags.h"
 
@@ -56,9 +57,10 @@ static void copy_drop(void *self, enum fault why)
     struct notes *n = notes_of(x);
     if (n->copy == NULL)
         return;
-    drop(x, why                              ? KEPT_INCOMPLETE
-            : n->copy->body->have >= n->most ? KEPT_TOO_LARGE
-                                             : KEPT_NO_ROOM);
+    bool full = n->copy->body->have >= n->most;
+    if (why == FAULT_NONE)
+        resume_offer(x);
+    drop(x, why ? KEPT_INCOMPLETE : full ? KEPT_TOO_LARGE : KEPT_NO_ROOM);
     if (why == FAULT_NONE && gives_part(x)) /* the rest of what comes is not what it wants */
         x->copy_fault = FAULT_out_of_memory;
 }

@@ -40,6 +40,15 @@ bool errand_request(struct xchg *x, bool ranges, struct text *t)
     return !t->full;
 }
 
+bool errand_is_by_user(const struct object *o)
+{
+    struct slice rest = o->vary, name;
+    while (list_next(&rest, &name))
+        if (slice_is(name, "authorization") || slice_is(name, "cookie"))
+            return true;
+    return false;
+}
+
 enum flow errand_swallow(struct requester *r, struct slice run, size_t *taken)
 {
     (void)r;

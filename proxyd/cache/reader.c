@@ -163,7 +163,8 @@ static void closed(void *self)
         go_to(r, NULL);
         pthread_mutex_unlock(&b->lock);
     }
-    atomic_fetch_sub_explicit(&b->readers, 1, memory_order_relaxed);
+    if (atomic_fetch_sub(&b->readers, 1) == 1 && atomic_load(&b->resumes))
+        body_shed(b); /* whose client goes on holds the object, for its head */
     r->body = NULL;
     body_put(b);
 }

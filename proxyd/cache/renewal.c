@@ -45,16 +45,6 @@ static void end(struct requester *r, enum fault f)
     free(renewal_of(r));
 }
 
-/* It is one of several that users get by who they are: nobody else can ask for it. */
-static bool is_by_user(const struct object *o)
-{
-    struct slice rest = o->vary, name;
-    while (list_next(&rest, &name))
-        if (slice_is(name, "authorization") || slice_is(name, "cookie"))
-            return true;
-    return false;
-}
-
 static bool begin(struct xchg *x, struct renewal *r, struct slice request)
 {
     struct requester *q = &r->errand.requester;
@@ -73,7 +63,7 @@ void renewal_start(struct xchg *x, struct object *o)
 {
     struct text request;
     if (x->snap != x->worker->snapshot || /* its listener is of a configuration that is leaving */
-        is_by_user(o))
+        errand_is_by_user(o))
         return;
     if (atomic_exchange(&o->refreshing, true))
         return;

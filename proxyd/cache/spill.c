@@ -36,6 +36,27 @@ static void give_up_chunks(struct body *b)
         b->last = NULL;
 }
 
+void body_shed(struct body *b)
+{
+    pthread_mutex_lock(&b->lock);
+    u64 keep = b->disk ? b->disk->posted : 0;
+    struct chunk **from = &b->first;
+    b->last = b->filling = NULL;
+    while (*from && (*from)->at < keep) {
+        b->last = *from;
+        from = &(*from)->next;
+    }
+    struct chunk *next = *from;
+    *from = NULL;
+    for (struct chunk *c; (c = next) != NULL;) {
+        next = c->next;
+        c->left = true;
+        c->holders++;
+        chunk_let(b, c);
+    }
+    pthread_mutex_unlock(&b->lock);
+}
+
 /* ---- places: n segments and then n places in one piece of memory ---- */
 
 static size_t places_size(u32 n)

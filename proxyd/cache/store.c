@@ -10,6 +10,7 @@
 #include "cache/invalidate.h"
 #include "cache/lookup.h"
 #include "cache/purge.h"
+#include "cache/resume.h"
 #include "cache/steering.h"
 #include "cache/storing.h"
 #include "cache/tags.h"
@@ -250,4 +251,10 @@ static void done(struct xchg *x)
     object_put(&n->given);
 }
 
-const struct store cache_store = { cache_lookup, cache_resume, begin, on_failure, keep, done };
+const struct store cache_store = { .lookup = cache_lookup,
+                                   .resume = cache_resume,
+                                   .begin = begin,
+                                   .rescue = on_failure,
+                                   .keep = keep,
+                                   .go_on = resume_go_on,
+                                   .done = done };

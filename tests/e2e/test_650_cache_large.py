@@ -1,100 +1,20 @@
 """Bodies that are larger than the memory of their cache: they go to the disk as they come, in constant memory, are
 read from there by whoever is behind, and later by all, byte for byte.
 """
-import hashlib
-import os
 import resource
 import signal
 import threading
-import time
 
 import pytest
 
 from lib import metrics
-from lib.caching import asked, date, forward
-from lib.client import Client, hard_reset, request
-from lib.origin import read_body
+from lib.caching import forward
+from lib.client import Client, hard_reset
+from lib.large import MB, Download, Large, block, digest
 from lib.selection import BUILD
 from lib.times import until
 
-MB = 1 << 20
 CACHE = "cache main { path store; size 1g; memory 16m; max-object 1g; }"
-SEED = os.urandom(MB)
-
-
-def block(i):
-    """The MB number i: none is like another one."""
-    return i.to_bytes(8, "big") + SEED[8:]
-
-
-def digest(first, n):
-    """Of n bytes of the body from `first` on."""
-    sha, at = hashlib.sha256(), first
-    while at < first + n:
-        piece = block(at // MB)[at % MB:first + n - at // MB * MB]
-        sha.update(piece)
-        at += len(piece)
-    return sha.hexdigest()
-
-
-class Large:
-    """An object of so many MB at the origin, which stops before `hold` of them until `go`, and every 2 MB, with
-    `written`, until they are with the client and on disk: one that is slower than loopback would keep nothing."""
-
-    def __init__(self, origin, mb, path="/large", hold=None, length=True, written=None):
-        self.mb, self.path, self.origin = mb, path, origin
-        self.go, self.reader = threading.Event(), None
-        framing = f"Content-Length: {mb * MB}" if length else "Connection: close"
-        head = f"HTTP/1.1 200 OK\r\nDate: {date()}\r\nCache-Control: max-age=600\r\nETag: \"1\"\r\n{framing}\r\n\r\n"
-
-        def say(conn):
-            conn.sock.sendall(head.encode())
-            for i in range(mb):
-                if i == hold:
-                    assert self.go.wait(30)
-                if written and i and i % 2 == 0:
-                    assert until(lambda n=i * MB: self.reader and self.reader.n >= n) and written()
-                conn.sock.sendall(block(i))
-            if not length:
-                conn.sock.close()
-        origin.at(path, read_body(), say)
-        self.url = origin.url(path)
-
-    def asked(self):
-        return len(asked(self.origin, self.path))
-
-
-class Download(Client):
-    """An answer that is read in pieces and summed, not kept."""
-
-    def __init__(self, daemon, url, *fields, **more):
-        super().__init__(daemon.port, **more)
-        self.send(request(url, *fields))
-        raw = b""
-        while b"\r\n\r\n" not in raw:
-            raw += self.sock.recv(4096)
-        head, _, first = raw.partition(b"\r\n\r\n")
-        lines = head.decode().split("\r\n")
-        self.status = int(lines[0].split()[1])
-        self.fields = dict(line.split(": ", 1) for line in lines[1:])
-        self.sha, self.n = hashlib.sha256(first), len(first)
-
-    def read(self, to=1 << 62, piece=MB, pause=0.0):
-        """Up to that many bytes, or to the end of the body."""
-        to = min(to, int(self.fields.get("Content-Length", 1 << 62)))
-        area = bytearray(piece)
-        while self.n < to:
-            got = self.sock.recv_into(area, min(piece, to - self.n))
-            if got == 0:
-                break
-            self.sha.update(memoryview(area)[:got])
-            self.n += got
-            time.sleep(pause)
-        return self
-
-    def has(self, large, first=0, n=None):
-        n = large.mb * MB if n is None else n
-        return self.n == n and self.sha.hexdigest() == digest(first, n)
 
 
 def fetch(daemon, large, *fields):

@@ -154,7 +154,7 @@ static void count_repairs(const struct xchg *x)
 static void count_cached(const struct xchg *x, struct listen_counts *l)
 {
     struct stats *s = x->worker->stats;
-    u64 saved = cached_saved(x->cached) ? x->response.moved : 0;
+    u64 saved = cached_saved(x->cached) ? x->response.moved - x->fetched : 0;
     stat_cached(s, x->cached);
     if (cached_saved(x->cached))
         stat_add(s, STAT_cache_saved_bytes_total, saved);

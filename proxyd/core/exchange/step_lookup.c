@@ -103,6 +103,11 @@ bool lookup_keep(struct xchg *x, enum fault f)
     return true;
 }
 
+bool lookup_goes_on(struct xchg *x)
+{
+    return x->looked_up && x->is_local && x->store->go_on && x->store->go_on(x);
+}
+
 void lookup_served(struct xchg *x)
 {
     source_close(&x->feed->from);

@@ -100,6 +100,16 @@ __attribute__((noinline)) static enum step_result relay_by_copy(struct xchg *x)
     return STEP_PARK;
 }
 
+/* What a store gives the rest from, if it can. */
+__attribute__((noinline)) static enum step_result go_on(struct xchg *x)
+{
+    if (!lookup_goes_on(x))
+        return xchg_fail(x, source_fault(x));
+    x->response.from = x->source;
+    xchg_again(x);
+    return STEP_PARK;
+}
+
 enum step_result step_relay(struct xchg *x)
 {
     pump_request(x);
@@ -110,7 +120,7 @@ enum step_result step_relay(struct xchg *x)
     case RELAY_WAIT_SOURCE:
     case RELAY_WAIT_SINK: return STEP_PARK;
     case RELAY_YIELD: xchg_again(x); return STEP_PARK;
-    case RELAY_SOURCE_FAULT: return xchg_fail(x, source_fault(x));
+    case RELAY_SOURCE_FAULT: return go_on(x);
     default:
         return xchg_fail(x, x->client.refusal ? (enum fault)x->client.refusal : FAULT_client_reset);
     }

@@ -40,6 +40,9 @@ struct store {
     bool (*rescue)(struct xchg *x, enum fault why);
     /* The client of a copy that leads has gone. True: the copy is made all the same. NULL: never. */
     bool (*keep)(struct xchg *x);
+    /* x->source, which the store has given, says FAULT, in the middle of the body. True: it is
+     * another one now, from the very next byte on. NULL: never. */
+    bool (*go_on)(struct xchg *x);
     /* The exchange ends. Once for each lookup, last. */
     void (*done)(struct xchg *x);
 };

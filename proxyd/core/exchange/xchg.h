@@ -114,6 +114,7 @@ struct xchg {
                                  more); in the arena; p NULL: nobody has */
     struct slice logged_type; /* Content-Type of the answer, where a log wants it; in the arena */
     u64 id;
+    u64 fetched; /* bytes of an answer of the store's that exchanges of ours have brought for it */
     /* Monotonic: request head complete; look-up and connection done (0: there was none); answer
      * head complete. */
     u64 start_us, resolved_us, connected_us, first_us;
@@ -202,6 +203,8 @@ bool lookup_begin_copy(struct xchg *x, struct sink *tee);
 bool lookup_rescue(struct xchg *x);
 /* The client of a copy that leads has gone, with that fault. True: the exchange goes on without. */
 bool lookup_keep(struct xchg *x, enum fault f);
+/* A source that the store has given has failed. True: x->source is another one for the rest. */
+bool lookup_goes_on(struct xchg *x);
 /* The client has all that it wanted of a copy that leads: the exchange goes on without, for the
  * copy. */
 void lookup_served(struct xchg *x);

@@ -121,6 +121,43 @@ static void cut(void **state)
     body_put(b);
 }
 
+/* Of one that was given up, who goes on holds the object but not the bytes: they leave with the last
+ * reader, and not before, for the first one gives all of them before it goes on otherwise. */
+static void given_up(void **state)
+{
+    (void)state;
+    struct body *b = body_new(&budget, sizeof text);
+    struct reader r[2];
+    struct source s[2] = { reader_open(&r[0], b, NULL), reader_open(&r[1], b, NULL) };
+    enum flow end;
+    assert_int_equal(body_append(b, (struct slice){ text, 500000 }, UINT64_MAX), 500000);
+    atomic_store(&b->resumes, 7);
+    body_end(b, BODY_CUT);
+    source_close(&s[1]);
+    assert_int_equal(read_on(&s[0], 0, 1000, &end), 500000);
+    assert_int_equal(end, FLOW_FAULT);
+    assert_memory_equal(got, text, 500000);
+    assert_true(atomic_load(&budget.used) > 500000);
+    source_close(&s[0]);
+    assert_true(atomic_load(&budget.used) < 2000);
+    s[0] = reader_open(&r[0], b, NULL); /* who had found it before */
+    assert_int_equal(read_on(&s[0], 0, 1000, &end), 0);
+    assert_int_equal(end, FLOW_FAULT);
+    source_close(&s[0]);
+    body_put(b);
+}
+
+/* Slices for those who go on have an eighth more than all that grows. */
+static void room_for_who_goes_on(void **state)
+{
+    (void)state;
+    struct budget small = { .most = 8000 };
+    atomic_store(&small.used, 4000);
+    assert_false(budget_may_grow(&small, 1, GROW_HALF));
+    assert_true(budget_may_grow(&small, 1000, GROW_MORE));
+    assert_false(budget_may_grow(&small, 1001, GROW_MORE));
+}
+
 static void no_more_than_it_may(void **state)
 {
     (void)state;
@@ -183,6 +220,8 @@ int main(void)
         cmocka_unit_test_teardown(as_it_grows, tear_down),
         cmocka_unit_test_teardown(parts, tear_down),
         cmocka_unit_test_teardown(cut, tear_down),
+        cmocka_unit_test_teardown(given_up, tear_down),
+        cmocka_unit_test(room_for_who_goes_on),
         cmocka_unit_test_teardown(no_more_than_it_may, tear_down),
         cmocka_unit_test_teardown(read_by_several_threads, tear_down),
     };

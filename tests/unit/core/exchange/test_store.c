@@ -16,7 +16,7 @@ static struct {
     size_t n, room;
     size_t most; /* of a copy; SIZE_MAX: any size */
     bool parks;  /* at the next lookup; time_to_go ends it */
-    bool time_to_go, refuses, revalidates, rescues, stops;
+    bool time_to_go, refuses, revalidates, rescues, stops, goes_on;
     bool leads, keeps; /* a copy is read by the client; it goes on without that */
     bool growing, cut; /* the copy that leads */
     struct relay feed;
@@ -181,7 +181,25 @@ static void done(struct xchg *x)
     toy.done++;
 }
 
-static const struct store toy_store = { lookup, resume, begin, rescue, keep, done };
+/* Once. */
+static bool go_on(struct xchg *x)
+{
+    if (!toy.goes_on)
+        return false;
+    toy.goes_on = toy.stops = false;
+    source_close(&x->source);
+    toy.opened++;
+    x->source = (struct source){ &object_ops, &toy };
+    return true;
+}
+
+static const struct store toy_store = { .lookup = lookup,
+                                        .resume = resume,
+                                        .begin = begin,
+                                        .rescue = rescue,
+                                        .keep = keep,
+                                        .go_on = go_on,
+                                        .done = done };
 
 static int client, origin;
 
@@ -435,6 +453,17 @@ static void a_store_that_fails_in_the_middle(void **state)
     assert_true(rig_ended(client));
 }
 
+/* Unless the store has another source for the rest. */
+static void a_store_that_goes_on(void **state)
+{
+    (void)state;
+    keep_text("stored");
+    toy.stops = toy.goes_on = true;
+    assert_has(rig_ask(client, ASK("GET", "")), "\r\nContent-Length: 6\r\n\r\nstored");
+    assert_int_equal(toy.closed, 2);
+    assert_has(rig_ask(client, ASK("GET", "")), "\r\n\r\nstored"); /* and the connection lives */
+}
+
 /* ---- a copy that leads ---- */
 
 static void begin_leading(const char *body)
@@ -573,6 +602,7 @@ int main(void)
         STORE_TEST(a_copy_of_a_cut_one),
         STORE_TEST(a_copy_that_finds_no_room),
         STORE_TEST(a_store_that_fails_in_the_middle),
+        STORE_TEST(a_store_that_goes_on),
         STORE_TEST(the_client_reads_the_copy),
         STORE_TEST(a_slow_client_of_a_copy),
         STORE_TEST(a_copy_that_stops),

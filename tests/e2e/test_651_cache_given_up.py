@@ -1,0 +1,121 @@
+"""Clients that have joined a large fetch whose copy is given up, for the disk is slower than the origin: they go on, by
+slices that they share, and nothing is ever mixed.
+"""
+import resource
+import threading
+
+import pytest
+
+from lib import metrics
+from lib.caching import forward
+from lib.daemon import run_command
+from lib.large import MB, Download, Large
+from lib.preload import preload
+from lib.selection import BUILD
+from lib.times import until
+
+pytestmark = pytest.mark.threads
+CACHE = "cache main { path store; size 1g; memory 16m; max-object 1g; }"
+SLOW = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <unistd.h>
+
+/* A disk that takes some MB a second. */
+ssize_t pwrite(int fd, const void *p, size_t n, off_t at)
+{
+    ssize_t (*real)(int, const void *, size_t, off_t) = dlsym(RTLD_NEXT, "pwrite");
+    usleep((useconds_t)(n / 10));
+    return real(fd, p, n, at);
+}
+
+ssize_t pwrite64(int fd, const void *p, size_t n, off_t at)
+{
+    return pwrite(fd, p, n, at);
+}
+"""
+
+
+def full_disk():
+    return {"limits": lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (MB, MB))}
+
+
+def start(proxyd, **how):
+    daemon = proxyd(forward(CACHE, extra=metrics.ADMIN), **how)
+    assert until(lambda: metrics.read(daemon).get("cache_disk_in_service main") == 1), daemon.stderr()
+    return daemon
+
+
+@pytest.fixture
+def daemon(proxyd):
+    """Whose disk takes nothing."""
+    return start(proxyd, **full_disk())
+
+
+def peak(daemon):
+    """Bytes of memory that the process has had at most."""
+    with open(f"/proc/{daemon.pid}/status", encoding="ascii") as lines:
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
+
+
+def join(daemon, large, n, *fields):
+    """One that begins it, and n more that have joined before the second MB comes."""
+    first = Download(daemon, large.url)
+    return [first, *(Download(daemon, large.url, *fields) for _ in range(n))]
+
+
+def read_all(clients, large):
+    large.go.set()
+    readers = [threading.Thread(target=c.read) for c in clients]
+    for r in readers:
+        r.start()
+    for r in readers:
+        r.join(60)
+    for c in clients:
+        c.close()
+
+
+@pytest.mark.slow("360 MB pass")
+@pytest.mark.parametrize("disk", ["slow", "full"])
+def test_all_of_them_go_on(proxyd, origin, tmp_path, disk):
+    """Nine clients in two workers, 40 MB through 16 MB of memory. Most ranges are asked for once; those who are far
+    behind find them gone, and ask again: never half of what nine fetches would be."""
+    how = {"env": preload(tmp_path, "slow_disk", SLOW)} if disk == "slow" else full_disk()
+    daemon = start(proxyd, **how)
+    large = Large(origin, 40, hold=1, ranges=True)
+    before = peak(daemon)
+    clients = join(daemon, large, 8)
+    read_all(clients, large)
+    assert [c.has(large) for c in clients] == [True] * 9
+    assert large.wholes == 1 and 20 <= len(set(large.pieces)) <= len(large.pieces) <= 4 * 40
+    assert all(end - first == MB and first % MB == 0 for first, end in large.pieces)
+    assert BUILD != "release" or peak(daemon) - before < 60 * MB   # a sanitizer keeps what was freed
+    counts = metrics.calm(daemon)
+    assert counts["cache_requests_total joined"] == 8 and counts["cache_not_stored_total no-room"] == 1
+    said = run_command("cache", "--socket", str(daemon.folder / "control.sock"), "stat").stdout
+    assert disk == "full" or "  on disk: 0 objects, " in said, said   # it has enough to do
+    assert 8 * 40 * MB - len(large.pieces) * MB <= counts["cache_saved_bytes_total"] < 8 * 40 * MB
+
+
+@pytest.mark.slow("100 MB pass")
+def test_one_who_wants_a_part(daemon, origin):
+    """It goes on within its range."""
+    large = Large(origin, 24, hold=1, ranges=True)
+    first, n = MB // 2 + 7, 20 * MB
+    clients = join(daemon, large, 3, f"Range: bytes={first}-{first + n - 1}")
+    read_all(clients, large)
+    assert clients[0].has(large) and all(c.status == 206 and c.has(large, first, n) for c in clients[1:])
+    assert large.wholes == 1 and max(end for _, end in large.pieces) <= 21 * MB
+
+
+@pytest.mark.parametrize("why", ["another", "no-ranges", "weak", "refused"])
+def test_where_it_cannot_go_on(daemon, origin, why):
+    """All but the first are cut, with nothing in them that is not of that object; and nobody insists."""
+    large = Large(origin, 24, hold=1, ranges=why != "no-ranges", etag='W/"1"' if why == "weak" else '"1"')
+    clients = join(daemon, large, 3)
+    if why == "another":
+        large.change('"2"')
+    large.refuses = "403 Forbidden" if why == "refused" else None
+    read_all(clients, large)
+    assert clients[0].has(large) and all(c.is_cut(large) for c in clients[1:])
+    assert large.wholes + len(large.pieces) <= {"weak": 1, "refused": 4}.get(why, 2)
