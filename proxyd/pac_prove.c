@@ -72,11 +72,7 @@ static void add_addr(struct proving *p, const struct addr *a)
 {
     char area[ADDR_TEXT];
     struct text t = text_in(area, sizeof area);
-    if (a->family == AF_INET6)
-        text_char(&t, '[');
-    addr_text(&t, a);
-    if (a->family == AF_INET6)
-        text_char(&t, ']');
+    addr_text_host(&t, a);
     add_host(p, text_slice(&t));
 }
 

@@ -371,7 +371,7 @@ void addr_text(struct text *t, const struct addr *a)
     }
 }
 
-void addr_text_port(struct text *t, const struct addr *a)
+void addr_text_host(struct text *t, const struct addr *a)
 {
     bool six = a->family == AF_INET6;
     if (six)
@@ -379,6 +379,11 @@ void addr_text_port(struct text *t, const struct addr *a)
     addr_text(t, a);
     if (six)
         text_char(t, ']');
+}
+
+void addr_text_port(struct text *t, const struct addr *a)
+{
+    addr_text_host(t, a);
     text_char(t, ':');
     text_u64(t, a->port);
 }

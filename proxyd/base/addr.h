@@ -69,6 +69,8 @@ void addr_from_sockaddr(struct addr *a, const struct sockaddr *sa);
 
 /* "192.0.2.1", "2001:db8::1" (RFC 5952). */
 void addr_text(struct text *t, const struct addr *a);
+/* "192.0.2.1", "[2001:db8::1]", as a host in a URL. */
+void addr_text_host(struct text *t, const struct addr *a);
 /* "192.0.2.1:80", "[2001:db8::1]:80". */
 void addr_text_port(struct text *t, const struct addr *a);
 

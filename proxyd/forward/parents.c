@@ -90,15 +90,9 @@ void parents_check(const struct node *block, struct diags *d)
 static void compile_proxy(const struct proxy_conf *conf, struct slice parent, struct proxy *out,
                           struct snapshot *s, struct registry *r)
 {
-    char area[260], key[700];
-    struct text t = text_in(area, sizeof area), name = text_in(key, sizeof key);
-    bool v6 = slice_find(conf->host, ':') != NULL; /* host_parse wants brackets */
-    if (v6)
-        text_char(&t, '[');
-    text_add(&t, conf->host);
-    if (v6)
-        text_char(&t, ']');
-    must(host_parse(text_slice(&t), &out->host) == FAULT_NONE);
+    char key[700];
+    struct text name = text_in(key, sizeof key);
+    must(host_parse_bare(conf->host, &out->host) == FAULT_NONE);
     out->port = conf->port;
     text_add(&name, parent);
     text_char(&name, ' ');

@@ -206,11 +206,7 @@ static enum fault host_of(const struct access_record *r, struct target_uri *uri)
         return name.n ? host_parse(name, &uri->host) : FAULT_NONE;
     char area[ADDR_TEXT];
     struct text t = text_in(area, sizeof area);
-    if (r->server.family == AF_INET6)
-        text_char(&t, '[');
-    addr_text(&t, &r->server);
-    if (r->server.family == AF_INET6)
-        text_char(&t, ']');
+    addr_text_host(&t, &r->server);
     return host_parse(text_slice(&t), &uri->host);
 }
 
@@ -221,10 +217,7 @@ static struct ruling recheck(struct worker *w, const struct listener *l,
     struct target_uri uri;
     struct policy_question q;
     struct policy_decision d;
-    *grace_ms = policy_grace(policy);
-    if (!policy_client_allowed(policy, &r->client))
-        return (struct ruling){ .fault = FAULT_client_not_allowed };
-    enum fault f = forward_ask_record(w, r, &uri, &q);
+    enum fault f = forward_begin_recheck(w, policy, r, &uri, &q, grace_ms);
     if (f == FAULT_NONE && !q.connect)
         f = host_of(r, &uri);
     if (f != FAULT_NONE)

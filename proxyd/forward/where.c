@@ -294,6 +294,16 @@ enum fault forward_ask_record(struct worker *w, const struct access_record *r,
     return FAULT_NONE;
 }
 
+enum fault forward_begin_recheck(struct worker *w, const struct policy *policy,
+                                 const struct access_record *r, struct target_uri *uri,
+                                 struct policy_question *q, u32 *grace_ms)
+{
+    *grace_ms = policy_grace(policy);
+    if (!policy_client_allowed(policy, &r->client))
+        return FAULT_client_not_allowed;
+    return forward_ask_record(w, r, uri, q);
+}
+
 struct ruling forward_recheck(struct worker *w, const struct listener *l,
                               const struct access_record *r, u32 *grace_ms)
 {
@@ -301,10 +311,7 @@ struct ruling forward_recheck(struct worker *w, const struct listener *l,
     struct target_uri uri;
     struct policy_question q;
     struct policy_decision d;
-    *grace_ms = policy_grace(policy);
-    if (!policy_client_allowed(policy, &r->client))
-        return (struct ruling){ .fault = FAULT_client_not_allowed };
-    enum fault f = forward_ask_record(w, r, &uri, &q);
+    enum fault f = forward_begin_recheck(w, policy, r, &uri, &q, grace_ms);
     if (f != FAULT_NONE) /* not whole in the record: nobody can say that it may go on */
         return (struct ruling){ .fault = f };
     if (q.user.p == NULL && forward_auth_asks(l, &q.client, q.host))

@@ -38,6 +38,11 @@ enum fault forward_ask_record(struct worker *w, const struct access_record *r,
                               struct target_uri *uri, struct policy_question *q);
 /* x is about to be refused: what that rests upon goes into x->evidence, by asking once more. */
 void forward_note_refusal(struct xchg *x);
+/* What comes first when a tunnel that runs is decided again: its time of grace, whether its client
+ * may ask at all, and what its record asked for. A fault decides. */
+enum fault forward_begin_recheck(struct worker *w, const struct policy *policy,
+                                 const struct access_record *r, struct target_uri *uri,
+                                 struct policy_question *q, u32 *grace_ms);
 /* The policy's word on a tunnel that runs, by its record. */
 struct ruling forward_recheck(struct worker *w, const struct listener *l,
                               const struct access_record *r, u32 *grace_ms);

@@ -104,6 +104,18 @@ static bool parse_port(struct slice text, u16 *port)
     return v >= 1 && v <= UINT16_MAX;
 }
 
+enum fault host_parse_bare(struct slice text, struct host *out)
+{
+    char area[64];
+    struct text t = text_in(area, sizeof area);
+    if (slice_find(text, ':') == NULL)
+        return host_parse(text, out);
+    text_char(&t, '[');
+    text_add(&t, text);
+    text_char(&t, ']');
+    return t.full ? FAULT_bad_host : host_parse(text_slice(&t), out);
+}
+
 enum fault authority_parse(struct slice text, struct host *out, u16 *port, bool *has_port)
 {
     const char *end = text.p + text.n, *colon;

@@ -103,6 +103,9 @@ bool msg_address_proxy(struct msg *m, const struct target_uri *t);
  * IPv4 address in any spelling, or [IPv6] without zone. FAULT_NONE or bad_host. */
 enum fault host_parse(struct slice text, struct host *out);
 
+/* The same without brackets round an IPv6 address, as the configuration keeps it. */
+enum fault host_parse_bare(struct slice text, struct host *out);
+
 /* HOST or HOST:PORT as in Host and in authorities; *port is 0 without one. Fault as host_parse. */
 enum fault authority_parse(struct slice text, struct host *out, u16 *port, bool *has_port);
 

@@ -41,15 +41,9 @@ struct notes {
 static void compile_server(const struct server_conf *conf, const struct pool_conf *pool,
                            struct server *out, struct snapshot *s, struct registry *r)
 {
-    char area[260], key[700];
-    struct text t = text_in(area, sizeof area), name = text_in(key, sizeof key);
-    bool v6 = slice_find(conf->host, ':') != NULL; /* host_parse wants brackets */
-    if (v6)
-        text_char(&t, '[');
-    text_add(&t, conf->host);
-    if (v6)
-        text_char(&t, ']');
-    must(host_parse(text_slice(&t), &out->host) == FAULT_NONE);
+    char key[700];
+    struct text name = text_in(key, sizeof key);
+    must(host_parse_bare(conf->host, &out->host) == FAULT_NONE);
     out->port = conf->port;
     text_add(&name, pool->name);
     text_char(&name, ' ');

@@ -501,6 +501,25 @@ const char *rig_ask(int client, const char *request)
     return rig_hears(client);
 }
 
+unsigned rig_comes_to(const int *listening, unsigned n, const char *request)
+{
+    int client = rig_client();
+    unsigned found = n;
+    rig_say(client, request);
+    for (unsigned i = 0; i < n; i++) {
+        struct addr peer;
+        int fd = listening[i] < 0 ? -1 : sock_accept(listening[i], &peer);
+        if (fd < 0)
+            continue;
+        assert_int_equal(found, n);
+        found = i;
+        close(fd);
+    }
+    rig_close(client);
+    rig_turn();
+    return found;
+}
+
 u64 rig_count(enum stat_id s)
 {
     return atomic_load(&rig.worker->stats->value[s]);

@@ -102,6 +102,9 @@ bool rig_reset(int fd);
 void rig_close(int fd);
 /* One line of text, its query "GET http://origin.test/PATH", through the engine. */
 const char *rig_ask(int client, const char *request);
+/* Which of n listening sockets the request of a new client comes to; n: none. -1 stands for one
+ * that is dead. It ends without an answer. */
+unsigned rig_comes_to(const int *listening, unsigned n, const char *request);
 
 u64 rig_count(enum stat_id s);
 u64 rig_faults(enum fault f);

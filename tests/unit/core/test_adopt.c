@@ -319,17 +319,24 @@ static void who_is_denied_now_gets_the_grace(void **state)
     assert_string_equal(rig_hears(up[0]), "on");
 }
 
-static void allowed_again_within_it(void **state)
+/* A tunnel that has been denied for a second. */
+static int denied_tunnel(int *up)
 {
-    (void)state;
-    int origin = rig_listen("127.0.0.2", 0, 8), up;
+    int origin = rig_listen("127.0.0.2", 0, 8);
     struct addr at;
     assert_true(sock_local(origin, &at));
     rig.port = at.port;
-    int two = tunnel_to(origin, CONNECT("two.test"), &up);
+    int two = tunnel_to(origin, CONNECT("two.test"), up);
     rig.recheck = deny_two;
     publish(rig_snapshot());
     rig_later(1000);
+    return two;
+}
+
+static void allowed_again_within_it(void **state)
+{
+    (void)state;
+    int up, two = denied_tunnel(&up);
     rig.recheck = NULL;
     publish(rig_snapshot());
     rig_later(10000);
@@ -341,14 +348,7 @@ static void allowed_again_within_it(void **state)
 static void allowed_again_by_the_clock(void **state)
 {
     (void)state;
-    int origin = rig_listen("127.0.0.2", 0, 8), up;
-    struct addr at;
-    assert_true(sock_local(origin, &at));
-    rig.port = at.port;
-    int two = tunnel_to(origin, CONNECT("two.test"), &up);
-    rig.recheck = deny_two;
-    publish(rig_snapshot());
-    rig_later(1000);
+    int up, two = denied_tunnel(&up);
     rig.recheck = NULL;
     rig_later(10000);
     rig_say(two, "on");

@@ -94,6 +94,29 @@ static void hosts(void **state)
     }
 }
 
+static void bare_hosts(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *name; /* NULL: refused */
+    } rows[] = {
+        { "Name.example", "name.example" },
+        { "192.0.2.1", "192.0.2.1" },
+        { "2001:DB8::1", "2001:db8::1" },
+        { "[2001:db8::1]", NULL },
+        { "name:80", NULL },
+        { "0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000", NULL },
+        { "", NULL },
+    };
+    for (size_t i = 0; i < countof(rows); i++) {
+        struct host h;
+        enum fault f = host_parse_bare(slice_of(rows[i].text), &h);
+        assert_int_equal(f, rows[i].name ? FAULT_NONE : FAULT_bad_host);
+        if (rows[i].name)
+            assert_string_equal(h.name, rows[i].name);
+    }
+}
+
 static void host_lengths(void **state)
 {
     (void)state;
@@ -371,10 +394,15 @@ static void target_like_its_host(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(hosts),           cmocka_unit_test(host_lengths),
-        cmocka_unit_test(authorities),     cmocka_unit_test(written_hosts),
-        cmocka_unit_test(target_parts),    cmocka_unit_test(target_for_a_proxy),
-        cmocka_unit_test(target_refusals), cmocka_unit_test(target_like_its_host),
+        cmocka_unit_test(hosts),
+        cmocka_unit_test(bare_hosts),
+        cmocka_unit_test(host_lengths),
+        cmocka_unit_test(authorities),
+        cmocka_unit_test(written_hosts),
+        cmocka_unit_test(target_parts),
+        cmocka_unit_test(target_for_a_proxy),
+        cmocka_unit_test(target_refusals),
+        cmocka_unit_test(target_like_its_host),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -35,21 +35,7 @@ static void die(unsigned i)
 /* Who of n gets it; n: nobody. */
 static unsigned asked(unsigned n)
 {
-    int client = rig_client();
-    unsigned found = n;
-    rig_say(client, "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody");
-    for (unsigned i = 0; i < n; i++) {
-        struct addr peer;
-        int fd = origin[i] < 0 ? -1 : sock_accept(origin[i], &peer);
-        if (fd < 0)
-            continue;
-        assert_int_equal(found, n);
-        found = i;
-        close(fd);
-    }
-    rig_close(client);
-    rig_turn();
-    return found;
+    return rig_comes_to(origin, n, "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody");
 }
 
 static void in_turn(void **state)
