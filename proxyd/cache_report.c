@@ -1,7 +1,7 @@
 /*
  * One question about caches: understood, put to each of them under the registry's lock, answered in
- * lines. The hard thing is the disk: reading it may take long, so `show` holds the disks then and
- * reads them when the lock is let go; `verify` alone reads under it, and ends with the process.
+ * lines. The hard thing is the disk, which may take minutes: none is read under that lock, for
+ * which reloads and /metrics wait. What is to be read is held, and read when the lock is let go.
  */
 #include "cache_report.h"
 
@@ -18,6 +18,12 @@
 #include "http/uri.h"
 #include "reverse/balance.h"
 
+/* The disk of a cache, held by whoever reads it. */
+struct held {
+    struct disk *disk;
+    char *name;
+};
+
 /* One question while it is answered. */
 struct report {
     FILE *to;
@@ -29,9 +35,8 @@ struct report {
     u64 now_s;
     enum url_match how; /* of a purge */
     bool soft;
-    struct disk *disk[16]; /* held; to be shown, with the names of their caches */
-    char *name[16];
-    unsigned ndisks;
+    struct held *held; /* to be read, in the order of the caches */
+    unsigned nheld, room;
     char *spaces; /* that a URL may be kept in, a line each */
 };
 
@@ -112,26 +117,27 @@ static void show_of(const char *name, const void *entry, void *ctx)
     cache_show_memory(r->to, &c->memory, r->url, r->now_s);
 }
 
-/* The disks are read when the registry's lock is no more held. */
-static void note_disk(const char *name, const void *entry, void *ctx)
+/* False: it has none, or that is not in service. */
+static bool hold_disk(struct report *r, const char *name, struct tier *t)
 {
-    struct report *r = ctx;
-    struct tier *t = &((const struct cache_entry *)entry)->cache->tier;
-    struct disk *d = r->ndisks < countof(r->disk) ? tier_use(t) : NULL;
-    if (d) {
-        r->disk[r->ndisks] = d;
-        r->name[r->ndisks++] = strdup(name);
-    }
+    struct disk *d = r->nheld < r->room ? tier_use(t) : NULL;
+    char *copy = d ? strdup(name) : NULL;
+    if (copy)
+        r->held[r->nheld++] = (struct held){ d, copy };
+    else if (d)
+        disk_let(d);
+    return copy != NULL;
 }
 
-static void show_disks(struct report *r)
+static void note_disk(const char *name, const void *entry, void *ctx)
 {
-    for (unsigned i = 0; i < r->ndisks; i++) {
-        fprintf(r->to, "cache %s, on disk:\n", r->name[i]);
-        cache_show_disk(r->to, r->disk[i], &r->parts, slice_of(r->spaces), r->now_s);
-        disk_let(r->disk[i]);
-        free(r->name[i]);
-    }
+    (void)hold_disk(ctx, name, &((const struct cache_entry *)entry)->cache->tier);
+}
+
+static void show_disk(struct report *r, const struct held *h)
+{
+    fprintf(r->to, "cache %s, on disk:\n", h->name);
+    cache_show_disk(r->to, h->disk, &r->parts, slice_of(r->spaces), r->now_s);
 }
 
 /* ---- why ---- */
@@ -229,17 +235,28 @@ static void verify_of(const char *name, const void *entry, void *ctx)
 {
     struct report *r = ctx;
     struct tier *t = &((const struct cache_entry *)entry)->cache->tier;
-    struct disk *d = tier_use(t);
-    if (d == NULL) {
+    if (!hold_disk(r, name, t))
         fprintf(r->to, "cache %s: %s\n", name,
                 tier_has_disk(t) ? "its disk is not in service" : "nothing is kept on disk");
-        return;
-    }
-    struct seglog_verified v = seglog_verify(disk_log(d), &ending);
-    disk_let(d);
-    fprintf(r->to, "cache %s: %llu read, %llu bytes, %llu bad and forgotten%s\n", name,
+}
+
+static void verify_disk(struct report *r, const struct held *h)
+{
+    struct seglog_verified v = seglog_verify(disk_log(h->disk), &ending);
+    fprintf(r->to, "cache %s: %llu read, %llu bytes, %llu bad and forgotten%s\n", h->name,
             (unsigned long long)v.records, (unsigned long long)v.bytes, (unsigned long long)v.bad,
             atomic_load(&ending) ? "; the proxy ends, so not all of it" : "");
+}
+
+/* ---- the disks ---- */
+
+static void read_disks(struct report *r, void (*read)(struct report *r, const struct held *h))
+{
+    for (unsigned i = 0; i < r->nheld; i++) {
+        read(r, &r->held[i]);
+        disk_let(r->held[i].disk);
+        free(r->held[i].name);
+    }
 }
 
 /* ---- which it is ---- */
@@ -276,8 +293,11 @@ unsigned cache_report(struct registry *registry, struct slice question, char **t
         free(r);
         return 400;
     }
-    r->to = open_memstream(text, &n);
+    r->room = registry_count(registry, &caches);
+    r->held = calloc(r->room + 1, sizeof *r->held);
+    r->to = r->held ? open_memstream(text, &n) : NULL;
     if (r->to == NULL) {
+        free(r->held);
         free(r);
         return 500;
     }
@@ -285,16 +305,16 @@ unsigned cache_report(struct registry *registry, struct slice question, char **t
     r->now_s = clock_us(CLOCK_REALTIME) / 1000000;
     if (each == why_of)
         why_method(r);
-    if (registry_count(registry, &caches) == 0)
+    if (r->room == 0)
         fputs("the configuration has no cache\n", r->to);
     registry_each(registry, &caches, each, r);
-    if (each == show_of || each == why_of) {
+    if (each == show_of || each == why_of)
         registry_each(registry, &caches, note_disk, r);
-        show_disks(r);
-    }
+    read_disks(r, each == verify_of ? verify_disk : show_disk);
     if (each == stat_of)
         stat_all(r);
     fclose(r->to);
+    free(r->held);
     free(r->spaces);
     free(r);
     return 200;
