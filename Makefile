@@ -216,7 +216,8 @@ help:
 ## make debug          build/debug/bin/proxyd, with assertions
 ## make compilers      warnings are errors, gcc and clang
 ## make format lint    clang-format; clang-format check, clang-tidy, cppcheck
-## make reference      write docs/reference.md anew; documents: is it current, has each key a test?
+## make reference      write docs/reference.md anew; documents: is it current, has each key a test,
+##                     do links lead somewhere?
 ## make install        PREFIX=/usr/local SYSCONFDIR=/etc DESTDIR=; with unit, manual, completion and an
 ##                     example to start from; uninstall takes it away again
 ## make deps           install the Debian packages that are missing (SECTIONS="build test lint bench")

@@ -154,7 +154,7 @@ const struct schema_row policy_rows[] = {
       .doc =
           "A file with the page for whoever accepts HTML, instead of the usual one, for all that "
           "the listener refuses or cannot serve; at most 64 kB. It is read when the "
-          "configuration is. `{{name}}` in it stands for a value: [rules](#policy-rules) lists "
+          "configuration is. `{{name}}` in it stands for a value: [rules](#policy--rules) lists "
           "them.",
       .example = "error-page refused.html;" },
     { .key = "time-zone",

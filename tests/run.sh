@@ -2,7 +2,7 @@
 # Runs one kind of test and counts it; `all` runs every kind and adds up. Called by the Makefile:
 #   tests/run.sh units VARIANT PROGRAM...      cmocka programs
 #   tests/run.sh layers [PROGRAM]              the house rules; PROGRAM is the core with the echo role
-#   tests/run.sh documents                    manual, covered keys, places of the mutants
+#   tests/run.sh documents                    manual, covered keys, links, places of the mutants
 #   tests/run.sh fuzz SECONDS PROGRAM...       0: without end; short: SHORT seconds for all together
 #   tests/run.sh e2e VARIANT [PYTEST-ARGUMENT...]
 #   tests/run.sh smoke                         a good part of e2e in a few seconds
@@ -167,6 +167,7 @@ documents() {
         echo "$bad"
         failed=$((failed + 1))
     fi
+    if "$PYTHON" -B tests/links.py; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
     if "$PYTHON" -B tests/mutants/run.py --places; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
     verdict documents $passed $failed
 }
