@@ -26,6 +26,7 @@ static const struct family families[] = {
     VALUE("size_bytes", "gauge", "Bytes that these may have", log.quota),
     VALUE("segments", "gauge", "Files of segments", log.segments),
     VALUE("index_bytes", "gauge", "Memory in which it is noted what lies where", log.index_bytes),
+    VALUE("bans", "gauge", "Purges of more than one URL that hits are compared with", log.bans),
     VALUE("queued_bytes", "gauge", "Bytes that wait to be written", queued_bytes),
     VALUE("appended_bytes_total", "counter", "Bytes written", log.appended_bytes),
     VALUE("dropped_total", "counter", "Answers that left with the oldest segments", log.dropped),

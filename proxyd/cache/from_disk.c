@@ -225,7 +225,7 @@ static void promote(struct xchg *x, struct load *l, struct object *o)
     struct segment *again = look(x, l->disk, &key, &place);
     enum seglog_standing standing = SEGLOG_BANNED;
     if (again && place.segment == l->place.segment && place.at == l->place.at)
-        standing = seglog_standing(disk_log(l->disk), &place, o->url, o->tags);
+        standing = seglog_standing(disk_log(l->disk), &key, &place, o->url, o->tags);
     if (again)
         seglog_let(&again);
     if (standing == SEGLOG_BANNED)
@@ -253,7 +253,8 @@ static enum read judge(struct xchg *x, const struct load *l, struct seglog_recor
         return NOT_FOR_US;
     if (r->nparts ? piece->iov_len > 0 : m->length != piece->iov_len)
         return BAD;
-    enum seglog_standing standing = seglog_standing(disk_log(l->disk), &l->place, r->url, r->tags);
+    enum seglog_standing standing =
+        seglog_standing(disk_log(l->disk), &l->key, &l->place, r->url, r->tags);
     if (standing == SEGLOG_STALE || m->fresh.received > now_s(x) + CLOCK_S)
         make_stale(&m->fresh, now_s(x));
     return standing == SEGLOG_BANNED ? BANNED : GOOD;

@@ -17,7 +17,7 @@ static void tell(const struct look *k, const struct seglog_place *p, struct slic
     if (!seglog_record_read(payload, &r, &piece) || !stored_read(r.meta, &m) ||
         !cache_key_same(&r.key, &k->key))
         return;
-    enum seglog_standing standing = seglog_standing(k->log, p, r.url, r.tags);
+    enum seglog_standing standing = seglog_standing(k->log, &r.key, p, r.url, r.tags);
     if (standing != SEGLOG_BANNED)
         k->each(k->ctx, &r, &m, standing == SEGLOG_STALE);
 }

@@ -101,7 +101,7 @@ static unsigned remove_there(struct cache *c, struct disk *d, const struct cache
     if (!idle)
         post_gone(c, url);
     unsigned n = seglog_remove(disk_log(d), &key);
-    if (idle && n)
+    if (idle && (n || seglog_hides(disk_log(d))))
         post_gone(c, url);
     return n;
 }
@@ -146,15 +146,17 @@ unsigned purge_url(struct cache *c, const struct cache_url *url)
 
 /* ---- many ---- */
 
-/* Of one URL that is to be stale all that begin with it are, and are validated needlessly. */
 static bool ban_on_disk(struct cache *c, const struct purge_what *what)
 {
+    static const enum seglog_ban_kind kinds[] = {
+        [URL_WHOLE] = SEGLOG_BAN_URL, [URL_PREFIX] = SEGLOG_BAN_PREFIX, [URL_TAG] = SEGLOG_BAN_TAG
+    };
     struct text t;
     struct purge *p = purge_new(what->text.n, &t);
     if (p == NULL)
         return false;
     p->write.write = write_ban;
-    p->kind = what->how == URL_TAG ? SEGLOG_BAN_TAG : SEGLOG_BAN_PREFIX;
+    p->kind = kinds[what->how];
     p->text = keep(&t, what->text);
     p->soft = what->soft;
     struct disk *d = tier_use(&c->tier);

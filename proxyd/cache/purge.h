@@ -30,7 +30,7 @@ struct purge_what {
 };
 /* How many there were in memory. Of URL_WHOLE that is not soft, in memory alone: purge_url is for
  * the disk, once for each space. *lasts is false when the disk, if there is one, could not be told:
- * too many purges are in force there, or there is no memory. Not for workers. */
+ * it takes none and too many wait for it, or there is no memory. Not for workers. */
 unsigned purge_matching(struct cache *c, const struct purge_what *what, u64 now_s, bool *lasts);
 
 #endif

@@ -250,6 +250,37 @@ def test_what_was_taken_out_stays_away(stand, what, how):
     assert is_hit(stand.get(kept)) == (what != "all")
 
 
+def test_a_soft_purge_of_one_url_is_about_that_one(stand):
+    urls = [stand.serve(path, answer("x", FRESH)) for path in ("/soft", "/soft/er", "/softer")]
+    for url in urls:
+        stand.get(url)
+    stand.restart()
+    soft(stand, urls[0])
+    stand.crash()
+    assert [is_hit(stand.get(url)) for url in urls] == [False, True, True]
+
+
+def test_thousands_of_purges(proxyd, origin):
+    """Each is taken, whatever is in force; when they have been applied none is, and all hold, then and after kill -9."""
+    stand = Stand(proxyd, origin, config().replace(metrics.ADMIN, "admin { bind 127.0.0.1:{admin_port}; purge 127.0.0.1; }"))
+    urls = [stand.serve(f"/{n}", answer("old", FRESH, f"Surrogate-Key: all item-{n}")) for n in range(30)]
+    for url in urls:
+        stand.get(url)
+    stand.restart()   # on disk alone
+    for n in range(3000):
+        item = n // 150 if n % 150 == 0 else f"none-{n}"   # the first 20 of them
+        with Client(stand.daemon.ports["admin_port"]) as client:
+            got = client.ask(request(f"/cache/purge?tag=item-{item}", "X-Requested-With: x", host="127.0.0.1", method="POST"))
+        assert got.body == b"cache main: 0 taken out in memory, and all such on disk\n"
+    kept = [False] * 20 + [True] * 10
+    assert until(lambda: disk(stand.daemon)["bans"] < 1024)
+    stand.crash()
+    assert until(lambda: disk(stand.daemon)["bans"] < 1024)
+    for n in range(30):
+        stand.serve(f"/{n}", answer("new", "Cache-Control: no-store"))
+    assert [is_hit(stand.get(url)) for url in urls] == kept
+
+
 def test_a_purge_holds_for_what_is_kept_later_not(stand):
     url = stand.serve("/a", answer("old", FRESH), answer("new", FRESH))
     stand.get(url)

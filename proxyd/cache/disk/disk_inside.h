@@ -41,6 +41,7 @@ struct disk {
     bool told; /* that it is out of service */
     char why[DISK_LINE];
     struct stat folder; /* as it was opened */
+    bool applies;       /* bans: there is more to do, see seglog_apply_bans */
     bool untidy; /* something is left for when there is nothing to write: seglog_tidy, _settle */
 };
 

@@ -110,6 +110,7 @@ static void load(struct disk *d, struct seglog *log)
     seglog_load(log, &d->stop);
     pthread_mutex_lock(&d->lock);
     d->counts.loading = false;
+    d->applies = true; /* perhaps: those that were in the log */
     note_counts(d);
 }
 
@@ -255,6 +256,16 @@ static void settle_doubt(struct disk *d)
     set_failed(d);
 }
 
+/* A few milliseconds of it, for neither an answer nor a purge is to wait for that. */
+static void apply_bans(struct disk *d)
+{
+    pthread_mutex_unlock(&d->lock);
+    bool done = seglog_apply_bans(d->log);
+    pthread_mutex_lock(&d->lock);
+    d->applies = !done;
+    note_counts(d);
+}
+
 static void resize(struct disk *d)
 {
     u64 quota = d->quota;
@@ -299,6 +310,11 @@ static void step(struct disk *d)
         resize(d);
     } else if (!list_empty(&d->queue)) {
         write_some(d);
+        if (!d->failed)
+            apply_bans(d);
+    } else if (d->applies) {
+        d->ready = true;
+        apply_bans(d);
     } else {
         d->ready = true;
         wait_for_work(d);

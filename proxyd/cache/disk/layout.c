@@ -174,9 +174,20 @@ bool seglog_record_read(struct slice payload, struct seglog_record *out, struct 
     return parts_good(out);
 }
 
+bool record_names(const char *fixed, u32 n, u32 *from, u32 *url, u32 *tags)
+{
+    struct record_fixed f;
+    memcpy(&f, fixed, sizeof f);
+    u64 at = sizeof f + (u64)f.nparts * sizeof(struct seglog_place) + f.vary;
+    *from = (u32)at;
+    *url = f.url;
+    *tags = f.tags;
+    return at + f.url + f.tags <= n;
+}
+
 void ban_write(char *payload, enum seglog_ban_kind kind, bool soft, struct slice text)
 {
-    const char fixed[BAN_FIXED] = { (char)kind, soft };
+    const char fixed[BAN_FIXED] = { kind == SEGLOG_BAN_TAG, soft, kind == SEGLOG_BAN_URL };
     put(put(payload, fixed, sizeof fixed), text.p, text.n);
 }
 
@@ -184,7 +195,7 @@ bool ban_read(struct slice payload, enum seglog_ban_kind *kind, bool *soft, stru
 {
     if (payload.n < BAN_FIXED || payload.n > BAN_FIXED + BAN_TEXT_MOST)
         return false;
-    *kind = payload.p[0] ? SEGLOG_BAN_TAG : SEGLOG_BAN_PREFIX;
+    *kind = payload.p[0] ? SEGLOG_BAN_TAG : payload.p[2] ? SEGLOG_BAN_URL : SEGLOG_BAN_PREFIX;
     *soft = payload.p[1] != 0;
     *text = slice_skip(payload, BAN_FIXED);
     return true;

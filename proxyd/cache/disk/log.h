@@ -26,6 +26,16 @@ struct log_gone {
     bool lost; /* one of them had no room: nothing more may be loaded */
 };
 
+/* What the bans in force are applied to: all that stands before `upto`, segment by segment. */
+struct log_apply {
+    u64 upto;           /* a ban_place; 0: nothing is being done */
+    u32 segment;        /* the next one */
+    struct segment *of; /* what `list` is of, held; NULL: none */
+    struct seg_list list;
+    u32 i;         /* the next of it */
+    char *payload; /* FRAME_MOST bytes */
+};
+
 struct seglog {
     struct folder folder;
     u64 salt;
@@ -51,9 +61,12 @@ struct seglog {
     u32 unsettled;      /* the first segment that was sealed and not yet synced; 0: there is none */
     bool purged;        /* a GONE or a ban has been appended since the last sync */
     u64 synced_us;      /* when that was */
+    struct log_apply apply;
 
     _Atomic u64 quota, bytes, segments;
     _Atomic u64 appended, dropped, passed_on, gone_bad;
+    _Atomic bool have_applied; /* a ban, which is in force no more */
+    _Atomic bool hides;        /* see seglog_hides */
 };
 
 /* log_ring.c: the segments. */
@@ -80,6 +93,12 @@ bool log_append_record(struct seglog *l, const struct seglog_record *r, u8 entry
 
 /* log_drop.c. The oldest segment but the open one; false: there is none. */
 bool log_drop_oldest(struct seglog *l, bool pass_on);
+
+/* log_names.c: the number of a record's `vary`, for which others may have to go; -1: no room. */
+int log_name_of(struct seglog *l, struct slice vary);
+
+/* log_apply.c: gives it up. */
+void log_apply_end(struct seglog *l);
 
 /* log_gone.c */
 void log_gone_begin(struct log_gone *g);

@@ -67,7 +67,7 @@ static void note_uses(const struct passing *p, const struct seg_list *list)
         struct seg_entry *e = &list->entry[i];
         struct seglog_place place = { p->s->number, e->at, e->n };
         bool stays = e->kind == SEGLOG_RECORD && e->until > now &&
-                     seg_index_get(&p->l->index, &e->key, &place, &slot);
+                     seg_index_get(&p->l->index, &e->key, &place, &slot) && !slot.stale;
         e->uses = stays ? slot.uses : 0;
         e->vary = stays ? slot.vary : 0;
     }
@@ -125,6 +125,6 @@ bool log_drop_oldest(struct seglog *l, bool passing_on)
     }
     seg_list_end(&list);
     log_leave(l, s);
-    bans_forget(&l->bans, atomic_load(&l->oldest));
+    bans_forget(&l->bans, ban_place(atomic_load(&l->oldest), 0));
     return true;
 }

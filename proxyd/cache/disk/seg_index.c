@@ -276,6 +276,17 @@ bool seg_index_forget(struct seg_index *ix, const struct cache_key *key,
     return there != NULL;
 }
 
+void seg_index_make_stale(struct seg_index *ix, const struct cache_key *key,
+                          const struct seglog_place *p)
+{
+    struct seg_slot *have[SEGLOG_VARIANTS];
+    struct seg_shard *s = seg_index_lock(ix, key);
+    struct seg_slot *there = at_place(have, seg_shard_slots(s, key, have), p);
+    if (there)
+        there->stale = 1;
+    seg_index_unlock(s);
+}
+
 u32 seg_index_remove(struct seg_index *ix, const struct cache_key *key)
 {
     struct seg_slot *have[SEGLOG_VARIANTS];
@@ -288,30 +299,63 @@ u32 seg_index_remove(struct seg_index *ix, const struct cache_key *key)
     return n;
 }
 
+/* What is to go of a whole index: all of a segment, or all whose `vary` does not stay. */
+struct unwanted {
+    u32 segment;
+    const bool *stay;
+};
+
+static bool is_unwanted(const struct seg_slot *t, const struct unwanted *u)
+{
+    return t->segment && (u->stay ? !u->stay[t->vary] : t->segment == u->segment);
+}
+
 /* Taking one out may move what had wrapped around to where has been looked already. */
-static u32 clear_shard(struct seg_shard *s, u32 segment)
+static u32 clear_shard(struct seg_shard *s, const struct unwanted *u)
 {
     u32 before = s->used, last;
     do {
         last = s->used;
         for (u32 k = s->cap; k-- > 0;)
-            while (s->slot[k].segment == segment)
+            while (is_unwanted(&s->slot[k], u))
                 take_out(s, k);
     } while (s->used < last);
     return before - s->used;
 }
 
-u32 seg_index_clear(struct seg_index *ix, u32 segment)
+static u32 clear(struct seg_index *ix, const struct unwanted *u)
 {
     u32 n = 0;
     for (u32 i = 0; i <= ix->mask; i++) {
         struct seg_shard *s = &ix->shard[i];
         pthread_mutex_lock(&s->lock);
-        n += clear_shard(s, segment);
+        n += clear_shard(s, u);
         pthread_mutex_unlock(&s->lock);
     }
     atomic_fetch_sub_explicit(&ix->objects, n, memory_order_relaxed);
     return n;
+}
+
+u32 seg_index_clear(struct seg_index *ix, u32 segment)
+{
+    return clear(ix, &(struct unwanted){ .segment = segment });
+}
+
+void seg_index_clear_names(struct seg_index *ix, const bool stay[SEGLOG_NAMES])
+{
+    (void)clear(ix, &(struct unwanted){ .stay = stay });
+}
+
+void seg_index_weigh(const struct seg_index *ix, u64 weight[SEGLOG_NAMES])
+{
+    for (u32 i = 0; i <= ix->mask; i++) {
+        struct seg_shard *s = &ix->shard[i];
+        pthread_mutex_lock(&s->lock);
+        for (u32 k = 0; k < s->cap; k++)
+            if (s->slot[k].segment)
+                weight[s->slot[k].vary] += 1 + s->slot[k].uses;
+        pthread_mutex_unlock(&s->lock);
+    }
 }
 
 static bool one_more(struct seg_found **found, u32 n, u32 *room)

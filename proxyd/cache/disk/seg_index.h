@@ -21,7 +21,7 @@ struct seg_slot {
     u32 segment, at, n; /* its place; segment 0: the slot is free */
     u32 until, variant; /* until: seconds since 1970, UINT32_MAX: later; variant: its low half */
     u16 vary;           /* of vary_names */
-    u8 uses, zero;      /* uses: 0 to SEG_USES */
+    u8 uses, stale;     /* uses: 0 to SEG_USES; stale: 1: a ban said so */
 };
 enum { SEG_USES = 3 };
 
@@ -60,6 +60,8 @@ bool seg_index_get(const struct seg_index *ix, const struct cache_key *key,
                    const struct seglog_place *p, struct seg_slot *out);
 bool seg_index_forget(struct seg_index *ix, const struct cache_key *key,
                       const struct seglog_place *p);
+void seg_index_make_stale(struct seg_index *ix, const struct cache_key *key,
+                          const struct seglog_place *p);
 /* All variants; how many there were. */
 u32 seg_index_remove(struct seg_index *ix, const struct cache_key *key);
 
@@ -73,5 +75,9 @@ struct seg_found {
 struct seg_found *seg_index_of_segment(const struct seg_index *ix, u32 segment, u32 *n);
 /* Takes all of a segment out; how many there were. */
 u32 seg_index_clear(struct seg_index *ix, u32 segment);
+/* How much each `vary` is worth: for each slot that has it one, and its uses. */
+void seg_index_weigh(const struct seg_index *ix, u64 weight[SEGLOG_NAMES]);
+/* Takes out all whose `vary` does not stay. */
+void seg_index_clear_names(struct seg_index *ix, const bool stay[SEGLOG_NAMES]);
 
 #endif

@@ -31,6 +31,7 @@ static struct seglog *new_log(u64 quota)
     pthread_mutex_init(&l->gone.lock, NULL);
     log_gone_begin(&l->gone);
     bans_init(&l->bans);
+    vary_names_init(&l->names);
     return l;
 }
 
@@ -93,6 +94,7 @@ void seglog_give_back(struct seglog *l)
 void seglog_close(struct seglog *l)
 {
     seglog_give_back(l);
+    log_apply_end(l);
     u32 newest = atomic_load(&l->newest);
     for (u32 i = atomic_load(&l->oldest); i <= newest; i++) {
         struct segment *s = log_segment(l, i);

@@ -18,7 +18,7 @@
  * not whole. A frame counts when both its checksums are right; a segment that has no footer is read
  * frame by frame up to the first that is not; and whatever cannot be read is absent, no more.
  *
- * Threads: one writes (append, drop, load, flush, seal). Any may find, remove, ban and read.
+ * Threads: one writes (append, drop, load, flush, seal, apply). Any may find, remove, ban and read.
  */
 #ifndef CACHE_DISK_SEGLOG_H
 #define CACHE_DISK_SEGLOG_H
@@ -38,10 +38,11 @@ enum {
     SEGLOG_PART = 1 << 20,     /* bytes of a body in one frame, but for the last */
     SEGLOG_SEGMENT = 64 << 20, /* bytes of a segment; a 32nd of the quota if less; 2 MB at least */
     SEGLOG_LEAST = 64 << 20,   /* bytes of the smallest quota */
-    SEGLOG_NAMES = 1 << 12,    /* different `vary` that the index knows */
+    SEGLOG_NAMES = 1 << 12,    /* different `vary` that the index knows, "" among them */
     SEGLOG_VARIANTS = 16,      /* of one key: a further one takes the place of the oldest */
     SEGLOG_PARTS_MOST = 1 << 16,
-    SEGLOG_BANS = 1 << 10
+    SEGLOG_BANS = 1 << 16,      /* in force at once */
+    SEGLOG_BANS_APPLY = 1 << 10 /* so many are applied, so that they need not stay */
 };
 
 /* A frame, or its payload: where a thing is. */
@@ -64,7 +65,7 @@ struct seglog_record {
 
 struct seglog_counts { /* now, or since it was opened */
     u64 objects, bytes, quota, segments, index_bytes;
-    u64 appended_bytes, dropped, passed_on, gone_bad;
+    u64 appended_bytes, dropped, passed_on, gone_bad, bans;
 };
 
 /* Takes the folder, which is made if it is not there (0700), for this process. NULL, and why in a
@@ -85,7 +86,7 @@ void seglog_resize(struct seglog *l, u64 quota);
 struct seglog_counts seglog_counts(const struct seglog *l);
 
 /* ---- writing; one thread, after the load. False: errno says why, and nothing of it is ever found.
- * EOVERFLOW, ESTALE and ENOMEM are about this one alone: too large, or a `vary` too many; a part of
+ * EOVERFLOW, ESTALE and ENOMEM are about this one alone: too large, or its `vary` is; a part of
  * it has left, or was lost in a failure; no memory. All else is the disk's failure: what was
  * appended since the last flush may be lost, and is when the next flush says false. What comes after
  * begins a new segment. ---- */
@@ -146,17 +147,30 @@ bool seglog_forget(struct seglog *l, const struct cache_key *key, const struct s
 /* All variants of a key; how many there were. For good only once seglog_append_gone has said so. */
 u32 seglog_remove(struct seglog *l, const struct cache_key *key);
 
-/* Whole sets: what was appended before is absent from now on, or stale (soft). */
-enum seglog_ban_kind { SEGLOG_BAN_PREFIX, SEGLOG_BAN_TAG }; /* of the URL: empty: all; one tag */
-/* At once, for all that is found; false: SEGLOG_BANS are in force already, or no memory. *id: for
- * seglog_append_ban. */
+/* Does the log perhaps have records that are not found, for there was no room for their `vary`, and
+ * that a restart might let be found? Then it has to be told what is gone though nothing is found. */
+bool seglog_hides(const struct seglog *l);
+
+/* Whole sets: what was appended before is absent from now on, or stale (soft). By the beginning of
+ * the URL (empty: all), one tag, or a whole URL in all spaces and variants. */
+enum seglog_ban_kind { SEGLOG_BAN_PREFIX, SEGLOG_BAN_TAG, SEGLOG_BAN_URL };
+/* At once, for all that is found. Where SEGLOG_BANS are in force the older ones of them become one
+ * about all that stands before them. False: so many wait for their place in the log, for the disk
+ * takes none, or no memory; or the text is too long. *id: for seglog_append_ban. */
 bool seglog_ban(struct seglog *l, enum seglog_ban_kind kind, struct slice text, bool soft, u64 *id);
 /* By the writer, in its turn: what is appended from now on is free of it, after a restart it still
  * holds. It is forgotten when all that it is about has left. */
 bool seglog_append_ban(struct seglog *l, u64 id);
+/* A few milliseconds of looking at each record of the log, for what the bans in force say of it:
+ * then they are forgotten, and what they are about is no more found, or noted as stale. That begins
+ * when there are SEGLOG_BANS_APPLY, and is for the writer between two flushes. True: there is nothing
+ * of that to do. */
+bool seglog_apply_bans(struct seglog *l);
+/* What do the bans say, those that have been applied as well? Worse is more. */
 enum seglog_standing { SEGLOG_STANDS, SEGLOG_STALE, SEGLOG_BANNED };
-enum seglog_standing seglog_standing(struct seglog *l, const struct seglog_place *p,
-                                     struct slice url, struct slice tags);
+enum seglog_standing seglog_standing(struct seglog *l, const struct cache_key *key,
+                                     const struct seglog_place *p, struct slice url,
+                                     struct slice tags);
 
 /* Reads everything, record by record, checks it and forgets what is bad. Any thread that may take
  * its time, after the load. */

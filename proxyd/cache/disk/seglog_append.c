@@ -80,7 +80,7 @@ bool log_append_record(struct seglog *l, const struct seglog_record *r, u8 entry
 {
     struct seglog_place p;
     u32 n = record_bytes(r);
-    int vary = n ? vary_names_add(&l->names, r->vary) : -1;
+    int vary = n ? log_name_of(l, r->vary) : -1;
     if (vary < 0) {
         errno = EOVERFLOW;
         return false;

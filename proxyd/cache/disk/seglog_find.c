@@ -26,7 +26,8 @@ static struct segment *take_at(const struct seglog *l, const struct cache_key *k
     return s;
 }
 
-/* The newest of those whose variant is the request's. */
+/* The newest of those whose variant is the request's. The names may be given up meanwhile, and
+ * their numbers be others' then, but only after what has them was taken out: who takes it looks. */
 static const struct seg_slot *choose(const struct seglog *l, const struct seg_slot *slot, u32 n,
                                      seglog_variant *variant, void *ctx)
 {
@@ -63,7 +64,9 @@ struct segment *seglog_find(struct seglog *l, const struct cache_key *key, seglo
     seg_index_unlock(shard);
     if (simple)
         return s;
+    pthread_rwlock_rdlock(&l->names.lock);
     const struct seg_slot *best = choose(l, copy, n, variant, ctx);
+    pthread_rwlock_unlock(&l->names.lock);
     return best ? take_at(l, key, best, out) : NULL;
 }
 
@@ -91,10 +94,24 @@ u32 seglog_remove(struct seglog *l, const struct cache_key *key)
     return seg_index_remove(&l->index, key);
 }
 
-enum seglog_standing seglog_standing(struct seglog *l, const struct seglog_place *p,
-                                     struct slice url, struct slice tags)
+bool seglog_hides(const struct seglog *l)
 {
-    return bans_standing(&l->bans, ban_place(p->segment, p->at), url, tags);
+    return atomic_load(&l->hides);
+}
+
+/* The bans first: one that has been applied and forgotten since has left what it says in the index
+ * before that. */
+enum seglog_standing seglog_standing(struct seglog *l, const struct cache_key *key,
+                                     const struct seglog_place *p, struct slice url,
+                                     struct slice tags)
+{
+    struct seg_slot slot;
+    enum seglog_standing is = bans_standing(&l->bans, ban_place(p->segment, p->at), url, tags);
+    if (is == SEGLOG_BANNED || !atomic_load(&l->have_applied))
+        return is;
+    if (!seg_index_get(&l->index, key, p, &slot))
+        return SEGLOG_BANNED;
+    return slot.stale ? SEGLOG_STALE : is;
 }
 
 struct seglog_counts seglog_counts(const struct seglog *l)
@@ -107,5 +124,6 @@ struct seglog_counts seglog_counts(const struct seglog *l)
                                    .appended_bytes = atomic_load(&l->appended),
                                    .dropped = atomic_load(&l->dropped),
                                    .passed_on = atomic_load(&l->passed_on),
-                                   .gone_bad = atomic_load(&l->gone_bad) };
+                                   .gone_bad = atomic_load(&l->gone_bad),
+                                   .bans = atomic_load(&l->bans.n) };
 }

@@ -108,7 +108,8 @@ void seglog_load(struct seglog *l, const _Atomic bool *stop)
     }
     for (; i < n && !whole; i++)
         delete_file(l, there[i]);
+    atomic_store(&l->hides, vary_names_full(&l->names));
     log_gone_end(&l->gone);
-    bans_forget(&l->bans, atomic_load(&l->oldest));
+    bans_forget(&l->bans, ban_place(atomic_load(&l->oldest), 0));
     free(there);
 }

@@ -188,7 +188,7 @@ static i64 version_of(struct seglog *l, const struct segment *s, const struct se
         int is = part_right(l, &m, i, &r.part[i]);
         version = is == 1 ? version : is;
     }
-    if (version > 0 && seglog_standing(l, p, r.url, r.tags) != SEGLOG_STANDS)
+    if (version > 0 && seglog_standing(l, &key, p, r.url, r.tags) != SEGLOG_STANDS)
         version = 0;
     free(got);
     return version;

@@ -216,26 +216,6 @@ static void variants(void **state)
     assert_int_equal(seglog_counts(l).objects, 0);
 }
 
-/* More names than the index has room for: refused, and nothing else is. */
-static void too_many_names(void **state)
-{
-    (void)state;
-    char name[16];
-    struct help_record r = { .version = 1, .variant = 5, .vary = name, .body = 10 };
-    for (r.n = 1; r.n < SEGLOG_NAMES; r.n++) {
-        snprintf(name, sizeof name, "x-%u", (unsigned)r.n);
-        assert_true(help_append(l, &r));
-    }
-    snprintf(name, sizeof name, "one-more");
-    assert_false(help_append(l, &r));
-    assert_int_equal(errno, EOVERFLOW);
-    snprintf(name, sizeof name, "x-17");
-    assert_true(help_append(l, &r) && seglog_flush(l));
-    again();
-    for (u64 n = 1; n <= SEGLOG_NAMES; n++)
-        assert_int_equal(help_found_variant(l, n, 5), 1);
-}
-
 static void banned(void **state)
 {
     (void)state;
@@ -285,19 +265,6 @@ static void banned_twice(void **state)
         assert_int_equal(help_found(l, 5), 1);
         again();
     }
-}
-
-static void bans_are_bounded(void **state)
-{
-    (void)state;
-    char text[32];
-    u64 id;
-    for (unsigned i = 0; i < SEGLOG_BANS; i++) {
-        snprintf(text, sizeof text, "http://%u/", i);
-        assert_true(seglog_ban(l, SEGLOG_BAN_PREFIX, slice_of(text), false, &id));
-    }
-    assert_false(seglog_ban(l, SEGLOG_BAN_PREFIX, SLICE("x"), false, &id));
-    assert_true(seglog_ban(l, SEGLOG_BAN_PREFIX, SLICE("http://0/"), false, &id)); /* again */
 }
 
 static void a_folder_that_anybody_may_write_to(void **state)
@@ -587,10 +554,8 @@ int main(void)
         LOG_TEST(gone),
         LOG_TEST(gone_after_a_crash),
         LOG_TEST(variants),
-        LOG_TEST(too_many_names),
         LOG_TEST(banned),
         LOG_TEST(banned_twice),
-        LOG_TEST(bans_are_bounded),
         LOG_TEST(a_folder_that_anybody_may_write_to),
         LOG_TEST(one_process_at_a_time),
         LARGE_TEST(the_oldest_leave),
