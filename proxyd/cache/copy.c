@@ -22,12 +22,18 @@ static void drop(struct xchg *x, enum kept why)
         flight_note(&n->use->cache->flights, &n->key, now_s(x), why);
 }
 
+static void copy_drop(void *self, enum fault why);
+
 static enum flow copy_put(void *self, struct slice run, size_t *taken)
 {
     struct xchg *x = self;
     struct notes *n = notes_of(x);
     *taken = body_append(n->copy->body, run, n->most);
-    return *taken == run.n ? FLOW_OK : FLOW_WAIT;
+    if (likely(*taken == run.n))
+        return FLOW_OK;
+    if (x->feed == NULL) /* its client has gone, and the exchange ends with the copy */
+        copy_drop(x, FAULT_NONE);
+    return FLOW_FAULT;
 }
 
 static enum flow copy_finish(void *self, const struct msg *trailers)

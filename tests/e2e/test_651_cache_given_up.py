@@ -8,6 +8,7 @@ import pytest
 
 from lib import metrics
 from lib.caching import forward
+from lib.client import hard_reset
 from lib.daemon import run_command
 from lib.large import MB, Download, Large
 from lib.preload import preload
@@ -106,6 +107,16 @@ def test_one_who_wants_a_part(daemon, origin):
     read_all(clients, large)
     assert clients[0].has(large) and all(c.status == 206 and c.has(large, first, n) for c in clients[1:])
     assert large.wholes == 1 and max(end for _, end in large.pieces) <= 21 * MB
+
+
+def test_the_first_one_has_left(daemon, origin):
+    """It is fetched for the others alone, who go on when that is given up."""
+    large = Large(origin, 24, hold=1, ranges=True)
+    clients = join(daemon, large, 3)
+    hard_reset(clients.pop(0).sock)
+    assert daemon.wait_log("/large")
+    read_all(clients, large)
+    assert all(c.has(large) for c in clients) and large.wholes == 1 and large.pieces
 
 
 @pytest.mark.parametrize("why", ["another", "no-ranges", "weak", "refused"])

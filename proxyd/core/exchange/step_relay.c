@@ -51,7 +51,8 @@ static void stop_copy(struct xchg *x, enum fault why)
 static bool fill_copy(struct xchg *x)
 {
     switch (x->filled ? RELAY_WAIT_SOURCE : relay_turn(&x->response)) {
-    case RELAY_WAIT_SOURCE: break;
+    case RELAY_WAIT_SOURCE:
+    case RELAY_WAIT_SINK: break;
     case RELAY_YIELD: return true;
     case RELAY_DONE:
         x->filled = true;

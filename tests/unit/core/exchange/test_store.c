@@ -18,6 +18,7 @@ static struct {
     bool parks;  /* at the next lookup; time_to_go ends it */
     bool time_to_go, refuses, revalidates, rescues, stops, goes_on;
     bool leads, keeps; /* a copy is read by the client; it goes on without that */
+    bool waits;        /* it takes more later */
     bool growing, cut; /* the copy that leads */
     struct relay feed;
     struct xchg *self;
@@ -104,7 +105,7 @@ static enum flow tee_put(void *self, struct slice run, size_t *taken)
     assert_non_null(toy.body);
     memcpy(toy.body + toy.n, run.p, *taken);
     toy.n += *taken;
-    return *taken == run.n ? FLOW_OK : FLOW_WAIT;
+    return *taken == run.n ? FLOW_OK : toy.waits ? FLOW_WAIT : FLOW_FAULT;
 }
 
 static enum flow tee_finish(void *self, const struct msg *trailers)
@@ -530,6 +531,22 @@ static void a_copy_that_stops(void **state)
     forget();
 }
 
+/* One that waits for room goes on from the very byte. */
+static void a_copy_that_waits(void **state)
+{
+    (void)state;
+    toy.waits = true;
+    toy.most = 7;
+    begin_leading("01234");
+    rig_say(upstream, "56789");
+    assert_has(rig_hears(client), "\r\n\r\n0123456");
+    toy.most = SIZE_MAX;
+    xchg_wake(toy.self);
+    assert_string_equal(rig_hears(client), "789");
+    assert_int_equal(toy.kept, 1);
+    assert_int_equal(toy.dropped, 0);
+}
+
 /* The client gets what there was, and sees that it is not all. */
 static void a_copy_that_is_cut(void **state)
 {
@@ -606,6 +623,7 @@ int main(void)
         STORE_TEST(the_client_reads_the_copy),
         STORE_TEST(a_slow_client_of_a_copy),
         STORE_TEST(a_copy_that_stops),
+        STORE_TEST(a_copy_that_waits),
         STORE_TEST(a_copy_that_is_cut),
         STORE_TEST(it_goes_on_without_the_client),
         STORE_TEST(it_ends_with_the_client),
