@@ -13,6 +13,16 @@ void msg_init(struct msg *m, struct arena *arena)
     m->arena = arena;
 }
 
+void msg_again(struct msg *m)
+{
+    char *lent = m->extra;
+    u32 n = m->extra_cap;
+    struct authority *host_field = m->host_field;
+    msg_init(m, m->arena);
+    msg_lend(m, lent, n);
+    m->host_field = host_field;
+}
+
 const struct field *msg_find(const struct msg *m, enum token t)
 {
     if (!msg_has(m, t))

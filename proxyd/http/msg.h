@@ -72,6 +72,9 @@ struct msg {
  * more than MSG_INLINE_FIELDS fields or an added field come; NULL is fine until then. */
 void msg_init(struct msg *m, struct arena *arena);
 
+/* Empty again, to be parsed into once more; what was lent to it stays. */
+void msg_again(struct msg *m);
+
 static inline const char *msg_at(const struct msg *m, u32 off)
 {
     return off & FIELD_EXTRA ? m->extra + (off & ~FIELD_EXTRA) : m->text + off;

@@ -75,19 +75,59 @@ static enum fault named(enum fault f, const struct conn *c, struct slice head)
     return v2 || slice_starts(head, SLICE("PROXY ")) ? FAULT_proxy_header_unexpected : f;
 }
 
-/* The head of len bytes at the front of c->in. */
-static enum fault read_request(struct leg *l, struct conn *c, struct msg *req, u32 len)
+/* Nearly every head arrives alone and in one piece. What ends as one does is parsed without being
+ * scanned before; should the parser find fault with it, the scan has the last word. */
+static bool seems_whole(const struct conn *c)
+{
+    const struct buf *b = c->in;
+    return c->head_scan.scanned == 0 && buf_len(b) >= 4 &&
+           memcmp(b->data + b->to - 4, "\r\n\r\n", 4) == 0;
+}
+
+/* It has been parsed, unscanned and in vain: the head may end earlier, in *len then, or have a
+ * fault before that one; then *len is 0. The parser has not come to Host in either case. */
+__attribute__((cold, noinline)) static enum fault scan_late(struct msg *req, const char *head,
+                                                            u32 *len,
+                                                            const struct head_limits *limits,
+                                                            enum fault of_parser)
+{
+    struct head_scan scan = { 0 };
+    enum fault f;
+    u32 whole = *len;
+    *len = head_scan(&scan, head, whole, limits, &f);
+    if (*len == whole)
+        return of_parser;
+    msg_again(req);
+    return f ? f : request_parse(req, head, *len, limits);
+}
+
+/* A head of *len bytes at the front of c->in, or what seems to be one: *len is 0 if it is none. */
+static enum fault parse_request(struct leg *l, struct conn *c, struct msg *req, u32 *len,
+                                bool scanned)
 {
     struct head_limits limits = h1_head_limits(l->snap);
     const char *head = c->in->data + c->in->from;
+    enum fault f = request_parse(req, head, *len, &limits);
+    if (unlikely(f != FAULT_NONE) && !scanned)
+        f = scan_late(req, head, len, &limits, f);
+    return named(f, c, buf_live(c->in));
+}
+
+/* The head of len bytes at the front of c->in. */
+static enum fault read_request(struct leg *l, struct conn *c, struct msg *req, u32 len,
+                               bool scanned)
+{
+    enum fault f = parse_request(l, c, req, &len, scanned);
+    if (unlikely(len == 0)) {
+        l->taken = buf_len(c->in);
+        return f;
+    }
     c->pin = c->in;
     c->refilled = false;
     c->in->from += len;
     l->h1.head_len = len;
     l->h1.body_at = c->in->from;
     l->taken = len;
-    enum fault f = request_parse(req, head, len, &limits);
-    f = named(f, c, (struct slice){ head, len });
     l->minor = req->minor;
     l->h1.keep = req->keep_alive && f == FAULT_NONE;
     if (f == FAULT_NONE) {
@@ -99,7 +139,7 @@ static enum fault read_request(struct leg *l, struct conn *c, struct msg *req, u
 
 /* An exchange for a whole head, or for none (len 0) and the fault that it has earned: then what
  * there is of it waits in the buffer. Without memory there is nobody to answer either. */
-static void open_request(struct conn *c, u32 len, enum fault f)
+static void open_request(struct conn *c, u32 len, bool scanned, enum fault f)
 {
     struct worker *w = c->worker;
     struct leg *l;
@@ -109,7 +149,7 @@ static void open_request(struct conn *c, u32 len, enum fault f)
         return;
     h1_client_leg(l, c);
     if (f == FAULT_NONE)
-        f = read_request(l, c, req, len);
+        f = read_request(l, c, req, len, scanned);
     else
         l->taken = c->in ? buf_len(c->in) : 0;
     w->intake->run(x, f);
@@ -119,7 +159,7 @@ void client_refuse(struct conn *c, enum fault f)
 {
     const struct listener *l = client_listener(c);
     if (l && l->transport == NULL) {
-        open_request(c, 0, f);
+        open_request(c, 0, true, f);
         return;
     }
     stat_fault(c->worker->stats, f); /* in the clear it would be no answer */
@@ -155,13 +195,17 @@ static bool try_head(struct conn *c)
             return take_raw(c, d.as);
         f = (enum fault)d.fault;
     }
+    if (likely(f == FAULT_NONE && seems_whole(c))) {
+        open_request(c, buf_len(b), false, FAULT_NONE);
+        return true;
+    }
     u32 len = 0;
     if (f == FAULT_NONE)
         len = head_scan(&c->head_scan, b->data + b->from, buf_len(b), &limits, &f);
     if (f == FAULT_NONE && len == 0)
         return false;
     memset(&c->head_scan, 0, sizeof c->head_scan);
-    open_request(c, f == FAULT_NONE ? len : 0, named(f, c, buf_live(b)));
+    open_request(c, f == FAULT_NONE ? len : 0, true, named(f, c, buf_live(b)));
     return true;
 }
 
@@ -176,7 +220,7 @@ static bool has_begun(const struct conn *c)
 static void ended(struct conn *c)
 {
     if (has_begun(c))
-        open_request(c, 0, FAULT_client_closed);
+        open_request(c, 0, true, FAULT_client_closed);
     else
         client_close(c);
 }
@@ -230,7 +274,7 @@ static void head_expired(struct conn *c)
     }
     memset(&c->head_scan, 0, sizeof c->head_scan);
     enum fault f = c->awaits_memory ? FAULT_out_of_memory : FAULT_request_head_timeout;
-    open_request(c, 0, f);
+    open_request(c, 0, true, f);
 }
 
 static void head_drain(struct conn *c, enum drain_state how)

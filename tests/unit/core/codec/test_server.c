@@ -44,6 +44,25 @@ static void one_after_the_other(void **state)
     assert_int_equal(rig_count(STAT_requests_total), 4);
 }
 
+/* What ends as a head does is parsed at once: of two faults the one is told that comes first all the
+ * same, as of a head in pieces, and what follows a head is no part of it. */
+static void faults_in_one_piece(void **state)
+{
+    (void)state;
+    int client = rig_client();
+    rig_say(client, "G(T / HTTP/1.1\r\nHost: a\r\nX: \001\r\n\r\n");
+    assert_has(rig_hears(client), "HTTP/1.1 400 ");
+    assert_int_equal(rig_faults(FAULT_bad_field_value), 1);
+    assert_int_equal(rig_faults(FAULT_bad_method), 0);
+    rig_close(client);
+    client = rig_client();
+    rig_say(client, GET("/1") "G(T / HTTP/1.1\r\nHost: a\r\n\r\nX: \001\r\n\r\n");
+    assert_has(rig_hears(client), "\r\n\r\n/1");
+    assert_int_equal(rig_faults(FAULT_bad_field_value), 1);
+    assert_int_equal(rig_faults(FAULT_bad_method), 1);
+    rig_close(client);
+}
+
 /* Between requests a client is its connection and nothing else. */
 static void an_idle_client_holds_no_buffer(void **state)
 {
@@ -526,6 +545,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         RIG_TEST(a_head_in_pieces),
+        RIG_TEST(faults_in_one_piece),
         RIG_TEST(one_after_the_other),
         RIG_TEST(an_idle_client_holds_no_buffer),
         RIG_TEST(a_slow_head),
