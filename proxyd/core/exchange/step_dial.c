@@ -83,10 +83,20 @@ static bool take_idle(struct xchg *x)
     return codec_attach_idle(x->worker, x->target, &want, &x->rested_ms, &x->server, &x->upstream);
 }
 
+/* Not before: an answer that is kept needs none. */
+static bool has_target(struct xchg *x)
+{
+    if (x->target == NULL)
+        x->target = target_get(x->worker, &x->to);
+    return x->target != NULL;
+}
+
 enum step_result step_dial(struct xchg *x)
 {
     if (x->dial)
         return STEP_PARK;
+    if (unlikely(!has_target(x)))
+        return xchg_fail(x, FAULT_out_of_memory);
     if (take_idle(x))
         return attached(x, true);
     struct dial_request request = {

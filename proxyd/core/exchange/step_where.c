@@ -1,5 +1,4 @@
 /* Where does it go? The role knows. */
-#include "core/conn/target.h"
 #include "core/exchange/xchg.h"
 
 enum step_result step_where(struct xchg *x)
@@ -10,6 +9,5 @@ enum step_result step_where(struct xchg *x)
     case PARKED: return STEP_PARK;
     default: return xchg_fail(x, x->fault);
     }
-    x->target = target_get(x->worker, &x->to);
-    return x->target ? xchg_go(x, STEP_lookup) : xchg_fail(x, FAULT_out_of_memory);
+    return xchg_go(x, STEP_lookup);
 }
