@@ -46,17 +46,14 @@ static long plain_number(struct slice s, size_t digits)
 
 static bool parse4(struct slice s, u8 ip[4])
 {
-    if (s.n == 0) /* p may be NULL then */
-        return false;
-    const char *p = s.p, *end = s.p + s.n;
+    const char *p = s.p, *end = p ? p + s.n : p;
     for (unsigned i = 0; i < 4; i++) {
-        if (i && (p == end || *p++ != '.'))
+        u32 v = p < end ? (u32)*p++ - '0' : 10, digit;
+        if (v > 9)
             return false;
-        const char *first = p;
-        unsigned v = 0;
-        while (p < end && p - first < 3 && ascii_digit(*p))
-            v = v * 10 + (unsigned)(*p++ - '0');
-        if (p == first || v > 255 || (*first == '0' && p - first > 1))
+        for (unsigned more = v ? 2 : 0; more-- && p < end && (digit = (u32)*p - '0') <= 9; p++)
+            v = v * 10 + digit;
+        if (v > 255 || (i < 3 && (p == end || *p++ != '.')))
             return false;
         ip[i] = (u8)v;
     }

@@ -167,8 +167,10 @@ static enum fault one_host(struct msg *m, const u64 twice[2])
     if (is_twice(twice, TOKEN_HOST))
         return FAULT_bad_host;
     host->text = msg_get(m, TOKEN_HOST);
-    if (unlikely(slice_find(host->text, '@')) && without_userinfo(m))
-        host->text = msg_get(m, TOKEN_HOST);
+    enum fault f = authority_parse(host->text, &host->host, &host->port, &host->has_port);
+    if (likely(f == FAULT_NONE) || !slice_find(host->text, '@') || !without_userinfo(m))
+        return f;
+    host->text = msg_get(m, TOKEN_HOST);
     return authority_parse(host->text, &host->host, &host->port, &host->has_port);
 }
 

@@ -94,7 +94,7 @@ static inline enum token parse_field(struct field *f, const char *base, const ch
                                      const char *stop, const char *end, enum fault *fault,
                                      bool *uneven)
 {
-    const char *colon = scan_colon(p, stop, end);
+    const char *colon = scan_colon(base, p, stop, end);
     struct slice name = slice_range(p, colon);
     enum token t = token_find(name);
     if (unlikely(t == TOKEN_OTHER || colon == stop)) {

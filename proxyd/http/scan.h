@@ -64,6 +64,24 @@ static inline __m128i scan_is_odd(__m128i x)
     return _mm_or_si128(_mm_or_si128(_mm_or_si128(low, quote), _mm_or_si128(angle, single)),
                         bracket);
 }
+
+static inline __m128i scan_in(__m128i x, char first, char last)
+{
+    return _mm_and_si128(_mm_cmpgt_epi8(x, _mm_set1_epi8((char)(first - 1))),
+                         _mm_cmplt_epi8(x, _mm_set1_epi8((char)(last + 1))));
+}
+
+/* x in lower case; *dots: one bit per '.', *other: per byte that is neither a dot nor CHAR_HOST. */
+static inline __m128i scan_host(__m128i x, u32 *dots, u32 *other)
+{
+    __m128i upper = _mm_and_si128(scan_in(x, 'A', 'Z'), _mm_set1_epi8(0x20));
+    __m128i lower = _mm_or_si128(x, upper), dot = scan_same(x, '.');
+    __m128i word = _mm_or_si128(scan_in(lower, 'a', 'z'), scan_in(x, '0', '9'));
+    __m128i sign = _mm_or_si128(scan_same(x, '-'), scan_same(x, '_'));
+    *dots = scan_mask(dot);
+    *other = scan_mask(_mm_or_si128(_mm_or_si128(word, sign), dot)) ^ 0xffff;
+    return lower;
+}
 #endif
 
 enum { SCAN_STEP = 64 };
@@ -181,20 +199,54 @@ static inline __m128i scan_begins_path(__m128i x)
 #endif
 SCAN_FOR(scan_path, scan_begins_path, *p == '/' || *p == '?')
 
-/* The first colon in [p, stop), or stop. Up to `end` may be read: most names fit in 32 bytes, so
- * those are looked at without asking how long the line is. */
-static inline const char *scan_colon(const char *p, const char *stop, const char *end)
+/* The n bytes of a host's name at p, 16 to 64 or, of a short one, 8 to 15, in lower case to `to`.
+ * *dots: one bit per '.'. False: there is a byte that is neither a dot nor CHAR_HOST. The last
+ * block overlaps the one before. */
+#if SCAN_BLOCKS
+static inline bool scan_name(char *to, const char *p, size_t n, u64 *dots)
+{
+    u32 dot, other, bad = 0;
+    *dots = 0;
+    for (size_t at = 0;; at = n - at >= 32 ? at + 16 : n - 16) {
+        __m128i lower = scan_host(scan_load(p + at), &dot, &other);
+        _mm_storeu_si128((__m128i *)(void *)(to + at), lower);
+        *dots |= (u64)dot << at;
+        bad |= other;
+        if (at == n - 16)
+            return bad == 0;
+    }
+}
+
+static inline bool scan_short_name(char *to, const char *p, size_t n, u64 *dots)
+{
+    u32 dot, other;
+    __m128i first = _mm_loadl_epi64((const __m128i *)(const void *)p);
+    __m128i last = _mm_loadl_epi64((const __m128i *)(const void *)(p + n - 8));
+    __m128i lower = scan_host(_mm_unpacklo_epi64(first, last), &dot, &other);
+    _mm_storel_epi64((__m128i *)(void *)to, lower);
+    _mm_storel_epi64((__m128i *)(void *)(to + n - 8), _mm_unpackhi_epi64(lower, lower));
+    *dots = (dot & 0xff) | (u64)(dot >> 8) << (n - 8);
+    return other == 0;
+}
+#endif
+
+/* The first colon in [p, stop), or stop. All of [base, end) may be read: most names fit in 16
+ * bytes, so those are looked at without asking how long the line is. */
+static inline const char *scan_colon(const char *base, const char *p, const char *stop,
+                                     const char *end)
 {
 #if SCAN_BLOCKS
-    for (; likely(end - p >= 32) && p < stop; p += 32) {
-        u32 m = scan_mask(scan_same(scan_load(p), ':')) |
-                scan_mask(scan_same(scan_load(p + 16), ':')) << 16;
+    for (; likely(end - base >= 16) && p < stop; p += 16) {
+        u32 m = likely(end - p >= 16)
+                    ? scan_mask(scan_same(scan_load(p), ':'))
+                    : scan_mask(scan_same(scan_load(end - 16), ':')) >> (16 - (end - p));
         if (likely(m)) {
             p += __builtin_ctz(m);
             return p < stop ? p : stop;
         }
     }
 #endif
+    (void)base;
     (void)end;
     while (p < stop && *p != ':')
         p++;

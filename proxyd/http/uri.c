@@ -31,24 +31,49 @@ static enum fault parse_bracketed(struct slice text, struct host *out)
     return FAULT_NONE;
 }
 
+#if SCAN_BLOCKS
+/* As copy_bytes, of 8 to 63 bytes: no label can be too long. */
+static inline bool copy_blocks(struct slice text, char *out, size_t *last)
+{
+    u64 dots;
+    if (!(text.n < 16 ? scan_short_name(out, text.p, text.n, &dots)
+                      : scan_name(out, text.p, text.n, &dots)))
+        return false;
+    *last = dots ? 64 - (size_t)__builtin_clzll(dots) : 0;
+    return !(dots & 1) && !(dots & dots << 1) && *last < text.n;
+}
+#endif
+
 /* Copies in lower case and checks characters and labels; *last is where the last label begins. */
-static bool copy_name(struct slice text, struct host *out, size_t *last)
+static bool copy_bytes(struct slice text, char *out, size_t *last)
 {
     size_t label = 0;
     for (size_t i = 0; i < text.n; i++) {
         char c = char_host_lower[(u8)text.p[i]];
-        out->name[i] = c;
+        out[i] = c;
         if (likely(c))
             continue;
         if (text.p[i] != '.' || i == label || i - label > LABEL_MAX_LEN)
             return false;
-        out->name[i] = '.';
+        out[i] = '.';
         label = i + 1;
     }
     *last = label;
+    return text.n > label && text.n - label <= LABEL_MAX_LEN;
+}
+
+static inline bool copy_name(struct slice text, struct host *out, size_t *last)
+{
+    bool good;
+#if SCAN_BLOCKS
+    if (likely(text.n >= 8 && text.n <= LABEL_MAX_LEN))
+        good = copy_blocks(text, out->name, last);
+    else
+#endif
+        good = copy_bytes(text, out->name, last);
     out->name[text.n] = 0;
     out->len = (u8)text.n;
-    return text.n > label && text.n - label <= LABEL_MAX_LEN;
+    return good;
 }
 
 /* A name with U-labels: its ASCII form is looked at like any other, for it may be an address. */
@@ -89,17 +114,20 @@ enum fault host_parse(struct slice text, struct host *out)
     return bad ? FAULT_bad_host : FAULT_NONE;
 }
 
-/* 1 to 5 digits, 1–65535. */
-static bool parse_port(struct slice text, u16 *port)
+enum { PORT_DIGITS = 5 };
+
+/* Takes the port off, and the colon before it. False: it is none from 1 to 65535. What is no port
+ * stays there: a colon is a part of no host but in brackets. */
+static inline bool parse_port(struct slice *text, u16 *port, bool *has_port)
 {
-    unsigned v = 0;
-    if (text.n == 0 || text.n > 5)
-        return false;
-    for (size_t i = 0; i < text.n; i++) {
-        if (!ascii_digit(text.p[i]))
-            return false;
-        v = v * 10 + (unsigned)(text.p[i] - '0');
-    }
+    const char *end = text->p + text->n, *p = end;
+    u32 v = 0, unit = 1;
+    for (; p > text->p && end - p < PORT_DIGITS && ascii_digit(p[-1]); unit *= 10)
+        v += (u32)(*--p - '0') * unit;
+    *has_port = p > text->p && p[-1] == ':';
+    if (!*has_port)
+        return true;
+    text->n = (size_t)(p - 1 - text->p);
     *port = (u16)v;
     return v >= 1 && v <= UINT16_MAX;
 }
@@ -118,21 +146,8 @@ enum fault host_parse_bare(struct slice text, struct host *out)
 
 enum fault authority_parse(struct slice text, struct host *out, u16 *port, bool *has_port)
 {
-    const char *end = text.p + text.n, *colon;
     *port = 0;
-    if (text.n && text.p[0] == '[') {
-        const char *close = slice_find(text, ']');
-        colon = close ? close + 1 : end;
-        if (colon < end && *colon != ':')
-            return FAULT_bad_host;
-    } else {
-        colon = slice_find(text, ':');
-        colon = colon ? colon : end;
-    }
-    *has_port = text.n && colon < end;
-    if (*has_port && !parse_port(slice_range(colon + 1, end), port))
-        return FAULT_bad_host;
-    return text.n ? host_parse(slice_range(text.p, colon), out) : FAULT_bad_host;
+    return text.n && parse_port(&text, port, has_port) ? host_parse(text, out) : FAULT_bad_host;
 }
 
 void host_write(struct text *out, const struct host *h, u16 port)
