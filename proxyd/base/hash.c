@@ -73,10 +73,13 @@ static inline u64 whole_word(const u8 *p)
     return le64toh(w);
 }
 
-/* 0–7 bytes, little-endian. A variable-length memcpy would cost a call. */
-static inline u64 tail_bytes(const u8 *p, size_t n)
+/* The n bytes at p, 0–7, little-endian; eight or more end there when `behind`. A variable-length
+ * memcpy would cost a call. */
+static inline u64 tail_bytes(const u8 *p, size_t n, bool behind)
 {
     u64 w = 0;
+    if (likely(behind))
+        return n ? whole_word(p + n - 8) >> (64 - 8 * n) : 0;
     for (size_t i = 0; i < n; i++)
         w |= (u64)p[i] << (8 * i);
     return w;
@@ -94,7 +97,7 @@ static inline void sip_text(struct sip *s, const void *p, size_t n)
     size_t left = n;
     for (; left >= 8; at += 8, left -= 8)
         sip_word(s, whole_word(at));
-    sip_word(s, (u64)n << 56 | tail_bytes(at, left));
+    sip_word(s, (u64)n << 56 | tail_bytes(at, left, n >= 8));
 }
 
 static inline u64 sip_result(struct sip *s)

@@ -1,5 +1,6 @@
 #include "base/text.h"
 
+#include <endian.h>
 #include <stdarg.h>
 #include <stdio.h>
 #ifdef __SSE2__
@@ -21,18 +22,9 @@ static const char PAIRS[200] =
 /* Lengths, ports and addresses are most of what a head gets written anew, and of a log line: two
  * digits at a time. A copy of fixed size is two moves, one of two bytes would be a call; what it
  * takes too much the next overwrites. */
-void text_u64(struct text *t, u64 v)
+__attribute__((noinline)) static void put_large(struct text *t, u64 v)
 {
-    enum { SMALL = 4, MOST = 20 };
-    if (likely(v < 10000 && t->cap - t->n >= SMALL)) { /* ports and most lengths */
-        char four[2 * SMALL] = "";
-        u32 small = (u32)v, skip = 3u - (small >= 10) - (small >= 100) - (small >= 1000);
-        memcpy(four, PAIRS + small / 100 * 2, 2);
-        memcpy(four + 2, PAIRS + small % 100 * 2, 2);
-        memcpy(t->p + t->n, four + skip, SMALL);
-        t->n += SMALL - skip;
-        return;
-    }
+    enum { MOST = 20 };
     char d[2 * MOST];
     unsigned i = MOST;
     for (; v >= 10; v /= 100)
@@ -45,6 +37,27 @@ void text_u64(struct text *t, u64 v)
     }
     memcpy(t->p + t->n, d + i, MOST);
     t->n += MOST - i;
+}
+
+static inline u32 pair_of(u32 v)
+{
+    u16 pair;
+    memcpy(&pair, PAIRS + v * 2, sizeof pair);
+    return le16toh(pair);
+}
+
+/* Four digits are put together in a register: an array of them would have a canary checked. */
+void text_u64(struct text *t, u64 v)
+{
+    if (unlikely(v >= 10000 || t->cap - t->n < sizeof(u32))) {
+        put_large(t, v);
+        return;
+    }
+    u32 small = (u32)v, n = 1u + (small >= 10) + (small >= 100) + (small >= 1000);
+    u32 digits = pair_of(small / 100) | pair_of(small % 100) << 16;
+    digits = htole32(digits >> (8 * (sizeof(u32) - n)));
+    memcpy(t->p + t->n, &digits, sizeof digits);
+    t->n += n;
 }
 
 void text_hex(struct text *t, u64 v)

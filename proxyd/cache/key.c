@@ -76,7 +76,11 @@ void cache_key_of(const struct cache_secret *secret, const struct cache_url *url
     mix_text(&m, url->scheme);
     mix_text(&m, url->host);
     mix_number(&m, port_of(url));
-    path_pieces(path_of(url), put_mix, &m);
+    struct slice path = path_of(url);
+    if (likely(!slice_find(path, '%')))
+        mix_bytes(&m, path.p, path.n);
+    else
+        path_pieces(path, put_mix, &m);
     mix_end(&m, out->bits);
 }
 

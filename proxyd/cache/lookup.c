@@ -356,9 +356,10 @@ enum lookup cache_lookup(struct xchg *x)
         return LOOKUP_REFUSED;
     }
     struct errand *errand = x->stored;
-    *n = (struct notes){ .use = cache_use_of(x->store),
-                         .asked = &x->req,
-                         .refreshes = errand != NULL };
+    set_zero(n, offsetof(struct notes, reader));
+    n->use = cache_use_of(x->store);
+    n->asked = &x->req;
+    n->refreshes = errand != NULL;
     x->stored = n;
     apply_sizes(x, n->use);
     n->rule = x->role->caching ? x->role->caching(x, false) : NULL;

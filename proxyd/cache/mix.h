@@ -6,6 +6,8 @@
 #ifndef CACHE_MIX_H
 #define CACHE_MIX_H
 
+#include <endian.h>
+
 #include "base/hash.h"
 #include "base/slice.h"
 
@@ -24,9 +26,23 @@ struct mix {
 
 /* *secret must stay until mix_end. */
 void mix_begin(struct mix *m, const struct cache_secret *secret);
-void mix_bytes(struct mix *m, const void *p, size_t n);
+/* More than the block has room for. */
+void mix_long(struct mix *m, const void *p, size_t n);
+static inline void mix_bytes(struct mix *m, const void *p, size_t n)
+{
+    if (unlikely(n >= MIX_BLOCK - m->n)) {
+        mix_long(m, p, n);
+        return;
+    }
+    memcpy(m->block + m->n, p, n);
+    m->n += (u32)n;
+}
 /* Four bytes; a length in front of each text makes pieces that cannot run into one another. */
-void mix_number(struct mix *m, u32 v);
+static inline void mix_number(struct mix *m, u32 v)
+{
+    v = htole32(v);
+    mix_bytes(m, &v, sizeof v);
+}
 static inline void mix_text(struct mix *m, struct slice s)
 {
     mix_number(m, (u32)s.n);

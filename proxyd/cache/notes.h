@@ -36,6 +36,7 @@ struct notes {
     u64 epoch;                 /* of its key when it went to the origin */
     struct blocks *blocks;     /* blocks.h; NULL: it is not answered from slices */
     struct block_fetch *fetch; /* of an exchange that brings one; NULL: it is none */
+    /* What follows is not cleared: nobody asks about it before it is filled. */
     struct reader reader;
     struct relay feed;
 };

@@ -13,7 +13,9 @@ struct slice fwd_word(enum fwd f)
 
 static void put_ttl(struct text *out, i64 ttl)
 {
-    text_cstr(out, ttl < 0 ? "; ttl=-" : "; ttl=");
+    text_lit(out, "; ttl=");
+    if (unlikely(ttl < 0))
+        text_char(out, '-');
     text_u64(out, ttl < 0 ? 0 - (u64)ttl : (u64)ttl);
 }
 
