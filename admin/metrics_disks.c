@@ -24,6 +24,8 @@ static const struct family families[] = {
     VALUE("objects", "gauge", "Answers that are found on disk", log.objects),
     VALUE("bytes", "gauge", "Bytes of the files of segments", log.bytes),
     VALUE("size_bytes", "gauge", "Bytes that these may have", log.quota),
+    VALUE("held_bytes", "gauge", "Bytes of files that have left and are still read",
+          log.held_bytes),
     VALUE("segments", "gauge", "Files of segments", log.segments),
     VALUE("index_bytes", "gauge", "Memory in which it is noted what lies where", log.index_bytes),
     VALUE("bans", "gauge", "Purges of more than one URL that hits are compared with", log.bans),

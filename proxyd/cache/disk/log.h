@@ -64,6 +64,7 @@ struct seglog {
     struct log_apply apply;
 
     _Atomic u64 quota, bytes, segments;
+    _Atomic u64 held_bytes; /* of `left` */
     _Atomic u64 appended, dropped, passed_on, gone_bad;
     _Atomic bool have_applied; /* a ban, which is in force no more */
     _Atomic bool hides;        /* see seglog_hides */
@@ -76,6 +77,9 @@ void log_enter(struct seglog *l, struct segment *s);
 void log_leave(struct seglog *l, struct segment *s);
 /* The oldest but the open one; NULL: there is none. */
 struct segment *log_oldest(const struct seglog *l);
+/* Bytes of the quota that are in use: those of segments that have left, too, as long as they are read,
+ * but these only up to a half of it. */
+u64 log_bytes_used(const struct seglog *l);
 /* Bytes of the next segment. */
 u32 log_segment_bytes(const struct seglog *l);
 

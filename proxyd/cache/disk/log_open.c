@@ -73,7 +73,9 @@ static bool too_many(const struct seglog *l, u32 size)
 }
 
 /* There is always room for one more segment when the last one is full: so what is worth it in the
- * oldest can be passed on to the new one, and the quota is never exceeded. */
+ * oldest can be passed on to the new one, and the quota is never exceeded by what is kept. For what
+ * has left and is still read one more goes than is made, and no more at once: most are read to
+ * their end before the next is made, and those that leave now are perhaps read as well. */
 bool log_make_open(struct seglog *l)
 {
     u32 size = log_segment_bytes(l);
@@ -89,6 +91,8 @@ bool log_make_open(struct seglog *l)
     l->visible = 0;
     while (too_many(l, size) && log_drop_oldest(l, true))
         ;
+    for (unsigned i = 0; i < 2 && log_bytes_used(l) + size > atomic_load(&l->quota); i++)
+        (void)log_drop_oldest(l, true);
     errno = l->lost;
     return l->open != NULL;
 }

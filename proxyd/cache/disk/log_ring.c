@@ -54,7 +54,16 @@ void log_leave(struct seglog *l, struct segment *s)
     atomic_store(&l->oldest, i);
     s->next_left = l->left;
     l->left = s;
+    atomic_fetch_add(&l->held_bytes, s->file);
     (void)seglog_tidy(l);
+}
+
+/* Whoever is slow has his bytes to their end, so they have to have room: what is kept makes it. But
+ * not all of it, for then a few who read nothing for hours could empty the disk for all others. */
+u64 log_bytes_used(const struct seglog *l)
+{
+    u64 held = atomic_load(&l->held_bytes), most = atomic_load(&l->quota) / 2;
+    return atomic_load(&l->bytes) + (held < most ? held : most);
 }
 
 /* Nobody can come to hold one that is out of the ring. */
@@ -68,6 +77,7 @@ bool seglog_tidy(struct seglog *l)
             continue;
         }
         *at = s->next_left;
+        atomic_fetch_sub(&l->held_bytes, s->file);
         segment_let(s);
     }
     return l->left == NULL;

@@ -65,6 +65,7 @@ struct seglog_record {
 
 struct seglog_counts { /* now, or since it was opened */
     u64 objects, bytes, quota, segments, index_bytes;
+    u64 held_bytes; /* of segments that have left and are still read: not among `bytes` */
     u64 appended_bytes, dropped, passed_on, gone_bad, bans;
 };
 

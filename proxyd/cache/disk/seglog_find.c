@@ -119,6 +119,7 @@ struct seglog_counts seglog_counts(const struct seglog *l)
     return (struct seglog_counts){ .objects = atomic_load(&l->index.objects),
                                    .bytes = atomic_load(&l->bytes),
                                    .quota = atomic_load(&l->quota),
+                                   .held_bytes = atomic_load(&l->held_bytes),
                                    .segments = atomic_load(&l->segments),
                                    .index_bytes = atomic_load(&l->index.bytes),
                                    .appended_bytes = atomic_load(&l->appended),

@@ -384,6 +384,40 @@ static void held_while_it_leaves(void **state)
     assert_int_equal(help_found(l, 7), 0);
 }
 
+/* What has left and is still read makes the rest smaller, by one segment for each that is made, and
+ * to a half of the quota at most; when it is let go all of it is there for the log again. */
+static void what_is_held_counts(void **state)
+{
+    (void)state;
+    enum { HOLDERS = 40 };
+    struct segment *held[HOLDERS];
+    struct seglog_counts c;
+    u64 n = 0, most = 0;
+    for (unsigned i = 0; i < HOLDERS; i++) {
+        struct seglog_place p;
+        append_many(n, n + 40); /* some more than a segment */
+        assert_true(seglog_flush(l) && help_place(l, n + 39, &p));
+        n += 40;
+        held[i] = seglog_hold(l, p.segment);
+        c = seglog_counts(l);
+        u64 sum = c.bytes + c.held_bytes;
+        most = sum > most ? sum : most;
+        if (c.held_bytes <= HELP_SMALL / 4)
+            assert_true(sum <= HELP_SMALL + (2 << 20));
+    }
+    c = seglog_counts(l);
+    assert_true(c.held_bytes > HELP_SMALL / 2); /* nobody's was closed */
+    assert_in_range(c.bytes, HELP_SMALL / 2 - (4 << 20), HELP_SMALL / 2 + (2 << 20));
+    assert_true(most > HELP_SMALL);
+    for (unsigned i = 0; i < HOLDERS; i++)
+        seglog_let(&held[i]);
+    append_many(n, n + 400);
+    assert_true(seglog_flush(l));
+    c = seglog_counts(l);
+    assert_int_equal(c.held_bytes, 0);
+    assert_in_range(c.bytes, HELP_SMALL - (4 << 20), HELP_SMALL);
+}
+
 static void another_quota(void **state)
 {
     (void)state;
@@ -561,6 +595,7 @@ int main(void)
         LARGE_TEST(the_oldest_leave),
         LARGE_TEST(the_used_are_passed_on),
         LARGE_TEST(held_while_it_leaves),
+        LARGE_TEST(what_is_held_counts),
         LARGE_TEST(another_quota),
         LOG_TEST(of_another_place),
         LOG_TEST(bad_ones_are_found_out),
