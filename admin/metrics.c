@@ -9,9 +9,8 @@
 #include "admin/exposition.h"
 #include "admin/metrics_disks.h"
 #include "admin/metrics_listeners.h"
+#include "admin/metrics_registry.h"
 #include "base/stat.h"
-#include "base/str.h"
-#include "core/common/registry.h"
 #include "forward/conf.h"
 #include "forward/parents.h"
 #include "io/offload.h"
@@ -130,83 +129,57 @@ static void logs(struct text *out)
                "Lines of which only the beginning stands in a log, by where it goes", true);
 }
 
-/* ---- rules ---- */
+/* ---- rules and parents ---- */
 
-static void put_rule(struct text *out, const char *family, const char *name, u64 value)
+static u64 decided(const void *entry)
 {
-    struct slice rest = slice_of(name), policy;
-    (void)slice_cut(&rest, '/', &policy);
-    text_fmt(out, "%s{policy=\"%.*s\",rule=\"%.*s\"} ", family, SLICE_FMT(policy), SLICE_FMT(rest));
-    text_u64(out, value);
-    text_char(out, '\n');
+    return rule_decided(entry);
+}
+static u64 shadowed(const void *entry)
+{
+    return rule_shadowed(entry);
+}
+static u64 is_up(const void *entry)
+{
+    return atomic_load(&((const struct parent *)entry)->rests_until_ms) == 0;
+}
+static u64 uses(const void *entry)
+{
+    return atomic_load(&((const struct parent *)entry)->uses);
+}
+static u64 failures(const void *entry)
+{
+    return atomic_load(&((const struct parent *)entry)->failures);
 }
 
-static void decided(const char *name, const void *entry, void *out)
-{
-    const struct rule_count *c = entry;
-    put_rule(out, "proxyd_rule_decisions_total", name, rule_decided(c));
-}
+static const struct registry_family of_rules[] = {
+    { "proxyd_rule_decisions_total", "counter",
+      "Decisions by a rule: one for an exchange, or one for each address where that decides",
+      decided },
+    { "proxyd_rule_shadowed_total", "counter", "Decisions that a rule in shadow would have made",
+      shadowed },
+};
 
-static void shadowed(const char *name, const void *entry, void *out)
-{
-    const struct rule_count *c = entry;
-    put_rule(out, "proxyd_rule_shadowed_total", name, rule_shadowed(c));
-}
+static const struct registry_family of_parents[] = {
+    { "proxyd_parent_up", "gauge",
+      "0 from when a proxy of a parent could not be connected to until it can be", is_up },
+    { "proxyd_parent_uses_total", "counter",
+      "Requests and tunnels that were given to a proxy of a parent", uses },
+    { "proxyd_parent_failures_total", "counter",
+      "Attempts in vain to connect to a proxy of a parent", failures },
+};
 
 static void rules(struct text *out, struct registry *r)
 {
-    exposition_family(
-        out, "proxyd_rule_decisions_total", "counter",
-        "Decisions by a rule: one for an exchange, or one for each address where that decides");
-    registry_each(r, &forward_rule_counts, decided, out);
-    exposition_family(out, "proxyd_rule_shadowed_total", "counter",
-                      "Decisions that a rule in shadow would have made");
-    registry_each(r, &forward_rule_counts, shadowed, out);
-}
-
-/* ---- parents ---- */
-
-static void put_parent(struct text *out, const char *family, const char *name, u64 value)
-{
-    struct slice rest = slice_of(name), parent;
-    (void)slice_cut(&rest, ' ', &parent);
-    text_fmt(out, "%s{parent=\"%.*s\",proxy=\"%.*s\"} ", family, SLICE_FMT(parent),
-             SLICE_FMT(rest));
-    text_u64(out, value);
-    text_char(out, '\n');
-}
-
-static void parent_up(const char *name, const void *entry, void *out)
-{
-    const struct parent *p = entry;
-    put_parent(out, "proxyd_parent_up", name, atomic_load(&p->rests_until_ms) == 0);
-}
-
-static void parent_uses(const char *name, const void *entry, void *out)
-{
-    const struct parent *p = entry;
-    put_parent(out, "proxyd_parent_uses_total", name, atomic_load(&p->uses));
-}
-
-static void parent_failures(const char *name, const void *entry, void *out)
-{
-    const struct parent *p = entry;
-    put_parent(out, "proxyd_parent_failures_total", name, atomic_load(&p->failures));
+    static const struct registry_labels labels = { "policy", "rule", '/' };
+    metrics_registry(out, r, &forward_rule_counts, &labels, of_rules, countof(of_rules));
 }
 
 static void parents(struct text *out, struct registry *r)
 {
-    if (registry_count(r, &forward_parents) == 0)
-        return;
-    exposition_family(out, "proxyd_parent_up", "gauge",
-                      "0 from when a proxy of a parent could not be connected to until it can be");
-    registry_each(r, &forward_parents, parent_up, out);
-    exposition_family(out, "proxyd_parent_uses_total", "counter",
-                      "Requests and tunnels that were given to a proxy of a parent");
-    registry_each(r, &forward_parents, parent_uses, out);
-    exposition_family(out, "proxyd_parent_failures_total", "counter",
-                      "Attempts in vain to connect to a proxy of a parent");
-    registry_each(r, &forward_parents, parent_failures, out);
+    static const struct registry_labels labels = { "parent", "proxy", ' ' };
+    if (registry_count(r, &forward_parents))
+        metrics_registry(out, r, &forward_parents, &labels, of_parents, countof(of_parents));
 }
 
 size_t metrics_room(struct engine *e)

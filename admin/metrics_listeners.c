@@ -1,43 +1,42 @@
 #include "admin/metrics_listeners.h"
 
 #include "admin/exposition.h"
+#include "admin/metrics_registry.h"
 #include "cache/cache.h"
 #include "core/common/listen_counts.h"
-#include "core/common/registry.h"
 #include "core/common/snapshot.h"
 
 /* ---- caches ---- */
 
-static void put_cache(struct text *out, const char *family, const char *name, u64 value)
+static const struct cache *cache_of(const void *entry)
 {
-    text_fmt(out, "%s{cache=\"%s\"} ", family, name);
-    text_u64(out, value);
-    text_char(out, '\n');
+    return ((const struct cache_entry *)entry)->cache;
 }
 
-static void cache_objects(const char *name, const void *entry, void *out)
+static u64 objects(const void *entry)
 {
-    const struct cache *c = ((const struct cache_entry *)entry)->cache;
-    put_cache(out, "proxyd_cache_objects", name, atomic_load(&c->memory.objects));
+    return atomic_load(&cache_of(entry)->memory.objects);
+}
+static u64 bytes(const void *entry)
+{
+    return atomic_load(&cache_of(entry)->memory.budget.used);
+}
+static u64 evictions(const void *entry)
+{
+    return atomic_load(&cache_of(entry)->memory.evictions);
+}
+static u64 waits(const void *entry)
+{
+    return atomic_load(&cache_of(entry)->flights.joined);
 }
 
-static void cache_bytes(const char *name, const void *entry, void *out)
-{
-    const struct cache *c = ((const struct cache_entry *)entry)->cache;
-    put_cache(out, "proxyd_cache_bytes", name, atomic_load(&c->memory.budget.used));
-}
-
-static void cache_evictions(const char *name, const void *entry, void *out)
-{
-    const struct cache *c = ((const struct cache_entry *)entry)->cache;
-    put_cache(out, "proxyd_cache_evictions_total", name, atomic_load(&c->memory.evictions));
-}
-
-static void cache_waits(const char *name, const void *entry, void *out)
-{
-    const struct cache *c = ((const struct cache_entry *)entry)->cache;
-    put_cache(out, "proxyd_cache_waits_total", name, atomic_load(&c->flights.joined));
-}
+static const struct registry_family of_caches[] = {
+    { "proxyd_cache_objects", "gauge", "Answers that are kept", objects },
+    { "proxyd_cache_bytes", "gauge", "Memory that they take, with those still being sent", bytes },
+    { "proxyd_cache_evictions_total", "counter", "Kept answers that had to make room", evictions },
+    { "proxyd_cache_waits_total", "counter",
+      "Times a request waited for the head of what another one was fetching", waits },
+};
 
 void metrics_caches(struct text *out, struct engine *e)
 {
@@ -54,17 +53,8 @@ void metrics_caches(struct text *out, struct engine *e)
                             kept_sum(k));
     if (registry_count(r, &caches) == 0)
         return;
-    exposition_family(out, "proxyd_cache_objects", "gauge", "Answers that are kept");
-    registry_each(r, &caches, cache_objects, out);
-    exposition_family(out, "proxyd_cache_bytes", "gauge",
-                      "Memory that they take, with those still being sent");
-    registry_each(r, &caches, cache_bytes, out);
-    exposition_family(out, "proxyd_cache_evictions_total", "counter",
-                      "Kept answers that had to make room");
-    registry_each(r, &caches, cache_evictions, out);
-    exposition_family(out, "proxyd_cache_waits_total", "counter",
-                      "Times a request waited for the head of what another one was fetching");
-    registry_each(r, &caches, cache_waits, out);
+    metrics_registry(out, r, &caches, &(struct registry_labels){ .first = "cache" }, of_caches,
+                     countof(of_caches));
 }
 
 /* ---- listeners ---- */
