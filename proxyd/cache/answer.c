@@ -168,6 +168,13 @@ bool answer_from_copy(struct xchg *x)
     return n->asked == &x->req || look_at_range(x, &n->reader, &x->feed->from);
 }
 
+static void note_ttl(const struct xchg *x, const struct notes *n, struct cache_status *s)
+{
+    struct freshness area;
+    (void)freshness_use(object_fresh(n->given, &area), &n->control, now_s(x), &s->ttl);
+    s->has_ttl = true;
+}
+
 bool answer_give(struct xchg *x, struct object **o, enum cached how, struct cache_status *s)
 {
     struct notes *n = notes_of(x);
@@ -178,9 +185,8 @@ bool answer_give(struct xchg *x, struct object **o, enum cached how, struct cach
     x->source =
         unlikely(n->blocks) ? blocks_source(n->blocks) : reader_open(&n->reader, n->given->body, x);
     xchg_new_response(x);
-    s->has_ttl = true;
-    struct freshness area;
-    (void)freshness_use(object_fresh(n->given, &area), &n->control, now_s(x), &s->ttl);
+    if (unlikely(!s->has_ttl))
+        note_ttl(x, n, s);
     if (!stored_head_give(n->given->head, &x->resp) || !shape(x, n->given, &how) ||
         !add_age(x, n->given) || !answer_status(x, s)) {
         x->fault = FAULT_out_of_memory;

@@ -121,10 +121,12 @@ bool lookup_allowed(struct xchg *x, const struct object *o)
     return is_allowed(x, o);
 }
 
-static enum lookup give(struct xchg *x, struct object **o, enum cached how)
+static enum lookup give(struct xchg *x, struct object **o, enum cached how, i64 ttl)
 {
     bool joined = how == CACHED_JOINED;
-    struct cache_status s = { .fwd = joined ? FWD_URI_MISS : FWD_NO, .collapsed = joined };
+    struct cache_status s = {
+        .fwd = joined ? FWD_URI_MISS : FWD_NO, .collapsed = joined, .has_ttl = true, .ttl = ttl
+    };
     x->server = (*o)->server; /* what judges the answer asks about it */
     return answer_give(x, o, how, &s) ? LOOKUP_HIT : LOOKUP_REFUSED;
 }
@@ -294,10 +296,11 @@ static enum lookup use_found(struct xchg *x, struct object *o, bool on_disk)
     if (n->refreshes)
         return lookup_go_for(x, &o);
     struct freshness area;
-    switch (freshness_use(object_fresh(o, &area), &n->control, now_s(x), NULL)) {
-    case USE_FRESH: return give(x, &o, on_disk ? CACHED_DISK_HIT : lookup_kind(n, o));
-    case USE_STALE_ALLOWED: return give(x, &o, CACHED_STALE);
-    case USE_WHILE_REVALIDATE: renewal_start(x, o); return give(x, &o, CACHED_STALE);
+    i64 ttl;
+    switch (freshness_use(object_fresh(o, &area), &n->control, now_s(x), &ttl)) {
+    case USE_FRESH: return give(x, &o, on_disk ? CACHED_DISK_HIT : lookup_kind(n, o), ttl);
+    case USE_STALE_ALLOWED: return give(x, &o, CACHED_STALE, ttl);
+    case USE_WHILE_REVALIDATE: renewal_start(x, o); return give(x, &o, CACHED_STALE, ttl);
     default: return lookup_go_for(x, &o);
     }
 }

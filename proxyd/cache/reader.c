@@ -179,7 +179,10 @@ struct source reader_source(struct reader *r)
 struct source reader_open(struct reader *r, struct body *b, struct xchg *x)
 {
     bool fixed = atomic_load_explicit(&b->fixed, memory_order_acquire); /* its end needs no look */
-    *r = (struct reader){ .body = b, .x = x, .whole.to = fixed ? b->length : UINT64_MAX };
+    set_zero(r, offsetof(struct reader, whole));
+    r->body = b;
+    r->x = x;
+    r->whole = (struct reader_part){ .to = fixed ? b->length : UINT64_MAX };
     r->part = &r->whole;
     r->end = r->part + 1;
     body_hold(b);

@@ -242,8 +242,10 @@ static void done(struct xchg *x)
         flight_leave(&n->use->cache->flights, &n->key, &n->wake);
     if (n->given && cached_saved(x->cached))
         note_saved(x, n);
-    land(n, n->load ? WAKE_AGAIN : verdict(x));
-    from_disk_end(&n->load);
+    if (unlikely(n->flight))
+        land(n, n->load ? WAKE_AGAIN : verdict(x));
+    if (unlikely(n->load))
+        from_disk_end(&n->load);
     copy_end(x);
     if (unlikely(n->blocks))
         blocks_end(x);

@@ -46,7 +46,7 @@ static inline const struct field *write_received(struct text *out, const struct 
         return write_uneven(out, m);
     }
     for (; f < stop; f++)
-        if (f->id == FIELD_DELETED) {
+        if (unlikely(f->id == FIELD_DELETED)) {
             if (f->noff != from)
                 text_put(out, m->text + from, f->noff - from);
             from = f->voff + f->vlen + 2;
@@ -60,7 +60,7 @@ static inline void write_added(struct text *out, const struct msg *m, const stru
 {
     u32 from = 0, to = 0;
     for (const struct field *stop = m->fields + m->nfields; f < stop; f++) {
-        if (f->id == FIELD_DELETED)
+        if (unlikely(f->id == FIELD_DELETED))
             continue;
         u32 at = f->noff & ~FIELD_EXTRA;
         if (unlikely(at != to)) {
@@ -108,7 +108,7 @@ static void write_length(struct text *out, u64 n)
 
 static void write_framing(struct text *out, const struct msg *m, enum body_kind kind)
 {
-    if (m->body == BODY_LENGTH)
+    if (likely(m->body == BODY_LENGTH))
         write_length(out, m->body_len);
     else if (kind == BODY_STREAMED)
         text_lit(out, "Transfer-Encoding: chunked\r\n");
@@ -174,12 +174,12 @@ static enum body_kind write_response(struct text *out, const struct msg *m, u8 p
         text_lit(out, "Connection: Upgrade\r\nUpgrade: websocket\r\n");
         return kind;
     }
-    if (m->status < 200 || (m->method == METHOD_CONNECT && m->status < 300))
+    if (unlikely(m->status < 200 || (m->method == METHOD_CONNECT && m->status < 300)))
         return kind;
     write_framing(out, m, kind);
-    if (last || kind == BODY_UNTIL_CLOSE)
+    if (unlikely(last || kind == BODY_UNTIL_CLOSE))
         text_lit(out, "Connection: close\r\n");
-    else if (peer_minor == 0)
+    else if (unlikely(peer_minor == 0))
         text_lit(out, "Connection: keep-alive\r\n");
     return kind;
 }

@@ -237,23 +237,36 @@ static enum fault odd_target(struct msg *m, struct slice rest, const char **end,
     return f || m->target.n ? f : FAULT_bad_target; /* "#": nothing was left */
 }
 
+/* method SP; *target is what follows. */
+static inline enum fault parse_method(struct msg *m, struct slice line, const char **target)
+{
+    const char *p = line.p, *end = p + line.n;
+    if (likely(line.n >= 4 && memcmp(p, "GET ", 4) == 0))
+        p += 3;
+    else
+        while (p < end && char_is(*p, CHAR_TOKEN))
+            p++;
+    m->method_text = slice_range(line.p, p);
+    if (unlikely(p == line.p || (p < end && *p != ' ')))
+        return FAULT_bad_method;
+    if (unlikely(p == end))
+        return FAULT_bad_request_line;
+    m->method = method_find(m->method_text);
+    *target = p + 1;
+    return FAULT_NONE;
+}
+
 /* method SP request-target SP HTTP-version: exactly two blanks (RFC 9112 section 3). */
 static enum fault parse_request_line(struct msg *m, struct slice line,
                                      const struct head_limits *limits)
 {
-    const char *p = line.p, *end = p + line.n;
-    while (p < end && char_is(*p, CHAR_TOKEN))
-        p++;
-    m->method_text = slice_range(line.p, p);
-    if (p == line.p || (p < end && *p != ' '))
-        return FAULT_bad_method;
-    if (p == end)
-        return FAULT_bad_request_line;
-    m->method = method_find(m->method_text);
-    const char *target = ++p;
+    const char *end = line.p + line.n, *target;
+    enum fault f = parse_method(m, line, &target);
+    if (unlikely(f))
+        return f;
+    const char *p = target;
     p = scan_odd(line.p, p, end);
     m->target = slice_range(target, p);
-    enum fault f = FAULT_NONE;
     if (unlikely(p == end || *p != ' ' || p == target))
         f = odd_target(m, slice_range(target, end), &p, limits);
     if (f)

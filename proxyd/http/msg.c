@@ -23,10 +23,8 @@ void msg_again(struct msg *m)
     m->host_field = host_field;
 }
 
-const struct field *msg_find(const struct msg *m, enum token t)
+const struct field *msg_find_there(const struct msg *m, enum token t)
 {
-    if (!msg_has(m, t))
-        return NULL;
     for (const struct field *f = m->fields, *end = f + m->nfields; f < end; f++)
         if (f->id == t)
             return f;
@@ -74,7 +72,7 @@ static void forget(struct msg *m, enum token t)
     m->present[t >> 6] &= ~(1ull << (t & 63));
 }
 
-static void delete (struct msg *m, enum token t)
+void msg_remove_there(struct msg *m, enum token t)
 {
     for (struct field *f = m->fields, *end = f + m->nfields; f < end; f++)
         if (f->id == t)
@@ -82,18 +80,17 @@ static void delete (struct msg *m, enum token t)
     forget(m, t);
 }
 
-void msg_remove(struct msg *m, enum token t)
+static inline void remove_of_word(struct msg *m, unsigned w, u64 there)
 {
-    if (msg_has(m, t))
-        delete (m, t);
+    for (; unlikely(there); there &= there - 1)
+        msg_remove_there(m, (enum token)(64 * w + (unsigned)__builtin_ctzll(there)));
 }
 
 /* Nearly always one name or none is there, so each has a pass of its own. */
 void msg_remove_all(struct msg *m, const u64 mask[2])
 {
-    for (unsigned w = 0; w < 2; w++)
-        for (u64 there = m->present[w] & mask[w]; there; there &= there - 1)
-            delete (m, (enum token)(64 * w + (unsigned)__builtin_ctzll(there)));
+    remove_of_word(m, 0, m->present[0] & mask[0]);
+    remove_of_word(m, 1, m->present[1] & mask[1]);
 }
 
 void msg_remove_name(struct msg *m, struct slice name)

@@ -92,8 +92,13 @@ static inline bool msg_has(const struct msg *m, enum token t)
     return m->present[t >> 6] >> (t & 63) & 1;
 }
 
+/* The first such field, which is there. */
+const struct field *msg_find_there(const struct msg *m, enum token t);
 /* The first such field or NULL. */
-const struct field *msg_find(const struct msg *m, enum token t);
+static inline const struct field *msg_find(const struct msg *m, enum token t)
+{
+    return msg_has(m, t) ? msg_find_there(m, t) : NULL;
+}
 /* The next field after f with the same name as f (by id; unknown names by text), or NULL. */
 const struct field *msg_find_next(const struct msg *m, const struct field *f);
 /* By name in any case, known or not. */
@@ -102,10 +107,16 @@ unsigned msg_count(const struct msg *m, enum token t);
 /* The value of the first such field; p == NULL when there is none. */
 struct slice msg_get(const struct msg *m, enum token t);
 
-/* Every field of that name. */
-void msg_remove(struct msg *m, enum token t);
 /* Every field whose name has its bit in mask (token_mask). */
 void msg_remove_all(struct msg *m, const u64 mask[2]);
+/* Every field of that name, which is there. */
+void msg_remove_there(struct msg *m, enum token t);
+/* Every field of that name. */
+static inline void msg_remove(struct msg *m, enum token t)
+{
+    if (msg_has(m, t))
+        msg_remove_there(m, t);
+}
 void msg_remove_name(struct msg *m, struct slice name);
 void msg_remove_field(struct msg *m, struct field *f);
 /* Appends a field; name and value are copied. The name must be a token. Controls in the value (an

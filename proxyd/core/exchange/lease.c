@@ -74,6 +74,10 @@ void lease_end_all(struct xchg *x)
     if (likely(!lease_any(x)))
         return;
     struct outcome how = outcome(x, x->fault);
-    for (unsigned i = 0; i < LEASES; i++)
-        lease_end(&x->lease[i], &how);
+    struct lease *l = x->lease;
+    lease_end(&l[LEASE_SERVER], &how);
+    if (likely(!(l[1].ops || l[2].ops || l[3].ops)))
+        return;
+    for (unsigned i = LEASE_SERVER + 1; i < LEASES; i++)
+        lease_end(&l[i], &how);
 }

@@ -21,14 +21,17 @@ void xchg_release_upstream(struct xchg *x)
 
 enum step_result step_finish(struct xchg *x)
 {
-    xchg_drop_dial(x);
-    tunnel_release(&x->tunnel);
+    if (unlikely(x->dial))
+        xchg_drop_dial(x);
+    if (unlikely(x->tunnel))
+        tunnel_release(&x->tunnel);
     lease_end_all(x);
     if (likely(!x->abandoned))
         account_exchange(x);
     if (x->fault == FAULT_draining)
         atomic_fetch_add(&x->worker->engine->cut, 1);
-    relay_drop_tee(&x->response, x->fault);
+    if (unlikely(x->response.tee.ops))
+        relay_drop_tee(&x->response, x->fault);
     if (unlikely(x->feed))
         source_close(&x->feed->from);
     source_close(&x->source);

@@ -34,7 +34,7 @@ enum flow xchg_put_head(struct xchg *x)
     enum flow f = x->client.ops->put_head(&x->client, &x->resp);
     if (f != FLOW_OK)
         return f;
-    if (x->client.out_done && x->is_local) { /* HEAD */
+    if (unlikely(x->client.out_done) && x->is_local) { /* HEAD */
         x->reply_rest.n = 0;
         source_close(&x->source);
         x->source = text_source(&x->reply_rest);
@@ -65,7 +65,7 @@ enum step_result step_judge(struct xchg *x)
         case PARKED: return STEP_PARK;
         default: return xchg_fail(x, x->fault);
         }
-    if (!x->resp_edited) {
+    if (likely(!x->resp_edited)) {
         bool was_local = x->is_local;
         if (!lookup_begin_copy(x, &x->response.tee))
             return xchg_fail(x, FAULT_out_of_memory);
