@@ -12,6 +12,7 @@ struct body *body_new(struct budget *budget, u64 length)
     *b = (struct body){ .holders = 1, .budget = budget, .length = length };
     pthread_mutex_init(&b->lock, NULL);
     list_init(&b->waiting);
+    list_init(&b->room);
     return b;
 }
 
@@ -24,7 +25,7 @@ void body_put(struct body *b)
 {
     if (atomic_fetch_sub(&b->holders, 1) != 1)
         return;
-    expect(list_empty(&b->waiting));
+    expect(list_empty(&b->waiting) && list_empty(&b->room));
     for (struct chunk *c = b->first, *next; c; c = next) {
         next = c->next;
         chunk_free(b->budget, c);

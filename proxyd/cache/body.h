@@ -73,6 +73,7 @@ struct body {
     struct body_disk *disk;     /* from its first full part on; NULL: nothing is or will be there */
     struct chunk *first, *last; /* what is in memory */
     struct list waiting;        /* readers that have come to the end */
+    struct list room;           /* the filler, for the disk to take more */
 };
 
 /* A growing one, held once. NULL: no memory, or the budget has no room. */
@@ -93,6 +94,9 @@ void body_spill(struct body *b, struct disk *d);
  * too. False: it is not taken, and the body will not be on disk as a whole. */
 bool body_spill_rest(struct body *b);
 void body_end(struct body *b, enum body_state how);
+struct wake;
+/* False: nothing of it is on its way to the disk now. Else the wake comes when that has ended. */
+bool body_wait_for_disk(struct body *b, struct wake *w);
 /* Of one that is cut, and that nobody reads: what is not on its way to the disk leaves memory. */
 void body_shed(struct body *b);
 

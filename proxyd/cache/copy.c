@@ -3,6 +3,7 @@
  * what the origin sends at its pace, and this exchange's client reads it as all the others do who
  * have asked meanwhile, so none of them is slowed by another. It is found by others from its head
  * on; when it is cut, or grows too large, it is no more found, and whoever reads it is cut as well.
+ * When it is given up for want of room they go on otherwise, if they can (resume.h).
  */
 #include "cache/notes.h"
 
@@ -15,6 +16,7 @@ static void drop(struct xchg *x, enum kept why)
     struct notes *n = notes_of(x);
     memory_remove(&n->use->cache->memory, n->copy);
     body_end(n->copy->body, BODY_CUT);
+    resume_waits_no_more(x);
     object_put(&n->copy);
     storing_drop(&n->storing);
     x->kept = (u8)why;
@@ -29,7 +31,15 @@ static enum flow copy_put(void *self, struct slice run, size_t *taken)
     struct xchg *x = self;
     struct notes *n = notes_of(x);
     *taken = body_append(n->copy->body, run, n->most);
-    if (likely(*taken == run.n))
+    if (likely(*taken == run.n)) {
+        if (unlikely(n->room_ms))
+            resume_waited(x);
+        return FLOW_OK;
+    }
+    if (resume_waits(x))
+        return FLOW_WAIT;
+    *taken += body_append(n->copy->body, slice_skip(run, *taken), n->most);
+    if (*taken == run.n) /* the disk was quicker */
         return FLOW_OK;
     if (x->feed == NULL) /* its client has gone, and the exchange ends with the copy */
         copy_drop(x, FAULT_NONE);
@@ -44,6 +54,7 @@ static enum flow copy_finish(void *self, const struct msg *trailers)
     if (n->copy == NULL)
         return FLOW_OK;
     body_end(n->copy->body, BODY_WHOLE);
+    resume_waits_no_more(x);
     storing_post(x, &n->storing, n->copy); /* before it may leave to make room */
     memory_settle(&n->use->cache->memory, n->copy);
     object_put(&n->copy);

@@ -19,6 +19,16 @@
  * the number of one. */
 enum { RESUME_SLICE = 1 << 20 };
 
+/* Those who cannot go on are not cut at once: the copy waits for the disk as long as that goes on,
+ * with the client of x, but not for longer than this in all. Alone nobody waits. */
+enum { RESUME_WAIT_MS = 2000 };
+/* notes.copy has found no room: may it wait? Then x is woken, and x->copy_wait_ms says how long. */
+bool resume_waits(struct xchg *x);
+/* It takes more again, or nothing any more. */
+void resume_waited(struct xchg *x);
+/* notes.copy ends. */
+void resume_waits_no_more(struct xchg *x);
+
 /* notes.copy is given up for want of room: before its body is cut. */
 void resume_offer(struct xchg *x);
 /* As a store's. */

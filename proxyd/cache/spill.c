@@ -1,6 +1,7 @@
 #include "cache/spill.h"
 
 #include "cache/disk/checked.h"
+#include "cache/wake.h"
 
 enum { PARTS_AT_ONCE = 4, PIECES = 32, FIRST_ROOM = 8 };
 
@@ -207,6 +208,7 @@ static void written(struct disk_write *write, bool good)
         d->posted = d->have; /* tried again with the next part */
     }
     settle(b);
+    wake_all(&b->room, WAKE_AGAIN);
     pthread_mutex_unlock(&b->lock);
     body_put(b);
 }
@@ -276,6 +278,16 @@ void spill_more(struct body *b)
         (void)post(b, &d->part, to < most ? to : most);
     }
     pthread_mutex_unlock(&b->lock);
+}
+
+bool body_wait_for_disk(struct body *b, struct wake *w)
+{
+    pthread_mutex_lock(&b->lock);
+    bool posted = b->disk && b->disk->part.posted;
+    if (posted)
+        wake_wait(w, &b->room);
+    pthread_mutex_unlock(&b->lock);
+    return posted;
 }
 
 bool body_spill_rest(struct body *b)

@@ -109,6 +109,20 @@ def test_one_who_wants_a_part(daemon, origin):
     assert large.wholes == 1 and max(end for _, end in large.pieces) <= 21 * MB
 
 
+def test_a_disk_that_is_waited_for(proxyd, origin, tmp_path):
+    """Nobody could go on without a validator, so for two seconds it is fetched no faster than the disk takes it. Alone
+    nobody waits."""
+    daemon = start(proxyd, env=preload(tmp_path, "slow_disk", SLOW.replace("n / 10", "n / 25")))
+    large = Large(origin, 24, hold=1, etag=None)
+    clients = join(daemon, large, 3)
+    read_all(clients, large)
+    assert all(c.has(large) for c in clients) and large.wholes == 1
+    alone = Large(origin, 24, path="/alone", etag=None)
+    with Download(daemon, alone.url) as client:
+        assert client.read().has(alone)
+    assert daemon.wait_log("cache=miss:no-room")
+
+
 def test_the_first_one_has_left(daemon, origin):
     """It is fetched for the others alone, who go on when that is given up."""
     large = Large(origin, 24, hold=1, ranges=True)

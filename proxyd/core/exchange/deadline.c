@@ -27,6 +27,7 @@ static const struct {
     [WAITS_UPSTREAM_WRITE] = { MOVES_UPSTREAM_OUT, LIMIT(body), FAULT_upstream_write_timeout },
     [WAITS_HEAD] = { MOVES_NOTHING, LIMIT(response), FAULT_response_head_timeout },
     [WAITS_MEMORY] = { MOVES_NOTHING, LIMIT(body), FAULT_out_of_memory },
+    [WAITS_COPY] = { .fault = FAULT_internal_error }, /* it is dropped, and no exchange fails */
 };
 #undef LIMIT
 
@@ -48,9 +49,12 @@ static u8 of_relay(const struct relay *r, const struct leg *from, u8 read, const
 static void of_copy(const struct xchg *x, u8 rows[DEADLINES])
 {
     rows[DEADLINE_REQUEST] = of_relay(x->feed, NULL, 0, &x->client, WAITS_CLIENT_WRITE);
-    if (!x->filled)
-        rows[DEADLINE_RESPONSE] =
-            of_relay(&x->response, &x->upstream, WAITS_UPSTREAM_READ, &x->client, WAITS_NOTHING);
+    if (x->filled)
+        return;
+    rows[DEADLINE_RESPONSE] =
+        x->response.last == RELAY_WAIT_SINK
+            ? WAITS_COPY
+            : of_relay(&x->response, &x->upstream, WAITS_UPSTREAM_READ, NULL, WAITS_NOTHING);
 }
 
 /* A head that found no room: for want of memory, or because what is unsent has to go first. */
@@ -103,6 +107,8 @@ static u64 moved(const struct xchg *x, u8 waits)
 
 static u64 limit_of(const struct xchg *x, u8 waits)
 {
+    if (waits == WAITS_COPY)
+        return worker_ms(x->worker) + x->copy_wait_ms;
     const char *limits = (const char *)&x->snap->conf.timeouts;
     u32 ms = *(const u32 *)(const void *)(limits + table[waits].limit);
     return ms == UINT32_MAX ? TIMER_NEVER : worker_ms(x->worker) + ms;

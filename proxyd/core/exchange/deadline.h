@@ -18,6 +18,7 @@ enum waits {
     WAITS_UPSTREAM_WRITE,
     WAITS_HEAD, /* the final head of the response, from when the whole request has been sent */
     WAITS_MEMORY,
+    WAITS_COPY, /* one that leads waits for room, and nothing is asked of the origin meanwhile */
     WAITS_COUNT
 };
 

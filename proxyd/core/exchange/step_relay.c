@@ -40,7 +40,7 @@ enum step_result xchg_relay(struct xchg *x)
     return xchg_go(x, STEP_relay);
 }
 
-static void stop_copy(struct xchg *x, enum fault why)
+void relay_stop_copy(struct xchg *x, enum fault why)
 {
     x->filled = x->stopped = true;
     x->copy_fault = (u8)why;
@@ -58,8 +58,8 @@ static bool fill_copy(struct xchg *x)
         x->filled = true;
         xchg_release_upstream(x); /* its client may be slow, or have more to come from elsewhere */
         break;
-    case RELAY_SOURCE_FAULT: stop_copy(x, source_fault(x)); break;
-    default: stop_copy(x, FAULT_NONE);
+    case RELAY_SOURCE_FAULT: relay_stop_copy(x, source_fault(x)); break;
+    default: relay_stop_copy(x, FAULT_NONE);
     }
     return false;
 }

@@ -111,11 +111,20 @@ static bool body_given_up(struct xchg *x, unsigned over)
     return true;
 }
 
+/* Its client, and who has joined, have waited long enough for it. */
+static bool copy_given_up(struct xchg *x, unsigned over)
+{
+    if (over >= DEADLINES || x->deadline[over].waits != WAITS_COPY)
+        return false;
+    relay_stop_copy(x, FAULT_NONE);
+    return true;
+}
+
 void xchg_expired(struct timer *t)
 {
     struct xchg *x = container_of(t, struct xchg, timer);
     unsigned over = deadline_over(x);
-    if (!body_given_up(x, over)) {
+    if (!body_given_up(x, over) && !copy_given_up(x, over)) {
         enum waits waits = over < DEADLINES ? x->deadline[over].waits : WAITS_NOTHING;
         bool refusing = x->step == STEP_reply && x->fault; /* and there was no room for it */
         xchg_fail(x, deadline_fault(waits));

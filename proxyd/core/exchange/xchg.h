@@ -114,6 +114,7 @@ struct xchg {
                                  more); in the arena; p NULL: nobody has */
     struct slice logged_type; /* Content-Type of the answer, where a log wants it; in the arena */
     u64 id;
+    u32 copy_wait_ms; /* for how long the copy that leads may wait for room */
     u64 fetched; /* bytes of an answer of the store's that exchanges of ours have brought for it */
     /* Monotonic: request head complete; look-up and connection done (0: there was none); answer
      * head complete. */
@@ -205,6 +206,8 @@ bool lookup_rescue(struct xchg *x);
 bool lookup_keep(struct xchg *x, enum fault f);
 /* A source that the store has given has failed. True: x->source is another one for the rest. */
 bool lookup_goes_on(struct xchg *x);
+/* The copy that leads takes no more, or the upstream side has failed, with that fault. */
+void relay_stop_copy(struct xchg *x, enum fault why);
 /* The client has all that it wanted of a copy that leads: the exchange goes on without, for the
  * copy. */
 void lookup_served(struct xchg *x);

@@ -154,6 +154,7 @@ static void faults(void **state)
         [WAITS_UPSTREAM_WRITE] = FAULT_upstream_write_timeout,
         [WAITS_HEAD] = FAULT_response_head_timeout,
         [WAITS_MEMORY] = FAULT_out_of_memory,
+        [WAITS_COPY] = FAULT_internal_error, /* and never happens */
     };
     for (unsigned i = WAITS_NOTHING + 1; i < WAITS_COUNT; i++)
         assert_int_equal(deadline_fault((enum waits)i), of[i]);

@@ -538,6 +538,7 @@ static void a_copy_that_waits(void **state)
     toy.waits = true;
     toy.most = 7;
     begin_leading("01234");
+    toy.self->copy_wait_ms = 2000;
     rig_say(upstream, "56789");
     assert_has(rig_hears(client), "\r\n\r\n0123456");
     toy.most = SIZE_MAX;
@@ -545,6 +546,24 @@ static void a_copy_that_waits(void **state)
     assert_string_equal(rig_hears(client), "789");
     assert_int_equal(toy.kept, 1);
     assert_int_equal(toy.dropped, 0);
+}
+
+/* It is dropped when it has waited as long as it may, and its client goes on. */
+static void a_copy_that_waits_in_vain(void **state)
+{
+    (void)state;
+    toy.waits = true;
+    toy.most = 7;
+    begin_leading("01234");
+    toy.self->copy_wait_ms = 2000;
+    rig_say(upstream, "56789");
+    assert_has(rig_hears(client), "\r\n\r\n0123456");
+    rig_later(1900);
+    assert_int_equal(toy.dropped, 0);
+    rig_later(200);
+    assert_int_equal(toy.dropped, 1);
+    assert_string_equal(rig_hears(client), "789");
+    forget();
 }
 
 /* The client gets what there was, and sees that it is not all. */
@@ -624,6 +643,7 @@ int main(void)
         STORE_TEST(a_slow_client_of_a_copy),
         STORE_TEST(a_copy_that_stops),
         STORE_TEST(a_copy_that_waits),
+        STORE_TEST(a_copy_that_waits_in_vain),
         STORE_TEST(a_copy_that_is_cut),
         STORE_TEST(it_goes_on_without_the_client),
         STORE_TEST(it_ends_with_the_client),
