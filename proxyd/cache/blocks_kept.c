@@ -108,14 +108,7 @@ static struct body *manifest_body(struct budget *budget, const struct manifest *
     char area[MANIFEST_TEXT];
     struct text t = text_in(area, sizeof area);
     manifest_write(&t, m);
-    struct body *body = body_new(budget, t.n);
-    if (body && body_append(body, text_slice(&t), t.n) < t.n) {
-        body_put(body);
-        return NULL;
-    }
-    if (body)
-        body_end(body, BODY_WHOLE);
-    return body;
+    return body_whole(budget, text_slice(&t));
 }
 
 /* Found from now on, in place of what there was of that URL. */

@@ -9,10 +9,51 @@ struct body *body_new(struct budget *budget, u64 length)
     struct body *b = budget_take(budget, sizeof *b);
     if (b == NULL)
         return NULL;
-    *b = (struct body){ .holders = 1, .budget = budget, .length = length };
+    *b = (struct body){ .holders = 1, .budget = budget, .size = sizeof *b, .length = length };
     pthread_mutex_init(&b->lock, NULL);
     list_init(&b->waiting);
     list_init(&b->room);
+    return b;
+}
+
+/* The piece that lies in the body's own block, of one that has such. */
+static struct chunk *own_chunk(struct body *b)
+{
+    return b->size > sizeof *b ? (struct chunk *)(void *)(b + 1) : NULL;
+}
+
+/* Body and bytes in one block: nobody has ever waited for it, and nothing of it leaves alone. */
+static struct body *new_small(struct budget *budget, struct slice bytes)
+{
+    size_t size = sizeof(struct body) + sizeof(struct chunk) + bytes.n;
+    struct body *b = budget_take_growing(budget, size, GROW_HALF);
+    if (b == NULL)
+        return NULL;
+    *b = (struct body){ .holders = 1,
+                        .budget = budget,
+                        .size = (u32)size,
+                        .length = bytes.n,
+                        .state = BODY_WHOLE,
+                        .fixed = true,
+                        .have = bytes.n };
+    pthread_mutex_init(&b->lock, NULL);
+    list_init(&b->waiting);
+    b->first = b->last = own_chunk(b);
+    chunk_in(b->first, bytes);
+    return b;
+}
+
+struct body *body_whole(struct budget *budget, struct slice bytes)
+{
+    if (likely(bytes.n < PAGES_LEAST))
+        return new_small(budget, bytes);
+    struct body *b = body_new(budget, bytes.n);
+    if (b && body_append(b, bytes, bytes.n) < bytes.n) {
+        body_put(b);
+        return NULL;
+    }
+    if (b)
+        body_end(b, BODY_WHOLE);
     return b;
 }
 
@@ -28,12 +69,13 @@ void body_put(struct body *b)
     expect(list_empty(&b->waiting) && list_empty(&b->room));
     for (struct chunk *c = b->first, *next; c; c = next) {
         next = c->next;
-        chunk_free(b->budget, c);
+        if (c != own_chunk(b))
+            chunk_free(b->budget, c);
     }
     struct disk *d = b->spills_to;
     spill_end(b);
     pthread_mutex_destroy(&b->lock);
-    budget_give(b->budget, b, sizeof *b);
+    budget_give(b->budget, b, b->size);
     if (d)
         disk_let(d); /* last: once nobody holds it the cache may end, whose budget that was */
 }
@@ -136,6 +178,12 @@ u64 body_in_memory(struct body *b)
     u64 n = b->have - (b->disk ? b->disk->have : 0);
     pthread_mutex_unlock(&b->lock);
     return n;
+}
+
+u64 body_cost(struct body *b)
+{
+    u64 cost = b->size + MALLOC_HEAD;
+    return own_chunk(b) ? cost : cost + body_in_memory(b) + sizeof(struct chunk) + MALLOC_HEAD;
 }
 
 bool body_is_on_disk(struct body *b)

@@ -58,6 +58,7 @@ struct body_disk {
 struct body {
     _Atomic u32 holders;
     _Atomic u32 readers; /* that have it open now */
+    u32 size;            /* of this block */
     _Atomic u64 saved;   /* bytes that were sent of it instead of being asked for */
     struct budget *budget;
     _Atomic u64 length;    /* announced, or once it is whole; else UINT64_MAX */
@@ -78,6 +79,8 @@ struct body {
 
 /* A growing one, held once. NULL: no memory, or the budget has no room. */
 struct body *body_new(struct budget *b, u64 length);
+/* One that is whole, with these bytes, held once. NULL: as of body_new. */
+struct body *body_whole(struct budget *b, struct slice bytes);
 /* One that lies on disk, all of it; the caller holds the disk. The first n - 1 parts are full.
  * NULL: they do not make that length, some of them has gone, or there is no memory. */
 struct body *body_on_disk(struct budget *b, struct disk *d, const struct seglog_place *parts, u32 n,
@@ -110,5 +113,7 @@ bool body_is_on_disk(struct body *b);
 u64 body_have(struct body *b);
 /* Bytes of it that are in memory. */
 u64 body_in_memory(struct body *b);
+/* These, and what they are kept in. */
+u64 body_cost(struct body *b);
 
 #endif

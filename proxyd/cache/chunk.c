@@ -27,6 +27,13 @@ struct chunk *chunk_new(struct budget *b, u32 cap, bool stays, enum growing how)
     return c;
 }
 
+void chunk_in(struct chunk *c, struct slice bytes)
+{
+    *c = (struct chunk){ .n = (u32)bytes.n, .cap = (u32)bytes.n, .bytes = (char *)(c + 1) };
+    if (bytes.n)
+        memcpy(c + 1, bytes.p, bytes.n);
+}
+
 void chunk_free(struct budget *b, struct chunk *c)
 {
     if (!c->paged) {

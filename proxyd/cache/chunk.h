@@ -23,6 +23,8 @@ struct chunk {
 /* An empty one of a body that grows. `stays`: it is for long, so pages are worth their while. NULL:
  * no room, or no memory. */
 struct chunk *chunk_new(struct budget *b, u32 cap, bool stays, enum growing how);
+/* A full one in an area of the caller's, with room for its bytes behind it. */
+void chunk_in(struct chunk *c, struct slice bytes);
 void chunk_free(struct budget *b, struct chunk *c);
 /* Behind what is in it, where there is room; c->n stays. False: no memory. */
 bool chunk_write(struct chunk *c, struct slice bytes);

@@ -37,11 +37,13 @@ static const struct directive directives[] = {
 
 int directive_find(struct slice name, unsigned in, bool any_case)
 {
-    for (unsigned i = 0; i < countof(directives); i++)
-        if (directives[i].name.n == name.n && (directives[i].in & in) &&
-            (any_case ? slice_eq_nocase(directives[i].name, name)
-                      : slice_eq(directives[i].name, name)))
+    char first = name.n ? ascii_lower(name.p[0]) : 0;
+    for (unsigned i = 0; i < countof(directives); i++) {
+        const struct directive *d = &directives[i];
+        if (d->name.n == name.n && d->name.p[0] == first && (d->in & in) &&
+            (any_case ? slice_eq_nocase(d->name, name) : slice_eq(d->name, name)))
             return (int)i;
+    }
     return -1;
 }
 

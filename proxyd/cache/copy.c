@@ -46,18 +46,25 @@ static enum flow copy_put(void *self, struct slice run, size_t *taken)
     return FLOW_FAULT;
 }
 
+/* The copy is whole. */
+static void settle(struct xchg *x)
+{
+    struct notes *n = notes_of(x);
+    storing_post(x, &n->storing, n->copy); /* before it may leave to make room */
+    memory_settle(&n->use->cache->memory, n->copy);
+    object_put(&n->copy);
+}
+
 static enum flow copy_finish(void *self, const struct msg *trailers)
 {
     struct xchg *x = self;
-    struct notes *n = notes_of(x);
+    const struct notes *n = notes_of(x);
     (void)trailers;
     if (n->copy == NULL)
         return FLOW_OK;
     body_end(n->copy->body, BODY_WHOLE);
     resume_waits_no_more(x);
-    storing_post(x, &n->storing, n->copy); /* before it may leave to make room */
-    memory_settle(&n->use->cache->memory, n->copy);
-    object_put(&n->copy);
+    settle(x);
     return FLOW_OK;
 }
 
@@ -135,7 +142,7 @@ bool copy_name(struct xchg *x, struct object_facts *f)
 
 bool copy_strip(const struct xchg *x, struct msg *m, const struct object_facts *f)
 {
-    freshness_strip(m);
+    freshness_strip(m, &f->fresh);
     if (notes_of(x)->use->origin_side)
         tags_strip(m);
     msg_remove(m, TOKEN_SET_COOKIE); /* where a rule has it kept: it is for its own client alone */
@@ -156,12 +163,29 @@ struct object *copy_object(struct xchg *x, const struct object_facts *f, const s
     return o;
 }
 
+/* A small body that has come with its head is kept at once, and passes as if there were no cache:
+ * neither does the copy wait for the rest of it, nor the client for the copy. */
+static bool is_here(const struct xchg *x, struct slice *body)
+{
+    const struct leg *l = &x->upstream;
+    return l->ops->body_here && l->ops->body_here(l, body) && body->n <= SEGLOG_INLINE &&
+           !gives_part(x);
+}
+
 static struct object *make(struct xchg *x, struct object_facts *f)
 {
+    struct budget *budget = &notes_of(x)->use->cache->memory.budget;
     struct msg *m = arena_try(&x->arena, sizeof *m);
+    struct slice bytes;
     if (m == NULL || !msg_share(m, &x->resp, &x->arena) || !copy_strip(x, m, f) || !copy_name(x, f))
         return NULL;
-    return copy_object(x, f, m, announced(&x->resp));
+    if (!is_here(x, &bytes))
+        return copy_object(x, f, m, announced(&x->resp));
+    struct body *body = body_whole(budget, bytes);
+    struct object *o = object_new(budget, f, m, body);
+    if (body)
+        body_put(body);
+    return o;
 }
 
 /* Fields that are made here for the origin: what a client says in them is not what it was told. */
@@ -272,11 +296,14 @@ void copy_land(struct xchg *x, enum kept kept, const struct object *o)
     struct flights *flights = &n->use->cache->flights;
     if (kept == KEPT_YES && !is_for_others(x, o))
         kept = KEPT_NOTHING_TO_GO_BY;
-    if (kept == KEPT_YES || (n->flight && is_of_response(kept)))
+    bool noted = kept == KEPT_YES || is_of_response(kept);
+    enum wake_reason how = kept == KEPT_YES || kept == KEPT_PURGED ? WAKE_AGAIN : WAKE_ALONE;
+    if (n->flight && noted)
+        flight_arrive(flights, &n->key, now_s(x), kept, &n->flight, how);
+    else if (n->flight)
+        flight_land(flights, &n->flight, how);
+    else if (kept == KEPT_YES)
         flight_note(flights, &n->key, now_s(x), kept);
-    if (n->flight)
-        flight_land(flights, &n->flight,
-                    kept == KEPT_YES || kept == KEPT_PURGED ? WAKE_AGAIN : WAKE_ALONE);
 }
 
 struct source copy_source(struct xchg *x)
@@ -337,7 +364,11 @@ struct sink copy_begin(struct xchg *x)
     }
     x->kept = (u8)kept;
     copy_land(x, kept, n->copy);
-    if (kept != KEPT_YES)
+    if (kept == KEPT_YES && !object_is_growing(n->copy)) {
+        stat_add(x->worker->stats, STAT_cache_fills_total, 1);
+        settle(x);
+    }
+    if (n->copy == NULL)
         return (struct sink){ NULL, NULL };
     struct sink tee = copy_lead(x, copy_source(x));
     if (!answer_from_copy(x))

@@ -24,13 +24,17 @@ void flights_init(struct flights *f)
     for (unsigned i = 0; i < FLIGHT_SHARDS; i++) {
         pthread_mutex_init(&f->shard[i].lock, NULL);
         list_init(&f->shard[i].flights);
+        list_init(&f->shard[i].spare);
     }
 }
 
 void flights_end(struct flights *f)
 {
     for (unsigned i = 0; i < FLIGHT_SHARDS; i++) {
+        struct list *spare = &f->shard[i].spare;
         expect(list_empty(&f->shard[i].flights));
+        for (struct list *n; (n = list_pop(spare)) != NULL;)
+            free(container_of(n, struct flight, link));
         pthread_mutex_destroy(&f->shard[i].lock);
     }
 }
@@ -47,7 +51,8 @@ static struct flight *find(struct flight_shard *s, const struct cache_key *key)
 
 static struct flight *depart(struct flight_shard *s, const struct cache_key *key)
 {
-    struct flight *f = malloc(sizeof *f);
+    struct list *spare = list_pop(&s->spare);
+    struct flight *f = spare ? container_of(spare, struct flight, link) : malloc(sizeof *f);
     if (f == NULL)
         return NULL;
     f->key = *key;
@@ -92,16 +97,21 @@ bool flight_start(struct flights *all, const struct cache_key *key, u64 now_s, s
     return *own != NULL;
 }
 
+static void land(struct flight_shard *s, struct flight *f, enum wake_reason how)
+{
+    list_remove(&f->link);
+    wake_all(&f->waiting, how);
+    list_push_front(&s->spare, &f->link);
+}
+
 void flight_land(struct flights *all, struct flight **own, enum wake_reason how)
 {
     struct flight *f = *own;
     *own = NULL;
     struct flight_shard *s = shard_of(all, &f->key);
     pthread_mutex_lock(&s->lock);
-    list_remove(&f->link);
-    wake_all(&f->waiting, how);
+    land(s, f, how);
     pthread_mutex_unlock(&s->lock);
-    free(f);
 }
 
 void flight_leave(struct flights *f, const struct cache_key *key, struct wake **wake)
@@ -109,15 +119,37 @@ void flight_leave(struct flights *f, const struct cache_key *key, struct wake **
     wake_leave(wake, &shard_of(f, key)->lock);
 }
 
-void flight_note(struct flights *f, const struct cache_key *key, u64 now_s, enum kept why)
+static void note(struct flight_shard *s, const struct cache_key *key, u64 now_s, enum kept why)
 {
-    struct flight_shard *s = shard_of(f, key);
-    pthread_mutex_lock(&s->lock);
     struct flight_note *n = note_of(s->alone, key);
     if (why != KEPT_YES)
         *n = (struct flight_note){ tag_of(key), (u32)now_s + NOT_SHARED_S, (u8)why, 0 };
     else if (n->tag == tag_of(key))
         n->tag = 0;
+}
+
+void flight_note(struct flights *f, const struct cache_key *key, u64 now_s, enum kept why)
+{
+    struct flight_shard *s = shard_of(f, key);
+    pthread_mutex_lock(&s->lock);
+    note(s, key, now_s, why);
+    pthread_mutex_unlock(&s->lock);
+}
+
+void flight_arrive(struct flights *all, const struct cache_key *key, u64 now_s, enum kept why,
+                   struct flight **own, enum wake_reason how)
+{
+    struct flight *f = *own;
+    if (unlikely(!cache_key_same(&f->key, key))) { /* of a slice, and of the whole */
+        flight_note(all, key, now_s, why);
+        flight_land(all, own, how);
+        return;
+    }
+    *own = NULL;
+    struct flight_shard *s = shard_of(all, key);
+    pthread_mutex_lock(&s->lock);
+    note(s, key, now_s, why);
+    land(s, f, how);
     pthread_mutex_unlock(&s->lock);
 }
 

@@ -28,6 +28,8 @@ struct flight_note {
 struct flight_shard {
     _Alignas(CACHE_LINE) pthread_mutex_t lock; /* guards what follows */
     struct list flights;
+    struct list
+        spare; /* that have landed: there are never more of both than once were on the way */
     struct flight_note alone[FLIGHT_NOTES], used[FLIGHT_NOTES];
 };
 
@@ -57,6 +59,9 @@ void flight_leave(struct flights *f, const struct cache_key *key, struct wake **
 void flight_note(struct flights *f, const struct cache_key *key, u64 now_s, enum kept why);
 /* Why nobody waits for it now; KEPT_YES: it is not known to be for one alone. */
 enum kept flight_noted(struct flights *f, const struct cache_key *key, u64 now_s);
+/* That and flight_land, with one lock if they are about the same key. */
+void flight_arrive(struct flights *f, const struct cache_key *key, u64 now_s, enum kept why,
+                   struct flight **own, enum wake_reason how);
 /* How many uses of it there were within an hour. */
 unsigned flight_uses(struct flights *f, const struct cache_key *key, u64 now_s);
 /* One more use of it; how many there were within an hour, at most 255. */

@@ -24,8 +24,9 @@ struct freshness {
     bool must_revalidate; /* never stale, whatever the request says: also s-maxage and no-cache */
     bool heuristic; /* the lifetime is a guess: 10 % of the age of Last-Modified, 1 d at most */
     bool immutable;
-    bool dated;  /* it has a Date that can be read; false: not known */
-    u64 departs; /* the override's sign, where the RFC would not have it kept so; else 0 */
+    bool dated;      /* it has a Date that can be read; false: not known */
+    bool names_none; /* its Cache-Control names no fields to be left out; false: not known */
+    u64 departs;     /* the override's sign, where the RFC would not have it kept so; else 0 */
 };
 
 /* The request was sent at `asked` and the final head came at `received`. `request` is the request
@@ -63,8 +64,9 @@ bool freshness_on_error(const struct freshness *f, const struct cache_control *r
 bool freshness_update(struct msg *stored, struct msg *not_modified);
 
 /* Takes out what is never kept (section 3.1): fields of the hop, those that no-cache and private
- * name, and Age, Cache-Status, Proxy-Status and the length, which are made anew. */
-void freshness_strip(struct msg *response);
+ * name, and Age, Cache-Status, Proxy-Status and the length, which are made anew. `f` is as
+ * response_kept has left it, or empty. */
+void freshness_strip(struct msg *response, const struct freshness *f);
 /* Gives it a Date when it has none that can be read (RFC 9110 section 6.6.1). False: no memory. */
 bool freshness_dated(struct msg *response, const struct freshness *f);
 

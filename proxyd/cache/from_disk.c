@@ -180,14 +180,7 @@ static struct body *body_of(const struct load *l, const struct seglog_record *r,
         return body_on_disk(l->budget, l->disk, r->part, r->nparts, length);
     if (r->nbody)
         bytes = (struct slice){ r->body->iov_base, r->body->iov_len };
-    struct body *body = body_new(l->budget, length);
-    if (body && body_append(body, bytes, length) < length) {
-        body_put(body);
-        return NULL;
-    }
-    if (body)
-        body_end(body, BODY_WHOLE);
-    return body;
+    return body_whole(l->budget, bytes);
 }
 
 static struct object *object_from(struct xchg *x, const struct load *l,
@@ -205,9 +198,9 @@ static struct object *object_from(struct xchg *x, const struct load *l,
                               .tags = r->tags };
     if (r->vary.n)
         f.variant = vary_key(&memory->secret, r->vary, &x->req);
-    struct stored_head *head = stored_head_read(&memory->budget, m->head);
-    struct body *body = head ? body_of(l, r, m->length) : NULL;
-    struct object *o = object_of(&memory->budget, &f, head, body);
+    struct head_plan head;
+    struct body *body = head_plan_read(m->head, &head) ? body_of(l, r, m->length) : NULL;
+    struct object *o = object_of(&memory->budget, &f, &head, body);
     if (body)
         body_put(body); /* the object holds it */
     return o;

@@ -1,7 +1,5 @@
 #include "cache/head.h"
 
-#include <stdlib.h>
-
 #include "base/str.h"
 #include "http/chars.h"
 #include "http/h1_write.h"
@@ -28,14 +26,6 @@ bool msg_share(struct msg *to, const struct msg *from, struct arena *a)
     to->arena = a;
     to->extra_cap = to->extra_len; /* what is added goes into memory of its own */
     return true;
-}
-
-static unsigned count_fields(const struct msg *m)
-{
-    unsigned n = 0;
-    for (unsigned i = 0; i < m->nfields; i++)
-        n += m->fields[i].id != FIELD_DELETED;
-    return n;
 }
 
 static void note_field(struct stored_head *h, u16 id, u32 at, u32 nlen, u32 vlen)
@@ -72,56 +62,59 @@ static void note_fields_of(struct stored_head *h, u32 from, const struct msg *m)
     expect(at + 2 == h->text_len);
 }
 
-/* m: what the text was written from, or NULL. */
-static struct stored_head *make(struct budget *b, struct slice text, u32 from, unsigned nfields,
-                                const struct msg *m)
+static size_t size_of(const struct head_plan *p)
 {
-    size_t fields = nfields * sizeof(struct field);
-    size_t size = sizeof(struct stored_head) + fields + text.n;
-    struct stored_head *h = budget_take(b, size);
-    if (h == NULL)
-        return NULL;
-    *h = (struct stored_head){ .size = (u32)size };
-    h->fields = (struct field *)(void *)(h + 1);
-    h->text = (char *)(h->fields + nfields);
-    h->text_len = (u32)text.n;
-    memcpy(h->text, text.p, text.n);
-    if (m)
-        note_fields_of(h, from, m);
-    else
-        note_fields(h, from);
-    return h;
+    return sizeof(struct stored_head) + p->nfields * sizeof(struct field) + p->text_len;
 }
 
-struct stored_head *stored_head_make(struct budget *b, const struct msg *m)
+enum { STATUS_LINE = sizeof "HTTP/1.1 200 " - 1, LINE_MORE = sizeof ": \r\n" - 1 };
+
+struct head_plan head_plan(const struct msg *m)
 {
-    char usual[1024];
-    size_t room = h1_head_room(m); /* how long it is is known when it is written */
-    char *area = room <= sizeof usual ? usual : malloc(room);
-    if (area == NULL)
-        return NULL;
-    struct text t = text_in(area, room);
+    struct head_plan p = { .m = m, .status = m->status, .minor = m->minor };
+    p.fields_at = (u32)(STATUS_LINE + m->reason.n + 2);
+    p.text_len = p.fields_at + 2;
+    for (unsigned i = 0; i < m->nfields; i++) {
+        const struct field *f = &m->fields[i];
+        if (f->id == FIELD_DELETED)
+            continue;
+        p.text_len += f->nlen + f->vlen + LINE_MORE;
+        p.nfields++;
+    }
+    p.size = size_of(&p);
+    return p;
+}
+
+static void write_head(struct stored_head *h, const struct msg *m)
+{
+    struct text t = text_in(h->text, h->text_len);
     text_lit(&t, "HTTP/1.1 ");
     text_pad(&t, m->status, 3);
     text_char(&t, ' ');
     text_add(&t, m->reason);
     text_lit(&t, "\r\n");
-    u32 from = (u32)t.n;
     h1_write_fields(&t, m);
     text_lit(&t, "\r\n");
-    struct stored_head *h = t.full ? NULL : make(b, text_slice(&t), from, count_fields(m), m);
-    if (area != usual)
-        free(area);
-    if (h) {
-        h->status = m->status;
-        h->minor = m->minor;
+    expect(t.n == h->text_len);
+}
+
+void stored_head_make(struct stored_head *h, const struct head_plan *p)
+{
+    *h = (struct stored_head){ .status = p->status,
+                               .minor = p->minor,
+                               .text_len = (u32)p->text_len,
+                               .fields = (struct field *)(void *)(h + 1) };
+    h->text = (char *)(h->fields + p->nfields);
+    if (p->m) {
+        write_head(h, p->m);
+        note_fields_of(h, p->fields_at, p->m);
+    } else {
+        memcpy(h->text, p->text.p, p->text.n);
+        note_fields(h, p->fields_at);
     }
-    return h;
 }
 
 /* ---- from a file ---- */
-
-enum { STATUS_LINE = sizeof "HTTP/1.1 200 " - 1 };
 
 /* The line without its end, in which no control character may stand. */
 static bool next_line(struct slice *rest, struct slice *line)
@@ -170,34 +163,24 @@ static u16 status_of(struct slice line)
     return status >= 200 ? status : 0;
 }
 
-struct stored_head *stored_head_read(struct budget *b, struct slice text)
+bool head_plan_read(struct slice text, struct head_plan *out)
 {
     struct slice rest = text, line;
-    unsigned n = 0;
-    u16 status = next_line(&rest, &line) ? status_of(line) : 0;
-    u32 from = (u32)(text.n - rest.n);
-    if (status == 0 || text.n > UINT32_MAX / 2)
-        return NULL;
-    for (;; n++) {
+    *out = (struct head_plan){ .text = text, .text_len = text.n, .minor = 1 };
+    out->status = next_line(&rest, &line) ? status_of(line) : 0;
+    out->fields_at = (u32)(text.n - rest.n);
+    if (out->status == 0 || text.n > UINT32_MAX / 2)
+        return false;
+    for (;; out->nfields++) {
         if (!next_line(&rest, &line))
-            return NULL;
+            return false;
         if (line.n == 0)
             break;
-        if (!is_field(line) || n == FIELD_DELETED - 8)
-            return NULL;
+        if (!is_field(line) || out->nfields == FIELD_DELETED - 8)
+            return false;
     }
-    struct stored_head *h = rest.n ? NULL : make(b, text, from, n, NULL);
-    if (h) {
-        h->status = status;
-        h->minor = 1;
-    }
-    return h;
-}
-
-void stored_head_free(struct budget *b, struct stored_head *h)
-{
-    if (h)
-        budget_give(b, h, h->size);
+    out->size = size_of(out);
+    return rest.n == 0;
 }
 
 bool stored_head_give(const struct stored_head *h, struct msg *m)

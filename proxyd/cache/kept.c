@@ -77,6 +77,8 @@ static enum kept by_users(const struct msg *request, const struct msg *response,
         return KEPT_AUTHORIZED;
     if (msg_has(response, TOKEN_SET_COOKIE) && !o->store_set_cookie)
         return KEPT_SET_COOKIE;
+    if (!msg_has(response, TOKEN_VARY))
+        return KEPT_YES;
     switch (vary_names(response, &names)) {
     case VARY_STAR: return KEPT_VARY_STAR;
     case VARY_TOO_MUCH: return KEPT_VARY_MANY;

@@ -93,7 +93,7 @@ bool answer_status(struct xchg *x, const struct cache_status *s);
  * until now. False: it says what comes too late. */
 bool lookup_vetted(struct xchg *x);
 /* The answer's head has come, and none that is kept is given instead: begins a copy if there may
- * be one; the sink for it, empty: there is none. */
+ * be one; the sink for it, empty: there is none, or it is whole already. */
 struct sink copy_begin(struct xchg *x);
 /* Which variant that response is, for the request of x: into *f, in its arena. KEPT_YES, or why it
  * is none that can be kept. */

@@ -7,16 +7,14 @@ static struct slice keep(struct text *t, struct slice s)
     return (struct slice){ t->p + from, s.n };
 }
 
-struct object *object_of(struct budget *b, const struct object_facts *f, struct stored_head *head,
-                         struct body *body)
+struct object *object_of(struct budget *b, const struct object_facts *f,
+                         const struct head_plan *head, struct body *body)
 {
     size_t texts = f->vary.n + f->url.n + f->rule.n + f->tags.n;
-    size_t size = sizeof(struct object) + texts;
-    struct object *o = head && body ? budget_take(b, size) : NULL;
-    if (o == NULL) {
-        stored_head_free(b, head);
+    size_t size = sizeof(struct object) + head->size + texts;
+    struct object *o = body ? budget_take(b, size) : NULL;
+    if (o == NULL)
         return NULL;
-    }
     *o = (struct object){ .holders = 1,
                           .budget = b,
                           .key = f->key,
@@ -24,10 +22,11 @@ struct object *object_of(struct budget *b, const struct object_facts *f, struct 
                           .fresh = f->fresh,
                           .server = f->server,
                           .by_parent = f->by_parent,
-                          .head = head,
+                          .head = (struct stored_head *)(void *)(o + 1),
                           .body = body,
                           .size = (u32)size };
-    struct text t = text_in((char *)(o + 1), texts);
+    stored_head_make(o->head, head);
+    struct text t = text_in((char *)(o + 1) + head->size, texts);
     o->vary = keep(&t, f->vary);
     o->url = keep(&t, f->url);
     o->rule = keep(&t, f->rule);
@@ -40,7 +39,8 @@ struct object *object_of(struct budget *b, const struct object_facts *f, struct 
 struct object *object_new(struct budget *b, const struct object_facts *f, const struct msg *m,
                           struct body *body)
 {
-    return object_of(b, f, body ? stored_head_make(b, m) : NULL, body);
+    struct head_plan head = head_plan(m);
+    return object_of(b, f, &head, body);
 }
 
 void object_put(struct object **at)
@@ -50,7 +50,6 @@ void object_put(struct object **at)
     if (o == NULL || atomic_fetch_sub(&o->holders, 1) != 1)
         return;
     body_put(o->body);
-    stored_head_free(o->budget, o->head);
     budget_give(o->budget, o, o->size);
 }
 
@@ -73,6 +72,5 @@ const struct freshness *object_fresh(const struct object *o, struct freshness *a
 
 u64 object_cost(struct object *o)
 {
-    return o->size + o->head->size + sizeof(struct body) + body_in_memory(o->body) +
-           sizeof(struct chunk) + 4ull * MALLOC_HEAD;
+    return o->size + MALLOC_HEAD + body_cost(o->body);
 }

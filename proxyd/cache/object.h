@@ -23,7 +23,7 @@ struct object {
     struct freshness fresh;
     struct addr server; /* where it came from: the decision before the shortcut asks about it */
     bool by_parent;     /* that is a proxy of a parent */
-    struct stored_head *head;
+    struct stored_head *head; /* in this block */
     struct body *body;
     struct slice vary, url; /* names of request fields, and what it is of: in this block */
     struct slice rule;      /* that has departed from the RFC to have it kept; there, too */
@@ -55,9 +55,9 @@ static inline void object_hold(struct object *o)
 {
     atomic_fetch_add_explicit(&o->holders, 1, memory_order_relaxed);
 }
-/* The same of a head that has been made, which it takes over, whatever comes of it. */
-struct object *object_of(struct budget *b, const struct object_facts *f, struct stored_head *head,
-                         struct body *body);
+/* The same with a head of whatever is planned. */
+struct object *object_of(struct budget *b, const struct object_facts *f,
+                         const struct head_plan *head, struct body *body);
 /* It was asked for again: two at once may count as one. */
 static inline void object_used(struct object *o)
 {

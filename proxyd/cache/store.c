@@ -57,7 +57,7 @@ static struct object *renewed(struct xchg *x, struct notes *n, enum kept *kept)
         f.fresh = (struct freshness){ .received = now, .date = now };
     else
         note_departure(n, &f);
-    freshness_strip(m);
+    freshness_strip(m, &f.fresh);
     if (n->use->origin_side)
         tags_strip(m);
     m->status = n->stale->head->status;
@@ -183,8 +183,9 @@ static bool begin(struct xchg *x, struct sink *tee)
     *tee = copy_begin(x);
     struct cache_status s = { .fwd = (enum fwd)n->fwd,
                               .fwd_status = x->resp.status == status ? 0 : status,
-                              .stored = tee->ops != NULL,
-                              .detail = slice_of(tee->ops ? "" : kept_info(x->kept)->word) };
+                              .stored = x->kept == KEPT_YES,
+                              .detail =
+                                  slice_of(x->kept == KEPT_YES ? "" : kept_info(x->kept)->word) };
     if (n->use->origin_side)
         tags_strip(&x->resp);
     (void)answer_status(x, &s);

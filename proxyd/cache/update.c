@@ -17,9 +17,10 @@ static void drop_made_anew(struct msg *m)
     msg_remove(m, TOKEN_PROXY_STATUS);
 }
 
-void freshness_strip(struct msg *response)
+void freshness_strip(struct msg *response, const struct freshness *f)
 {
-    control_strip(response);
+    if (!f->names_none)
+        control_strip(response);
     drop_made_anew(response);
     msg_remove(response, TOKEN_AGE);
     msg_remove(response, TOKEN_CONTENT_LENGTH);

@@ -210,6 +210,14 @@ static void upstream_head_done(struct leg *l)
     memset(&l->h1.scan, 0, sizeof l->h1.scan);
 }
 
+static bool upstream_body_here(const struct leg *l, struct slice *body)
+{
+    const struct body_in *b = &l->h1.in;
+    struct slice live = slice_skip(buf_live(conn_of(l)->in), l->h1.head_len);
+    *body = (struct slice){ live.p, b->kind == BODY_LENGTH ? b->left : 0 };
+    return b->kind <= BODY_LENGTH && body->n <= live.n;
+}
+
 static bool upstream_untouched(const struct leg *l)
 {
     return conn_of(l)->bytes_out == l->h1.base_out;
@@ -245,6 +253,7 @@ static const struct leg_ops upstream_ops = {
     .out = { h1_put, h1_finish, h1_flush, NULL, h1_put_file },
     .head = upstream_head,
     .head_done = upstream_head_done,
+    .body_here = upstream_body_here,
     .put_head = upstream_put_head,
     .untouched = upstream_untouched,
     .detach = upstream_detach,

@@ -38,6 +38,9 @@ struct leg_ops {
      * until head_done. FAULT: l->fault says why; FAULT_NONE: it ended before a head was whole. */
     enum flow (*head)(struct leg *l, struct msg *m, enum method asked);
     void (*head_done)(struct leg *l); /* also when it gave none */
+    /* Upstream: has all of the body come with the head that was given? It is of a known length
+     * then, and stays where it is until head_done. NULL: nobody knows. */
+    bool (*body_here)(const struct leg *l, struct slice *body);
     /* A request, an interim response or the final one. All or nothing: WAIT: call again with the
      * same message; FAULT: it never will be taken. Chooses framing and Connection. */
     enum flow (*put_head)(struct leg *l, const struct msg *m);

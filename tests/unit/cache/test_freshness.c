@@ -42,13 +42,15 @@ static void ages(void **state)
         u32 delay, want;
     } rows[] = {
         { DATE_T, 0, 0 },
-        { "", 0, 0 },                         /* no Date: it was made now */
-        { "Date: yesterday" END, 0, 0 },      /* likewise */
-        { DATE_T_100, 0, 100 },               /* apparent_age */
-        { DATE_T_LATER, 0, 0 },               /* their clock is ahead: no negative */
-        { DATE_T "Age: 30" END, 0, 30 },      /* age_value */
-        { DATE_T "Age: 30" END, 5, 35 },      /* and what the answer took */
-        { DATE_T_100 "Age: 30" END, 5, 100 }, /* the larger one */
+        { "", 0, 0 },                                        /* no Date: it was made now */
+        { "Date: yesterday" END, 0, 0 },                     /* likewise */
+        { DATE_T_100, 0, 100 },                              /* apparent_age */
+        { DATE_T_LATER, 0, 0 },                              /* their clock is ahead: no negative */
+        { DATE_T "Age: 30" END, 0, 30 },                     /* age_value */
+        { DATE_T "Age: 30" END, 5, 35 },                     /* and what the answer took */
+        { DATE_T_100 "Age: 30" END, 5, 100 },                /* the larger one */
+        { "Date: Sun, 06 Nov 1994 08:47:61 GMT" END, 0, 0 }, /* as long, and none: twice */
+        { "Date: Sun, 06 Nov 1994 08:47:61 GMT" END, 0, 0 },
         { DATE_T_100 "Age: 200" END, 5, 205 },
         { DATE_T "Age: 30, 40" END, 0, 30 }, /* the first of a list */
         { DATE_T "Age: 30" END "Age: 40" END, 0, 30 },

@@ -19,7 +19,7 @@ static void strip(const char *fields, const char *want)
 {
     struct msg m;
     help_response(&m, &arena, 200, fields);
-    freshness_strip(&m);
+    freshness_strip(&m, &(struct freshness){ .dated = false });
     assert_string_equal(help_fields(&m, &arena), want);
 }
 
@@ -113,6 +113,34 @@ static void updates(void **state)
         check(&rows[i]);
 }
 
+/* Once it has been asked whether it may be kept it is known whether there are fields to be looked
+ * for: also where another field has taken the place of the one that names them. */
+static void stripping_what_is_kept(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *fields, *left;
+        bool names_none;
+    } rows[] = {
+        { "Cache-Control: max-age=9" END, "Cache-Control: max-age=9" END, true },
+        { "Cache-Control: max-age=9, private=x-user" END "X-User: me" END,
+          "Cache-Control: max-age=9, private=x-user" END, false },
+        { "CDN-Cache-Control: max-age=9" END "Cache-Control: private=x-user" END "X-User: me" END,
+          "CDN-Cache-Control: max-age=9" END "Cache-Control: private=x-user" END, false },
+    };
+    for (size_t i = 0; i < countof(rows); i++) {
+        struct cache_override targeted = { .targeted = true };
+        struct msg request, m;
+        struct freshness f;
+        help_request(&request, &arena, "");
+        help_response(&m, &arena, 200, rows[i].fields);
+        assert_int_equal(response_kept(&request, &m, T, T, &targeted, &f), KEPT_YES);
+        assert_int_equal(f.names_none, rows[i].names_none);
+        freshness_strip(&m, &f);
+        assert_string_equal(help_fields(&m, &arena), rows[i].left);
+    }
+}
+
 /* A 304 makes it fresh again, and its own times count. */
 static void fresh_again(void **state)
 {
@@ -122,7 +150,7 @@ static void fresh_again(void **state)
     help_request(&request, &arena, "");
     help_response(&stored, &arena, 200,
                   A DATE_T "Cache-Control: max-age=10" END "Content-Type: a/b" END);
-    freshness_strip(&stored);
+    freshness_strip(&stored, &(struct freshness){ .dated = false });
     help_response(&update, &arena, 304, A "Cache-Control: max-age=20" END "Age: 3" END);
     assert_true(freshness_update(&stored, &update));
     assert_int_equal(response_kept(&request, &stored, T + 100, T + 101, NULL, &f), KEPT_YES);
@@ -155,8 +183,9 @@ static void no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(stripping),   cmocka_unit_test(dating),    cmocka_unit_test(updates),
-        cmocka_unit_test(fresh_again), cmocka_unit_test(no_memory),
+        cmocka_unit_test(stripping), cmocka_unit_test(dating),
+        cmocka_unit_test(updates),   cmocka_unit_test(fresh_again),
+        cmocka_unit_test(no_memory), cmocka_unit_test(stripping_what_is_kept),
     };
     arena_init(&arena, 0);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
