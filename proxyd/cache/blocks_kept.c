@@ -84,7 +84,8 @@ static struct object *new_block(struct xchg *x, struct object_facts *f, u64 leng
     m->reason = status_reason(206);
     f->vary = f->tags = SLICE("");
     f->variant = 0;
-    return freshness_dated(m, &f->fresh) && copy_name(x, f) ? copy_object(x, f, m, length) : NULL;
+    copy_name(x, f);
+    return freshness_dated(m, &f->fresh) ? copy_object(x, f, m, length) : NULL;
 }
 
 static bool keep_block(struct xchg *x, struct object_facts f, u64 length)
@@ -116,8 +117,9 @@ static struct object *keep_manifest(struct xchg *x, struct msg *whole, struct ob
                                     const struct manifest *m)
 {
     struct memory *memory = &notes_of(x)->use->cache->memory;
-    if (!copy_strip(x, whole, f) || !copy_name(x, f))
+    if (!copy_strip(x, whole, f))
         return NULL;
+    copy_name(x, f);
     whole->status = 206;
     whole->reason = status_reason(206);
     struct body *body = manifest_body(&memory->budget, m);

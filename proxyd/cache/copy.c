@@ -55,6 +55,20 @@ static void settle(struct xchg *x)
     object_put(&n->copy);
 }
 
+/* Likewise, of one that was whole before it was put in: what need not be written is in its queue
+ * already. */
+static void settle_at_once(struct xchg *x)
+{
+    struct notes *n = notes_of(x);
+    stat_add(x->worker->stats, STAT_cache_fills_total, 1);
+    if (n->storing) {
+        settle(x);
+        return;
+    }
+    storing_post(x, &n->storing, n->copy);
+    object_put(&n->copy);
+}
+
 static enum flow copy_finish(void *self, const struct msg *trailers)
 {
     struct xchg *x = self;
@@ -122,22 +136,15 @@ static enum kept fits(struct xchg *x, const struct object_facts *f)
     return KEPT_TOO_LARGE;
 }
 
-bool copy_name(struct xchg *x, struct object_facts *f)
+void copy_name(const struct xchg *x, struct object_facts *f)
 {
     const struct notes *n = notes_of(x);
-    size_t room = n->url.host.n + n->key_path.n + n->url.scheme.n + 64;
-    struct text url = text_in(arena_try(&x->arena, room), room);
-    if (url.p == NULL)
-        return false;
-    struct cache_url kept = n->url;
-    kept.path = n->key_path;
-    cache_url_write(&url, &kept);
     f->key = n->key;
-    f->url = text_slice(&url);
+    f->url = (struct slice){ NULL, 0 };
+    f->name = url_of(n);
     note_departure(n, f);
     f->server = x->server;
     f->by_parent = x->to.is_parent;
-    return true;
 }
 
 bool copy_strip(const struct xchg *x, struct msg *m, const struct object_facts *f)
@@ -164,21 +171,42 @@ struct object *copy_object(struct xchg *x, const struct object_facts *f, const s
 }
 
 /* A small body that has come with its head is kept at once, and passes as if there were no cache:
- * neither does the copy wait for the rest of it, nor the client for the copy. */
+ * what the client does not take of it waits behind the head, and nothing waits for the client. */
 static bool is_here(const struct xchg *x, struct slice *body)
 {
     const struct leg *l = &x->upstream;
-    return l->ops->body_here && l->ops->body_here(l, body) && body->n <= SEGLOG_INLINE &&
+    return l->ops->body_here && l->ops->body_here(l, body) && body->n <= CHUNK_LEAST &&
            !gives_part(x);
+}
+
+/* Does the client get fields that are not kept, but for those of the hop, which go in any case? */
+static bool differs(const struct msg *m, const struct freshness *f)
+{
+    return !f->names_none || !f->dated || m->body != BODY_LENGTH || msg_has(m, TOKEN_AGE) ||
+           msg_has(m, TOKEN_CACHE_STATUS) || msg_has(m, TOKEN_PROXY_STATUS) ||
+           msg_has(m, TOKEN_SET_COOKIE);
+}
+
+/* The response as it is to be kept: most often as it goes to the client. NULL: no memory. */
+static struct msg *stripped(struct xchg *x, const struct object_facts *f)
+{
+    struct msg *m = &x->resp;
+    if (differs(m, &f->fresh)) {
+        m = arena_try(&x->arena, sizeof *m);
+        if (m == NULL || !msg_share(m, &x->resp, &x->arena))
+            return NULL;
+    }
+    return copy_strip(x, m, f) ? m : NULL;
 }
 
 static struct object *make(struct xchg *x, struct object_facts *f)
 {
     struct budget *budget = &notes_of(x)->use->cache->memory.budget;
-    struct msg *m = arena_try(&x->arena, sizeof *m);
+    const struct msg *m = stripped(x, f);
     struct slice bytes;
-    if (m == NULL || !msg_share(m, &x->resp, &x->arena) || !copy_strip(x, m, f) || !copy_name(x, f))
+    if (m == NULL)
         return NULL;
+    copy_name(x, f);
     if (!is_here(x, &bytes))
         return copy_object(x, f, m, announced(&x->resp));
     struct body *body = body_whole(budget, bytes);
@@ -255,7 +283,10 @@ static enum kept try_to_keep(struct xchg *x)
         storing_drop(&n->storing);
         return KEPT_NO_ROOM;
     }
-    memory_add(&n->use->cache->memory, n->copy);
+    if (n->storing || object_is_growing(n->copy))
+        memory_add(&n->use->cache->memory, n->copy);
+    else
+        memory_keep(&n->use->cache->memory, n->copy);
     if (likely(!is_purged(n)))
         return KEPT_YES;
     storing_drop(&n->storing);
@@ -364,10 +395,8 @@ struct sink copy_begin(struct xchg *x)
     }
     x->kept = (u8)kept;
     copy_land(x, kept, n->copy);
-    if (kept == KEPT_YES && !object_is_growing(n->copy)) {
-        stat_add(x->worker->stats, STAT_cache_fills_total, 1);
-        settle(x);
-    }
+    if (kept == KEPT_YES && !object_is_growing(n->copy))
+        settle_at_once(x);
     if (n->copy == NULL)
         return (struct sink){ NULL, NULL };
     struct sink tee = copy_lead(x, copy_source(x));

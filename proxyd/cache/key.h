@@ -25,8 +25,9 @@ void cache_key_of(const struct cache_secret *secret, const struct cache_url *url
                   struct cache_key *out);
 
 /* "http://host:port/path?query" as it is compared, for people, purges by prefix and tests: two URLs
- * of one space have one key if and only if these are equal. Never longer than the parts and 32
- * bytes. */
+ * of one space have one key if and only if these are equal. Never longer than the parts and
+ * CACHE_URL_MORE bytes. */
+enum { CACHE_URL_MORE = 32 };
 void cache_url_write(struct text *out, const struct cache_url *url);
 
 #endif

@@ -222,7 +222,16 @@ static void put_in_place(struct memory *m, struct memory_shard *s, struct object
     put_in(s, o);
 }
 
-static bool add(struct memory *m, struct object *o, bool replace)
+/* Under m->lock: it may be given up from now on. */
+static void settle(struct memory *m, struct object *o, u64 cost)
+{
+    bool known = ghosts_take(&m->ghosts, o->key.bits[0] ^ o->variant);
+    o->cost = cost;
+    enqueue(m, o, known ? PLACE_MAIN : PLACE_SMALL);
+}
+
+/* cost: 0 as long as it is growing. */
+static bool add(struct memory *m, struct object *o, bool replace, u64 cost)
 {
     struct memory_shard *s = shard_of(m, &o->key);
     struct object *oldest, *old = NULL;
@@ -237,6 +246,8 @@ static bool add(struct memory *m, struct object *o, bool replace)
     pthread_mutex_unlock(&s->lock);
     if (old)
         dequeue(m, old);
+    if (good && cost)
+        settle(m, o, cost);
     pthread_mutex_unlock(&m->lock);
     object_put(&old);
     return good;
@@ -244,12 +255,17 @@ static bool add(struct memory *m, struct object *o, bool replace)
 
 void memory_add(struct memory *m, struct object *o)
 {
-    (void)add(m, o, true);
+    (void)add(m, o, true, 0);
+}
+
+void memory_keep(struct memory *m, struct object *o)
+{
+    (void)add(m, o, true, object_cost(o));
 }
 
 bool memory_add_new(struct memory *m, struct object *o)
 {
-    return add(m, o, false);
+    return add(m, o, false, 0);
 }
 
 bool memory_has(struct memory *m, const struct object *o)
@@ -267,11 +283,8 @@ void memory_settle(struct memory *m, struct object *o)
 {
     u64 cost = object_cost(o);
     pthread_mutex_lock(&m->lock);
-    if (o->place == PLACE_NONE && memory_has(m, o)) {
-        bool known = ghosts_take(&m->ghosts, o->key.bits[0] ^ o->variant);
-        o->cost = cost;
-        enqueue(m, o, known ? PLACE_MAIN : PLACE_SMALL);
-    }
+    if (o->place == PLACE_NONE && memory_has(m, o))
+        settle(m, o, cost);
     pthread_mutex_unlock(&m->lock);
 }
 

@@ -51,7 +51,9 @@ struct object *memory_peek(struct memory *m, const struct cache_key *key);
  * found, but given up only once it is settled. The 17th variant of a key takes the place of the
  * oldest. */
 void memory_add(struct memory *m, struct object *o);
-/* Likewise, if there is none of that key and variant yet; false: there is, and it stays. */
+/* That and memory_settle in one, of a body that is whole. */
+void memory_keep(struct memory *m, struct object *o);
+/* As memory_add, if there is none of that key and variant yet; false: there is, and it stays. */
 bool memory_add_new(struct memory *m, struct object *o);
 /* Is it still found? */
 bool memory_has(struct memory *m, const struct object *o);

@@ -100,10 +100,9 @@ struct sink copy_begin(struct xchg *x);
 enum kept copy_vary(struct xchg *x, const struct msg *response, struct object_facts *f);
 /* Its tags, likewise. False: they are too many, or there is no memory. */
 bool copy_tags(struct xchg *x, const struct msg *response, struct object_facts *f);
-/* Its names in the cache, and where it came from: into *f, in the arena. False: no memory, as of
- * what follows. */
-bool copy_name(struct xchg *x, struct object_facts *f);
-/* Takes out of a response what is not kept. */
+/* Its names in the cache, and where it came from: into *f. */
+void copy_name(const struct xchg *x, struct object_facts *f);
+/* Takes out of a response what is not kept. False: no memory. */
 bool copy_strip(const struct xchg *x, struct msg *m, const struct object_facts *f);
 /* The origin is asked once more, for what the client has asked for: nothing is kept of that. */
 void copy_ask_for_range(struct xchg *x);

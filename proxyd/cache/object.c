@@ -7,10 +7,26 @@ static struct slice keep(struct text *t, struct slice s)
     return (struct slice){ t->p + from, s.n };
 }
 
+/* At least as long as what write_url writes. */
+static size_t url_room(const struct object_facts *f)
+{
+    const struct cache_url *u = &f->name;
+    return f->url.p ? f->url.n : u->scheme.n + u->host.n + u->path.n + CACHE_URL_MORE;
+}
+
+static struct slice write_url(struct text *t, const struct object_facts *f)
+{
+    size_t from = t->n;
+    if (f->url.p)
+        return keep(t, f->url);
+    cache_url_write(t, &f->name);
+    return (struct slice){ t->p + from, t->n - from };
+}
+
 struct object *object_of(struct budget *b, const struct object_facts *f,
                          const struct head_plan *head, struct body *body)
 {
-    size_t texts = f->vary.n + f->url.n + f->rule.n + f->tags.n;
+    size_t texts = f->vary.n + url_room(f) + f->rule.n + f->tags.n;
     size_t size = sizeof(struct object) + head->size + texts;
     struct object *o = body ? budget_take(b, size) : NULL;
     if (o == NULL)
@@ -28,7 +44,7 @@ struct object *object_of(struct budget *b, const struct object_facts *f,
     stored_head_make(o->head, head);
     struct text t = text_in((char *)(o + 1) + head->size, texts);
     o->vary = keep(&t, f->vary);
-    o->url = keep(&t, f->url);
+    o->url = write_url(&t, f);
     o->rule = keep(&t, f->rule);
     o->tags = keep(&t, f->tags);
     list_init(&o->queue);

@@ -45,6 +45,7 @@ struct object_facts {
     struct addr server;
     bool by_parent;
     struct slice vary, url, rule, tags;
+    struct cache_url name; /* what `url` is written from, if that is NULL */
 };
 
 /* Held once; takes hold of the body, which may be NULL: no object comes of it, as without room.

@@ -118,8 +118,11 @@ enum step_result step_relay(struct xchg *x)
         return relay_by_copy(x);
     switch (relay_turn(&x->response)) {
     case RELAY_DONE: x->whole = true; return xchg_go(x, STEP_finish);
-    case RELAY_WAIT_SOURCE:
-    case RELAY_WAIT_SINK: return STEP_PARK;
+    case RELAY_WAIT_SINK:
+        if (x->upstream.in_done && x->request_done) /* the client alone is slow */
+            xchg_release_upstream(x);
+        return STEP_PARK;
+    case RELAY_WAIT_SOURCE: return STEP_PARK;
     case RELAY_YIELD: xchg_again(x); return STEP_PARK;
     case RELAY_SOURCE_FAULT: return go_on(x);
     default:
