@@ -284,6 +284,61 @@ static void purges_in_a_sealed_segment_are_synced(void **state)
     seglog_close(l);
 }
 
+static struct seglog *at_work;
+static unsigned calls;
+
+/* When the second segment of a load is opened, which is an older one. */
+static int removing_open(const char *path, int flags, unsigned mode)
+{
+    struct cache_key key = help_key(1);
+    if (at_work && calls++ == 1)
+        assert_int_equal(seglog_remove(at_work, &key), 0);
+    return real.open(path, flags, mode);
+}
+
+/* What is taken out before it has been read is not found when it has. */
+static void taken_out_before_it_is_loaded(void **state)
+{
+    (void)state;
+    const _Atomic bool stop = false;
+    struct seglog *l = help_log(HELP_SMALL);
+    for (u64 n = 1; n < 80; n++)
+        assert_true(help_append(l, &(struct help_record){ .n = n, .version = 1, .body = 60000 }));
+    assert_true(seglog_flush(l));
+    seglog_close(l);
+    at_work = l = help_log_only_opened(HELP_SMALL);
+    calls = 0;
+    segment_calls.open = removing_open;
+    seglog_load(l, &stop);
+    at_work = NULL;
+    assert_true(calls > 1);
+    assert_int_equal(help_found(l, 1), 0);
+    assert_int_equal(help_found(l, 2), 1);
+    seglog_close(l);
+}
+
+static int counting_fallocate(int fd, int mode, off_t at, off_t n)
+{
+    assert_true(seglog_counts(at_work).bytes + (u64)n <= HELP_SMALL);
+    calls++;
+    return real.fallocate(fd, mode, at, n);
+}
+
+/* The quota is not exceeded for a moment: what leaves does before the next segment is made. */
+static void room_is_made_before_it_is_taken(void **state)
+{
+    (void)state;
+    struct seglog *l = help_log(HELP_SMALL);
+    at_work = l;
+    calls = 0;
+    segment_calls.fallocate = counting_fallocate;
+    for (u64 n = 0; n < 600; n++)
+        assert_true(help_append(l, &(struct help_record){ .n = n, .version = 1, .body = 60000 }));
+    assert_true(seglog_flush(l) && seglog_counts(l).dropped > 0 && calls > 10);
+    at_work = NULL;
+    seglog_close(l);
+}
+
 /* The last segment has parts and no record: it leaves once. */
 static void given_back_without_a_record(void **state)
 {
@@ -330,6 +385,8 @@ int main(void)
         FAULT_TEST(purges_are_synced),
         FAULT_TEST(purges_in_a_sealed_segment_are_synced),
         FAULT_TEST(given_back_without_a_record),
+        FAULT_TEST(taken_out_before_it_is_loaded),
+        FAULT_TEST(room_is_made_before_it_is_taken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
