@@ -10,20 +10,25 @@ bool slice_eq_nocase(struct slice a, struct slice b)
     return true;
 }
 
+/* Nineteen digits are below 2^64, whatever they are. */
 bool slice_u64(struct slice s, u64 *out)
 {
+    enum { SAFE_DIGITS = 19 };
     u64 v = 0;
-    if (s.n == 0)
-        return false;
-    for (size_t i = 0; i < s.n; i++) {
-        if (!ascii_digit(s.p[i]))
+    size_t i = 0;
+    u32 digit;
+    for (; i < s.n && i < SAFE_DIGITS; i++) {
+        if ((digit = (u32)s.p[i] - '0') > 9)
             return false;
-        if (__builtin_mul_overflow(v, 10u, &v) ||
-            __builtin_add_overflow(v, (u64)(s.p[i] - '0'), &v))
-            return false;
+        v = v * 10 + digit;
     }
-    *out = v;
-    return true;
+    for (; i < s.n; i++)
+        if ((digit = (u32)s.p[i] - '0') > 9 || __builtin_mul_overflow(v, 10u, &v) ||
+            __builtin_add_overflow(v, digit, &v))
+            return false;
+    if (s.n)
+        *out = v;
+    return s.n > 0;
 }
 
 struct slice slice_trim(struct slice s)
