@@ -91,8 +91,9 @@ bool log_make_open(struct seglog *l)
     l->visible = 0;
     while (too_many(l, size) && log_drop_oldest(l, true))
         ;
-    for (unsigned i = 0; i < 2 && log_bytes_used(l) + size > atomic_load(&l->quota); i++)
-        (void)log_drop_oldest(l, true);
+    for (unsigned i = 0; i < 2 && atomic_load(&l->held_bytes); i++)
+        if (log_bytes_used(l) + size > atomic_load(&l->quota))
+            (void)log_drop_oldest(l, true);
     errno = l->lost;
     return l->open != NULL;
 }
