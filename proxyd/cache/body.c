@@ -4,15 +4,20 @@
 #include "cache/spill.h"
 #include "cache/wake.h"
 
+static void nobody_waits(struct body *b)
+{
+    pthread_mutex_init(&b->lock, NULL);
+    list_init(&b->waiting);
+    list_init(&b->room);
+}
+
 struct body *body_new(struct budget *budget, u64 length)
 {
     struct body *b = budget_take(budget, sizeof *b);
     if (b == NULL)
         return NULL;
     *b = (struct body){ .holders = 1, .budget = budget, .size = sizeof *b, .length = length };
-    pthread_mutex_init(&b->lock, NULL);
-    list_init(&b->waiting);
-    list_init(&b->room);
+    nobody_waits(b);
     return b;
 }
 
@@ -36,8 +41,7 @@ static struct body *new_small(struct budget *budget, struct slice bytes)
                         .state = BODY_WHOLE,
                         .fixed = true,
                         .have = bytes.n };
-    pthread_mutex_init(&b->lock, NULL);
-    list_init(&b->waiting);
+    nobody_waits(b);
     b->first = b->last = own_chunk(b);
     chunk_in(b->first, bytes);
     return b;
