@@ -76,12 +76,14 @@ static inline bool copy_name(struct slice text, struct host *out, size_t *last)
     return good;
 }
 
-/* A name with U-labels: its ASCII form is looked at like any other, for it may be an address. */
+/* A name with U-labels: its ASCII form is looked at like any other, for it may be an address; but
+ * not one in brackets, which are of full width then, or stand behind what IDNA takes away. */
 static enum fault parse_idn(struct slice text, struct host *out)
 {
     char area[NAME_MAX_LEN + 2];
     struct text ascii = text_in(area, sizeof area);
-    if (!idn_is_needed(text) || !idn_to_ascii(&ascii, text) || idn_is_needed(text_slice(&ascii)))
+    if (!idn_is_needed(text) || !idn_to_ascii(&ascii, text) || idn_is_needed(text_slice(&ascii)) ||
+        slice_starts(text_slice(&ascii), SLICE("[")))
         return FAULT_bad_host;
     return host_parse(text_slice(&ascii), out);
 }

@@ -72,6 +72,9 @@ static const struct {
     { "[::1]x", NULL, false },
     { "[[::1]]", NULL, false },
     { "[::1].", NULL, false },
+    { "\xc2\xad[::1]", NULL, false }, /* a soft hyphen, of which nothing is left */
+    { "\xef\xbc\xbb::1\xef\xbc\xbd", NULL, false }, /* brackets of full width */
+    { "\xef\xbc\xbb\xef\xbc\x9a\xef\xbc\x9a\x31\xef\xbc\xbd", NULL, false },
 };
 
 static void hosts(void **state)
@@ -176,6 +179,7 @@ static void authorities(void **state)
         { "[::1:80", NULL, 0 },
         { "[]:80", NULL, 0 },
         { "a:\xd9\xa1", NULL, 0 },
+        { "\xc2\xad[::1]:80", NULL, 0 },
     };
     for (size_t i = 0; i < countof(cases); i++) {
         struct host h;
