@@ -1,5 +1,5 @@
 /*
- * Tries and channels. A channel of c-ares serves one server, with EDNS or without, and tries once.
+ * The tries of a question, each on a channel of c-ares (dns_channels.h).
  *
  * The hard thing is c-ares' freedom to call back from within any call: a try may end, and with it
  * the question and its owner, before ares_query returns. Nothing touches a question after it has
@@ -8,45 +8,14 @@
  */
 #include "io/dns_ask.h"
 
-#include <ares.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 
 #include "base/must.h"
 #include "base/slab.h"
 #include "io/dns.h"
-#include "io/dns_socket.h"
+#include "io/dns_channels.h"
 
-enum {
-    LEAST_TRY_MS = 20,
-    EDNS_SIZE = 1232,    /* fits every path without fragments */
-    CHANNEL_SOCKETS = 4, /* UDP and TCP, and one of each that is being replaced */
-    HEADER = 12
-};
-
-struct dns_socket {
-    struct io io;
-    struct channel *channel;
-};
-
-struct channel {
-    ares_channel ares; /* NULL: not open yet */
-    struct dns_channels *of;
-    u8 server;
-    bool edns;
-    struct dns_sockets sockets;
-    struct dns_socket socket[CHANNEL_SOCKETS];
-};
-
-/* The channels to one set of servers. */
-struct dns_channels {
-    struct list link; /* in all->channels */
-    struct dns_questions *all;
-    struct dns_servers *servers;
-    u32 tries, questions; /* under way */
-    u32 try_ms;           /* t */
-    struct channel channel[DNS_SERVERS][2];
-};
+enum { HEADER = 12 };
 
 struct dns_questions {
     struct dns_ask_conf conf;
@@ -59,134 +28,27 @@ struct dns_questions {
 
 struct
 try {
-    struct list link;       /* in question->tries */
+    struct list link; /* in question->tries */
+    struct dns_questions *all;
     struct dns_question *q; /* NULL: nobody needs it any more */
-    struct channel *channel;
+    struct dns_channel *channel;
     sa_family_t family;
 };
 
-/* ---- a channel's sockets ---- */
-
-static void on_socket(struct io *io)
-{
-    struct channel *c = container_of(io, struct dns_socket, io)->channel;
-    int fd = io->fd;
-    bool in = io->ready & (IO_IN | IO_HUP | IO_ERROR), out = io->ready & IO_OUT;
-    io->ready = 0;
-    ares_process_fd(c->ares, in ? fd : ARES_SOCKET_BAD, out ? fd : ARES_SOCKET_BAD);
-}
-
-static struct dns_socket *socket_of(struct channel *c, int fd)
-{
-    for (unsigned i = 0; i < CHANNEL_SOCKETS; i++)
-        if (c->socket[i].io.fd == fd)
-            return &c->socket[i];
-    return NULL;
-}
-
-/* A socket that finds no slot, or that epoll refuses, is never ready: its tries time out. */
-static void on_socket_state(void *data, ares_socket_t fd, int readable, int writable)
-{
-    struct channel *c = data;
-    struct loop *loop = c->of->all->loop;
-    u8 events = (readable ? IO_IN : 0) | (writable ? IO_OUT : 0);
-    struct dns_socket *s = socket_of(c, fd);
-    if (s && events) {
-        loop_change_level(loop, &s->io, events);
-    } else if (s) {
-        loop_remove(loop, &s->io);
-        s->io.fd = -1;
-    } else if (events && (s = socket_of(c, -1)) != NULL) {
-        s->io = (struct io){ .fd = fd, .on_ready = on_socket };
-        if (!loop_add_level(loop, &s->io, events))
-            s->io.fd = -1;
-    }
-}
-
-/* ---- channels ---- */
-
-static struct dns_server *server_of(const struct channel *c)
-{
-    return &c->of->servers->server[c->server];
-}
-
-static bool set_server(struct channel *c)
-{
-    const struct addr *a = &server_of(c)->addr;
-    struct ares_addr_port_node node = { .family = a->family,
-                                        .udp_port = a->port,
-                                        .tcp_port = a->port };
-    memcpy(&node.addr, a->ip, a->family == AF_INET ? 4 : 16);
-    return ares_set_servers_ports(c->ares, &node) == ARES_SUCCESS;
-}
-
-/* Every option that c-ares would otherwise read from a file is given, the server too, which
- * set_server replaces: nothing here touches the disk. */
-static bool open_channel(struct channel *c)
-{
-    const struct dns_ask_conf *conf = &c->of->all->conf;
-    struct in_addr none = { 0 };
-    struct ares_options o = { .lookups = (char *)"b",
-                              .ndots = 1,
-                              .servers = &none,
-                              .nservers = 1,
-                              .tries = 1,
-                              .timeout = (int)conf->timeout_ms,
-                              .ednspsz = EDNS_SIZE,
-                              .flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES |
-                                       ARES_FLAG_NOCHECKRESP | (c->edns ? ARES_FLAG_EDNS : 0),
-                              .sock_state_cb = on_socket_state,
-                              .sock_state_cb_data = c };
-    int mask = ARES_OPT_LOOKUPS | ARES_OPT_NDOTS | ARES_OPT_DOMAINS | ARES_OPT_SORTLIST |
-               ARES_OPT_SERVERS | ARES_OPT_TRIES | ARES_OPT_TIMEOUTMS | ARES_OPT_FLAGS |
-               ARES_OPT_EDNSPSZ | ARES_OPT_SOCK_STATE_CB | ARES_OPT_NOROTATE;
-    if (ares_init_options(&c->ares, &o, mask) != ARES_SUCCESS) {
-        c->ares = NULL;
-        return false;
-    }
-    c->sockets = (struct dns_sockets){ .make_room = conf->make_room,
-                                       .owner = c->of->all->loop->context,
-                                       .hide_formerr = c->edns };
-    dns_sockets_use(&c->sockets, c->ares);
-    if (set_server(c))
-        return true;
-    ares_destroy(c->ares);
-    c->ares = NULL;
-    return false;
-}
+/* ---- the sets of channels ---- */
 
 static struct dns_channels *new_channels(struct dns_questions *a)
 {
-    struct dns_channels *cs = calloc(1, sizeof *cs);
-    if (cs == NULL)
-        return NULL;
-    cs->all = a;
-    cs->servers = dns_servers_hold(a->conf.servers);
-    u32 parts = cs->servers->n == 1 ? 7 : 3 * cs->servers->n;
-    cs->try_ms =
-        a->conf.timeout_ms / parts > LEAST_TRY_MS ? a->conf.timeout_ms / parts : LEAST_TRY_MS;
-    for (unsigned i = 0; i < DNS_SERVERS; i++)
-        for (unsigned edns = 0; edns < 2; edns++) {
-            struct channel *c = &cs->channel[i][edns];
-            c->of = cs;
-            c->server = (u8)i;
-            c->edns = edns;
-            for (unsigned s = 0; s < CHANNEL_SOCKETS; s++)
-                c->socket[s] = (struct dns_socket){ { .fd = -1 }, c };
-        }
-    list_push_front(&a->channels, &cs->link);
+    struct dns_channels *cs = dns_channels_new(&a->conf, a->loop);
+    if (cs)
+        list_push_front(&a->channels, &cs->link);
     return cs;
 }
 
 static void free_channels(struct dns_channels *cs)
 {
     list_remove(&cs->link);
-    for (unsigned i = 0; i < DNS_SERVERS; i++)
-        for (unsigned edns = 0; edns < 2; edns++)
-            if (cs->channel[i][edns].ares)
-                ares_destroy(cs->channel[i][edns].ares);
-    dns_servers_release(cs->servers);
-    free(cs);
+    dns_channels_free(cs);
 }
 
 static struct dns_channels *newest(struct dns_questions *a)
@@ -220,9 +82,7 @@ static void on_sweep(struct dns_timer *t)
     for (struct list *n = a->channels.next, *next; n != &a->channels; n = next) {
         struct dns_channels *cs = container_of(n, struct dns_channels, link);
         next = n->next;
-        for (unsigned i = 0; i < 2 * DNS_SERVERS; i++)
-            if (cs->tries && cs->channel[i / 2][i % 2].ares)
-                ares_process_fd(cs->channel[i / 2][i % 2].ares, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+        dns_channels_expire(cs);
         more |= cs->tries + cs->questions > 0;
         if (cs != newest(a) && cs->tries + cs->questions == 0)
             free_channels(cs);
@@ -313,18 +173,17 @@ static void try_failed(struct dns_question *q, unsigned server, bool edns, enum 
 }
 
 /* What a usable answer says of its server. */
-static void learn(struct dns_question *q, const struct channel *c)
+static void learn(struct dns_questions *a, struct dns_question *q, const struct dns_channel *c)
 {
-    struct dns_questions *a = c->of->all;
     u8 bit = (u8)(1u << c->server);
     if (c->edns)
-        dns_server_speaks_edns(server_of(c));
+        dns_server_speaks_edns(dns_channel_server(c));
     else if (q && q->edns & bit &&
-             dns_server_lacks_edns(server_of(c), q->rejected & bit, loop_ms(a->loop)))
+             dns_server_lacks_edns(dns_channel_server(c), q->rejected & bit, loop_ms(a->loop)))
         stat_add(a->stats, STAT_dns_edns_failures_total, 1);
 }
 
-static enum fault fault_of_status(const struct channel *c, int status)
+static enum fault fault_of_status(const struct dns_channel *c, int status)
 {
     switch (status) {
     case ARES_ECONNREFUSED:
@@ -337,7 +196,8 @@ static enum fault fault_of_status(const struct channel *c, int status)
 static void on_answer(void *arg, int status, int timeouts, unsigned char *bytes, int n)
 {
     struct try *t = arg;
-    struct channel *c = t->channel;
+    struct dns_questions *a = t->all;
+    struct dns_channel *c = t->channel;
     struct dns_question *q = t->q;
     struct dns_reply reply;
     (void)timeouts;
@@ -346,10 +206,10 @@ static void on_answer(void *arg, int status, int timeouts, unsigned char *bytes,
     else
         reply = (struct dns_reply){ .fault = fault_of_status(c, status), .ttl = DNS_TTL_LEAST };
     list_remove(&t->link);
-    slab_give(&c->of->all->tries, t);
+    slab_give(&a->tries, t);
     c->of->tries--;
     if (!dns_not_heard(reply.fault)) {
-        learn(q, c);
+        learn(a, q, c);
         if (q)
             finish(q, &reply);
     } else if (q) {
@@ -362,18 +222,18 @@ static void on_answer(void *arg, int status, int timeouts, unsigned char *bytes,
 /* The question may be over when this returns. The final dot keeps any search list out. */
 static void try_server(struct dns_question *q, unsigned server, bool edns)
 {
-    struct channel *c = &q->channels->channel[server][edns];
+    struct dns_channel *c = &q->channels->channel[server][edns];
     struct dns_questions *a = q->all;
     char dotted[DNS_NAME + 2];
     *(edns ? &q->edns : &q->plain) |= (u8)(1u << server);
-    struct try *t = c->ares || open_channel(c) ? slab_take(&a->tries) : NULL;
+    struct try *t = dns_channel_open(c) ? slab_take(&a->tries) : NULL;
     if (t == NULL) {
         try_failed(q, server, edns, FAULT_dns_failure);
         return;
     }
     memcpy(dotted, q->name.p, q->name.n);
     memcpy(dotted + q->name.n, ".", 2);
-    *t = (struct try){ .q = q, .channel = c, .family = q->family };
+    *t = (struct try){ .all = a, .q = q, .channel = c, .family = q->family };
     list_push_back(&q->tries, &t->link);
     c->of->tries++;
     ares_query(c->ares, dotted, 1, q->family == AF_INET ? 1 : 28, on_answer, t);
