@@ -72,7 +72,7 @@ static const struct {
     { "[::1]x", NULL, false },
     { "[[::1]]", NULL, false },
     { "[::1].", NULL, false },
-    { "\xc2\xad[::1]", NULL, false }, /* a soft hyphen, of which nothing is left */
+    { "\xc2\xad[::1]", NULL, false },               /* a soft hyphen, of which nothing is left */
     { "\xef\xbc\xbb::1\xef\xbc\xbd", NULL, false }, /* brackets of full width */
     { "\xef\xbc\xbb\xef\xbc\x9a\xef\xbc\x9a\x31\xef\xbc\xbd", NULL, false },
 };
