@@ -119,7 +119,8 @@ enum step_result step_relay(struct xchg *x)
     switch (relay_turn(&x->response)) {
     case RELAY_DONE: x->whole = true; return xchg_go(x, STEP_finish);
     case RELAY_WAIT_SINK:
-        if (x->upstream.in_done && x->request_done) /* the client alone is slow */
+        /* The client alone is slow. Trailers that it has not got yet lie with the connection. */
+        if (x->upstream.in_done && x->request_done && x->upstream.trailers == NULL)
             xchg_release_upstream(x);
         return STEP_PARK;
     case RELAY_WAIT_SOURCE: return STEP_PARK;

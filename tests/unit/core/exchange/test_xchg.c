@@ -136,6 +136,24 @@ static void a_trailer_that_came_in_pieces(void **state)
     assert_string_equal(rig_hears(upstream), "0\r\nX-Sum: 7\r\n\r\n");
 }
 
+/* They lie with the origin's connection, which is not for others until they are written. */
+static void trailers_that_wait_for_memory(void **state)
+{
+    (void)state;
+    ask(ASK("GET", "/", "TE: trailers\r\n"));
+    assert_has(answered(
+                   "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-Su"),
+               "2\r\nok\r\n");
+    rig_exhaust();
+    rig_say(upstream, "m: 7\r\n\r\n");
+    assert_string_equal(rig_hears(client), "");
+    assert_int_equal(rig_count(STAT_upstream_idle), 0);
+    rig_relieve();
+    rig_later(20);
+    assert_string_equal(rig_hears(client), "0\r\nX-Sum: 7\r\n\r\n");
+    assert_int_equal(rig_count(STAT_upstream_idle), 1);
+}
+
 static void switching_unasked(void **state)
 {
     (void)state;
@@ -371,6 +389,7 @@ int main(void)
         XCHG_TEST(a_long_interim_answer_and_a_short_one),
         XCHG_TEST(the_time_from_100_continue),
         XCHG_TEST(a_trailer_that_came_in_pieces),
+        XCHG_TEST(trailers_that_wait_for_memory),
         XCHG_TEST(interim_answers_without_end),
         XCHG_TEST(switching_unasked),
         XCHG_TEST(switching_as_asked),
