@@ -112,13 +112,26 @@ static struct object *find(struct memory *m, struct memory_shard *s, const struc
     return NULL;
 }
 
+/* What an answer reads of it lies in a dozen lines, which after a thousand others are far away:
+ * asked for together they come in the time of one. */
+static inline __attribute__((always_inline)) void ask_for(const struct object *o)
+{
+    const char *head = (const char *)o->head, *body = (const char *)o->body;
+    for (unsigned line = 0; line < 8; line++)
+        __builtin_prefetch(head + line * 64);
+    for (unsigned line = 0; line < 5; line++)
+        __builtin_prefetch(body + line * 64);
+}
+
 struct object *memory_find(struct memory *m, const struct cache_key *key, const struct msg *request)
 {
     struct memory_shard *s = shard_of(m, key);
     pthread_mutex_lock(&s->lock);
     struct object *o = find(m, s, key, request);
-    if (o)
+    if (o) {
         object_hold(o);
+        ask_for(o);
+    }
     pthread_mutex_unlock(&s->lock);
     if (o)
         object_used(o);
