@@ -1,6 +1,6 @@
 /*
  * Reads a list as proxyd does and prints what it says: one entry a line, then the report. The tests
- * hold it against another reading of the same bytes (tests/e2e/test_700_list_formats.py).
+ * hold it against another reading of the same bytes (tests/e2e/test_520_list_formats.py).
  *   list_read FORMAT [ZONE] <FILE
  */
 #include <stdio.h>

@@ -3,8 +3,12 @@
 proxyd       a factory: proxyd(conf.forward(…)) starts a daemon, stopped and checked after the test
 origin       a scripted origin of its own
 rig          one daemon and one origin shared by the tests of a module (hundreds of small cases)
+path         a path nobody else uses
+dns          a scripted resolver (lib/dns.py)
+resolving    a factory: resolving(dns options) starts a daemon that asks it
 parts        a factory for nginx, dnsmasq, a test CA, … (lib/parts.py), stopped after the test
 """
+import itertools
 import os
 import pathlib
 import resource
@@ -15,7 +19,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import pytest  # noqa: E402
 
-from lib import conf, selection, slow, times, unsteady  # noqa: E402
+from lib import conf, metrics, selection, slow, times, unsteady  # noqa: E402
 from lib.daemon import BINARY, Proxyd  # noqa: E402
 from lib.origin import Origin  # noqa: E402
 from lib.skip import IN_CI  # noqa: E402
@@ -144,6 +148,15 @@ def origin():
         yield server
 
 
+_serial = itertools.count()
+
+
+@pytest.fixture
+def path():
+    """A path nobody else uses."""
+    return f"/t{next(_serial)}"
+
+
 class Rig:
     """A daemon and an origin shared by many tests. `a` is the origin's authority as bytes."""
 
@@ -210,6 +223,20 @@ def parts(tmp_path):
     made = Parts(pathlib.Path(tmp_path) / "parts")
     yield made
     made.stop()
+
+
+@pytest.fixture
+def dns(parts):
+    return parts.dns()
+
+
+@pytest.fixture
+def resolving(proxyd, dns):
+    """start(dns options, forward arguments) → a daemon that asks the scripted resolver."""
+    def start(more="timeout 500ms;", hosts="none", server=None, extra="", **how):
+        text = f"server {server or dns.server}; hosts {hosts}; {more}"
+        return proxyd(conf.forward(dns=text, extra=metrics.ADMIN + extra, **how))
+    return start
 
 
 @pytest.fixture(scope="module")

@@ -157,6 +157,12 @@ def chunked(*parts, trailers=(), extension=""):
     return out + b"0\r\n" + b"".join(t.encode() + b"\r\n" for t in trailers) + b"\r\n"
 
 
+def never_reads(proxy_port, url, *fields):
+    """A client that asks, with the smallest buffer there is, and never reads."""
+    client = Client(proxy_port, rcvbuf=4096)
+    return client.send(request(url, *fields))
+
+
 def fetch(proxy_port, url, *fields, **more):
     """One request on a connection of its own."""
     with Client(proxy_port) as client:

@@ -231,6 +231,12 @@ class Proxyd:
             parts = f.read().rsplit(")", 1)[1].split()
         return (int(parts[11]) + int(parts[12])) / os.sysconf("SC_CLK_TCK")
 
+    def cpu_share(self, seconds):
+        """The part of one CPU that it uses from now on for this long."""
+        before, start = self.cpu(), time.monotonic()
+        time.sleep(seconds)
+        return (self.cpu() - before) / (time.monotonic() - start)
+
     # how it ends
 
     def check(self):
