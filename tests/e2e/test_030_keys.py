@@ -393,7 +393,7 @@ def test_dns_search(proxyd, parts, origin):
     assert fetch(without.port, f"http://short:{origin.port}/").status == 403
 
 
-# -- limits (in depth: test_700_limits.py) --------------------------------------------------------
+# -- limits (in depth: test_701_clock.py) --------------------------------------------------------
 
 def test_head(proxyd, origin):
     # covers: limits head
@@ -480,7 +480,7 @@ def test_memory(proxyd, origin):
     assert held("64m") > 3_900_000
 
 
-# -- time-outs (in depth: test_700_limits.py) -----------------------------------------------------
+# -- time-outs (in depth: test_701_clock.py) -----------------------------------------------------
 
 def lasts(seconds, function, default=10):
     """What happens takes this long, and not as long as with the key's default, however slow the build is."""
