@@ -196,7 +196,7 @@ static void looked_for_meanwhile(void **state)
 {
     (void)state;
     pthread_t thread;
-    over = found = 0;
+    found = 0;
     for (u64 round = 0; round < 20; round++) {
         append(5, "red");
         assert_true(seglog_flush(l));
