@@ -33,7 +33,7 @@
 #include "signals.h"
 #include "watchdog.h"
 
-enum { CONTROL_MS = 2000, TICK_MS = 20, PATIENCE_MS = 2000, HURRY_MS = 100 };
+enum { CONTROL_MS = 2000, TICK_MS = 20, PATIENCE_MS = 2000, HURRY_MS = 500 };
 
 static void drain(struct process *p, enum drain_state how)
 {
@@ -132,13 +132,17 @@ static bool threads_ended(const struct process *p)
            caches_left(p->engine.registry);
 }
 
-/* Do the threads that read files come to their end, in some time and before one more signal? */
+/* Do the threads that use files come to their end, in some time and before one more signal? A disk
+ * that is slow has half of that time for what is queued, at once none: then it need only stop. */
 static bool finish_threads(struct process *p, const sigset_t *set, bool hurry)
 {
-    u64 end = now_ms() + (hurry ? HURRY_MS : PATIENCE_MS);
-    while (!threads_ended(p))
-        if (is_asked_to_end(p, set, TICK_MS) || now_ms() >= end)
+    u64 limit = hurry ? HURRY_MS : PATIENCE_MS, start = now_ms();
+    while (!threads_ended(p)) {
+        if (hurry || now_ms() - start >= limit / 2)
+            caches_hurry(p->engine.registry);
+        if (is_asked_to_end(p, set, TICK_MS) || now_ms() - start >= limit)
             return threads_ended(p);
+    }
     return true;
 }
 

@@ -231,6 +231,23 @@ void caches_leave(struct registry *r)
     registry_each(r, &caches, leave_one, NULL);
 }
 
+static void hurry_one(const char *name, const void *entry, void *ctx)
+{
+    struct tier *t = &((const struct cache_entry *)entry)->cache->tier;
+    (void)name;
+    (void)ctx;
+    pthread_mutex_lock(&t->lock);
+    for (unsigned i = 0; i < countof(t->leaving); i++)
+        if (t->leaving[i])
+            disk_hurry(t->leaving[i]);
+    pthread_mutex_unlock(&t->lock);
+}
+
+void caches_hurry(struct registry *r)
+{
+    registry_each(r, &caches, hurry_one, NULL);
+}
+
 static void has_left(const char *name, const void *entry, void *all)
 {
     struct tier *t = &((const struct cache_entry *)entry)->cache->tier;

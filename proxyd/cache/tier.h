@@ -54,6 +54,8 @@ void caches_start(const struct snapshot *s, disk_say *say, void *arg);
 void caches_follow(const struct snapshot *s);
 /* The process drains: all folders are given back, and nothing is said any more. */
 void caches_leave(struct registry *r);
+/* Thereafter: the process does not wait until all is on disk that is queued. */
+void caches_hurry(struct registry *r);
 /* Have the threads of all disks ended? */
 bool caches_left(struct registry *r);
 

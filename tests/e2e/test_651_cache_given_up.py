@@ -123,6 +123,19 @@ def test_a_disk_that_is_waited_for(proxyd, origin, tmp_path):
     assert daemon.wait_log("cache=miss:no-room")
 
 
+def test_the_end_does_not_wait_for_the_disk(proxyd, origin, tmp_path):
+    """What waits for it, a second of writing, is not kept; and no thread hangs."""
+    daemon = start(proxyd, env=preload(tmp_path, "slow_disk", SLOW.replace("n / 10", "n / 4")))
+    for i in range(4):
+        large = Large(origin, 1, path=f"/{i}")
+        large.go.set()
+        with Download(daemon, large.url) as client:
+            assert client.read().has(large)
+    assert metrics.read(daemon)["cache_disk_objects main"] < 4
+    daemon.stop()
+    assert "left behind" not in daemon.stderr()
+
+
 def test_the_first_one_has_left(daemon, origin):
     """It is fetched for the others alone, who go on when that is given up."""
     large = Large(origin, 24, hold=1, ranges=True)

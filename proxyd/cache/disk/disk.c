@@ -48,6 +48,11 @@ void disk_leave(struct disk *d)
     pthread_mutex_unlock(&d->lock);
 }
 
+void disk_hurry(struct disk *d)
+{
+    atomic_store(&d->hurry, true);
+}
+
 bool disk_left(struct disk *d)
 {
     pthread_mutex_lock(&d->lock);

@@ -50,6 +50,8 @@ struct disk *disk_new(const char *dir, u64 quota, u64 queue, disk_say *say, void
 /* From now on nothing is found and nothing taken; what is queued is written, the folder given back,
  * and when nobody holds it any more the thread ends. Waits for nothing. */
 void disk_leave(struct disk *d);
+/* Thereafter: of what is still queued only purges are written, for the process does not wait. */
+void disk_hurry(struct disk *d);
 /* Has the thread ended? */
 bool disk_left(struct disk *d);
 /* After disk_leave; waits for the thread. */

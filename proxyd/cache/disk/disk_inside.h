@@ -19,6 +19,7 @@ struct disk {
     void *arg;
     pthread_t thread;
     _Atomic bool stop; /* reading of the index */
+    _Atomic bool hurry; /* what may be lost is not written any more */
     _Atomic bool full;
 
     pthread_mutex_t lock; /* guards what follows */

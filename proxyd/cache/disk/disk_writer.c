@@ -183,9 +183,10 @@ static int write_batch(struct disk *d, struct list *batch)
 {
     int error = 0;
     for (struct list *n = batch->next; n != batch; n = n->next) {
-        write_at(n)->good = false;
-        if (error == 0)
-            error = write_one(write_at(n), d->log);
+        struct disk_write *w = write_at(n);
+        w->good = false;
+        if (error == 0 && (w->always || !atomic_load(&d->hurry)))
+            error = write_one(w, d->log);
     }
     if (!seglog_flush(d->log)) {
         error = error ? error : errno ? errno : EIO;

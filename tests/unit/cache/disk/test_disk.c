@@ -19,7 +19,7 @@
 enum { WAIT_US = 5000000 };
 
 static struct disk *d;
-static _Atomic unsigned told, written, ended, good;
+static _Atomic unsigned told, begun, written, ended, good;
 static _Atomic bool shut; /* a write waits */
 static _Atomic int fails; /* errno of a write */
 static unsigned order[8];
@@ -48,6 +48,7 @@ static bool do_write(struct disk_write *w, struct seglog *l)
 {
     struct one *o = container_of(w, struct one, write);
     assert_non_null(l);
+    begun++;
     while (shut)
         usleep(1000);
     errno = fails;
@@ -97,6 +98,10 @@ static bool was_told(void)
 {
     return told > 0;
 }
+static bool has_begun(void)
+{
+    return begun > 0;
+}
 static bool has_left(void)
 {
     return disk_left(d);
@@ -105,7 +110,7 @@ static bool has_left(void)
 static int set_up(void **state)
 {
     (void)state;
-    told = written = ended = good = 0;
+    told = begun = written = ended = good = 0;
     shut = false;
     fails = 0;
     struct seglog *l = help_log(HELP_QUOTA); /* makes the folder */
@@ -219,6 +224,25 @@ static void what_is_queued_is_written_before_the_end(void **state)
     assert_int_equal(good, 3);
 }
 
+static void in_a_hurry_purges_alone_are_written(void **state)
+{
+    (void)state;
+    shut = true;
+    assert_true(post(0, 10));
+    assert_true(until(has_begun));
+    for (unsigned i = 1; i < 3; i++)
+        assert_true(post(i, 10));
+    assert_true(disk_post_always(d, make(3, 10)));
+    disk_leave(d);
+    disk_hurry(d);
+    shut = false;
+    assert_true(until(has_left));
+    assert_int_equal(ended, 4);
+    assert_int_equal(good, 2);
+    assert_int_equal(order[0], 0);
+    assert_int_equal(order[1], 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -230,6 +254,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_folder_that_is_taken_is_waited_for, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_queued_is_written_before_the_end, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(in_a_hurry_purges_alone_are_written, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
