@@ -110,10 +110,49 @@ bool validator_is_strong(const struct msg *response, u64 now)
            date_is_strong(response, now, &modified);
 }
 
+/* The codings of a response, one after the other. */
+struct codings {
+    const struct msg *m;
+    const struct field *line;
+    struct slice rest;
+};
+
+static struct codings codings_of(const struct msg *m)
+{
+    const struct field *line = msg_find(m, TOKEN_CONTENT_ENCODING);
+    return (struct codings){ m, line, line ? msg_value(m, line) : SLICE("") };
+}
+
+/* "identity" is none. */
+static bool next_coding(struct codings *c, struct slice *coding)
+{
+    while (c->line) {
+        while (list_next(&c->rest, coding))
+            if (!slice_eq_nocase(*coding, SLICE("identity")))
+                return true;
+        c->line = msg_find_next(c->m, c->line);
+        c->rest = c->line ? msg_value(c->m, c->line) : SLICE("");
+    }
+    return false;
+}
+
+static bool coding_same(const struct msg *a, const struct msg *b)
+{
+    struct codings one = codings_of(a), two = codings_of(b);
+    struct slice left, right;
+    for (;;) {
+        bool more = next_coding(&one, &left);
+        if (next_coding(&two, &right) != more)
+            return false;
+        if (!more || !slice_eq_nocase(left, right))
+            return !more;
+    }
+}
+
 bool validator_same(const struct msg *a, const struct msg *b, u64 now)
 {
     time_t one, two;
-    if (!validator_is_strong(a, now) || !validator_is_strong(b, now))
+    if (!validator_is_strong(a, now) || !validator_is_strong(b, now) || !coding_same(a, b))
         return false;
     if (msg_has(a, TOKEN_ETAG) || msg_has(b, TOKEN_ETAG))
         return slice_eq(msg_get(a, TOKEN_ETAG), msg_get(b, TOKEN_ETAG));

@@ -26,7 +26,9 @@ bool precondition_validate(struct msg *request, const struct msg *stored);
 /* Has it a strong validator, equal only for the same bytes (RFC 9110 section 8.8.1): an entity tag
  * that is strong, or no tag and a Last-Modified that is, by the rule of if_range_holds? */
 bool validator_is_strong(const struct msg *response, u64 now);
-/* Are these two of one representation, byte for byte, by their strong validators? */
+/* Are these two of one representation, byte for byte, by their strong validators? Their content
+ * codings have to be the same as well: some origins give the plain bytes and the compressed ones
+ * one tag. A Content-Type may differ, as servers of one pool name types differently. */
 bool validator_same(const struct msg *a, const struct msg *b, u64 now);
 
 /* `"..."`, and not `W/"..."`. */

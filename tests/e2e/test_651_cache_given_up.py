@@ -146,13 +146,14 @@ def test_the_first_one_has_left(daemon, origin):
     assert all(c.has(large) for c in clients) and large.wholes == 1 and large.pieces
 
 
-@pytest.mark.parametrize("why", ["another", "no-ranges", "weak", "refused"])
+@pytest.mark.parametrize("why", ["another", "coded", "no-ranges", "weak", "refused"])
 def test_where_it_cannot_go_on(daemon, origin, why):
     """All but the first are cut, with nothing in them that is not of that object; and nobody insists."""
     large = Large(origin, 24, hold=1, ranges=why != "no-ranges", etag='W/"1"' if why == "weak" else '"1"')
     clients = join(daemon, large, 3)
     if why == "another":
         large.change('"2"')
+    large.of_pieces = ["Content-Encoding: gzip"] if why == "coded" else []
     large.refuses = "403 Forbidden" if why == "refused" else None
     read_all(clients, large)
     assert clients[0].has(large) and all(c.is_cut(large) for c in clients[1:])

@@ -34,13 +34,14 @@ class Large:
     `written`, until they are with the client and on disk: one that is slower than loopback would keep nothing.
 
     With `ranges` the origin gives them, too: `wholes` and `pieces` are what it was asked for, `sent` the bytes of all
-    answers. `change` makes it another one, and `refuses` is a status for ranges from then on."""
+    answers. `change` makes it another one, `refuses` is a status for ranges from then on, and `of_pieces` are more
+    fields of theirs."""
 
     def __init__(self, origin, mb, path="/large", hold=None, length=True, written=None, ranges=False, etag='"1"'):
         self.mb, self.path, self.origin, self.etag = mb, path, origin, etag
         self.go, self.reader, self.hold, self.written, self.ranges = threading.Event(), None, hold, written, ranges
         self.wholes, self.pieces, self.sent, self.lock, self.refuses = 0, [], 0, threading.Lock(), None
-        self.shift = 0
+        self.shift, self.of_pieces = 0, []
         self.framing = f"Content-Length: {mb * MB}" if length else "Connection: close"
         origin.at(path, read_body(), self._answer)
         self.url = origin.url(path)
@@ -80,7 +81,8 @@ class Large:
         elif match and self.ranges:
             first, end = int(match[1]), min(int(match[2]) + 1, self.mb * MB)
             self._say(conn, "HTTP/1.1 206 Partial Content", [
-                f"Content-Length: {end - first}", f"Content-Range: bytes {first}-{end - 1}/{self.mb * MB}"], first, end - first)
+                f"Content-Length: {end - first}", f"Content-Range: bytes {first}-{end - 1}/{self.mb * MB}",
+                *self.of_pieces], first, end - first)
         else:
             self._say(conn, "HTTP/1.1 200 OK", [self.framing], 0, self.mb * MB)
             if self.framing == "Connection: close":

@@ -114,6 +114,8 @@ static void if_range(void **state)
     }
 }
 
+#define CODED(codings) "Content-Encoding: " codings END
+
 /* Are slices of the one slices of the other? */
 static void same(void **state)
 {
@@ -135,6 +137,12 @@ static void same(void **state)
         { MODIFIED MODIFIED DATE, MODIFIED DATE, false },
         { "Last-Modified: " AT_200 END DATE, "Last-Modified: " AT_200 END DATE, false },
         { DATE, DATE, false },
+        { A DATE, A CODED("gzip") DATE, false }, /* though the tag says that they are one */
+        { A CODED("gzip") DATE, A CODED("br") DATE, false },
+        { A CODED("gzip") CODED("br") DATE, A CODED("gzip") DATE, false },
+        { A CODED("gzip") CODED("br") DATE, A CODED(" GZIP ,, br") DATE, true },
+        { A CODED("identity") DATE, A DATE, true },
+        { A "Content-Type: text/plain" END DATE, A DATE, true },
     };
     for (size_t i = 0; i < countof(rows); i++) {
         struct msg a, b;
