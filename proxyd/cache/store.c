@@ -81,6 +81,18 @@ static void take_back(struct notes *n)
     (void)purge_if_on_disk(n->use->cache, &url);
 }
 
+/* What was kept has become `o`, which is for whoever had it validated: of others the origin has
+ * said nothing. On disk the new record takes the place of the old one only when both vary alike. */
+static void give_up_stale(struct notes *n, const struct object *o, enum kept kept)
+{
+    if (kept == KEPT_REQUEST_NO_STORE || kept == KEPT_AUTHORIZED)
+        return;
+    if (kept == KEPT_YES && slice_eq(o->vary, n->stale->vary))
+        memory_remove(&n->use->cache->memory, n->stale);
+    else
+        take_back(n);
+}
+
 /* What is kept is not what the origin means: all of it is to come. */
 static void ask_for_all(struct xchg *x, struct notes *n)
 {
@@ -103,10 +115,7 @@ static void not_modified(struct xchg *x)
         ask_for_all(x, n);
         return;
     }
-    if (kept == KEPT_YES)
-        memory_remove(memory, n->stale); /* the new one may be another variant */
-    else if (kept != KEPT_REQUEST_NO_STORE && kept != KEPT_AUTHORIZED)
-        take_back(n);
+    give_up_stale(n, o, kept);
     atomic_store(&o->uses, atomic_load(&n->stale->uses)); /* it is as popular */
     /* One on disk is in memory only until its new head is written. */
     bool may_add = n->storing || !body_is_on_disk(o->body);

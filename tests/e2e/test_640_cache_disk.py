@@ -133,6 +133,26 @@ def test_variants(stand):
         assert got.body == body and is_hit(got) == (coding != "x")
 
 
+@pytest.mark.parametrize("size", [10, 50000])
+def test_a_304_makes_it_vary(stand, size):
+    """What lies on disk without the new `Vary` is for nobody any more, as long as it would have been fresh."""
+    url = stand.serve("/v", answer(b"x" * size, FRESH, 'ETag: "a"'),
+                      ok("", 'ETag: "a"', FRESH, "Vary: X-Kind", status="304 Not Modified"))
+    stand.get(url, "X-Kind: 1")
+    stand.written()
+    assert status(stand.get(url, "X-Kind: 2", "Cache-Control: no-cache"))["fwd-status"] == "304"
+    stand.serve("/v", answer("other", "Cache-Control: no-store", "Vary: X-Kind"))
+
+    def is_for_one_alone():
+        for fields in ([], ["X-Kind: 1"], ["X-Kind: 3"]):
+            assert stand.get(url, *fields).body == b"other", fields
+        got = stand.get(url, "X-Kind: 2")
+        assert is_hit(got) and got.body == b"x" * size
+    is_for_one_alone()
+    stand.crash()
+    is_for_one_alone()
+
+
 def test_head_conditions_and_ranges(stand):
     url = stand.serve("/a", answer("0123456789", FRESH, 'ETag: "1"'))
     cases = [(("Range: bytes=2-4",), "GET", 206, b"234"), (('If-None-Match: "1"',), "GET", 304, b""),
