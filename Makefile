@@ -89,7 +89,8 @@ UNIT_FLAGS = -include tests/unit/group.h -Dmain=main_of_$(basename $(notdir $<))
 UNIT_WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=mmap
 FUZZ_HELP := $(filter-out $(FUZZERS),$(sort $(wildcard tests/fuzz/*.c)))
 C_FILES := $(SOURCES) $(UNITS) $(UNIT_MAIN) $(filter-out tests/xor_stream.c,$(UNIT_HELP)) $(FUZZERS) $(FUZZ_HELP) $(wildcard tests/*.c bench/src/*.c bench/micro/*.c)
-H_FILES := $(wildcard tests/*.h proxyd/*.h proxyd/*/*.h filters/*.h policy/*.h pac/*.h admin/*.h tests/*/*.h tests/*/*/*.h)
+H_FILES := $(wildcard proxyd/*.h proxyd/*/*.h proxyd/*/*/*.h filters/*.h policy/*.h pac/*.h admin/*.h bench/src/*.h tests/*.h tests/*/*.h \
+    tests/*/*/*.h tests/*/*/*/*.h)
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -319,7 +320,7 @@ format-check:
 	$(Q)clang-format --dry-run -Werror $(C_FILES) $(H_FILES)
 
 style:
-	$(Q)LC_ALL=C awk -f tests/style.awk $(SOURCES) $(H_FILES)
+	$(Q)LC_ALL=C awk -f tests/style.awk $(SOURCES) $(wildcard bench/*/*.c) $(H_FILES)
 
 lint: style format-check
 	$(Q)JOBS=$(JOBS) tools/lint.sh $(SOURCES)

@@ -163,7 +163,8 @@ static void texts(unsigned n)
     literalset_free(&l);
 }
 
-/* Of real lists' kinds; without_text: none of them with a text of four bytes, so all vectorscan's. */
+/* As real lists have them; without_text: none has a text of four bytes, so all are for
+ * vectorscan. */
 static void pattern(char *out, unsigned i, bool without_text)
 {
     static const char *const with[] = {

@@ -2,7 +2,8 @@
  * Fills a folder with so many small records, as a cache on disk does, and says how long it takes to
  * find them again and what the index needs, after a proper end and after a crash, which leaves the
  * last segment without its footer:
- *   gcc -O2 -D_GNU_SOURCE -Iproxyd -I. bench/micro/seglog_start.c build/librelease.a -o seglog_start
+ *   gcc -O2 -D_GNU_SOURCE -Iproxyd -I. bench/micro/seglog_start.c -o seglog_start \
+ *       build/librelease.a
  *   ./seglog_start DIR [RECORDS]
  * The files are in the page cache then, as after a restart of the process alone.
  */

@@ -36,7 +36,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -77,12 +76,6 @@ static double pct(double p)
         if ((sum += hist[i]) > want)
             return (double)((uint64_t)(64 + i % 64) << (i / 64)) / 1000;
     return 0;
-}
-
-void die(const char *s)
-{
-    perror(s);
-    exit(1);
 }
 
 static int read_mode(const char *word)
@@ -130,10 +123,7 @@ static int read_options(int argc, char **argv)
 static void get_ready(void)
 {
     signal(SIGPIPE, SIG_IGN);
-    struct rlimit rl;
-    getrlimit(RLIMIT_NOFILE, &rl);
-    rl.rlim_cur = rl.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &rl);
+    open_many_files();
     prepare(kinds, file);
     if (use_tls) {
         ctx = SSL_CTX_new(TLS_client_method());

@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "sockets.h"
+
 enum { HTTP, CONN, BULK, IDLE }; /* modes */
 enum { DOWN, CONNECTING, SHAKING, TUNNEL, ANSWER, BODY, CHUNKED, TOEOF, RESTING };
 
@@ -38,7 +40,6 @@ extern uint64_t done, bytes, errs, bad, reconn, opened, conns_made;
 extern int last_bad, first_errno, quitting, ep;
 uint64_t now(void); /* ns */
 void lat(uint64_t ns);
-void die(const char *s);
 
 /* A message to send; it lives as long as the run. */
 struct payload {
@@ -48,7 +49,8 @@ struct payload {
 
 /* Makes the requests, of a file or `kinds` of the target, and those for tunnels; load_targets.c. */
 void prepare(unsigned kinds, const char *file);
-/* The next request; with -q its text is the connection's own. False: there is none any more (-o). */
+/* The next request; with -q its text is the connection's own. False: there is none any more
+ * (-o). */
 int next_request(struct conn *c, struct payload *out);
 /* The next CONNECT; only with -t. */
 struct payload next_tunnel(void);

@@ -1,8 +1,8 @@
 /*
- * An answer as it comes: its head, then a body by length, in chunks or to the end of the connection.
- * The hard thing is to cost less than what is measured: a body is thrown away by the kernel where no
- * TLS is in between (MSG_TRUNC), and a bulk run leaves the thread to the next stream after each
- * piece.
+ * An answer as it comes: its head, then a body by length, in chunks or to the end of the
+ * connection. The hard thing is to cost less than what is measured: a body is thrown away by the
+ * kernel where no TLS is in between (MSG_TRUNC), and a bulk run leaves the thread to the next
+ * stream after each piece.
  */
 #define _GNU_SOURCE
 #include "load.h"

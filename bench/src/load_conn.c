@@ -1,7 +1,7 @@
 /*
- * A connection: made, perhaps with TLS and through a tunnel, a request sent, ended or kept. The hard
- * thing is which end counts: one that was kept open may be closed by the other side before anything
- * has come of the answer, and is made again without being an error.
+ * A connection: made, perhaps with TLS and through a tunnel, a request sent, ended or kept. The
+ * hard thing is which end counts: one that was kept open may be closed by the other side before
+ * anything has come of the answer, and is made again without being an error.
  */
 #define _GNU_SOURCE
 #include "load.h"

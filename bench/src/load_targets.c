@@ -1,7 +1,7 @@
 /*
  * What is asked for: the requests, made before the run, and which comes next. With -q a request is
- * made of the first by writing a number over 16 digits, so that no target comes twice and none costs
- * an allocation.
+ * made of the first by writing a number over 16 digits, so that no target comes twice and none
+ * costs an allocation.
  */
 #define _GNU_SOURCE
 #include "load.h"

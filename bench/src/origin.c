@@ -17,7 +17,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/tcp.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -26,11 +25,12 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "sockets.h"
 
 #define INBUF 8192
 #define OUTBUF 65536
@@ -48,12 +48,6 @@ static int ep, memfd;
 static unsigned long long served, body_bytes;
 static char body[SMALL], date[64];
 static char scratch[OUTBUF];
-
-static void die(const char *s)
-{
-    perror(s);
-    exit(1);
-}
 
 static void tick(void)
 {
@@ -286,16 +280,6 @@ static void input(struct conn *c)
     serve(c);
 }
 
-static void many_files(void)
-{
-    struct rlimit rl = { 1 << 19, 1 << 19 };
-    if (setrlimit(RLIMIT_NOFILE, &rl)) {
-        getrlimit(RLIMIT_NOFILE, &rl);
-        rl.rlim_cur = rl.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &rl);
-    }
-}
-
 static void make_bodies(void)
 {
     for (int i = 0; i < SMALL; i++)
@@ -306,19 +290,11 @@ static void make_bodies(void)
             die("memfd");
 }
 
-static void listen_on(struct conn *c, int port, int i)
+static void add_listener(struct conn *c, uint32_t address, int port)
 {
-    int one = 1, s = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-    struct sockaddr_in a = { .sin_family = AF_INET,
-                             .sin_port = htons(port),
-                             .sin_addr.s_addr = htonl(0x7f000001 + i) };
-    setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    setsockopt(s, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    if (bind(s, (void *)&a, sizeof a) || listen(s, 4096))
-        die("listen");
-    c->fd = s;
+    c->fd = listen_on(address, port, SOCK_NONBLOCK);
     struct epoll_event ev = { .events = EPOLLIN, .data.ptr = c };
-    epoll_ctl(ep, EPOLL_CTL_ADD, s, &ev);
+    epoll_ctl(ep, EPOLL_CTL_ADD, c->fd, &ev);
 }
 
 int main(int argc, char **argv)
@@ -326,13 +302,13 @@ int main(int argc, char **argv)
     if (argc < 2)
         return fprintf(stderr, "usage: origin PORT [ADDRESSES]\n"), 2;
     int port = atoi(argv[1]), naddr = argc > 2 ? atoi(argv[2]) : 16;
-    many_files();
+    open_many_files();
     signal(SIGPIPE, SIG_IGN);
     make_bodies();
     ep = epoll_create1(0);
     static struct conn listeners[64];
     for (int i = 0; i < naddr && i < 64; i++)
-        listen_on(&listeners[i], port, i);
+        add_listener(&listeners[i], INADDR_LOOPBACK + i, port);
     static struct epoll_event evs[512];
     for (;;) {
         int n = epoll_wait(ep, evs, 512, 1000);

@@ -23,9 +23,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "sockets.h"
 
 #define MAXCHUNK (256 * 1024)
 #define CHUNK chunk
@@ -44,12 +45,6 @@ static char buf[MAXCHUNK];
 static int chunk = MAXCHUNK;
 static struct end *pool[65536], *graves[65536];
 static int npool, ngraves;
-
-static void die(const char *s)
-{
-    perror(s);
-    exit(1);
-}
 
 static void watch(struct end *e, unsigned m)
 {
@@ -279,16 +274,9 @@ static void event(struct end *e, unsigned m)
         relay(e, m);
 }
 
-static int listen_on(int port)
+static int listener(int port)
 {
-    int one = 1, ls = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-    struct sockaddr_in a = { .sin_family = AF_INET,
-                             .sin_port = htons(port),
-                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    setsockopt(ls, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    setsockopt(ls, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    if (bind(ls, (void *)&a, sizeof a) || listen(ls, 4096))
-        die("listen");
+    int ls = listen_on(INADDR_LOOPBACK, port, SOCK_NONBLOCK);
     struct epoll_event ev = { .events = EPOLLIN };
     epoll_ctl(ep, EPOLL_CTL_ADD, ls, &ev);
     return ls;
@@ -321,13 +309,10 @@ int main(int argc, char **argv)
     if (want < 0)
         return 2;
     port_up = atoi(argv[optind + 1]);
-    struct rlimit rl;
-    getrlimit(RLIMIT_NOFILE, &rl);
-    rl.rlim_cur = rl.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &rl);
+    open_many_files();
     signal(SIGPIPE, SIG_IGN);
     ep = epoll_create1(0);
-    int ls = listen_on(atoi(argv[optind]));
+    int ls = listener(atoi(argv[optind]));
     while (npool < want)
         pool[npool++] = upstream();
 

@@ -18,9 +18,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "sockets.h"
 
 enum { ACCEPT, CONNECT, RECV, SEND, CLOSE };
 #define NBUF 1024
@@ -44,13 +45,15 @@ static int single, plain, port_up, naddr = 1, nbuf = NBUF;
 static struct end *ends[MAXFD];
 static int pool[MAXFD], npool, starving;
 
-static void die(const char *s, int e)
+/* Of a call of liburing, which tells an error as a negative errno. */
+static void must(const char *what, int result)
 {
-    fprintf(stderr, "%s: %s\n", s, strerror(e));
-    exit(1);
+    errno = -result;
+    if (result < 0)
+        die(what);
 }
 
-static struct io_uring_sqe *sqe(int op, int fd)
+static struct io_uring_sqe *sqe(void)
 {
     struct io_uring_sqe *s;
     while (!(s = io_uring_get_sqe(&ring)))
@@ -68,7 +71,7 @@ static void tag(struct io_uring_sqe *s, int op, int fd)
 
 static void arm_recv(int fd)
 {
-    struct io_uring_sqe *s = sqe(RECV, fd);
+    struct io_uring_sqe *s = sqe();
     if (single)
         io_uring_prep_recv(s, fd, NULL, bufsz, 0);
     else
@@ -91,7 +94,7 @@ static void give(unsigned bid)
 static void send_next(int fd)
 {
     struct end *e = ends[fd];
-    struct io_uring_sqe *s = sqe(SEND, fd);
+    struct io_uring_sqe *s = sqe();
     unsigned i = e->head % QLEN;
     io_uring_prep_send(s, fd, bufs + (size_t)e->q[i].bid * bufsz + e->off, e->q[i].len - e->off,
                        MSG_NOSIGNAL | MSG_WAITALL);
@@ -103,11 +106,8 @@ static void send_next(int fd)
 static void adopt(int fd)
 {
     ends[fd] = calloc(1, sizeof(struct end));
-    if (!plain) {
-        int r = io_uring_register_files_update(&ring, fd, &fd, 1);
-        if (r < 0)
-            die("files_update", -r);
-    }
+    if (!plain)
+        must("files_update", io_uring_register_files_update(&ring, fd, &fd, 1));
 }
 
 static int upstream(int connected)
@@ -122,9 +122,9 @@ static int upstream(int connected)
     adopt(s);
     if (connected) {
         if (connect(s, (void *)&a[k], sizeof a[k]))
-            die("connect", errno);
+            die("connect");
     } else {
-        struct io_uring_sqe *q = sqe(CONNECT, s);
+        struct io_uring_sqe *q = sqe();
         io_uring_prep_connect(q, s, (void *)&a[k], sizeof a[k]);
         tag(q, CONNECT, s);
         ends[s]->refs++;
@@ -154,7 +154,7 @@ static void reap(int fd)
     ends[fd] = NULL;
     free(e);
     if (plain) {
-        struct io_uring_sqe *s = sqe(CLOSE, fd);
+        struct io_uring_sqe *s = sqe();
         io_uring_prep_close(s, fd);
         s->flags |= IOSQE_CQE_SKIP_SUCCESS;
         tag(s, CLOSE, fd);
@@ -195,7 +195,7 @@ static void settle(int fd) /* after an end of stream or a last send */
 
 static void arm_accept(int ls)
 {
-    struct io_uring_sqe *s = sqe(ACCEPT, ls);
+    struct io_uring_sqe *s = sqe();
     io_uring_prep_multishot_accept(s, ls, NULL, NULL, 0);
     tag(s, ACCEPT, ls);
 }
@@ -340,19 +340,13 @@ static int options(int argc, char **argv)
 
 static void make_ring(void)
 {
-    struct rlimit rl;
-    getrlimit(RLIMIT_NOFILE, &rl);
-    rl.rlim_cur = rl.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &rl);
+    size_t files = open_many_files();
     struct io_uring_params p = { .flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
                                           IORING_SETUP_CQSIZE,
                                  .cq_entries = 8192 };
-    int r = io_uring_queue_init_params(1024, &ring, &p);
-    if (r < 0)
-        die("io_uring", -r);
-    if (!plain &&
-        (r = io_uring_register_files_sparse(&ring, rl.rlim_cur < MAXFD ? rl.rlim_cur : MAXFD)) < 0)
-        die("files", -r);
+    must("io_uring", io_uring_queue_init_params(1024, &ring, &p));
+    if (!plain)
+        must("files", io_uring_register_files_sparse(&ring, files < MAXFD ? files : MAXFD));
     io_uring_register_ring_fd(&ring);
 }
 
@@ -360,29 +354,13 @@ static void make_buffers(void)
 {
     if (bufsz > 65536)
         nbuf = 64;
-    if (posix_memalign((void **)&br, 4096, nbuf * sizeof(struct io_uring_buf)) ||
-        posix_memalign((void **)&bufs, 4096, (size_t)nbuf * bufsz))
-        die("buffers", ENOMEM);
+    must("buffers", -posix_memalign((void **)&br, 4096, nbuf * sizeof(struct io_uring_buf)));
+    must("buffers", -posix_memalign((void **)&bufs, 4096, (size_t)nbuf * bufsz));
     struct io_uring_buf_reg reg = { .ring_addr = (uintptr_t)br, .ring_entries = nbuf, .bgid = 0 };
-    int r = io_uring_register_buf_ring(&ring, &reg, 0);
-    if (r < 0)
-        die("buf_ring", -r);
+    must("buf_ring", io_uring_register_buf_ring(&ring, &reg, 0));
     io_uring_buf_ring_init(br);
     for (int i = 0; i < nbuf; i++)
         give(i);
-}
-
-static int listen_on(int port)
-{
-    int one = 1, ls = socket(AF_INET, SOCK_STREAM, 0);
-    struct sockaddr_in a = { .sin_family = AF_INET,
-                             .sin_port = htons(port),
-                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    setsockopt(ls, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    setsockopt(ls, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    if (bind(ls, (void *)&a, sizeof a) || listen(ls, 4096))
-        die("listen", errno);
-    return ls;
 }
 
 int main(int argc, char **argv)
@@ -394,7 +372,7 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     make_ring();
     make_buffers();
-    int ls = listen_on(atoi(argv[optind]));
+    int ls = listen_on(INADDR_LOOPBACK, atoi(argv[optind]), 0);
     while (npool < want)
         pool[npool++] = upstream(1);
     arm_accept(ls);
