@@ -1,7 +1,8 @@
 /*
  * Which parts on disk are known to be what was written: those that this process has written or
- * checked, so that what is asked for often is not checked at every hit. Kept by a hash of where they
- * lie, in a table that forgets one when another one comes to its slot; then it is checked once more.
+ * checked, so that what is asked for often is not checked at every hit. Kept by a hash of where
+ * they lie, in a table that forgets one when another one comes to its slot; then it is checked once
+ * more.
  *
  * What it knows holds for bytes in the page cache. Whatever is read from the device again has to be
  * checked again: whoever finds that a part is not in memory forgets it here.

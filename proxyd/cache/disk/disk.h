@@ -1,7 +1,7 @@
 /*
  * The disk tier of a cache: its log (seglog.h) and the one thread that opens it, writes to it and
- * closes it, so that no worker ever waits for a disk. Whatever is to be written stands in a queue of
- * so many bytes, and is refused when that is full: a disk slower than the network never slows a
+ * closes it, so that no worker ever waits for a disk. Whatever is to be written stands in a queue
+ * of so many bytes, and is refused when that is full: a disk slower than the network never slows a
  * client, it only keeps less.
  *
  * A folder that cannot be opened (another process has it), and a disk that fails (full, read-only,

@@ -18,7 +18,7 @@ struct disk {
     disk_say *say;
     void *arg;
     pthread_t thread;
-    _Atomic bool stop; /* reading of the index */
+    _Atomic bool stop;  /* reading of the index */
     _Atomic bool hurry; /* what may be lost is not written any more */
     _Atomic bool full;
 

@@ -77,8 +77,8 @@ void log_enter(struct seglog *l, struct segment *s);
 void log_leave(struct seglog *l, struct segment *s);
 /* The oldest but the open one; NULL: there is none. */
 struct segment *log_oldest(const struct seglog *l);
-/* Bytes of the quota that are in use: those of segments that have left, too, as long as they are read,
- * but these only up to a half of it. */
+/* Bytes of the quota that are in use: those of segments that have left, too, as long as they are
+ * read, but these only up to a half of it. */
 u64 log_bytes_used(const struct seglog *l);
 /* Bytes of the next segment. */
 u32 log_segment_bytes(const struct seglog *l);

@@ -65,9 +65,9 @@ void seg_index_make_stale(struct seg_index *ix, const struct cache_key *key,
 /* All variants; how many there were. */
 u32 seg_index_remove(struct seg_index *ix, const struct cache_key *key);
 
-/* For what has lost its list, and for tests: all are looked at. The slots of a segment, to be freed;
- * NULL also when there is none, or no memory. The keys are made of what is known of them, which is
- * as good for every function here. */
+/* For what has lost its list, and for tests: all are looked at. The slots of a segment, to be
+ * freed; NULL also when there is none, or no memory. The keys are made of what is known of them,
+ * which is as good for every function here. */
 struct seg_found {
     struct cache_key key;
     struct seglog_place place;

@@ -7,7 +7,8 @@
  *
  *   DIR/lock      held as long as the log is open: one process at a time
  *   DIR/secret    the key of the hash under which URLs are kept
- *   DIR/seg-%08x  segments, numbered upwards; a sealed one ends with a footer, its part of the index
+ *   DIR/seg-%08x  segments, numbered upwards; a sealed one ends with a footer, its part of
+ *                 the index
  *
  * Frames: a RECORD is a response with all that is known of it and a body of up to SEGLOG_INLINE
  * bytes; a larger body is in BYTES frames before it, of at most SEGLOG_PART each. GONE says that
@@ -89,8 +90,8 @@ struct seglog_counts seglog_counts(const struct seglog *l);
 /* ---- writing; one thread, after the load. False: errno says why, and nothing of it is ever found.
  * EOVERFLOW, ESTALE and ENOMEM are about this one alone: too large, or its `vary` is; a part of
  * it has left, or was lost in a failure; no memory. All else is the disk's failure: what was
- * appended since the last flush may be lost, and is when the next flush says false. What comes after
- * begins a new segment. ---- */
+ * appended since the last flush may be lost, and is when the next flush says false. What comes
+ * after begins a new segment. ---- */
 
 /* n bytes in up to SEGLOG_PART; where they are now. */
 bool seglog_append_bytes(struct seglog *l, const struct iovec *v, u32 nv, struct seglog_place *out);
@@ -98,9 +99,9 @@ bool seglog_append_bytes(struct seglog *l, const struct iovec *v, u32 nv, struct
 bool seglog_append_record(struct seglog *l, const struct seglog_record *r);
 /* What was appended under that key before is gone, after a restart too. */
 bool seglog_append_gone(struct seglog *l, const struct cache_key *key);
-/* What was appended since the last one gets into its file, and is found. If a GONE or a ban was among
- * it, and none in the second before, all of it gets onto the disk as well. False: some of it is
- * lost, now or in an append since. */
+/* What was appended since the last one gets into its file, and is found. If a GONE or a ban was
+ * among it, and none in the second before, all of it gets onto the disk as well. False: some of
+ * it is lost, now or in an append since. */
 bool seglog_flush(struct seglog *l);
 /* Closes the files that have left and that nobody reads any more: no reader does, for it may be a
  * worker. False: some are still read; to be called again in a while. */
@@ -148,8 +149,8 @@ bool seglog_forget(struct seglog *l, const struct cache_key *key, const struct s
 /* All variants of a key; how many there were. For good only once seglog_append_gone has said so. */
 u32 seglog_remove(struct seglog *l, const struct cache_key *key);
 
-/* Does the log perhaps have records that are not found, for there was no room for their `vary`, and
- * that a restart might let be found? Then it has to be told what is gone though nothing is found. */
+/* Does the log perhaps have records that are not found because there was no room for their `vary`,
+ * but may be after a restart? Then it has to be told what is gone though nothing is found. */
 bool seglog_hides(const struct seglog *l);
 
 /* Whole sets: what was appended before is absent from now on, or stale (soft). By the beginning of
@@ -164,8 +165,8 @@ bool seglog_ban(struct seglog *l, enum seglog_ban_kind kind, struct slice text, 
 bool seglog_append_ban(struct seglog *l, u64 id);
 /* A few milliseconds of looking at each record of the log, for what the bans in force say of it:
  * then they are forgotten, and what they are about is no more found, or noted as stale. That begins
- * when there are SEGLOG_BANS_APPLY, and is for the writer between two flushes. True: there is nothing
- * of that to do. */
+ * when there are SEGLOG_BANS_APPLY, and is for the writer between two flushes. True: there is
+ * nothing of that to do. */
 bool seglog_apply_bans(struct seglog *l);
 /* What do the bans say, those that have been applied as well? Worse is more. */
 enum seglog_standing { SEGLOG_STANDS, SEGLOG_STALE, SEGLOG_BANNED };

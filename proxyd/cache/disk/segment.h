@@ -56,20 +56,20 @@ void segment_let(struct segment *s);
 
 /* n bytes of whole frames at its end. False: errno says why, and its end is where it was. */
 bool segment_write(struct segment *s, const void *p, u32 n);
-/* Bytes that the footer of its list would take, with one more entry of that `vary`, n bytes long. */
+/* Bytes of the footer of its list, with one more entry of that `vary`, which is n bytes long. */
 u64 segment_footer_bytes(const struct segment *s, u16 vary, size_t n);
 /* Into its list. False: no memory. */
 bool segment_note(struct segment *s, const struct seg_entry *e, const struct vary_names *names);
 /* Writes the footer, and nothing thereafter. False: errno says why; it stays as it was, but its
  * file ends with its frames. */
 bool segment_seal(struct segment *s, const struct vary_names *names);
-/* Reads the footer of a segment into *out, whose `vary` are of `names` then; false: it has none that
- * is good. */
+/* Reads the footer of a segment into *out, whose `vary` are of `names` then; false: it has none
+ * that is good. */
 bool segment_footer_read(const struct segment *s, struct seg_list *out, struct vary_names *names);
 /* Finds where the footer is: sets end and sealed. */
 bool segment_find_footer(struct segment *s);
-/* Reads it frame by frame into its list, and sets its end; it is not sealed then. False: what follows is neither the end
- * nor unwritten, so something of it is lost. */
+/* Reads it frame by frame into its list, and sets its end; it is not sealed then. False: what
+ * follows is neither the end nor unwritten, so something of it is lost. */
 bool segment_scan(struct segment *s, struct vary_names *names);
 
 /* All n bytes. False: errno says why; ENODATA: the file ends before. */

@@ -1,6 +1,6 @@
 /*
- * The different `vary` of records, each once, so that the index has two bytes for it. They are added
- * and given up by one thread, read by any.
+ * The different `vary` of records, each once, so that the index has two bytes for it. They are
+ * added and given up by one thread, read by any.
  *
  * The hard thing is an origin that sends ever new ones: when all numbers are in use, those that no
  * record has are given back, and if these are few, those that fewest have, with their records

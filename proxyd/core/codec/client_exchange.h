@@ -1,6 +1,6 @@
 /*
- * From a connection that awaits a head to an exchange, for every codec of clients. It is inline because
- * each request comes this way.
+ * From a connection that awaits a head to an exchange, for every codec of clients. It is inline
+ * because each request comes this way.
  */
 #ifndef CORE_CLIENT_EXCHANGE_H
 #define CORE_CLIENT_EXCHANGE_H

@@ -1,6 +1,6 @@
 /*
- * Which addresses a dial may try, and in what order: the line of candidates. The role is asked about
- * each address, and what it denies does not stand in the line. For dial.c alone.
+ * Which addresses a dial may try, and in what order: the line of candidates. The role is asked
+ * about each address, and what it denies does not stand in the line. For dial.c alone.
  */
 #ifndef CORE_DIAL_LINE_H
 #define CORE_DIAL_LINE_H
@@ -41,8 +41,8 @@ static inline const struct destination *dial_destination(const struct dial *d)
 /* Asks about every address and puts those allowed in line behind those tried, families in turn with
  * `first` ahead. While none has been allowed d->result is the ruling on the first address. */
 void dial_queue(struct dial *d, const struct addr *a, u8 n, sa_family_t first);
-/* What to say instead of f where no address became known: a client that may not go there anyway does
- * not learn whether the name exists. */
+/* What to say instead of f where no address became known: a client that may not go there anyway
+ * does not learn whether the name exists. */
 enum fault dial_unresolved(struct dial *d, enum fault f);
 
 #endif

@@ -20,7 +20,7 @@ struct conn_profile {
     const struct connector *const *chain; /* after TCP, in order, ended by NULL; NULL: none */
     const struct tls_identity *tls;
     const struct parent *parent; /* that is connected to, and asked for what lies behind */
-    struct addr source; /* port 0; family 0: the system's choice */
+    struct addr source;          /* port 0; family 0: the system's choice */
 };
 
 /* The one with the content of `like`, whose id is not looked at. Never freed: there are as many as

@@ -17,9 +17,9 @@ bool retry_foreseen(const struct xchg *x);
 bool retry_is_unconnected(enum fault f);
 /* No connection came about: may another server of the role's be tried? */
 bool retry_elsewhere(struct xchg *x, enum fault why);
-/* It was sent, and the connection ended before a byte of an answer: may another server of the role's
- * have it too? Then the connection is closed, the body rewound, and the caller goes to where. False
- * when sending it twice may do harm; then nothing has changed. */
+/* It was sent, and the connection ended before a byte of an answer: may another server of the
+ * role's have it too? Then the connection is closed, the body rewound, and the caller goes to
+ * where. False when sending it twice may do harm; then nothing has changed. */
 bool retry_unanswered(struct xchg *x, enum fault why);
 /* Closes the stale upstream connection and rewinds the body; the caller goes to dial. False: it may
  * not be sent once more, and nothing has changed. */

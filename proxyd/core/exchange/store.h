@@ -33,13 +33,13 @@ struct store {
      * With x->feed set, to a relay that stays as long as x, the copy leads: the body goes into *tee
      * at the upstream side's pace, and the client is served from feed->from, which reads the copy.
      * A copy that says WAIT wakes x when it takes more, and is dropped after x->copy_wait_ms; it
-     * may say so only while x->feed is there. One that says FAULT ends there: what it has
-     * is given to the client from feed->from (which then says FAULT), and the rest without the store.
-     * No memory: x->fault says so. NULL: it wants nothing. */
+     * may say so only while x->feed is there. One that says FAULT ends there: what it has is given
+     * to the client from feed->from (which then says FAULT), and the rest without the store. No
+     * memory: x->fault says so. NULL: it wants nothing. */
     bool (*begin)(struct xchg *x, struct sink *tee);
     /* The upstream side has failed. True: a stored response is given instead. NULL: never. */
     bool (*rescue)(struct xchg *x, enum fault why);
-    /* The client of a copy that leads has gone. True: the copy is made all the same. NULL: never. */
+    /* The client of a copy that leads has gone. True: the copy goes on. NULL: it never does. */
     bool (*keep)(struct xchg *x);
     /* x->source, which the store has given, says FAULT, in the middle of the body. True: it is
      * another one now, from the very next byte on. NULL: never. */

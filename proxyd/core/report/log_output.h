@@ -18,7 +18,7 @@ struct log_output {
     struct text text;
     /* So many bytes at the start of text finish the line that the file ends in. */
     size_t unfinished;
-    off_t size;     /* of the file then */
+    off_t size;         /* of the file then */
     const char *socket; /* fd is a datagram socket of syslog, at this path; NULL: it is none */
     bool stands;        /* which took no line when it was waited for */
     struct stats *stats;

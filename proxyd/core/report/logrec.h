@@ -36,7 +36,7 @@ struct log_head {
     u16 level : 2;   /* LOG_ERROR */
     u16 status : 12; /* LOG_ACCESS; 0: no answer was sent */
     u16 length[LOG_STRINGS];
-    u8 told; /* LOG_ACCESS: intercepted_told; UNCONFIRMED: STRING_HOST is that name */
+    u8 told;   /* LOG_ACCESS: intercepted_told; UNCONFIRMED: STRING_HOST is that name */
     u8 cached; /* LOG_ACCESS: enum cached */
     u8 kept;   /* enum kept; only where it is a miss or a bypass */
     u64 wall_us;
@@ -52,7 +52,7 @@ struct access_record {
     u64 fault : 8;
     u64 parent : 1; /* server is a proxy that goes on from there */
     u64 tunnel : 1;
-    u64 named : 1; /* of a CONNECT: its ClientHello names the target's host; another one: STRING_HOST */
+    u64 named : 1;     /* of a CONNECT: its ClientHello names the target's host, else STRING_HOST */
     u64 inspected : 1; /* of a tunnel: its first bytes have been looked at, whatever they are */
     u64 reused : 1;
     u64 minor : 1;   /* HTTP/1.minor of the request */

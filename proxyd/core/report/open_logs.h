@@ -1,7 +1,7 @@
 /*
- * The logs that are open: the access logs and the error log of the configuration in force, each with
- * its place, its format and the lines that are still to be written there. For the log writer alone,
- * on its thread (log_writer.h).
+ * The logs that are open: the access logs and the error log of the configuration in force, each
+ * with its place, its format and the lines that are still to be written there. For the log writer
+ * alone, on its thread (log_writer.h).
  *
  * The one hard thing is that a log outlives its place: a reload gives another set, a rotation
  * another file of the same name, and a line that stands half in a file has to be finished in that

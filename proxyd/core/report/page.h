@@ -33,9 +33,8 @@ struct page {
     struct slice reason;                /* words of the administrator */
     struct slice contact;               /* likewise, whom to ask; at most PAGE_CONTACT */
     struct slice client;                /* the client's own address */
-    bool
-        client_decided; /* that it is told on the usual page too, which any server's script may read */
-    struct slice help; /* what the client can do about it; at most PAGE_HELP */
+    bool client_decided; /* the address is on the usual page too, which any script may read */
+    struct slice help;   /* what the client can do about it; at most PAGE_HELP */
     struct slice id;
     struct slice why; /* where all this is told again; at most PAGE_WHY */
     bool is_why;      /* this is that place: it leads to all the others instead */

@@ -24,8 +24,8 @@ struct template_value {
     enum value_source source;
 };
 
-/* Writes the template with its values, escaped for HTML, or, as {{%name}}, for a URL; they end with a NULL name. A name that no
- * value has is a mistake of ours and ends the process (must). */
+/* Writes the template with its values, escaped for HTML, or, as {{%name}}, for a URL; they end
+ * with a NULL name. A name that no value has is a mistake of ours and ends the process (must). */
 void template_write(struct text *t, struct slice template, const struct template_value *values);
 /* s as HTML text and attribute value. */
 void html_escaped(struct text *t, struct slice s, enum value_source source);

@@ -3,8 +3,8 @@
  * period brings, kept as the one time at which it would be full again (GCRA), so that workers share
  * it by a compare-and-swap and nothing has to be refilled.
  *
- * The hard thing is another limit after a reload: the bucket is then no emptier than empty by the new
- * one, or who had an hour's worth would wait an hour for the next second's.
+ * The hard thing is another limit after a reload: the bucket is then no emptier than empty by the
+ * new one, or who had an hour's worth would wait an hour for the next second's.
  *
  * A meter belongs to a name of a users file (users.h): it is made when the name has first proved to
  * be somebody, and is handed on when the file is read again.

@@ -13,8 +13,8 @@ struct auth_scheme {
     enum stat_id passed, failed; /* requests */
     /* The parameters of its challenge, behind the scheme's name. */
     void (*challenge)(const struct policy_auth *a, struct text *t);
-    /* Of credentials that are not remembered (the field's whole value, in its scheme): PARKED, to be
-     * resumed by auth_check_resume, or REFUSED with x->fault. */
+    /* Of credentials that are not remembered (the field's whole value, in its scheme): PARKED,
+     * to be resumed by auth_check_resume, or REFUSED with x->fault. */
     enum verdict (*begin)(struct xchg *x, struct auth_users *u, struct auth_print print,
                           struct slice credentials);
 };
