@@ -105,7 +105,10 @@ class Toy:
                 return response
             if self.lie == "update":
                 fresh.response.fields = kept.response.fields
-            self._put(request.url, fresh if rfc.may_store(sent, fresh.response) is None else None, kept)
+            if self.lie == "first request":
+                fresh.request = kept.request
+            self._put(request.url, fresh if rfc.may_store(sent, fresh.response) is None else None,
+                      None if self.lie == "not updated" else kept)
             return self._given(fresh, request, now)
         if sent.method == "GET" and response.status not in (206, 304):
             self._put(request.url, Kept(sent, response, now, now)
@@ -154,6 +157,7 @@ def test_a_cache_that_keeps_to_the_rules_passes():
 @pytest.mark.parametrize("lie", [
     "vary", "stale", "must-revalidate", "no-cache of the request", "age", "condition", "range",
     "only-if-cached", "stale-if-error", "invalidation", "update", "mixed",
+    "first request", "not updated",
     "no-store", "no-store of the request", "private", "authorization", "set-cookie",
     "status without a lifetime"])
 def test_each_lie_is_found(lie):

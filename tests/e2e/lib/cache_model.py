@@ -53,7 +53,7 @@ class Kept:
     response: Response
     sent: float
     received: float
-    forgotten: bool = False  # an unsafe request has made it untrue
+    gone: str = ""  # why it is not to be used any more
     lacking: frozenset = frozenset()  # fields that need not have been kept of it, before a 304
 
 
@@ -222,7 +222,8 @@ def weak(tag):
 
 def updated(kept, request, not_modified, sent, received):
     """The stored response as the 304 makes it, or None when it is about another one (section 4.3.4).
-    From now on it is one to that request: without credentials, if the origin was asked without."""
+    From now on it is one to that request, whose fields a Vary that is new means: nothing was said of those
+    of the first one. And it is without credentials, if the origin was asked without."""
     ours, theirs = value(kept.response, "etag"), value(not_modified, "etag")
     if theirs and not theirs.startswith("W/") and theirs != ours:
         return None
@@ -234,11 +235,8 @@ def updated(kept, request, not_modified, sent, received):
     fresh = [(n, v) for n, v in not_modified.fields if n.lower() not in NOT_UPDATED]
     gone = {n.lower() for n, _ in fresh} | {"age", "date"}
     fields = [(n, v) for n, v in kept.response.fields if n.lower() not in gone] + fresh
-    selecting = [f for f in kept.request.fields if f[0].lower() != "authorization"]
-    selecting += [f for f in request.fields if f[0].lower() == "authorization"]
     lacking = {*kept.lacking, *hidden_fields(directives(kept.response))} - {n.lower() for n, _ in fresh}
-    return Kept(dataclasses.replace(kept.request, fields=selecting),
-                dataclasses.replace(kept.response, fields=fields), sent, received, lacking=frozenset(lacking))
+    return Kept(request, dataclasses.replace(kept.response, fields=fields), sent, received, lacking=frozenset(lacking))
 
 
 def condition_holds(request, response):
@@ -252,6 +250,12 @@ def condition_holds(request, response):
     since = date(value(request, "if-modified-since"))
     when = date(value(response, "last-modified") or value(response, "date"))
     return since is not None and when is not None and when <= since
+
+
+def asks_about(request, response):
+    """Are its conditions the validators of that stored response?"""
+    ours = value(response, "etag"), value(response, "last-modified")
+    return ours == (value(request, "if-none-match"), value(request, "if-modified-since")) and any(ours)
 
 
 # -- what a client got -------------------------------------------------------------------------------
@@ -327,12 +331,13 @@ class Model:
         self.slack = slack
         self.kept = {}  # url: [Kept, ...]
 
+    def there(self, url):
+        return [kept for kept in self.kept.get(url, []) if not kept.gone]
+
     def why_not(self, kept, request, now, failed=False):
         """None: that response may be used for the request without asking the origin."""
         if request.method not in ("GET", "HEAD"):
             return "an unsafe request"
-        if kept.forgotten:
-            return "made untrue by an unsafe request"
         if not same_variant(kept, request):
             return "another variant"
         return may_store(kept.request, kept.response) or \
@@ -340,7 +345,7 @@ class Model:
 
     def allowed(self, request, now, failed=False):
         """The responses that may be used for the request without asking the origin, the newest first."""
-        return [kept for kept in reversed(self.kept.get(request.url, []))
+        return [kept for kept in reversed(self.there(request.url))
                 if self.why_not(kept, request, now, failed) is None]
 
     def _wrong_age(self, answer, kept, now):
@@ -350,9 +355,9 @@ class Model:
         least = int(age(kept, now)) - 2 * self.slack - 1
         return None if least <= int(told) <= age(kept, now) + 2 * self.slack + 1 else f"Age: {told}"
 
-    def _from_store(self, request, answer, now, failed):
+    def _from_store(self, request, answer, now, failed, there):
         reasons = []
-        for kept in reversed(self.kept.get(request.url, [])):
+        for kept in reversed(there):
             why = is_made_of(answer, kept, request) or self.why_not(kept, request, now, failed) or \
                 (answer.status != 304 and self._wrong_age(answer, kept, now))
             if not why:
@@ -365,11 +370,26 @@ class Model:
         if sent.method not in SAFE and 200 <= response.status < 400:
             self._forget(sent, response)
         elif sent.method == "GET" and response.status == 304:
-            fresh = [updated(k, sent, response, t0, t1) for k in self.kept.get(sent.url, [])
-                     if not k.forgotten and same_variant(k, sent) and condition_holds(sent, k.response)]
-            self.kept.setdefault(sent.url, []).extend(filter(None, fresh))
+            self._update(sent, response, t0, t1)
         elif sent.method == "GET":
             self.kept.setdefault(sent.url, []).append(Kept(sent, response, t0, t1))
+
+    def _update(self, sent, not_modified, t0, t1):
+        """Section 4.3.4: what the 304 is about is from now on as that says. Of several (whose Vary differ) this is
+        the newest, as for a weak tag; which of them a cache has is not known here, so each may be the one that it
+        made new. It may stand as it was where the request is one that is not kept, and where a client's own condition
+        was asked, of which a cache that has no validator makes nothing."""
+        fresh = []
+        for kept in reversed(self.there(sent.url)):
+            new = same_variant(kept, sent) and condition_holds(sent, kept.response) and \
+                updated(kept, sent, not_modified, t0, t1)
+            if not new:
+                continue
+            own = values(sent, "authorization") or "no-store" in directives(sent)
+            if not fresh and not own and asks_about(sent, kept.response):
+                kept.gone = "updated by a 304"
+            fresh.insert(0, new)
+        self.kept.setdefault(sent.url, []).extend(fresh)
 
     def _forget(self, sent, response):
         """Section 4.4."""
@@ -379,8 +399,8 @@ class Model:
             if urlsplit(named)[:2] == urlsplit(sent.url)[:2]:
                 urls.append(named)
         for url in urls:
-            for kept in self.kept.get(url, []):
-                kept.forgotten = True
+            for kept in self.there(url):
+                kept.gone = "made untrue by an unsafe request"
 
     def exchange(self, request, answer, asked=(), now=0, failed=False):
         """One exchange is over: a list of what was wrong. `asked`: (sent, response, t0, t1) for what the
@@ -388,7 +408,8 @@ class Model:
         could not be reached."""
         only = "only-if-cached" in directives(request)
         refusable = only and request.method in SAFE  # others are written through (section 4)
-        wrong = []
+        wrong, known = [], self.kept.setdefault(request.url, [])
+        before, length = self.there(request.url), len(known)
         passed = [x for x in asked if x[1] is not None]
         failed = failed or any(r is None or r.status in ERRORS for _, r, _, _ in asked)
         for sent, response, t0, t1 in passed:
@@ -409,6 +430,7 @@ class Model:
                     k.received == t1 and is_made_of(answer, k, request) is None
                     for k in self.kept.get(request.url, [])):
                 return wrong
-        why = self._from_store(request, answer, now, failed)
+        # What it may have been answered from may have been updated behind its back only now.
+        why = self._from_store(request, answer, now, failed, [*before, *known[length:]])
         return wrong + [why] if why else wrong
 

@@ -7,17 +7,22 @@ comes from one random.Random, so that a seed tells a whole story.
     step = world.step()                   # seconds until the next one
 """
 import email.utils
+from urllib.parse import urlsplit
 
 from .cache_model import Request, Response, condition_holds, ranges, value
 
 PATHS = ["/a", "/b", "/c", "/d?x=1"]
-LIFETIMES = ["max-age=0", "max-age=2", "max-age=10", "max-age=60", "s-maxage=5", "s-maxage=60, max-age=1",
+VARYING = ("/a", "/d?x=1")
+LIFETIMES = ["max-age=0", "max-age=2", *["max-age=10", "max-age=60"] * 3, "s-maxage=20", "s-maxage=60, max-age=1",
              "max-age=\"10\"", "max-age=10, max-age=60", "max-age=x", "max-age=-1", "MAX-AGE=10"]
 OTHERS = ["no-store", "no-cache", "private", "public", "must-revalidate", "proxy-revalidate",
           "must-understand, no-store", "immutable", "stale-while-revalidate=10", "stale-if-error=30",
           "private=\"x-user\"", "no-cache=\"x-user\"", "x=\"no-store, max-age=1\"", "unknown", ""]
 ASKED = ["no-cache", "no-store", "max-age=0", "max-age=5", "min-fresh=5", "max-stale", "max-stale=10",
          "only-if-cached", "stale-if-error=20"]
+VARY = ["Accept-Encoding", "Accept-Encoding", "accept-language, Accept-Encoding", "*", "X-None"]
+# Seconds, and how often: mostly few, now and then a leap.
+STEPS = [0, 1, 2, 3, 5, 9, 11, 30, 61, 400], [40, 20, 10, 8, 7, 6, 4, 3, 1, 1]
 STATUSES = [200] * 12 + [404, 301, 410, 302, 500, 503, 418]
 CODINGS = ["gzip", "br, gzip", "gzip , br", "identity;q=1"]
 
@@ -39,7 +44,7 @@ class World:
     def request(self):
         rng, fields = self.rng, []
         method = rng.choices(["GET", "HEAD", "POST", "DELETE"], [90, 6, 3, 1])[0]
-        if rng.random() < 0.25:
+        if rng.random() < 0.2:
             fields.append(("Cache-Control", rng.choice(ASKED)))
         elif rng.random() < 0.03:
             fields.append(("Pragma", "no-cache"))
@@ -47,9 +52,9 @@ class World:
             fields.append(("Accept-Encoding", rng.choice(CODINGS)))
         if rng.random() < 0.3:
             fields.append(("Accept-Language", rng.choice(["en", "de", "EN"])))
-        if rng.random() < 0.15:
+        if rng.random() < 0.08:
             fields.append(("Authorization", rng.choice(["Basic YTpi", "Basic Yzpk"])))
-        url = self.base + rng.choice(PATHS)
+        url = self.base + rng.choices(PATHS, [6, 3, 2, 1])[0]
         if method == "GET":
             fields += self._conditions(url)
         return Request(method, url, fields)
@@ -71,14 +76,14 @@ class World:
         return fields
 
     def step(self):
-        """Mostly small, now and then a leap; and none back: that is what slack is for."""
-        return self.rng.choice([0, 0, 1, 1, 2, 3, 5, 9, 11, 30, 61, 400])
+        """Until the next request; none goes back: that is what slack is for."""
+        return self.rng.choices(*STEPS)[0]
 
     # -- origin ----------------------------------------------------------------------------------
 
     def _policy(self, now):
         rng, fields = self.rng, []
-        words = [rng.choice(LIFETIMES)] if rng.random() < 0.7 else []
+        words = [rng.choice(LIFETIMES)] if rng.random() < 0.8 else []
         words += rng.sample(OTHERS, rng.choice([0, 0, 0, 1, 1, 2]))
         rng.shuffle(words)
         if words and rng.random() < 0.3:
@@ -103,9 +108,8 @@ class World:
         if rng.random() < 0.5:
             fields.append(("Last-Modified", text_of(now + self.skew - rng.choice([20, 200, 10**6]))))
         if rng.random() < 0.3:
-            fields.append(("Vary", rng.choice(["Accept-Encoding", "accept-language, Accept-Encoding",
-                                               "*", "X-None"])))
-        if rng.random() < 0.07:
+            fields.append(("Vary", rng.choice(VARY)))
+        if rng.random() < 0.04:
             fields.append(("Set-Cookie", f"id={self.version}"))
         if rng.random() < 0.1:
             fields.append(("X-User", f"user{self.version}"))
@@ -120,8 +124,8 @@ class World:
             return None
         if request.method not in ("GET", "HEAD"):
             return self._changed(request, now)
-        variant = value(request, "accept-encoding"), value(request, "accept-language")
-        at = request.url, variant
+        varies = request.url.endswith(VARYING)   # of others one version is for all, whatever it says of Vary
+        at = request.url, varies and (value(request, "accept-encoding"), value(request, "accept-language"))
         if at not in self.current or rng.random() < 0.3:
             self.current[at] = self._make(request, now)
         made = self.current[at]
@@ -136,13 +140,15 @@ class World:
         self.version += 1
         fields = [("X-Version", str(self.version)), ("Date", text_of(now + self.skew))]
         if self.rng.random() < 0.5:
-            where = self.rng.choice(["/a", "b", self.base + "/c", "http://elsewhere.test/d?x=1"])
+            where = self.rng.choice([urlsplit(self.base).path + "/a", "b", self.base + "/c", "http://elsewhere.test/d?x=1"])
             fields.append((self.rng.choice(["Location", "Content-Location"]), where))
         return Response(self.rng.choice([200, 204, 303, 400, 500]), fields, b"")
 
     def _not_modified(self, made, now):
-        """Some of what it would say with 200, and a new policy."""
+        """Some of what it would say with 200, and a new policy; now and then it varies from now on."""
         same = [(n, v) for n, v in made.fields if n in ("ETag", "Vary", "Last-Modified")]
+        if self.rng.random() < 0.25:
+            same = [f for f in same if f[0] != "Vary"] + [("Vary", self.rng.choice(VARY))]
         return Response(304, same + self._policy(now))
 
     def _part(self, request, made):
