@@ -26,7 +26,7 @@ static enum flow take_head(struct requester *r, const struct msg *resp)
     if (f->state == FETCH_PASSES && f->pipe == NULL)
         f->state = FETCH_FAILED;
     tell_reader(f);
-    return f->state == FETCH_FAILED || f->state == FETCH_ASKS ? FLOW_FAULT : FLOW_OK;
+    return f->state == FETCH_KEPT || f->state == FETCH_PASSES ? FLOW_OK : FLOW_FAULT;
 }
 
 /* What is kept is read from there. */
@@ -46,12 +46,22 @@ static enum flow take_bytes(struct requester *r, struct slice run, size_t *taken
     return *taken == run.n ? FLOW_OK : FLOW_WAIT;
 }
 
-/* While its configuration still holds the cache. One that was refused has not been looked up. */
+/* For another one to try. */
+static void let_flight(struct block_fetch *f)
+{
+    if (f->flight)
+        flight_land(f->flights, &f->flight, WAKE_AGAIN);
+}
+
+/* While its configuration still holds the cache. One that was refused has not been looked up; that
+ * of a reader holds the cache as well. */
 static void closing(struct requester *r)
 {
     struct block_fetch *f = fetch_of(r);
-    if (f->flight)
+    if (f->flight && f->state != FETCH_BROKEN)
         flight_land(f->flights, &f->flight, WAKE_ALONE);
+    else if (f->reader == NULL)
+        let_flight(f);
     object_put(&f->manifest);
 }
 
@@ -65,7 +75,9 @@ static void end(struct requester *r, enum fault why)
 {
     struct block_fetch *f = fetch_of(r);
     f->over = true;
-    if (f->state == FETCH_ASKS || (why && f->state != FETCH_KEPT))
+    if (f->state == FETCH_PASSES && fault_info(why)->whose == FAULT_OF_UPSTREAM)
+        f->state = FETCH_BROKEN; /* what is in the pipe comes once more */
+    else if (f->state == FETCH_ASKS || (f->state == FETCH_PASSES && why))
         f->state = FETCH_FAILED;
     tell_reader(f);
     if (f->reader == NULL)
@@ -123,9 +135,10 @@ void block_fetch_leave(struct block_fetch **at)
     if (f == NULL)
         return;
     f->reader = NULL;
-    if (f->over)
+    if (f->over) {
+        let_flight(f);
         release(f);
-    else if (f->state == FETCH_PASSES)
+    } else if (f->state == FETCH_PASSES)
         internal_cancel(&f->errand.requester);
 }
 

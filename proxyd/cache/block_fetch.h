@@ -20,6 +20,7 @@ enum fetch_state {
     FETCH_ASKS,   /* no head has come */
     FETCH_KEPT,   /* it is found in the cache */
     FETCH_PASSES, /* it is to be read here */
+    FETCH_BROKEN, /* the origin has failed, which it may not for long */
     FETCH_FAILED
 };
 
@@ -31,7 +32,8 @@ struct block_fetch {
     struct manifest of;
     u64 number;
     struct flights *flights;
-    struct flight *flight; /* of flights; until the exchange is looked up, which takes it over */
+    struct flight *flight; /* of flights; until the exchange is looked up, which takes it over, and
+                              again when that is BROKEN: for the next try */
     struct blocks *reader; /* that waits; NULL: nobody, as of one that is asked for ahead */
     u8 state;              /* enum fetch_state */
     bool over;             /* its exchange has ended; it stays for the reader */

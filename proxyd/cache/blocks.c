@@ -48,6 +48,7 @@ bool blocks_new(struct xchg *x)
     *b = (struct blocks){
         .x = x, .url = { n->key, n->key_path }, .name = { name, name + room }, .room = room
     };
+    timer_init(&b->pause.timer, TIMER_ROLE);
     if (!errand_request(x, true, &b->request))
         return false;
     n->blocks = b;

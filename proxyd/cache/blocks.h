@@ -47,10 +47,15 @@ struct blocks {
     bool waiting;        /* notes.wake will come, for the block at pos */
     bool alone;          /* nobody else's fetch is waited for, for the block at pos */
     bool fetched;        /* the block at pos was not there when it was looked for first */
+    bool failed;         /* the origin has, for the block at pos: not at once again */
+    bool paused, due;    /* the timer is armed; a fetch of the block at pos begins thereafter */
     bool ahead;          /* the one behind it has been asked for, or is not to be */
     bool own, own_ahead; /* the one at pos, and the one behind it, is fetched by this exchange */
     bool resumes;        /* it goes on where the body of notes.given was given up: resume.h */
     u8 tries;            /* that have been made to have the block at pos */
+    u8 cuts;             /* of that block, when it was there */
+    struct role_timer pause;
+    struct flight *flight; /* of the block at pos, until its fetch begins */
 };
 
 /* ---- blocks.c: the request ---- */
@@ -114,6 +119,8 @@ enum blocks_answer {
 enum blocks_answer blocks_begin(struct xchg *x, struct sink *tee);
 /* To what block_fetch.c has asked for. False: it is not kept. */
 bool block_begin(struct xchg *x, struct sink *tee);
+/* The exchange of such a fetch ends: perhaps without any answer. */
+void block_failed(struct xchg *x);
 /* How long a slice may be, by what is configured; 0: none are made. */
 u64 blocks_size(const struct notes *n);
 

@@ -323,6 +323,19 @@ static void forget_all(struct xchg *x, const struct block_fetch *f)
         resume_end(f->manifest);
 }
 
+/* The flight goes back to who may try it again: those who wait for it go on waiting. */
+void block_failed(struct xchg *x)
+{
+    struct notes *n = notes_of(x);
+    struct block_fetch *f = n->fetch;
+    if (f->state == FETCH_ASKS && fault_info(x->fault)->whose == FAULT_OF_UPSTREAM)
+        f->state = FETCH_BROKEN;
+    if (f->state != FETCH_BROKEN || n->flight == NULL)
+        return;
+    f->flight = n->flight;
+    n->flight = NULL;
+}
+
 bool block_begin(struct xchg *x, struct sink *tee)
 {
     struct notes *n = notes_of(x);
@@ -330,7 +343,11 @@ bool block_begin(struct xchg *x, struct sink *tee)
     if (is_expected(x, f))
         f->state = try_to_keep(x, f) ? FETCH_KEPT : FETCH_PASSES;
     else
-        f->state = FETCH_FAILED;
+        f->state = is_failure(x->resp.status) ? FETCH_BROKEN : FETCH_FAILED;
+    if (f->state == FETCH_BROKEN) {
+        block_failed(x);
+        return false;
+    }
     bool kept = f->state == FETCH_KEPT;
     if (f->state == FETCH_FAILED && x->resp.status < 500)
         forget_all(x, f);

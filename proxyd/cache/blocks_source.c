@@ -1,4 +1,8 @@
-/* A body that is read from one block after the other. */
+/*
+ * A body that is read from one block after the other. An origin that fails in the middle of it is
+ * asked again by the one who has asked it, after longer and longer pauses: all others who want that
+ * block wait for him.
+ */
 #include "cache/blocks.h"
 
 #include "cache/from_disk.h"
@@ -6,7 +10,12 @@
 #include "cache/purge.h"
 #include "cache/resume.h"
 
-enum { TRIES_MOST = 4 }; /* to have a block that somebody has fetched, and that has gone again */
+enum {
+    TRIES_MOST = 4, /* to have a block: somebody has fetched it, or could not */
+    PAUSE_MS =
+        100, /* after the first that has failed; three times as long after each further one */
+    PAUSE_GROWS = 3
+};
 
 static u64 number_at(const struct blocks *b, u64 pos)
 {
@@ -21,9 +30,18 @@ static u64 end_of_block(const struct blocks *b)
 
 /* ---- from one block to the next ---- */
 
+/* Who waits for the block at pos looks once more, or is told what has become of it. */
+static void land(struct blocks *b, enum wake_reason how)
+{
+    if (b->flight)
+        flight_land(&notes_of(b->x)->use->cache->flights, &b->flight, how);
+}
+
 static void open_block(struct blocks *b, struct object **o)
 {
     struct notes *n = notes_of(b->x);
+    land(b, WAKE_AGAIN);
+    b->failed = false;
     u64 from = number_at(b, b->pos) * b->manifest.size;
     u64 to = end_of_block(b) < b->to ? end_of_block(b) : b->to;
     (void)reader_open(&n->reader, (*o)->body, b->x);
@@ -50,10 +68,11 @@ static void end_block(struct blocks *b)
     if (b->open)
         close_block(b);
     block_fetch_leave(&b->fetch);
-    b->alone = b->fetched = b->ahead = b->no_disk = false;
+    land(b, WAKE_AGAIN);
+    b->alone = b->fetched = b->ahead = b->no_disk = b->failed = false;
     b->own = b->own_ahead;
     b->own_ahead = false;
-    b->tries = 0;
+    b->tries = b->cuts = 0;
 }
 
 /* It was not all there. One that goes on has been joined to a fetch, and is told so. */
@@ -66,29 +85,55 @@ static void note_fetched(struct blocks *b)
         x->cached = CACHED_MISS;
 }
 
-/* It is fetched, unless somebody does already; notes.key is its own. */
-static enum flow ask_for(struct blocks *b)
+static enum flow fetch(struct blocks *b)
 {
-    struct notes *n = notes_of(b->x);
-    struct flights *flights = &n->use->cache->flights;
-    struct flight *own = NULL;
-    if (b->tries++ >= TRIES_MOST || (b->resumes && !resume_lasts(n->given)))
-        return FLOW_FAULT;
-    note_fetched(b);
-    if (!b->alone && !flight_start(flights, &n->key, now_s(b->x), &own))
-        b->waiting = flight_board(flights, &n->key, now_s(b->x), b->x, &own, &n->wake) ==
-                     FLIGHT_WAIT; /* it may have landed just now: then `own` is ours */
-    b->awaited = n->key;
-    if (b->waiting)
-        return FLOW_WAIT;
-    b->fetch = block_fetch_start(b, number_at(b, b->pos), &own);
-    if (own)
-        flight_land(flights, &own, WAKE_ALONE);
+    b->due = false;
+    b->fetch = block_fetch_start(b, number_at(b, b->pos), &b->flight);
+    land(b, WAKE_ALONE);
     if (b->fetch == NULL)
         return FLOW_FAULT;
     b->fetch->reader = b;
     b->own = true;
     return FLOW_WAIT;
+}
+
+static void pause_over(struct role_timer *t)
+{
+    struct blocks *b = container_of(t, struct blocks, pause);
+    b->paused = false;
+    xchg_again(b->x);
+}
+
+static enum flow fetch_later(struct blocks *b)
+{
+    struct worker *w = b->x->worker;
+    u64 ms = PAUSE_MS;
+    for (unsigned i = 2; i < b->tries; i++)
+        ms *= PAUSE_GROWS;
+    b->failed = false;
+    b->paused = b->due = true;
+    b->pause.expired = pause_over;
+    timer_set(&w->loop.wheel, &b->pause.timer, worker_ms(w) + ms);
+    return FLOW_WAIT;
+}
+
+/* It is fetched, unless somebody does already; notes.key is its own. */
+static enum flow ask_for(struct blocks *b)
+{
+    struct notes *n = notes_of(b->x);
+    struct flights *flights = &n->use->cache->flights;
+    if (b->tries++ >= TRIES_MOST || (b->resumes && !resume_lasts(n->given))) {
+        land(b, WAKE_CUT);
+        return FLOW_FAULT;
+    }
+    note_fetched(b);
+    if (b->flight == NULL && !b->alone && !flight_start(flights, &n->key, now_s(b->x), &b->flight))
+        b->waiting = flight_board(flights, &n->key, now_s(b->x), b->x, &b->flight, &n->wake) ==
+                     FLIGHT_WAIT; /* it may have landed just now: then the flight is ours */
+    b->awaited = n->key;
+    if (b->waiting)
+        return FLOW_WAIT;
+    return b->failed ? fetch_later(b) : fetch(b);
 }
 
 /* Of a fetch of ours. OK: look whether the block is there. */
@@ -97,6 +142,13 @@ static enum flow hear(struct blocks *b)
     switch ((enum fetch_state)b->fetch->state) {
     case FETCH_ASKS: return FLOW_WAIT;
     case FETCH_FAILED: return FLOW_FAULT;
+    case FETCH_BROKEN:
+        b->flight = b->fetch->flight;
+        b->fetch->flight = NULL;
+        block_fetch_leave(&b->fetch);
+        b->failed = true;
+        b->alone = false;
+        return FLOW_OK;
     default: block_fetch_leave(&b->fetch); return FLOW_OK;
     }
 }
@@ -136,10 +188,16 @@ static enum flow look_or_ask(struct blocks *b)
 static enum flow next_block(struct blocks *b)
 {
     const struct notes *n = notes_of(b->x);
-    if ((b->waiting && n->wake->arrived == WAKE_NONE) || (n->load && !from_disk_is_read(n->load)))
+    if ((b->waiting && n->wake->arrived == WAKE_NONE) || (n->load && !from_disk_is_read(n->load)) ||
+        b->paused)
         return FLOW_WAIT;
+    if (b->due)
+        return fetch(b);
+    bool cut = b->waiting && n->wake->arrived == WAKE_CUT;
     b->alone |= b->waiting && n->wake->arrived == WAKE_ALONE;
     b->waiting = false;
+    if (cut)
+        return FLOW_FAULT;
     enum flow f = b->fetch ? hear(b) : FLOW_OK;
     if (f != FLOW_OK)
         return f;
@@ -197,8 +255,10 @@ static enum flow peek_kept(struct blocks *b, struct slice *run)
         return f;
     if (atomic_load_explicit(&r->body->bad, memory_order_relaxed))
         forget_bad(b);
+    else
+        b->failed = true;
     close_block(b);
-    return b->tries++ < TRIES_MOST ? FLOW_WAIT : FLOW_FAULT;
+    return b->cuts++ < TRIES_MOST ? FLOW_WAIT : FLOW_FAULT;
 }
 
 static enum flow peek(void *self, struct slice *run)
@@ -251,6 +311,7 @@ static void closed(void *self)
     struct blocks *b = self;
     struct notes *n = notes_of(b->x);
     end_block(b);
+    timer_clear(&b->x->worker->loop.wheel, &b->pause.timer);
     object_put(&b->next);
     from_disk_end(&n->load);
     if (b->waiting)

@@ -394,6 +394,7 @@ enum lookup cache_resume(struct xchg *x)
         return from_disk_is_read(n->load) ? find(x) : LOOKUP_PARKED;
     switch ((enum wake_reason)n->wake->arrived) {
     case WAKE_NONE: return LOOKUP_PARKED;
+    case WAKE_CUT: /* its client has seen no byte: what the origin says is the answer */
     case WAKE_ALONE: n->alone = true; break;
     case WAKE_AGAIN: break;
     }

@@ -74,6 +74,11 @@ static inline bool is_purged(const struct notes *n)
 {
     return epoch_of(&n->use->cache->epochs, &n->key) != n->epoch;
 }
+/* An origin, or who stands before it, fails, and may not for long. */
+static inline bool is_failure(u16 status)
+{
+    return status == 500 || status == 502 || status == 503 || status == 504;
+}
 static inline u64 now_s(const struct xchg *x)
 {
     return x->worker->loop.now.wall_us / 1000000;

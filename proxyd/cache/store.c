@@ -138,11 +138,6 @@ static void not_modified(struct xchg *x)
     (void)answer_give(x, &o, CACHED_REVALIDATED, &s);
 }
 
-static bool is_failure(u16 status)
-{
-    return status == 500 || status == 502 || status == 503 || status == 504;
-}
-
 static bool rescue(struct xchg *x, u16 fwd_status)
 {
     struct notes *n = notes_of(x);
@@ -252,6 +247,8 @@ static void done(struct xchg *x)
         flight_leave(&n->use->cache->flights, &n->key, &n->wake);
     if (n->given && cached_saved(x->cached))
         note_saved(x, n);
+    if (unlikely(n->fetch))
+        block_failed(x);
     if (unlikely(n->flight))
         land(n, n->load ? WAKE_AGAIN : verdict(x));
     if (unlikely(n->load))

@@ -17,7 +17,8 @@
 enum wake_reason {
     WAKE_NONE,  /* not yet */
     WAKE_AGAIN, /* look once more */
-    WAKE_ALONE  /* nothing will come of it for others */
+    WAKE_ALONE, /* nothing will come of it for others */
+    WAKE_CUT    /* the origin has failed too often: nobody else is to ask it for that now */
 };
 
 struct wake {

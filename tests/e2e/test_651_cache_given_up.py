@@ -158,3 +158,21 @@ def test_where_it_cannot_go_on(daemon, origin, why):
     read_all(clients, large)
     assert clients[0].has(large) and all(c.is_cut(large) for c in clients[1:])
     assert large.wholes + len(large.pieces) <= {"weak": 1, "refused": 4}.get(why, 2)
+
+
+@pytest.mark.slow("the pauses between tries")
+@pytest.mark.parametrize("status", ["503 Service Unavailable", ""])
+@pytest.mark.parametrize("fails", ["for a while", "for good"])
+def test_an_origin_that_fails(daemon, origin, status, fails):
+    """A slice is asked for four times, with longer and longer pauses, by one for all who want it; then they are cut."""
+    large = Large(origin, 24, hold=1, ranges=True)
+    clients = join(daemon, large, 8)
+    large.refuses, large.refusals = status, 3 if fails == "for a while" else None
+    read_all(clients, large)
+    assert clients[0].has(large) and large.wholes == 1
+    if fails == "for a while":
+        assert all(c.has(large) for c in clients)
+    else:
+        assert all(c.is_cut(large) for c in clients[1:])
+        times = [when for when, piece in zip(large.times, large.pieces) if piece == large.pieces[0]]
+        assert len(large.pieces) <= 16 and times[-1] - times[-4] > 1.2   # not four by each

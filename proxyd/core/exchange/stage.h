@@ -27,7 +27,7 @@ enum verdict stage_run(struct xchg *x, const struct stage *s);
 /* The exchange goes another way than that of a stage that may have parked. */
 void stage_cancel(struct xchg *x);
 
-/* A timer of a role's own, in the wheel of a worker: timer_init with TIMER_ROLE. */
+/* A timer of a role's or a store's own, in the wheel of a worker: timer_init with TIMER_ROLE. */
 struct role_timer {
     struct timer timer; /* first */
     void (*expired)(struct role_timer *t);

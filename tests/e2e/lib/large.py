@@ -2,6 +2,7 @@
 import hashlib
 import os
 import re
+import socket
 import threading
 import time
 
@@ -34,14 +35,14 @@ class Large:
     `written`, until they are with the client and on disk: one that is slower than loopback would keep nothing.
 
     With `ranges` the origin gives them, too: `wholes` and `pieces` are what it was asked for, `sent` the bytes of all
-    answers. `change` makes it another one, `refuses` is a status for ranges from then on, and `of_pieces` are more
-    fields of theirs."""
+    answers, `times` when it was asked for pieces. `change` makes it another one, `refuses` is a status for ranges from then on (of `refusals` of them:
+    the next ones; "" closes the connection), and `of_pieces` are more fields of theirs."""
 
     def __init__(self, origin, mb, path="/large", hold=None, length=True, written=None, ranges=False, etag='"1"'):
         self.mb, self.path, self.origin, self.etag = mb, path, origin, etag
         self.go, self.reader, self.hold, self.written, self.ranges = threading.Event(), None, hold, written, ranges
         self.wholes, self.pieces, self.sent, self.lock, self.refuses = 0, [], 0, threading.Lock(), None
-        self.shift, self.of_pieces = 0, []
+        self.times, self.shift, self.of_pieces, self.refusals = [], 0, [], None
         self.framing = f"Content-Length: {mb * MB}" if length else "Connection: close"
         origin.at(path, read_body(), self._answer)
         self.url = origin.url(path)
@@ -76,7 +77,13 @@ class Large:
         with self.lock:
             self.wholes += match is None
             self.pieces += [(int(match[1]), int(match[2]) + 1)] if match else []
-        if match and self.refuses:
+            self.times += [time.monotonic()] if match else []
+            refused = match and self.refuses is not None and self.refusals != 0
+            if refused and self.refusals:
+                self.refusals -= 1
+        if refused and not self.refuses:
+            conn.sock.shutdown(socket.SHUT_RDWR)
+        elif refused:
             conn.sock.sendall(f"HTTP/1.1 {self.refuses}\r\nContent-Length: 0\r\n\r\n".encode())
         elif match and self.ranges:
             first, end = int(match[1]), min(int(match[2]) + 1, self.mb * MB)
