@@ -233,6 +233,10 @@ class Origin:
         """Run the script for each request to this path (the path of the target, with its query)."""
         self._paths[path] = list(script)
 
+    def unscript(self):
+        """No path has a script any more."""
+        self._paths.clear()
+
     def answer(self, path, raw):
         """Read the request, then send these bytes."""
         self.at(path, read_body(), send(raw))
