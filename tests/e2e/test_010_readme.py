@@ -122,6 +122,37 @@ class Shell:
         self.process.stdout.close()
 
 
+def built_in_configuration(tmp_path, swap, secure_port, dns):
+    """It stays what it is but for the ports and the name; build/proxyd gives it out. Returns its text."""
+    config = swap(run_command("config", "--default").stdout)
+    for old, new in (("default allow;", "default allow; rules { allow walk { to example.com; "
+                                        "reach loopback; } }"),
+                     ("connect-ports 443;", f"connect-ports 443 {secure_port};")):
+        assert config.count(old) == 1, f"the built-in configuration has no {old!r} to replace"
+        config = config.replace(old, new)
+    config += dns
+    (tmp_path / "config").write_text(config)
+    (tmp_path / "build").mkdir()
+    wrapper = tmp_path / "build/proxyd"
+    wrapper.write_text(f'#!/bin/sh\n[ "$*" = "config --default" ] && exec cat "{tmp_path}/config"\n'
+                       f'exec "{BINARY}" "$@"\n')
+    wrapper.chmod(0o755)
+    return config
+
+
+def examples(tmp_path, swap, dns):
+    """The examples of service/, likewise."""
+    shutil.copytree(ROOT / "service", tmp_path / "service")
+    for name in ("browser.conf", "cache.conf"):
+        example = tmp_path / "service" / name
+        example.write_text(swap(example.read_text()))
+    office = swap((tmp_path / "service/office.conf").read_text())
+    rule = "allow intranet {"
+    assert office.count(rule) == 1
+    office = office.replace(rule, "allow walk { to example.com; reach loopback; } " + rule)
+    (tmp_path / "service/office.conf").write_text(dns + office)
+
+
 @pytest.fixture
 def world(tmp_path, parts, proxyd):
     """What the README takes for granted: example.com, its two ports, and build/proxyd here."""
@@ -141,34 +172,10 @@ def world(tmp_path, parts, proxyd):
             text = text.replace(old, new)
         return text
 
-    # The built-in configuration, which stays what it is but for the ports and the name.
     (tmp_path / "hosts").write_text("127.0.0.1 example.com\n")
-    config = swap(run_command("config", "--default").stdout)
-    for old, new in (("default allow;", "default allow; rules { allow walk { to example.com; "
-                                        "reach loopback; } }"),
-                     ("connect-ports 443;", f"connect-ports 443 {secure.port};")):
-        assert config.count(old) == 1, f"the built-in configuration has no {old!r} to replace"
-        config = config.replace(old, new)
-    config += f"dns {{ hosts {tmp_path}/hosts; server 127.0.0.1:{ports['dead']}; }}\n"
-    (tmp_path / "config").write_text(config)
-    (tmp_path / "build").mkdir()
-    wrapper = tmp_path / "build/proxyd"
-    wrapper.write_text(f'#!/bin/sh\n[ "$*" = "config --default" ] && exec cat "{tmp_path}/config"\n'
-                       f'exec "{BINARY}" "$@"\n')
-    wrapper.chmod(0o755)
-
-    # The example for an office, likewise.
-    shutil.copytree(ROOT / "service", tmp_path / "service")
-    for name in ("browser.conf", "cache.conf"):
-        example = tmp_path / "service" / name
-        example.write_text(swap(example.read_text()))
-    office = swap((tmp_path / "service/office.conf").read_text())
-    rule = "allow intranet {"
-    assert office.count(rule) == 1
-    office = office.replace(rule, "allow walk { to example.com; reach loopback; } " + rule)
-    (tmp_path / "service/office.conf").write_text(
-        f"dns {{ hosts {tmp_path}/hosts; server 127.0.0.1:{ports['dead']}; }}\n" + office)
-
+    dns = f"dns {{ hosts {tmp_path}/hosts; server 127.0.0.1:{ports['dead']}; }}\n"
+    config = built_in_configuration(tmp_path, swap, secure.port, dns)
+    examples(tmp_path, swap, dns)
     shell = Shell(tmp_path, environment({"CURL_CA_BUNDLE": str(parts.ca().pem),
                                          "SSL_CERT_FILE": str(parts.ca().pem)}))
     (pathlib.Path(tmp_path) / ".wgetrc").write_text(f"ca_certificate = {parts.ca().pem}\n")
@@ -178,6 +185,7 @@ def world(tmp_path, parts, proxyd):
         pass
 
     made = World()
+
     def start(command):
         assert command == "make run"
         if os.environ.get("SANITIZER"):     # of which make run knows nothing

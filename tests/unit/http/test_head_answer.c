@@ -82,6 +82,11 @@ static void response_refusals(void **state)
         free(p);
     }
     arena_free(&arena);
+}
+
+static void more_fields_than_allowed(void **state)
+{
+    (void)state;
     struct msg m;
     struct head_limits few = { 8192, 2048, 1 };
     msg_init(&m, NULL);
@@ -215,6 +220,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(response_refusals),
+        cmocka_unit_test(more_fields_than_allowed),
         cmocka_unit_test(what_an_answer_says),
         cmocka_unit_test(trailers),
         cmocka_unit_test(names_of_upstream_faults),
