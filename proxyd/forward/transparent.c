@@ -216,7 +216,6 @@ static struct ruling recheck(struct worker *w, const struct listener *l,
     const struct policy *policy = forward_part_of(l)->policy;
     struct target_uri uri;
     struct policy_question q;
-    struct policy_decision d;
     enum fault f = forward_begin_recheck(w, policy, r, &uri, &q, grace_ms);
     if (f == FAULT_NONE && !q.connect)
         f = host_of(r, &uri);
@@ -225,9 +224,7 @@ static struct ruling recheck(struct worker *w, const struct listener *l,
     if (!q.connect)
         q.port = r->server.port;
     transparent_ask(r->head.told, &q);
-    policy_decide(policy, &q, &d);
-    return (struct ruling){ d.action == POLICY_DENY ? d.fault : FAULT_NONE, d.rule_name, d.reason,
-                            SLICE("") };
+    return forward_judge_again(policy, &q);
 }
 
 /* ---- the role ---- */

@@ -304,20 +304,25 @@ enum fault forward_begin_recheck(struct worker *w, const struct policy *policy,
     return forward_ask_record(w, r, uri, q);
 }
 
+struct ruling forward_judge_again(const struct policy *policy, const struct policy_question *q)
+{
+    struct policy_decision d;
+    policy_decide(policy, q, &d);
+    return (struct ruling){ d.action == POLICY_DENY ? d.fault : FAULT_NONE, d.rule_name, d.reason,
+                            SLICE("") };
+}
+
 struct ruling forward_recheck(struct worker *w, const struct listener *l,
                               const struct access_record *r, u32 *grace_ms)
 {
     const struct policy *policy = forward_part_of(l)->policy;
     struct target_uri uri;
     struct policy_question q;
-    struct policy_decision d;
     enum fault f = forward_begin_recheck(w, policy, r, &uri, &q, grace_ms);
     if (f != FAULT_NONE) /* not whole in the record: nobody can say that it may go on */
         return (struct ruling){ .fault = f };
     if (q.user.p == NULL && forward_auth_asks(l, &q.client, q.host))
         return (struct ruling){ .fault = FAULT_auth_required };
-    policy_decide(policy, &q, &d);
-    if (d.action == POLICY_DENY)
-        return (struct ruling){ d.fault, d.rule_name, d.reason, SLICE("") };
-    return forward_sni_recheck(l, r, &q);
+    struct ruling ruling = forward_judge_again(policy, &q);
+    return ruling.fault != FAULT_NONE ? ruling : forward_sni_recheck(l, r, &q);
 }

@@ -43,7 +43,9 @@ void forward_note_refusal(struct xchg *x);
 enum fault forward_begin_recheck(struct worker *w, const struct policy *policy,
                                  const struct access_record *r, struct target_uri *uri,
                                  struct policy_question *q, u32 *grace_ms);
-/* The policy's word on a tunnel that runs, by its record. */
+/* The policy's word on what a tunnel that runs asks for; nothing is counted for it. */
+struct ruling forward_judge_again(const struct policy *policy, const struct policy_question *q);
+/* The same by its record, with all that a forward listener asks of it besides. */
 struct ruling forward_recheck(struct worker *w, const struct listener *l,
                               const struct access_record *r, u32 *grace_ms);
 
