@@ -43,8 +43,13 @@ static void the_defaults(void **state)
     assert_int_equal(c.limits.clients_per_address, 1000);
     assert_int_equal(c.limits.memory, 1u << 30);
     assert_int_equal(c.timeouts.head, 10000);
+    assert_int_equal(c.timeouts.body, 60000);
+    assert_int_equal(c.timeouts.idle, 75000);
+    assert_int_equal(c.timeouts.connect, 10000);
+    assert_int_equal(c.timeouts.response, 60000);
     assert_int_equal(c.timeouts.tunnel_idle, 600000);
     assert_int_equal(c.timeouts.tunnel_lifetime, UINT32_MAX);
+    assert_int_equal(c.timeouts.drain, 30000);
     assert_int_equal(c.access[0].to, LOG_STDOUT);
     assert_int_equal(c.error.to, LOG_STDERR);
     assert_int_equal(c.error.level, LEVEL_INFO);

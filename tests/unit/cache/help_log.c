@@ -11,11 +11,6 @@
 static char folder[64];
 static const char *above = "/tmp";
 
-void help_log_in_memory(void)
-{
-    above = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
-}
-
 const char *help_log_folder(void)
 {
     return folder;
@@ -50,6 +45,12 @@ struct seglog *help_log(u64 quota)
     return l;
 }
 
+struct seglog *help_log_in_memory(u64 quota)
+{
+    above = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+    return help_log(quota);
+}
+
 struct seglog *help_log_again(struct seglog *l)
 {
     u64 quota = seglog_counts(l).quota;
@@ -69,6 +70,13 @@ void help_log_delete(void)
         nftw(folder, delete_one, 8, FTW_DEPTH | FTW_PHYS);
     folder[0] = 0;
     above = "/tmp";
+}
+
+void help_log_end(struct seglog *l)
+{
+    if (l)
+        seglog_close(l);
+    help_log_delete();
 }
 
 static u64 mix(u64 x)

@@ -11,8 +11,10 @@ enum { HELP_QUOTA = SEGLOG_LEAST, HELP_SMALL = 16 << 20 };
 /* Of a new folder, or of the one that is there; loaded. Nothing waits for the disk: what is written
  * survives the process, if not the machine. */
 struct seglog *help_log(u64 quota);
-/* The next folder is in memory: for a test that writes much. */
-void help_log_in_memory(void);
+/* Of a new folder, in memory: for a test that writes much. */
+struct seglog *help_log_in_memory(u64 quota);
+/* Closed (NULL: it is already), and its folder deleted. */
+void help_log_end(struct seglog *l);
 struct seglog *help_log_again(struct seglog *l); /* closed, opened, loaded */
 struct seglog *help_log_only_opened(u64 quota);
 /* Its path, NULL before; deleted with all in it. */

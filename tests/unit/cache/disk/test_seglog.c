@@ -29,18 +29,15 @@ static int set_up(void **state)
 static int set_up_in_memory(void **state)
 {
     (void)state;
-    help_log_in_memory();
-    l = help_log(HELP_SMALL);
+    l = help_log_in_memory(HELP_SMALL);
     return l == NULL;
 }
 
 static int tear_down(void **state)
 {
     (void)state;
-    if (l)
-        seglog_close(l);
+    help_log_end(l);
     l = NULL;
-    help_log_delete();
     return 0;
 }
 

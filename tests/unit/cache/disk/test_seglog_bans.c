@@ -19,16 +19,14 @@ static struct seglog *l;
 static int set_up(void **state)
 {
     (void)state;
-    help_log_in_memory();
-    l = help_log(HELP_QUOTA);
+    l = help_log_in_memory(HELP_QUOTA);
     return l == NULL;
 }
 
 static int tear_down(void **state)
 {
     (void)state;
-    seglog_close(l);
-    help_log_delete();
+    help_log_end(l);
     return 0;
 }
 

@@ -153,8 +153,7 @@ static u32 kills(void)
 static void begin_anew(void)
 {
     help_log_delete();
-    help_log_in_memory();
-    seglog_close(help_log(HELP_QUOTA));
+    seglog_close(help_log_in_memory(HELP_QUOTA));
     memset(shared, 0, sizeof *shared);
 }
 

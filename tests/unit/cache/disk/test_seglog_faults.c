@@ -121,8 +121,7 @@ static void check(struct seglog *l, u64 newest)
 static bool with_fault(unsigned wait, int error, bool lasting)
 {
     memset(flushed, 0, sizeof flushed);
-    help_log_in_memory();
-    struct seglog *l = help_log(HELP_QUOTA);
+    struct seglog *l = help_log_in_memory(HELP_QUOTA);
     segment_calls.fdatasync = failing_fdatasync;
     assert_true(append_some(l, 0, 10, 1));
     begin(wait, error, lasting);
@@ -139,8 +138,7 @@ static bool with_fault(unsigned wait, int error, bool lasting)
     l = help_log_again(l);
     if (!dropped)
         check(l, 3);
-    seglog_close(l);
-    help_log_delete();
+    help_log_end(l);
     return seen;
 }
 

@@ -115,16 +115,14 @@ static void while_it_is_loaded(void **state)
 static int set_up(void **state)
 {
     (void)state;
-    help_log_in_memory();
-    l = help_log(HELP_SMALL);
+    l = help_log_in_memory(HELP_SMALL);
     return l == NULL;
 }
 
 static int tear_down(void **state)
 {
     (void)state;
-    seglog_close(l);
-    help_log_delete();
+    help_log_end(l);
     return 0;
 }
 

@@ -531,16 +531,22 @@ static void a_copy_that_stops(void **state)
     forget();
 }
 
-/* One that waits for room goes on from the very byte. */
-static void a_copy_that_waits(void **state)
+/* A copy that has taken 7 bytes of "0123456789", which the client has too, and waits for room. */
+static void begin_waiting(void)
 {
-    (void)state;
     toy.waits = true;
     toy.most = 7;
     begin_leading("01234");
     toy.self->copy_wait_ms = 2000;
     rig_say(upstream, "56789");
     assert_has(rig_hears(client), "\r\n\r\n0123456");
+}
+
+/* One that waits for room goes on from the very byte. */
+static void a_copy_that_waits(void **state)
+{
+    (void)state;
+    begin_waiting();
     toy.most = SIZE_MAX;
     xchg_wake(toy.self);
     assert_string_equal(rig_hears(client), "789");
@@ -552,12 +558,7 @@ static void a_copy_that_waits(void **state)
 static void a_copy_that_waits_in_vain(void **state)
 {
     (void)state;
-    toy.waits = true;
-    toy.most = 7;
-    begin_leading("01234");
-    toy.self->copy_wait_ms = 2000;
-    rig_say(upstream, "56789");
-    assert_has(rig_hears(client), "\r\n\r\n0123456");
+    begin_waiting();
     rig_later(1900);
     assert_int_equal(toy.dropped, 0);
     rig_later(200);
