@@ -219,10 +219,8 @@ static void names_of_upstream_faults(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(response_refusals),
-        cmocka_unit_test(more_fields_than_allowed),
-        cmocka_unit_test(what_an_answer_says),
-        cmocka_unit_test(trailers),
+        cmocka_unit_test(response_refusals),        cmocka_unit_test(more_fields_than_allowed),
+        cmocka_unit_test(what_an_answer_says),      cmocka_unit_test(trailers),
         cmocka_unit_test(names_of_upstream_faults),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
