@@ -52,8 +52,8 @@ int clock_gettime(clockid_t id, struct timespec *t)
     return r;
 }
 """
-#: Two clocks that are read one after the other.
-SLACK = 2
+#: Two clocks that are read one after the other, and one of them in whole seconds.
+SLACK = 1
 VOICES, ROUNDS = 8, 60
 
 
@@ -97,6 +97,7 @@ class Voice:
         self.clock, self.lock = clock, threading.Lock()
         self.world = World(rng, origin.url(path), clock.now())
         self.model, self.came, self.client, self.request = Model(slack=SLACK), [], None, None
+        self.began = 0   # of the exchange, seconds since 1970
         self.told = []   # (seconds since 1970, request, answer, what the origin was asked)
         for p in PATHS:
             origin.at(path + p, read_body(), self.answer)
@@ -107,7 +108,7 @@ class Voice:
         request = Request(seen.method, "http://" + seen.get("Host") + seen.target, fields)
         with self.lock:
             response = self.world.answer(request, now)
-            self.came.append((request, response, now, now))
+            self.came.append((request, response, self.began, now))
         if response is None:
             close()(conn)
         raw = wire(response)
@@ -120,7 +121,8 @@ class Voice:
         return came
 
     def ask(self, port):
-        self.request = r = self.world.request()
+        r = self.world.request()
+        self.request, self.began = r, self.clock.now()
         self.client = self.client or Client(port)
         self.client.send(raw_request(r.url, *(f"{n}: {v}" for n, v in r.fields), method=r.method))
 
@@ -130,11 +132,11 @@ class Voice:
         if got.end or (got.get("Connection") or "").lower() == "close":
             self.hang_up()
         fields = [(n.decode(), v.decode("latin-1")) for n, v in got.fields]
-        answer, came, now = Response(got.status, fields, got.body), self.asked(), self.clock.now()
+        answer, came, heard = Response(got.status, fields, got.body), self.asked(), self.clock.now()
         asked = [a for a in came if a[0].url == self.request.url]
         self.learn([a for a in came if a[0].url != self.request.url])
-        self.told.append((now, self.request, answer, asked))
-        return answer, asked, self.model.exchange(self.request, answer, asked, now)
+        self.told.append((self.began, self.request, answer, asked))
+        return answer, asked, self.model.exchange(self.request, answer, asked, self.began, heard=heard)
 
     def so_far(self):
         """What was said of the URL that was asked for last, and what may have changed it."""

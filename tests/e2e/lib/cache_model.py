@@ -9,8 +9,9 @@ largest allowed one counts.
     model = Model()
     for violation in model.exchange(request, answer, asked=[(sent, response, t0, t1)], now=t): ...
 
-Times are seconds since 1970 on the cache's clock. `slack` is by how many seconds the times that are
-told may be off from those that the cache saw.
+Times are seconds since 1970 on the cache's clock, as they are seen from outside: what the cache does, it does
+between two of them, which on a busy machine are far apart. Where that makes a difference the answer counts as the
+younger. `slack` is by how many seconds its clock may be off from this one, and it counts in whole ones.
 """
 import dataclasses
 import datetime
@@ -51,8 +52,8 @@ class Kept:
     """A response that the cache has seen and might have kept."""
     request: Request
     response: Response
-    sent: float
-    received: float
+    sent: float  # not before then the cache has asked
+    received: float  # not before then it has had it, and it has asked by then
     gone: str = ""  # why it is not to be used any more
     lacking: frozenset = frozenset()  # fields that need not have been kept of it, before a 304
 
@@ -166,6 +167,11 @@ def age(kept, now):
     return max(apparent, corrected) + max(0, now - kept.received)
 
 
+def least_age(kept, now):
+    """It may have been asked for only when it came."""
+    return age(dataclasses.replace(kept, sent=kept.received), now)
+
+
 def never_stale(found):
     return bool({"must-revalidate", "proxy-revalidate", "s-maxage"} & found.keys()
                 or unqualified(found, "no-cache"))
@@ -175,7 +181,7 @@ def may_use(kept, request, now, slack=0, failed=False):
     """None, or why it must not be used for that request without asking; `failed`: the origin was asked
     and could not answer (RFC 5861)."""
     found, asked = directives(kept.response), directives(request)
-    old = max(0, age(kept, now) - 2 * slack)
+    old = max(0, least_age(kept, now) - 2 * slack)
     left = lifetime(kept) - old
     if "no-cache" in asked or ("no-cache" in (value(request, "pragma") or "") and not asked):
         return "no-cache of the request"
@@ -348,18 +354,18 @@ class Model:
         return [kept for kept in reversed(self.there(request.url))
                 if self.why_not(kept, request, now, failed) is None]
 
-    def _wrong_age(self, answer, kept, now):
+    def _wrong_age(self, answer, kept, now, heard):
         told = value(answer, "age")
         if told is None:
             return "no Age"
-        least = int(age(kept, now)) - 2 * self.slack - 1
-        return None if least <= int(told) <= age(kept, now) + 2 * self.slack + 1 else f"Age: {told}"
+        off = 2 * self.slack + 1
+        return None if int(least_age(kept, now)) - off <= int(told) <= age(kept, heard) + off else f"Age: {told}"
 
-    def _from_store(self, request, answer, now, failed, there):
+    def _from_store(self, request, answer, now, heard, failed, there):
         reasons = []
         for kept in reversed(there):
             why = is_made_of(answer, kept, request) or self.why_not(kept, request, now, failed) or \
-                (answer.status != 304 and self._wrong_age(answer, kept, now))
+                (answer.status != 304 and self._wrong_age(answer, kept, now, heard))
             if not why:
                 return None
             reasons.append(why)
@@ -402,10 +408,10 @@ class Model:
             for kept in self.there(url):
                 kept.gone = "made untrue by an unsafe request"
 
-    def exchange(self, request, answer, asked=(), now=0, failed=False):
-        """One exchange is over: a list of what was wrong. `asked`: (sent, response, t0, t1) for what the
-        cache asked of the origin meanwhile, its answer None where none came; `failed`: the origin
-        could not be reached."""
+    def exchange(self, request, answer, asked=(), now=0, failed=False, heard=None):
+        """One exchange is over, begun by the client at `now`, and at `heard` it had its answer: a list of what was
+        wrong. `asked`: (sent, response, t0, t1) for what the cache asked of the origin meanwhile, not before t0, and
+        was answered at t1, with None where no answer came; `failed`: the origin could not be reached."""
         only = "only-if-cached" in directives(request)
         refusable = only and request.method in SAFE  # others are written through (section 4)
         wrong, known = [], self.kept.setdefault(request.url, [])
@@ -431,6 +437,6 @@ class Model:
                     for k in self.kept.get(request.url, [])):
                 return wrong
         # What it may have been answered from may have been updated behind its back only now.
-        why = self._from_store(request, answer, now, failed, [*before, *known[length:]])
+        why = self._from_store(request, answer, now, heard or now, failed, [*before, *known[length:]])
         return wrong + [why] if why else wrong
 
