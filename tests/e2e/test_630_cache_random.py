@@ -19,7 +19,7 @@ import time
 import pytest
 
 from lib import metrics
-from lib.cache_model import Model, Request, Response
+from lib.cache_model import Model, Request, Response, value
 from lib.cache_world import PATHS, STEPS, World
 from lib.caching import forward
 from lib.client import Client, request as raw_request
@@ -92,7 +92,7 @@ def say(message):
 
 
 class Voice:
-    """A world with its clients, whose origin is asked by a real proxy, and what they have seen of each other."""
+    """A world whose clients ask a real proxy, and that its origin; and what they have seen of each other."""
 
     def __init__(self, rng, origin, path, clock):
         self.clock, self.lock = clock, threading.Lock()
@@ -175,8 +175,8 @@ class Stage:
             answer, asked, why = voice.hear()
             self.exchanges += 1
             self.from_store += not asked and answer.status < 500
-            said = dict(answer.fields)
-            behind |= "ttl=-" in said.get("Cache-Status", "") and "stale-while" in said.get("Cache-Control", "")
+            said = [value(answer, name) or "" for name in ("cache-status", "cache-control")]
+            behind |= "ttl=-" in said[0] and "stale-while-revalidate" in said[1]
             if why and not wrong:
                 wrong = "\n".join([*why, voice.so_far()])
         # What is validated behind a client's back is over before its next request.
