@@ -9,8 +9,10 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -73,37 +75,55 @@ def unit_programs(mutants_given):
     """Those of a folder, and of the folders in it."""
     folders = {f.parent.relative_to(ROOT / "tests/unit").as_posix() for f in (ROOT / "tests/unit").rglob("test_*.c")}
     wanted = {folder for mutant in mutants_given for folder in mutant["units"].split()}
-    return [BUILD / "release/units" / folder.replace("/", "-") for folder in sorted(folders)
-            if any(folder == name or folder.startswith(f"{name}/") for name in wanted)]
+    concerned = [folder for folder in folders if any(f"{folder}/".startswith(f"{name}/") for name in wanted)]
+    return [BUILD / "release/units" / folder.replace("/", "-") for folder in sorted(concerned, key=lambda f: (f not in wanted, f))]
 
 
-def unit_killer(program):
-    """The name of the test that dies, or None."""
-    try:
-        done = subprocess.run([program], cwd=TREE, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60,
-                              errors="replace", env={**os.environ, "CMOCKA_MESSAGE_OUTPUT": "TAP"}, check=False)
-    except subprocess.TimeoutExpired:
-        return f"{program.name} (time)"
-    dead = re.findall(r"^not ok \d+ - (\w+)", done.stdout, re.M)
-    return f"{program.name} {dead[0] if dead else '(crash)'}" if done.returncode else None
+def unit_killer(program, limit=3600):
+    """The name of the test that dies first, or None: what comes behind it is not waited for."""
+    tests = subprocess.Popen([program], cwd=TREE, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace",
+                             env={**os.environ, "CMOCKA_MESSAGE_OUTPUT": "TAP"}, process_group=0)
+    late = threading.Event()
+    clock = threading.Timer(limit, lambda: (late.set(), os.killpg(tests.pid, signal.SIGKILL)))
+    clock.start()
+    dead = next((found[1] for found in (re.match(r"not ok \d+ - (\w+)", line) for line in tests.stdout) if found), None)
+    if dead:
+        os.killpg(tests.pid, signal.SIGKILL)
+    status = tests.wait()
+    clock.cancel()
+    return f"{program.name} {dead or ('(time)' if late.is_set() else '(crash)')}" if status else None
 
 
-def killer(mutant):
-    """The same, of all tests concerned."""
-    programs = unit_programs([mutant])
-    built = make(*map(str, programs))
-    if built.returncode:
-        raise SyntaxError(built.stdout[-2000:])
-    for program in programs:
-        dead = unit_killer(program)
-        if dead:
-            return dead
+@functools.cache
+def unit_limit(program):
+    """Seconds: many times what it takes without a mutant, where that is as busy a machine. It must pass there."""
+    started = time.monotonic()
+    dead = unit_killer(program)
+    if dead:
+        sys.exit(f"mutants: {dead} fails without any")
+    return 60 + 4 * (time.monotonic() - started)
+
+
+def end_to_end_killer(mutant):
+    """Likewise, of the end-to-end tests concerned."""
     if "e2e" not in mutant:
         return None
     words = [f"tests/e2e/{word}" if word.endswith(".py") else word for word in mutant["e2e"].split()]
     done = make("e2e", f"E2E={' '.join(words)} -x")
     dead = re.findall(r"^(?:FAILED|ERROR) \S*/(\S+)", done.stdout, re.M)
     return (dead[0] if dead else "e2e") if done.returncode else None
+
+
+def killer(mutant):
+    """Likewise, of all tests concerned: units of folders within the one that is named are hardly, so they come last."""
+    programs = unit_programs([mutant])
+    built = make(*map(str, programs))
+    if built.returncode:
+        raise SyntaxError(built.stdout[-2000:])
+    named = {name.replace("/", "-") for name in mutant["units"].split()}
+    tries = [functools.partial(unit_killer, program, unit_limit(program)) for program in programs]
+    tries.insert(sum(program.name in named for program in programs), functools.partial(end_to_end_killer, mutant))
+    return next(filter(None, (dies() for dies in tries)), None)
 
 
 def judge(mutant):
@@ -160,9 +180,7 @@ def main(files):
     if built.returncode:
         sys.exit(built.stdout)
     for program in programs:
-        dead = unit_killer(program)
-        if dead:
-            sys.exit(f"mutants: {dead} fails without any")
+        unit_limit(program)
     for mutant in everything:
         what, more = judge(mutant)
         print(f"{what}: {mutant['why']} ({more})", flush=True)
