@@ -333,6 +333,8 @@ void *disk_serve(void *arg)
     d->failed = false; /* once more */
     while (d->log && !d->failed && !list_empty(&d->queue))
         write_some(d);
+    if (d->log && !d->failed && d->doubt)
+        settle_doubt(d);
     give_up(d, true);
     if (d->log) {
         pthread_mutex_unlock(&d->lock);

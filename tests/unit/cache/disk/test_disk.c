@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "cache/disk/segment.h"
 #include "tests/unit/cache/help_log.h"
 
 enum { WAIT_US = 5000000 };
@@ -159,10 +160,9 @@ static void what_is_too_much_is_refused(void **state)
     assert_int_equal(good, 3);
 }
 
-static void a_purge_outlasts_a_failure(void **state)
+static void outlasts(int error)
 {
-    (void)state;
-    fails = ENOSPC;
+    fails = error;
     assert_true(disk_post_always(d, make(1, 10)));
     assert_true(until(out_of_service));
     assert_false(post(2, 10));
@@ -176,6 +176,63 @@ static void a_purge_outlasts_a_failure(void **state)
     disk_free(d);
     d = NULL;
     assert_int_equal(ended, 2);
+}
+
+static void a_purge_outlasts_a_failure(void **state)
+{
+    (void)state;
+    outlasts(ENOSPC);
+}
+
+/* For which another write is given up alone. */
+static void a_purge_outlasts_a_want_of_memory(void **state)
+{
+    (void)state;
+    outlasts(ENOMEM);
+}
+
+static bool write_record(struct disk_write *w, struct seglog *l)
+{
+    (void)w;
+    return help_append(l, &(struct help_record){ .n = 1, .version = 1 });
+}
+
+static enum seglog_standing standing_of_it(struct seglog *l)
+{
+    struct cache_key key = help_key(1);
+    struct seglog_place p;
+    assert_true(help_place(l, 1, &p));
+    return seglog_standing(l, &key, &p, SLICE("http://h.test/1/x"), SLICE(""));
+}
+
+static ssize_t failing_pwrite(int fd, const void *p, size_t n, off_t at)
+{
+    (void)fd, (void)p, (void)n, (void)at;
+    errno = EIO;
+    return -1;
+}
+
+/* When a purge is lost whatever is there is asked about before it is used, at once; and though it
+ * cannot be written then, and the process ends before it is tried again, by the next one, too. */
+static void a_lost_purge_makes_all_stale(void **state)
+{
+    (void)state;
+    const struct segment_calls real = segment_calls;
+    struct disk_write *w = make(1, 10);
+    w->write = write_record;
+    assert_true(disk_post(d, w) && until(idle));
+    assert_int_equal(standing_of_it(disk_log(d)), SEGLOG_STANDS);
+    segment_calls.pwrite = failing_pwrite;
+    disk_doubt(d);
+    assert_true(until(out_of_service));
+    assert_int_equal(standing_of_it(disk_log(d)), SEGLOG_STALE);
+    segment_calls = real;
+    disk_leave(d);
+    disk_free(d);
+    d = NULL;
+    struct seglog *l = help_log(HELP_QUOTA);
+    assert_int_equal(standing_of_it(l), SEGLOG_STALE);
+    seglog_close(l);
 }
 
 static void one_that_is_refused_for_itself_fails_alone(void **state)
@@ -249,6 +306,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_posted_is_written_in_order, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_too_much_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_purge_outlasts_a_failure, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_purge_outlasts_a_want_of_memory, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_lost_purge_makes_all_stale, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_that_is_refused_for_itself_fails_alone, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_folder_that_is_taken_is_waited_for, set_up, tear_down),
