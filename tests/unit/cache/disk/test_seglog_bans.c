@@ -1,7 +1,8 @@
 /* Whole sets that are taken out, or made stale: at once, after a restart, and when there are so many
  * of them that the log applies them. */
-#include "cache/disk/seglog.h"
+#include "cache/disk/segment.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -178,6 +179,79 @@ static void there_is_always_room(void **state)
     free(ids);
 }
 
+/* All of that are about it, and then so many that they are applied. */
+static void ban_red(void)
+{
+    ban_now(SEGLOG_BAN_TAG, false, "red", 0);
+    for (u64 n = 0; n < SEGLOG_BANS_APPLY; n++)
+        ban_now(SEGLOG_BAN_TAG, false, "t-%llu", n);
+    assert_true(seglog_flush(l));
+}
+
+static ssize_t failing_pread(int fd, void *p, size_t n, off_t at)
+{
+    (void)fd, (void)p, (void)n, (void)at;
+    errno = EIO;
+    return -1;
+}
+
+/* What cannot be read while they are applied may be what they are about: nothing of it is found when
+ * they are forgotten and the disk reads again, be it in the open segment, or in one that is sealed,
+ * whose list has to be read as well. */
+static void not_to_be_read_meanwhile(void **state)
+{
+    (void)state;
+    const struct segment_calls real = segment_calls;
+    for (u64 n = 0; n < OLD; n++)
+        assert_true(help_append(l, &(struct help_record){
+                                       .n = n, .version = 1, .body = 12000, .tags = "red" }));
+    ban_red();
+    assert_true(seglog_counts(l).segments > 1);
+    segment_calls.pread = failing_pread;
+    apply_all();
+    segment_calls = real;
+    assert_int_equal(seglog_counts(l).bans, 0);
+    assert_int_equal(seglog_counts(l).gone_bad, OLD);
+    for (u64 n = 0; n < OLD; n++)
+        assert_int_equal(help_found(l, n), 0);
+}
+
+/* A tag counts wherever it stands, though most records have all of theirs near the beginning. */
+static void tags_that_are_many(void **state)
+{
+    (void)state;
+    for (unsigned n = 1; n < 9; n++) {
+        char tags[9000];
+        snprintf(tags, sizeof tags, "%0*u red", n * 1000, n);
+        append(n, tags);
+    }
+    ban_red();
+    apply_all();
+    assert_int_equal(seglog_counts(l).bans, 0);
+    assert_int_equal(seglog_counts(l).objects, 0);
+}
+
+/* What one is about may stand in the segment that has become the oldest, before it. */
+static void in_force_as_long_as_that_is_there(void **state)
+{
+    (void)state;
+    enum { BANNED = 1000000 };
+    struct seglog_place p;
+    u64 n = 0;
+    seglog_close(l);
+    l = help_log(HELP_SMALL);
+    while (seglog_counts(l).segments < 2)
+        assert_true(help_append(l, &(struct help_record){ .n = n++, .version = 1, .body = 12000 }));
+    append(BANNED, "red");
+    assert_true(seglog_flush(l));
+    assert_true(help_place(l, BANNED, &p) && p.segment == 2);
+    ban_now(SEGLOG_BAN_TAG, false, "red", 0);
+    while (seglog_counts(l).dropped == 0)
+        assert_true(help_append(l, &(struct help_record){ .n = n++, .version = 1, .body = 12000 }));
+    assert_true(help_place(l, BANNED, &p) && p.segment == 2);
+    assert_int_equal(help_found(l, BANNED), 0);
+}
+
 static _Atomic bool over;
 static _Atomic unsigned found;
 
@@ -220,6 +294,9 @@ int main(void)
         BANS_TEST(many_are_applied),
         BANS_TEST(those_that_come_meanwhile),
         BANS_TEST(there_is_always_room),
+        BANS_TEST(not_to_be_read_meanwhile),
+        BANS_TEST(tags_that_are_many),
+        BANS_TEST(in_force_as_long_as_that_is_there),
         BANS_TEST(looked_for_meanwhile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
