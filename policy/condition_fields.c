@@ -177,10 +177,9 @@ void condition_query_narrow(const void *data, struct gate *g)
 static bool decode(struct text *t, struct slice s)
 {
     for (size_t i = 0; i < s.n; i++) {
-        bool encoded = s.p[i] == '%' && s.n - i > 2 && ascii_hex(s.p[i + 1]) >= 0 &&
-                       ascii_hex(s.p[i + 2]) >= 0;
-        if (encoded) {
-            text_char(t, (char)(ascii_hex(s.p[i + 1]) << 4 | ascii_hex(s.p[i + 2])));
+        int decoded = percent_decoded(s.p + i, s.n - i);
+        if (decoded >= 0) {
+            text_char(t, (char)decoded);
             i += 2;
         } else {
             text_char(t, s.p[i] == '+' ? ' ' : s.p[i]);

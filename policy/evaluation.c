@@ -22,25 +22,30 @@ bool evaluation_paths(struct evaluation *e)
     return !e->paths_unsafe;
 }
 
+/* In the normal form, what has to be encoded stays so. */
+static void put_query(struct text *t, struct slice q, enum path_form form)
+{
+    for (size_t i = 0; i < q.n && !t->full; i++) {
+        int decoded = percent_decoded(q.p + i, q.n - i);
+        char c = decoded < 0 ? q.p[i] : (char)decoded;
+        if (decoded >= 0 && form == FORM_NORMAL && !char_is(c, CHAR_UNRESERVED)) {
+            text_char(t, '%');
+            text_char(t, "0123456789ABCDEF"[(u8)c >> 4]);
+            text_char(t, "0123456789ABCDEF"[(u8)c & 15]);
+        } else {
+            text_char(t, c);
+        }
+        i += decoded < 0 ? 0 : 2;
+    }
+}
+
 /* The query behind the path. */
 static bool add_query(struct evaluation *e, enum path_form form, struct slice *url)
 {
     struct text t = { (char *)e->path[form].p, e->path[form].n, PATH_LONGEST, false };
-    struct slice q = e->q->query;
-    if (q.p)
+    if (e->q->query.p) {
         text_char(&t, '?');
-    for (size_t i = 0; i < q.n && !t.full; i++) {
-        bool encoded = q.p[i] == '%' && q.n - i > 2 && ascii_hex(q.p[i + 1]) >= 0 &&
-                       ascii_hex(q.p[i + 2]) >= 0;
-        char c = encoded ? (char)(ascii_hex(q.p[i + 1]) << 4 | ascii_hex(q.p[i + 2])) : q.p[i];
-        if (encoded && form == FORM_NORMAL && !char_is(c, CHAR_UNRESERVED)) {
-            text_char(&t, '%');
-            text_char(&t, "0123456789ABCDEF"[(u8)c >> 4]);
-            text_char(&t, "0123456789ABCDEF"[(u8)c & 15]);
-        } else {
-            text_char(&t, c);
-        }
-        i += encoded ? 2 : 0;
+        put_query(&t, e->q->query, form);
     }
     *url = text_slice(&t);
     return !t.full;

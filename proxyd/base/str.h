@@ -29,6 +29,15 @@ static inline int ascii_hex(char c)
     return (c >= 'a' && c <= 'f') ? c - 'a' + 10 : -1;
 }
 
+/* The byte that %XX stands for, at the beginning of n bytes at p; -1: there is none. */
+static inline int percent_decoded(const char *p, size_t n)
+{
+    if (n < 3 || p[0] != '%')
+        return -1;
+    int high = ascii_hex(p[1]), low = ascii_hex(p[2]);
+    return high < 0 || low < 0 ? -1 : high << 4 | low;
+}
+
 /* Equal but for ASCII case. */
 bool slice_eq_nocase(struct slice a, struct slice b);
 

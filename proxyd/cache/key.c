@@ -25,9 +25,10 @@ static struct slice path_of(const struct cache_url *url)
 /* Of %XX in path or query: three bytes, one when they need not be encoded; 0 when it is not one. */
 static size_t encoded(struct slice s, char out[3])
 {
-    if (s.n < 3 || s.p[0] != '%' || ascii_hex(s.p[1]) < 0 || ascii_hex(s.p[2]) < 0)
+    int decoded = percent_decoded(s.p, s.n);
+    if (decoded < 0)
         return 0;
-    char c = (char)(ascii_hex(s.p[1]) << 4 | ascii_hex(s.p[2]));
+    char c = (char)decoded;
     if (char_is(c, CHAR_UNRESERVED)) {
         out[0] = c;
         return 1;

@@ -42,15 +42,6 @@ static size_t merge_slashes(char *p, size_t n)
     return to;
 }
 
-/* The byte that %XX at p stands for, or -1. */
-static int decoded(const char *p, size_t n)
-{
-    if (n < 3 || p[0] != '%')
-        return -1;
-    int high = ascii_hex(p[1]), low = ascii_hex(p[2]);
-    return high < 0 || low < 0 ? -1 : high << 4 | low;
-}
-
 /* Room for the longest result; also says what an empty path is. */
 static bool begin(struct text *out, struct slice *path)
 {
@@ -68,7 +59,7 @@ bool path_normal(struct text *out, struct slice path)
     char *p = out->p + out->n;
     size_t n = 0;
     for (size_t i = 0; i < path.n; i++) {
-        int c = decoded(path.p + i, path.n - i);
+        int c = percent_decoded(path.p + i, path.n - i);
         if (c < 0) {
             p[n++] = path.p[i];
         } else if (char_is((char)c, CHAR_UNRESERVED)) {
@@ -92,7 +83,7 @@ bool path_folded(struct text *out, struct slice path)
     char *p = out->p + out->n;
     size_t n = 0;
     for (size_t i = 0; i < path.n; i++) {
-        int c = decoded(path.p + i, path.n - i);
+        int c = percent_decoded(path.p + i, path.n - i);
         p[n++] = c < 0 ? path.p[i] : (char)c;
         i += c < 0 ? 0 : 2;
     }
