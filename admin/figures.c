@@ -41,7 +41,7 @@ void figure_time(FILE *to, u64 s)
         const char *name;
     } units[] = { { 86400, "d" }, { 3600, "h" }, { 60, "min" }, { 1, "s" } };
     unsigned u = 0;
-    while (s < units[u].seconds && u < 3)
+    while (u < 3 && s < units[u].seconds)
         u++;
     fprintf(to, "%llu %s", (unsigned long long)(s / units[u].seconds), units[u].name);
     u64 rest = u < 2 ? s % units[u].seconds / units[u + 1].seconds : 0;
@@ -64,10 +64,7 @@ double figure_above(double n, double base)
     double unit = 1;
     while (n > 500 * unit) /* 1000 is the next unit's one, or less than it */
         unit *= base;
-    for (double ten = 1;; ten *= 10)
-        for (unsigned i = 0; i < 3; i++) {
-            static const double steps[] = { 1, 2, 5 };
-            if (n <= steps[i] * ten * unit)
-                return steps[i] * ten * unit;
-        }
+    while (n > 5 * unit)
+        unit *= 10;
+    return n > 2 * unit ? 5 * unit : n > unit ? 2 * unit : unit;
 }

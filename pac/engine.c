@@ -135,7 +135,8 @@ static duk_ret_t js_my_address(duk_context *js)
 static duk_ret_t js_now(duk_context *js)
 {
     u64 s = child_of(js)->world->now_s;
-    duk_push_number(js, s ? (double)s * 1000 : (double)(clock_us(CLOCK_REALTIME) / 1000));
+    u64 whole_ms = s ? s * 1000 : clock_us(CLOCK_REALTIME) / 1000;
+    duk_push_number(js, (double)whole_ms);
     return 1;
 }
 

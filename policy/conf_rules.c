@@ -157,7 +157,7 @@ static void read_conditions(const struct node *n, struct policy_rule *r, struct 
         most++;
     struct condition *list = arena_alloc(a, most * sizeof *list);
     struct written *written = arena_alloc(a, most * sizeof *written);
-    for (u8 k = 0; k < CONDITION_COUNT; k++)
+    for (unsigned k = 0; k < CONDITION_COUNT; k++)
         for (const struct node *c = n->children; c; c = c->next) {
             const struct condition_kind *kind = &condition_kinds[k];
             if (c->row->tag != CONDITION_TAG(k))

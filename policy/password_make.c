@@ -44,9 +44,10 @@ bool password_make(struct slice given, enum password_way way, char *out)
         text[given.n] = 0;
         made = crypt_r(text, setting, data);
     }
-    bool fine = made && made[0] != '*' && strlen(made) < PASSWORD_STORED_MOST;
+    size_t n = made ? strlen(made) : 0;
+    bool fine = made && made[0] != '*' && n < PASSWORD_STORED_MOST;
     if (fine)
-        strcpy(out, made);
+        memcpy(out, made, n + 1);
     explicit_bzero(text, sizeof text);
     if (data)
         explicit_bzero(data, sizeof *data);

@@ -39,7 +39,7 @@ static void show_one(struct showing *r, const struct kept_one *k)
     addr_text_port(&t, k->server);
     r->found++;
     fprintf(r->to, "  %u, %llu bytes%s, age %u s, %s for %lld s, from %.*s",
-            k->sliced ? 200 : k->status, (unsigned long long)k->bytes,
+            k->sliced ? 200u : k->status, (unsigned long long)k->bytes,
             k->sliced  ? " in slices"
             : k->grows ? " so far"
                        : "",

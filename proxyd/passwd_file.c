@@ -84,10 +84,10 @@ static bool lock(struct change *c, const char *path)
     if (realpath(path, c->path) == NULL) {
         if (errno != ENOENT || strlen(path) >= sizeof c->path)
             return fail(c, path, strerror(errno));
-        strcpy(c->path, path);
+        snprintf(c->path, sizeof c->path, "%s", path);
     }
-    strcpy(area, c->path);
-    strcpy(c->folder, dirname(area));
+    memcpy(area, c->path, sizeof area); /* dirname cuts it */
+    snprintf(c->folder, sizeof c->folder, "%s", dirname(area));
     c->dir = open(c->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (c->dir < 0 || flock(c->dir, LOCK_EX) < 0)
         return fail(c, c->folder, strerror(errno));

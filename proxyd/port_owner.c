@@ -10,29 +10,39 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/str.h"
 #include "engine_conf.h"
 
 enum { LISTEN_STATE = 0x0a, LEAST_FREE_PORT = 1024 };
 
+/* Reads so many hex digits at *text, and goes behind them. */
+static bool read_hex(const char **text, unsigned digits, u32 *out)
+{
+    for (*out = 0; digits > 0; digits--, (*text)++) {
+        int digit = ascii_hex(**text);
+        if (digit < 0)
+            return false;
+        *out = *out << 4 | (u32)digit;
+    }
+    return true;
+}
+
 /* "0100007F:0CEA", or four such words for IPv6: each is as this machine has it in memory. */
 static bool read_local(const char *text, struct addr *out)
 {
-    u32 word[4];
-    unsigned port;
-    int end = 0;
-    if (sscanf(text, "%8x:%4x%n", &word[0], &port, &end) == 2 && text[end] == 0) {
-        struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons((u16)port) };
-        memcpy(&in.sin_addr, word, sizeof in.sin_addr);
-        addr_from_sockaddr(out, (struct sockaddr *)&in);
-        return true;
-    }
-    if (sscanf(text, "%8x%8x%8x%8x:%4x%n", &word[0], &word[1], &word[2], &word[3], &port, &end) !=
-        5)
+    u32 word[4], port;
+    unsigned words = 0;
+    while (words < 4 && read_hex(&text, 8, &word[words]))
+        words++;
+    if ((words != 1 && words != 4) || *text++ != ':' || !read_hex(&text, 4, &port) || *text)
         return false;
+    struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons((u16)port) };
     struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = htons((u16)port) };
-    memcpy(&in6.sin6_addr, word, sizeof in6.sin6_addr);
-    addr_from_sockaddr(out, (struct sockaddr *)&in6);
-    return text[end] == 0;
+    memcpy(&in.sin_addr, word, sizeof in.sin_addr);
+    if (words == 4)
+        memcpy(&in6.sin6_addr, word, sizeof in6.sin6_addr);
+    addr_from_sockaddr(out, words == 1 ? (struct sockaddr *)&in : (struct sockaddr *)&in6);
+    return true;
 }
 
 /* Whether [::] is there for IPv4 too is not in the table: it is taken to be. */

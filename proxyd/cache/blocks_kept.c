@@ -1,6 +1,7 @@
 /* The origin's answer to a request for one block: what it has to be, and how it is kept. */
 #include "cache/blocks.h"
 
+#include "base/must.h"
 #include "cache/errand.h"
 #include "cache/precondition.h"
 #include "cache/resume.h"
@@ -278,6 +279,7 @@ enum blocks_answer blocks_begin(struct xchg *x, struct sink *tee)
     struct notes *n = notes_of(x);
     struct blocks *b = n->blocks;
     u64 length, size = b->manifest.length ? b->manifest.size : blocks_size(n);
+    expect(size > 0); /* no block is asked for of what is not kept in slices */
     b->asks = false;
     if (x->resp.status == 416 && !is_clients_own(x))
         return ask_without(x);

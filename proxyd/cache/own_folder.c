@@ -54,7 +54,7 @@ void own_folder_make_parents(const char *path)
 {
     char part[PATH_MAX];
     mode_t mode = geteuid() == 0 ? 0755 : 0700;
-    for (size_t n = 1; path[n] && n < sizeof part; n++) {
+    for (size_t n = 1; n < sizeof part && path[n]; n++) {
         if (path[n] != '/')
             continue;
         memcpy(part, path, n);

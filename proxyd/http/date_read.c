@@ -33,7 +33,7 @@ static const u32 month_names[] = {
 static void literal(struct cursor *c, const char *want)
 {
     size_t n = 0;
-    while (want[n] && n < c->rest.n && ascii_lower(c->rest.p[n]) == want[n])
+    while (n < c->rest.n && want[n] && ascii_lower(c->rest.p[n]) == want[n])
         n++;
     c->bad |= want[n] != '\0';
     c->rest = slice_skip(c->rest, n);

@@ -45,20 +45,16 @@ static u32 hash_of(struct slice name)
     return (u32)hash64(hash_process_key(), name.p, name.n);
 }
 
-/* Doubles the array at *p when n elements of `size` bytes fill it; false: no memory. */
-static bool room_for_one(void *p, u32 n, u32 *room, size_t size)
+/* The array p, with room for one more than n elements of `size` bytes; NULL: no memory, and p stays. */
+static void *with_room(void *p, u32 n, u32 *room, size_t size)
 {
     if (n < *room)
-        return true;
-    void *old;
+        return p;
     u32 wider = *room ? *room * 2 : 64;
-    memcpy(&old, p, sizeof old);
-    void *more = realloc(old, wider * size);
-    if (more == NULL)
-        return false;
-    *room = wider;
-    memcpy(p, &more, sizeof more);
-    return true;
+    void *more = realloc(p, wider * size);
+    if (more)
+        *room = wider;
+    return more;
 }
 
 /* NOBODY: no memory. */
@@ -66,8 +62,10 @@ static u32 add_address(struct hosts *h, const struct addr *a)
 {
     if (h->naddresses && addr_same(&h->address[h->naddresses - 1], a))
         return h->naddresses - 1;
-    if (!room_for_one(&h->address, h->naddresses, &h->addresses_room, sizeof *h->address))
+    struct addr *more = with_room(h->address, h->naddresses, &h->addresses_room, sizeof *more);
+    if (more == NULL)
         return NOBODY;
+    h->address = more;
     h->address[h->naddresses] = *a;
     return h->naddresses++;
 }
@@ -139,8 +137,10 @@ static bool take_line(struct hosts *h, char *p, char *end)
             continue;
         if (address == NOBODY)
             address = add_address(h, &a);
-        if (address == NOBODY ||
-            !room_for_one(&h->pair, h->npairs, &h->pairs_room, sizeof *h->pair))
+        struct pair *more = with_room(h->pair, h->npairs, &h->pairs_room, sizeof *more);
+        if (more)
+            h->pair = more;
+        if (address == NOBODY || more == NULL)
             return false;
         h->pair[h->npairs++] = (struct pair){ .next = NOBODY,
                                               .name = (u32)(word.p - h->text),

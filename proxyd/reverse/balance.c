@@ -86,7 +86,8 @@ static u64 bit(u32 i)
 static u32 pick(const struct xchg *x, const struct pool *pool, u64 tried, u32 from)
 {
     u32 n = pool->nservers, found = n;
-    for (u32 k = 0; k < n; k++) {
+    u32 k = 0;
+    do { /* a pool has one server at least */
         u32 i = (from + k) % n;
         if (tried & bit(i))
             continue;
@@ -94,7 +95,7 @@ static u32 pick(const struct xchg *x, const struct pool *pool, u64 tried, u32 fr
             return i;
         if (found == n)
             found = i;
-    }
+    } while (++k < n);
     return found < n ? found : from % n;
 }
 

@@ -141,10 +141,9 @@ char *folder_segment(const struct folder *f, u32 number)
 static bool number_of(const char *name, u32 *number)
 {
     char again[16];
-    if (sscanf(name, "seg-%8x", number) != 1 || *number == 0)
-        return false;
+    *number = strncmp(name, "seg-", 4) == 0 ? (u32)strtoul(name + 4, NULL, 16) : 0;
     snprintf(again, sizeof again, "seg-%08x", *number);
-    return strcmp(name, again) == 0;
+    return *number > 0 && strcmp(name, again) == 0;
 }
 
 static int larger_first(const void *a, const void *b)

@@ -187,11 +187,14 @@ static bool older(const struct seg_slot *a, const struct seg_slot *b)
     return a->segment != b->segment ? a->segment < b->segment : a->at < b->at;
 }
 
-static struct seg_slot *at_place(struct seg_slot *const *slot, u32 n, const struct seglog_place *p)
+static struct seg_slot *at_place(struct seg_shard *s, const struct cache_key *key,
+                                 const struct seglog_place *p)
 {
+    struct seg_slot *have[SEGLOG_VARIANTS];
+    u32 n = seg_shard_slots(s, key, have);
     for (u32 i = 0; i < n; i++)
-        if (slot[i]->segment == p->segment && slot[i]->at == p->at)
-            return slot[i];
+        if (have[i]->segment == p->segment && have[i]->at == p->at)
+            return have[i];
     return NULL;
 }
 
@@ -253,9 +256,8 @@ bool seg_index_move(struct seg_index *ix, const struct cache_key *key, const str
 bool seg_index_get(const struct seg_index *ix, const struct cache_key *key,
                    const struct seglog_place *p, struct seg_slot *out)
 {
-    struct seg_slot *have[SEGLOG_VARIANTS];
     struct seg_shard *s = seg_index_lock(ix, key);
-    struct seg_slot *there = at_place(have, seg_shard_slots(s, key, have), p);
+    struct seg_slot *there = at_place(s, key, p);
     if (there)
         *out = *there;
     seg_index_unlock(s);
@@ -265,9 +267,8 @@ bool seg_index_get(const struct seg_index *ix, const struct cache_key *key,
 bool seg_index_forget(struct seg_index *ix, const struct cache_key *key,
                       const struct seglog_place *p)
 {
-    struct seg_slot *have[SEGLOG_VARIANTS];
     struct seg_shard *s = seg_index_lock(ix, key);
-    struct seg_slot *there = at_place(have, seg_shard_slots(s, key, have), p);
+    struct seg_slot *there = at_place(s, key, p);
     if (there) {
         take_out(s, (u32)(there - s->slot));
         atomic_fetch_sub_explicit(&ix->objects, 1, memory_order_relaxed);
@@ -279,9 +280,8 @@ bool seg_index_forget(struct seg_index *ix, const struct cache_key *key,
 void seg_index_make_stale(struct seg_index *ix, const struct cache_key *key,
                           const struct seglog_place *p)
 {
-    struct seg_slot *have[SEGLOG_VARIANTS];
     struct seg_shard *s = seg_index_lock(ix, key);
-    struct seg_slot *there = at_place(have, seg_shard_slots(s, key, have), p);
+    struct seg_slot *there = at_place(s, key, p);
     if (there)
         there->stale = 1;
     seg_index_unlock(s);

@@ -51,7 +51,7 @@ int vary_names_add(struct vary_names *v, struct slice text)
         return 0;
     u16 *at = place_of(v, text);
     struct vary_name *t;
-    if (*at)
+    if (*at != 0)
         return *at;
     if (text.n > VARY_TEXT_MOST || vary_names_full(v) || (t = malloc(sizeof *t + text.n)) == NULL)
         return -1;
@@ -69,14 +69,14 @@ void vary_names_give_up(struct vary_names *v, const bool stay[SEGLOG_NAMES])
 {
     pthread_rwlock_wrlock(&v->lock);
     memset(v->by_hash, 0, sizeof v->by_hash);
-    for (u16 i = 1; i < SEGLOG_NAMES; i++) {
+    for (u32 i = 1; i < SEGLOG_NAMES; i++) {
         if (v->name[i] && !stay[i]) {
             free(v->name[i]);
             v->name[i] = NULL;
             v->n--;
         }
         if (v->name[i])
-            *place_of(v, vary_names_text(v, i)) = i;
+            *place_of(v, vary_names_text(v, (u16)i)) = (u16)i;
     }
     pthread_rwlock_unlock(&v->lock);
 }

@@ -5,6 +5,7 @@
 #ifndef CORE_CLIENT_EXCHANGE_H
 #define CORE_CLIENT_EXCHANGE_H
 
+#include "base/must.h"
 #include "core/codec/server.h"
 #include "core/common/snapshot.h"
 #include "core/exchange/role.h"
@@ -28,6 +29,7 @@ static inline struct xchg *client_exchange(struct conn *c, struct leg **l, struc
     struct snapshot *s = client_snapshot(c);
     struct arrival a = { .listen = snapshot_listener(s, c->at), .peer = &c->peer, .snap = s };
     struct xchg *x = NULL;
+    expect(a.listen != NULL); /* a snapshot without the listener is none that its clients have */
     if (likely(!a.listen->role->intercepts) || (a.intercepted = client_intercepted(c)) != NULL)
         x = w->intake->begin(w, &a, l, req);
     if (unlikely(x == NULL)) {

@@ -82,10 +82,9 @@ struct conn *conn_new(struct worker *w, int fd, const struct addr *peer,
 
 struct way_in *conn_intercepted(struct conn *c)
 {
-    struct way_in *way = conn_way_in(c);
-    if (way)
-        return way;
-    way = calloc(1, sizeof *way);
+    if (c->has_way_in)
+        return conn_way_in(c);
+    struct way_in *way = calloc(1, sizeof *way);
     if (way == NULL)
         return NULL;
     way->at = *c->at;

@@ -11,14 +11,16 @@ static bool is_kept(const struct worker *w, enum fault f)
     return w->engine->refusals && (denied || f == FAULT_list_missing);
 }
 
-static void keep(const struct worker *w, struct refusal_entry *e, struct text *t)
+/* With an id of its own, and the time; *t gets what it rests upon. */
+static void keep(const struct worker *w, const struct refusal_entry *e, struct text *t)
 {
     char id[REFUSAL_ID];
+    struct refusal_entry kept = *e;
     refusals_make_id(id);
-    e->evidence.id = (struct slice){ id, sizeof id };
-    e->wall_us = w->loop.now.wall_us;
-    evidence_write(t, &e->evidence);
-    refusals_add(w->engine->refusals, e);
+    kept.evidence.id = (struct slice){ id, sizeof id };
+    kept.wall_us = w->loop.now.wall_us;
+    evidence_write(t, &kept.evidence);
+    refusals_add(w->engine->refusals, &kept);
 }
 
 void refusal_note(struct xchg *x)

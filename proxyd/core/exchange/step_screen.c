@@ -1,4 +1,5 @@
 /* May it be asked? First what every intermediary checks, then the stages of the role. */
+#include "base/must.h"
 #include "core/conf.h"
 #include "core/exchange/trace.h"
 #include "core/exchange/via.h"
@@ -41,6 +42,7 @@ static const struct stage of_every_hop = { .name = "checking Via, Max-Forwards a
 
 enum verdict stage_run(struct xchg *x, const struct stage *s)
 {
+    expect(!x->parked || s->resume); /* who says PARKED has one */
     enum verdict v = unlikely(x->parked) ? s->resume(x) : s->run(x);
     x->parked = v == PARKED;
     x->parked_at = v == PARKED ? s : NULL;

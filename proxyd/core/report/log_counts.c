@@ -1,6 +1,7 @@
 #include "core/report/log_counts.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { PLACES = 32 };
@@ -21,7 +22,7 @@ struct log_counts *log_counts_of(const char *name)
     if (i == PLACES)
         i--;
     if (i == end) {
-        strcpy(places[i].name, i == PLACES - 1 ? "others" : name);
+        snprintf(places[i].name, sizeof places[i].name, "%s", i == PLACES - 1 ? "others" : name);
         atomic_store(&known, end + 1);
     }
     pthread_mutex_unlock(&lock);

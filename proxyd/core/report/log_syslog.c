@@ -15,11 +15,12 @@
 static bool join(int fd, const char *path)
 {
     struct sockaddr_un at = { .sun_family = AF_UNIX };
-    if (strlen(path) >= sizeof at.sun_path) {
+    size_t n = strlen(path);
+    if (n >= sizeof at.sun_path) {
         errno = ENAMETOOLONG;
         return false;
     }
-    strcpy(at.sun_path, path);
+    memcpy(at.sun_path, path, n + 1);
     return connect(fd, (const struct sockaddr *)&at, sizeof at) == 0;
 }
 

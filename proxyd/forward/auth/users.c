@@ -348,7 +348,8 @@ static void give_identity(struct auth_answer *a, const struct user *user)
     if (copy == NULL)
         return; /* a refusal is what is left */
     memcpy(copy, user->identity.p, user->identity.n);
-    a->identity = (struct slice){ copy, user->identity.n };
+    a->identity.p = copy;
+    a->identity.n = user->identity.n;
     a->fits = true;
 }
 
