@@ -96,7 +96,7 @@ H_FILES := $(wildcard proxyd/*.h proxyd/*/*.h proxyd/*/*/*.h filters/*.h policy/
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all help debug documents objects units check smoke mutants durations layers style fuzz fuzz-short test e2e bench asan tsan compilers \
-        deps build-tests units-asan units-tsan format format-check lint reference install uninstall clean run objects-gcc objects-clang
+        deps build-tests units-asan units-tsan format format-check lint cppcheck reference install uninstall clean run objects-gcc objects-clang
 
 all: $(BUILD)/proxyd
 
@@ -172,7 +172,7 @@ endef
 .PHONY: FORCE
 # Only the variants that the goals can need: to read the rules of one, and what its objects were made
 # of, takes 0.3 s of every make.
-goals_release := deps help clean format format-check style run test check smoke units layers mutants durations e2e documents install
+goals_release := deps help clean format format-check style lint cppcheck run test check smoke units layers mutants durations e2e documents install
 goals_asan := units-asan asan
 goals_tsan := units-tsan tsan
 goals_fuzz := fuzz fuzz-short
@@ -216,7 +216,7 @@ help:
 ## make durations      note what the last runs took; the longest file is begun first
 ## make debug          build/debug/bin/proxyd, with assertions
 ## make compilers      warnings are errors, gcc and clang
-## make format lint    clang-format; clang-format check, clang-tidy, cppcheck
+## make format lint    clang-format; clang-format check, clang-tidy, cppcheck: clean before a commit
 ## make reference      write docs/reference.md anew; documents: is it current, has each key a test,
 ##                     do links lead somewhere?
 ## make install        PREFIX=/usr/local SYSCONFDIR=/etc DESTDIR=; with unit, manual, completion and an
@@ -323,7 +323,10 @@ style:
 	$(Q)LC_ALL=C awk -f tests/style.awk $(SOURCES) $(wildcard bench/*/*.c) $(H_FILES)
 
 lint: style format-check
-	$(Q)JOBS=$(JOBS) tools/lint.sh $(SOURCES)
+	$(Q)JOBS=$(JOBS) tools/lint.sh all $(SOURCES)
+
+cppcheck:
+	$(Q)JOBS=$(JOBS) tools/lint.sh cppcheck $(SOURCES)
 
 reference: $(BUILD)/proxyd
 	$(Q)$(BUILD)/proxyd reference > docs/reference.md

@@ -45,7 +45,8 @@ static u32 hash_of(struct slice name)
     return (u32)hash64(hash_process_key(), name.p, name.n);
 }
 
-/* The array p, with room for one more than n elements of `size` bytes; NULL: no memory, and p stays. */
+/* The array p, with room for one more than n elements of `size` bytes. NULL: no memory, and p stays
+ * as it is. */
 static void *with_room(void *p, u32 n, u32 *room, size_t size)
 {
     if (n < *room)
