@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "core/worker.h"
 
+/* Appends their families; nothing where no cache has a disk. Any thread. */
 void metrics_disks(struct text *out, struct engine *e);
 
 #endif

@@ -5,7 +5,9 @@
 #include "base/text.h"
 #include "core/worker.h"
 
+/* Appends what requests were to caches, and what each cache holds. Any thread. */
 void metrics_caches(struct text *out, struct engine *e);
+/* Appends what listeners serve. Any thread. */
 void metrics_listeners(struct text *out, struct engine *e);
 /* Bytes that metrics_listeners needs at most. */
 size_t metrics_listeners_room(struct engine *e);

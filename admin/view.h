@@ -24,7 +24,10 @@ struct view {
     struct top top;
 };
 
+/* Gathers all but up_s, ready and why, which are the caller's to set; holds the snapshot in force.
+ * h: outlives the view. */
 void view_begin(struct view *v, struct engine *e, const struct history *h);
+/* Lets the snapshot go. */
 void view_end(struct view *v);
 
 /* Growth over the time that v->from reaches back. */

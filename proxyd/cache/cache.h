@@ -46,6 +46,7 @@ extern const struct registry_kind caches;
 /* The functions of every use. */
 extern const struct store cache_store;
 
+/* The use of a cache that the exchange's store is. */
 static inline const struct cache_use *cache_use_of(const struct store *s)
 {
     return container_of(s, struct cache_use, store);

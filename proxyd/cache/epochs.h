@@ -21,10 +21,12 @@ struct epochs {
     _Atomic u32 some[EPOCHS]; /* of one key; [key % EPOCHS] */
 };
 
+/* Of a key now. It is another one once the key has been purged, or all have. */
 static inline u64 epoch_of(struct epochs *e, const struct cache_key *key)
 {
     return (u64)atomic_load(&e->all) << 32 | atomic_load(&e->some[key->bits[1] % EPOCHS]);
 }
+/* Of a purge: of one key, or of whatever URLs. */
 static inline void epoch_begin(struct epochs *e, const struct cache_key *key)
 {
     atomic_fetch_add(&e->some[key->bits[1] % EPOCHS], 1);

@@ -28,8 +28,7 @@ struct flight_note {
 struct flight_shard {
     _Alignas(CACHE_LINE) pthread_mutex_t lock; /* guards what follows */
     struct list flights;
-    struct list
-        spare; /* that have landed: there are never more of both than once were on the way */
+    struct list spare; /* have landed: never more of both than once were on the way */
     struct flight_note alone[FLIGHT_NOTES], used[FLIGHT_NOTES];
 };
 
@@ -38,7 +37,9 @@ struct flights {
     _Atomic u64 joined; /* who has waited */
 };
 
+/* On memory that is zero. */
 void flights_init(struct flights *f);
+/* Nobody is on the way, or waits, any more. */
 void flights_end(struct flights *f);
 
 enum flight_turn {

@@ -16,7 +16,9 @@ struct ghosts {
     u32 most;   /* of the newest keys that are known */
 };
 
+/* With n slots or up to twice as many: a power of two. */
 void ghosts_init(struct ghosts *g, u32 n);
+/* Frees its slots. */
 void ghosts_end(struct ghosts *g);
 /* From now on the `most` newest keys are known, as far as there are slots. */
 void ghosts_add(struct ghosts *g, u64 key, u64 most);

@@ -21,6 +21,8 @@ struct cache_url {
     struct slice path;   /* with its query; empty: "/" */
 };
 
+/* The key of a URL: equal for spellings that are equivalent by RFC 3986, and not to be foreseen
+ * without the secret. */
 void cache_key_of(const struct cache_secret *secret, const struct cache_url *url,
                   struct cache_key *out);
 

@@ -4,12 +4,14 @@
 
 #include "cache/notes.h"
 
+/* As store.lookup and store.resume, whose functions they are. */
 enum lookup cache_lookup(struct xchg *x);
 enum lookup cache_resume(struct xchg *x);
 
 /* Of many who want what notes.key names one reads it from the disk, the others find it in memory
  * thereafter. True: x waits, and cache_resume will be asked. */
 bool lookup_on_disk(struct xchg *x, struct object **o);
+
 /* ---- for the answers from slices, blocks_lookup.c ---- */
 
 /* To the origin; for that reason, and kept or not for that one. */

@@ -36,6 +36,7 @@ struct memory {
     _Atomic u64 objects, evictions;
 };
 
+/* most: bytes that its objects may take. */
 void memory_init(struct memory *m, u64 most);
 /* Nobody holds an object of it any more. */
 void memory_end(struct memory *m);
@@ -63,10 +64,11 @@ void memory_settle(struct memory *m, struct object *o);
 bool memory_remove(struct memory *m, struct object *o);
 /* All variants of a URL in one space. How many they were; any thread, as of what follows. */
 unsigned memory_remove_key(struct memory *m, const struct cache_key *key);
+/* Which URLs are meant by a text. */
+enum url_match { URL_WHOLE, URL_PREFIX, URL_TAG /* whatever has this tag */ };
 /* Those whose URL, as cache_url_write has it, is that one, or begins with it, whatever their
  * space, and the slices of them. They are looked for one by one, with no shard locked for longer
  * than it takes to go through it: not for workers. */
-enum url_match { URL_WHOLE, URL_PREFIX, URL_TAG /* or that have this tag */ };
 unsigned memory_remove_url(struct memory *m, struct slice url, enum url_match how);
 /* They are stale from then on. How many of them were not yet. */
 unsigned memory_make_stale(struct memory *m, struct slice url, enum url_match how, u64 now_s);

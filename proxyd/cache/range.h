@@ -30,10 +30,10 @@ u64 ranges_sum(const struct byte_range r[], unsigned n);
 /* "bytes 0-499/1234"; "bytes *" "/1234" where r is NULL, for 416. */
 void range_write(struct text *t, const struct byte_range *r, u64 length);
 
+enum { RANGE_BOUNDARY = 16 };
 /* multipart/byteranges (section 14.6), for 206 with several: what comes before part `i` of them,
  * and with i == n what comes behind the last one. `type` is the Content-Type of the whole, or
  * empty. */
-enum { RANGE_BOUNDARY = 16 };
 void ranges_part(struct text *t, const char boundary[RANGE_BOUNDARY], struct slice type,
                  const struct byte_range r[], unsigned n, unsigned i, u64 length);
 /* Content-Length of all that; the boundary does not matter. */

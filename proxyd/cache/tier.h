@@ -24,12 +24,14 @@ struct tier {
     struct ghosts seen;          /* what was offered once while the disk is full */
 };
 
+/* Without a disk. */
 void tier_init(struct tier *t);
 /* Closes it; waits for what is still to be written. Nobody holds it any more. */
 void tier_end(struct tier *t);
 
 /* Holds the disk, until disk_let. NULL: there is none, or it is not open. Any thread. */
 struct disk *tier_use(struct tier *t);
+/* Is there a disk, open or not? Any thread. */
 static inline bool tier_has_disk(const struct tier *t)
 {
     return atomic_load_explicit(&t->disk, memory_order_relaxed) != NULL;
@@ -41,6 +43,7 @@ bool tier_post_always(struct tier *t, struct disk_write *w);
 void tier_doubt(struct tier *t);
 /* Is that worth a write now? When the disk is full, what comes for the second time. */
 bool tier_admits(struct tier *t, const struct disk *d, u64 key);
+/* Of its disk; zeros where *has_disk is false. Any thread. */
 struct disk_counts tier_counts(struct tier *t, bool *has_disk);
 
 /* ---- the caches of the process ---- */

@@ -25,8 +25,8 @@ enum {
 };
 
 struct ban {
-    u64 id,
-        before; /* before: segment and at, as in ban_place(); BAN_UNPLACED: not in the log yet */
+    u64 id;
+    u64 before; /* segment and at, as in ban_place(); BAN_UNPLACED: not in the log yet */
     enum seglog_ban_kind kind;
     bool soft;
     struct slice text; /* its own */
@@ -46,12 +46,15 @@ struct bans {
     _Atomic u64 newest; /* no `before` is greater; 0: there is none */
 };
 
+/* A place in the log as one number, which grows as the log does. */
 static inline u64 ban_place(u32 segment, u32 at)
 {
     return (u64)segment << 32 | at;
 }
 
+/* Makes an empty set of bans. */
 void bans_init(struct bans *b);
+/* Frees all of them. */
 void bans_end(struct bans *b);
 /* One that is the same but for its place takes over the later one, under a new id: whoever still
  * has to say in the log where the earlier one stands would give what came between to the users
@@ -65,6 +68,7 @@ void bans_set_place(struct bans *b, u64 id, u64 before);
 void bans_forget(struct bans *b, u64 place);
 /* Of those that have one; 0: there is none. */
 u64 bans_last_place(struct bans *b);
+/* What they say of a record that stands at that place: the worst that holds. */
 enum seglog_standing bans_standing(struct bans *b, u64 place, struct slice url, struct slice tags);
 
 #endif

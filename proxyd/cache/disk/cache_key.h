@@ -8,6 +8,7 @@ struct cache_key {
     u64 bits[2];
 };
 
+/* Equal in all bits? */
 static inline bool cache_key_same(const struct cache_key *a, const struct cache_key *b)
 {
     return a->bits[0] == b->bits[0] && a->bits[1] == b->bits[1];

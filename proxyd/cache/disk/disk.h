@@ -64,6 +64,7 @@ void disk_resize(struct disk *d, u64 quota, u64 queue);
 bool disk_use(struct disk *d);
 /* Once more, for whoever holds it already. */
 void disk_hold(struct disk *d);
+/* Gives back what disk_use or disk_hold gave. */
 void disk_let(struct disk *d);
 /* While it is held. */
 struct seglog *disk_log(struct disk *d);
@@ -87,6 +88,7 @@ struct disk_counts {
     bool loading, in_service; /* in_service: it is open, and writes are taken */
     struct seglog_counts log; /* as of the last write; zeros while it is not open */
 };
+/* Any thread. */
 struct disk_counts disk_counts(struct disk *d);
 
 #endif

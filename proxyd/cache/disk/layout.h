@@ -58,16 +58,19 @@ bool layout_last_read(const void *unit, u64 salt, u32 segment, u32 at, u32 *foot
 
 /* Bytes of its payload; 0: it has more than a frame may. */
 u32 record_bytes(const struct seglog_record *r);
+/* Writes record_bytes of them. */
 void record_write(const struct seglog_record *r, char *payload);
 
 /* Where in a record's payload its URL is, and how many bytes that and the tags behind it have: from
  * the first RECORD_FIXED of them. False: it is none of n bytes. */
 bool record_names(const char *fixed, u32 n, u32 *from, u32 *url, u32 *tags);
 
-/* Of a payload: kind, soft, whole, text. Its bytes are BAN_FIXED and the text's. A whole URL is
- * said as a prefix, so that whoever knows nothing of `whole` takes out more, not less. */
+/* The payload of a BAN: kind, soft, whole, text. It has BAN_FIXED bytes and the text's. A whole URL
+ * is said as a prefix, so that whoever knows nothing of `whole` takes out more, not less. */
 enum { BAN_FIXED = 4 };
+/* Writes BAN_FIXED + text.n bytes. */
 void ban_write(char *payload, enum seglog_ban_kind kind, bool soft, struct slice text);
+/* *text points into the payload. False: it is none. */
 bool ban_read(struct slice payload, enum seglog_ban_kind *kind, bool *soft, struct slice *text);
 
 /* What a segment's list, and its footer, say of a frame. */

@@ -58,20 +58,22 @@ bool seg_index_move(struct seg_index *ix, const struct cache_key *key, const str
 /* What stands there; a copy of it. */
 bool seg_index_get(const struct seg_index *ix, const struct cache_key *key,
                    const struct seglog_place *p, struct seg_slot *out);
+/* Takes out what stands there. False: nothing does. */
 bool seg_index_forget(struct seg_index *ix, const struct cache_key *key,
                       const struct seglog_place *p);
+/* Notes that what stands there, if anything, is to be validated. */
 void seg_index_make_stale(struct seg_index *ix, const struct cache_key *key,
                           const struct seglog_place *p);
 /* All variants; how many there were. */
 u32 seg_index_remove(struct seg_index *ix, const struct cache_key *key);
 
-/* For what has lost its list, and for tests: all are looked at. The slots of a segment, to be
- * freed; NULL also when there is none, or no memory. The keys are made of what is known of them,
- * which is as good for every function here. */
 struct seg_found {
     struct cache_key key;
     struct seglog_place place;
 };
+/* The n slots of a segment, for the caller to free; NULL: there is none, or no memory. All of the
+ * index is looked at, so it is for a segment that has lost its list, and for tests. The keys are
+ * made of what is known of them, which is as good for every function here. */
 struct seg_found *seg_index_of_segment(const struct seg_index *ix, u32 segment, u32 *n);
 /* Takes all of a segment out; how many there were. */
 u32 seg_index_clear(struct seg_index *ix, u32 segment);

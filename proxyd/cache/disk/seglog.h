@@ -85,6 +85,7 @@ void seglog_give_back(struct seglog *l);
 void seglog_close(struct seglog *l);
 /* Another quota: holds from the next append on. */
 void seglog_resize(struct seglog *l, u64 quota);
+/* Any thread. */
 struct seglog_counts seglog_counts(const struct seglog *l);
 
 /* ---- writing; one thread, after the load. False: errno says why, and nothing of it is ever found.
@@ -111,6 +112,7 @@ bool seglog_tidy(struct seglog *l);
  * wrong is served without it, but a power cut leaves more with it. A failure is the next flush's.
  * False: there is another one. */
 bool seglog_settle(struct seglog *l);
+/* Is there none that seglog_settle would wait for? */
 bool seglog_is_settled(const struct seglog *l);
 
 /* ---- for any thread ---- */
@@ -126,6 +128,7 @@ u32 seglog_all(struct seglog *l, const struct cache_key *key,
                struct seglog_place out[SEGLOG_VARIANTS]);
 /* Holds the segment of a place; NULL: it is gone, and the place with it. */
 struct segment *seglog_hold(struct seglog *l, u32 segment);
+/* Gives back what seglog_find or seglog_hold gave; *s is NULL then, and may be before. */
 void seglog_let(struct segment **s);
 /* Its file, and where a place's payload begins in it: for sendfile. */
 int segment_fd(const struct segment *s);
@@ -135,8 +138,8 @@ u64 segment_offset(const struct seglog_place *p);
  * as if it were true. Not checked: see seglog_check. */
 ssize_t seglog_read(const struct segment *s, const struct seglog_place *p, u64 from, void *to,
                     size_t n, bool wait);
-/* The whole payload of that kind of frame, as read: is it what was appended? */
 enum seglog_kind { SEGLOG_RECORD = 1, SEGLOG_BYTES, SEGLOG_GONE, SEGLOG_BAN, SEGLOG_FOOTER };
+/* The whole payload of that kind of frame, as read: is it what was appended? */
 bool seglog_check(const struct segment *s, const struct seglog_place *p, enum seglog_kind kind,
                   struct slice payload);
 /* A record's payload, checked, in parts that point into it; `body` has one piece, *piece. It begins
@@ -168,17 +171,18 @@ bool seglog_append_ban(struct seglog *l, u64 id);
  * when there are SEGLOG_BANS_APPLY, and is for the writer between two flushes. True: there is
  * nothing of that to do. */
 bool seglog_apply_bans(struct seglog *l);
-/* What do the bans say, those that have been applied as well? Worse is more. */
+/* From the best to the worst. */
 enum seglog_standing { SEGLOG_STANDS, SEGLOG_STALE, SEGLOG_BANNED };
+/* What do the bans say of a record, those that have been applied as well? */
 enum seglog_standing seglog_standing(struct seglog *l, const struct cache_key *key,
                                      const struct seglog_place *p, struct slice url,
                                      struct slice tags);
 
-/* Reads everything, record by record, checks it and forgets what is bad. Any thread that may take
- * its time, after the load. */
 struct seglog_verified {
     u64 records, bytes, bad;
 };
+/* Reads everything, record by record, checks it and forgets what is bad; `stop` ends it early. Any
+ * thread that may take its time, after the load. */
 struct seglog_verified seglog_verify(struct seglog *l, const _Atomic bool *stop);
 
 #endif

@@ -42,9 +42,11 @@ struct segment_calls {
 };
 extern struct segment_calls segment_calls;
 
+/* Appends a copy. False: no memory. */
 bool seg_list_add(struct seg_list *l, const struct seg_entry *e);
 /* What a list says of a record. */
 struct seg_entry seg_entry_of(const struct seglog_record *r, u32 at, u32 n, u16 vary);
+/* Frees its entries; it is empty then. */
 void seg_list_end(struct seg_list *l);
 
 /* A new file, with its first unit; held once. NULL: errno says why, and there is no such file. */
@@ -52,6 +54,7 @@ struct segment *segment_make(const char *path, u32 number, u64 salt, u32 size);
 /* One that is there. NULL: errno says why; EPROTO: it is of another format, or bad; ENODATA: it was
  * never begun. */
 struct segment *segment_open(const char *path, u32 number, u64 salt);
+/* Gives back one hold of it; the last one closes it, which may wait for the disk. */
 void segment_let(struct segment *s);
 
 /* n bytes of whole frames at its end. False: errno says why, and its end is where it was. */
@@ -72,8 +75,9 @@ bool segment_find_footer(struct segment *s);
  * follows is neither the end nor unwritten, so something of it is lost. */
 bool segment_scan(struct segment *s, struct vary_names *names);
 
-/* All n bytes. False: errno says why; ENODATA: the file ends before. */
+/* All n bytes. False: errno says why. */
 bool segment_write_all(int fd, const void *p, size_t n, off_t at);
+/* All n bytes. False: errno says why; ENODATA: the file ends before. */
 bool segment_read_all(int fd, void *to, size_t n, off_t at);
 /* A whole frame's payload, checked. False: it is not good, or cannot be read. */
 bool segment_payload(const struct segment *s, u32 at, enum seglog_kind kind, u32 n, void *to);

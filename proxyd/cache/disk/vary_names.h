@@ -27,8 +27,11 @@ struct vary_names {        /* "" is number 0 */
     u32 next;                      /* where to look for a free number first */
 };
 
+/* Makes an empty table. */
 void vary_names_init(struct vary_names *v);
+/* Frees all of them. */
 void vary_names_end(struct vary_names *v);
+/* Are all numbers in use? By the thread that adds them. */
 static inline bool vary_names_full(const struct vary_names *v)
 {
     return v->n + 1 == SEGLOG_NAMES;

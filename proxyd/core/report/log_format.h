@@ -31,6 +31,7 @@ struct log_parts {
     char referer[1024];
 };
 
+/* Fills *p, which points into r and into itself: it is not to be copied, and lasts as long as r. */
 void log_parts(struct log_parts *p, const struct log_style *style, const struct access_record *r);
 
 /* A line in the style's format. */
@@ -39,6 +40,7 @@ void log_format_access(struct text *t, struct log_clock *c, const struct log_sty
 /* The lines that a file of that format begins with; nothing for most. now_us: of the wall clock. */
 void log_format_begin(struct text *t, struct log_clock *c, const struct log_style *style,
                       u64 now_us);
+/* A line of the error log. */
 void log_format_error(struct text *t, struct log_clock *c, const struct error_record *r);
 
 /* The formats. */
@@ -49,10 +51,12 @@ void log_put_common(struct text *t, struct log_clock *c, const struct log_parts 
 void log_put_json(struct text *t, struct log_clock *c, const struct log_parts *p);
 /* iis: without quotes, blanks as `+`, milliseconds. */
 void log_put_w3c(struct text *t, struct log_clock *c, const struct log_parts *p, bool iis);
+/* The header of such a file: version, date and names of the fields. */
 void log_put_w3c_begin(struct text *t, struct log_clock *c, u64 now_us);
 
 /* ---- for the formats ---- */
 
+/* Brings the calendar part up to a time, microseconds since 1970. */
 void log_clock_set(struct log_clock *c, u64 us);
 /* 2026-11-23T07:00:00.123Z */
 void log_put_time(struct text *t, struct log_clock *c, u64 us);
@@ -62,9 +66,9 @@ void log_put_id(struct text *t, const struct log_parts *p);
  * writes each piece. */
 void log_put_url(struct text *t, const struct log_parts *p,
                  void (*put)(struct text *t, struct slice s));
-/* Of the answer; `-` when there was none. */
 /* What the name is worth that an intercepted client told; empty: nobody was intercepted. */
 struct slice log_told(const struct access_record *r);
+/* Of the answer; `-` when there was none. */
 void log_put_status(struct text *t, const struct access_record *r);
 /* "hit", or "miss:no-store" with why it is not kept; nothing where no cache was asked. */
 void log_put_cached(struct text *t, const struct access_record *r);

@@ -20,7 +20,7 @@ struct log_output {
     size_t unfinished;
     off_t size;         /* of the file then */
     const char *socket; /* fd is a datagram socket of syslog, at this path; NULL: it is none */
-    bool stands;        /* which took no line when it was waited for */
+    bool stands;        /* that socket took no line when it was waited for */
     struct stats *stats;
     struct log_counts *counts;
     u64 unwritten; /* lines lost since the last report of it */
@@ -32,6 +32,7 @@ struct log_output {
  * lines are counted. A file that ends in the middle of a line, as after a crash, gets the newline
  * it lacks. */
 struct log_output log_output_new(const char *name, int fd, struct stats *stats);
+/* Frees the text, and what is in it is lost; fd stays open. */
 void log_output_free(struct log_output *o);
 /* Writes the lines in text and empties it but for what is unfinished. A pipe that is full makes the
  * calling thread wait and nobody else; a syslog for a second. */

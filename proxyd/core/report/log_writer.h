@@ -14,7 +14,9 @@ struct log_writer;
 
 /* set: where to; it becomes the writer's. NULL: nowhere. */
 struct log_writer *log_writer_new(struct log_set *set, u32 nrings);
+/* The i-th of its rings, which one worker fills. */
 struct ring *log_writer_ring(struct log_writer *w, u32 i);
+/* Starts its thread; once. */
 void log_writer_start(struct log_writer *w);
 /* From a worker that has published: wakes a sleeping writer; urgent when the ring is half full. */
 void log_writer_wake(struct log_writer *w, bool urgent);

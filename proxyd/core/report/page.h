@@ -42,6 +42,7 @@ struct page {
 
 /* What Accept prefers; text when it says nothing helpful. */
 enum page_form page_form(const struct msg *request); /* page_form.c */
+/* The value of Content-Type. */
 struct slice page_type(enum page_form f);
 /* In PAGE_ROOM bytes. */
 void page_write(struct text *t, enum page_form f, const struct page *p);

@@ -29,7 +29,9 @@ struct refusal_entry {
     struct evidence evidence;    /* with its id */
 };
 
+/* Never NULL: memory for it is had at boot, or the process ends. */
 struct refusals *refusals_new(void);
+/* Nobody holds one of its refusals any more. */
 void refusals_free(struct refusals *r);
 /* Makes the id that evidence.id will be. */
 void refusals_make_id(char id[REFUSAL_ID]);
@@ -41,6 +43,7 @@ unsigned refusals_of(struct refusals *r, const struct addr *client,
 /* That one of the client's; NULL: it has none of that id, whoever else may have. */
 const struct refusal_entry *refusals_find(struct refusals *r, const struct addr *client,
                                           struct slice id);
+/* One that refusals_of or refusals_find has given. */
 void refusals_release(const struct refusal_entry *e);
 
 #endif
