@@ -131,7 +131,7 @@ static size_t put(struct body *b, struct slice run)
         b->filling = NULL;
     wake_all(&b->waiting, WAKE_AGAIN);
     pthread_mutex_unlock(&b->lock);
-    if (b->spills_to && b->have % SEGLOG_PART == 0)
+    if (b->spills_to && b->have % SEGLOG_PART == 0 && !b->passes)
         spill_more(b);
     return n;
 }
@@ -162,7 +162,8 @@ void body_end(struct body *b, enum body_state how)
     atomic_store_explicit(&b->state, (u8)how, memory_order_release);
     if (how == BODY_WHOLE && b->have <= SEGLOG_INLINE)
         spill_leave(b); /* so small a body goes with its head */
-    if (how == BODY_WHOLE && (b->spills_to == NULL || (b->disk && b->disk->have == b->have)))
+    if (how == BODY_WHOLE && !b->passes &&
+        (b->spills_to == NULL || (b->disk && b->disk->have == b->have)))
         atomic_store_explicit(&b->fixed, true, memory_order_release);
     wake_all(&b->waiting, WAKE_AGAIN);
     pthread_mutex_unlock(&b->lock);
@@ -179,7 +180,8 @@ u64 body_have(struct body *b)
 u64 body_in_memory(struct body *b)
 {
     pthread_mutex_lock(&b->lock);
-    u64 n = b->have - (b->disk ? b->disk->have : 0);
+    u64 on_disk = b->disk ? b->disk->have : 0;
+    u64 n = b->have - (on_disk > b->gone ? on_disk : b->gone);
     pthread_mutex_unlock(&b->lock);
     return n;
 }

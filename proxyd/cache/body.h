@@ -67,9 +67,12 @@ struct body {
     _Atomic bool bad;      /* a part cannot be read, or is not what was written */
     _Atomic u64 resumes;   /* of one that was given up: resume.h; 0: nobody goes on */
     u8 grows;              /* enum growing: what of the budget it may have; the filler's own */
+    _Atomic bool passes;   /* it is a window (window.h); set under the lock */
     struct chunk *filling; /* the filler's own: the one with room */
     pthread_mutex_t lock;  /* guards what follows, and what is in *disk */
     u64 have;
+    u64 gone;                   /* bytes before that are not to be had any more, but on disk */
+    bool lost;                  /* some of its readers want such */
     struct disk *spills_to;     /* held; NULL: it stays in memory */
     struct body_disk *disk;     /* from its first full part on; NULL: nothing is or will be there */
     struct chunk *first, *last; /* what is in memory */

@@ -3,10 +3,12 @@
  * what the origin sends at its pace, and this exchange's client reads it as all the others do who
  * have asked meanwhile, so none of them is slowed by another. It is found by others from its head
  * on; when it is cut, or grows too large, it is no more found, and whoever reads it is cut as well.
- * When it is given up for want of room they go on otherwise, if they can (resume.h).
+ * When it finds no room they go on without it, if they can (resume.h), or at their own pace
+ * (pace.h).
  */
 #include "cache/notes.h"
 
+#include "cache/pace.h"
 #include "cache/resume.h"
 #include "cache/storing.h"
 
@@ -15,7 +17,7 @@ static void drop(struct xchg *x, enum kept why)
     struct notes *n = notes_of(x);
     memory_remove(&n->use->cache->memory, n->copy);
     body_end(n->copy->body, BODY_CUT);
-    resume_waits_no_more(x);
+    pace_end(x);
     object_put(&n->copy);
     storing_drop(&n->storing);
     x->kept = (u8)why;
@@ -30,16 +32,18 @@ static enum flow copy_put(void *self, struct slice run, size_t *taken)
     struct xchg *x = self;
     struct notes *n = notes_of(x);
     *taken = body_append(n->copy->body, run, n->most);
+    while (unlikely(*taken < run.n)) {
+        enum pace p = pace_of(x);
+        if (p == PACE_WAIT)
+            return FLOW_WAIT;
+        if (p == PACE_GIVE_UP)
+            break;
+        *taken += body_append(n->copy->body, slice_skip(run, *taken), n->most);
+    }
     if (likely(*taken == run.n)) {
-        if (unlikely(n->room_ms))
-            resume_waited(x);
+        pace_found(x);
         return FLOW_OK;
     }
-    if (resume_waits(x))
-        return FLOW_WAIT;
-    *taken += body_append(n->copy->body, slice_skip(run, *taken), n->most);
-    if (*taken == run.n) /* the disk was quicker */
-        return FLOW_OK;
     if (x->feed == NULL) /* its client has gone, and the exchange ends with the copy */
         copy_drop(x, FAULT_NONE);
     return FLOW_FAULT;
@@ -71,13 +75,16 @@ static void settle_at_once(struct xchg *x)
 static enum flow copy_finish(void *self, const struct msg *trailers)
 {
     struct xchg *x = self;
-    const struct notes *n = notes_of(x);
+    struct notes *n = notes_of(x);
     (void)trailers;
     if (n->copy == NULL)
         return FLOW_OK;
     body_end(n->copy->body, BODY_WHOLE);
-    resume_waits_no_more(x);
-    settle(x);
+    pace_end(x);
+    if (n->copy->body->passes)
+        object_put(&n->copy);
+    else
+        settle(x);
     return FLOW_OK;
 }
 

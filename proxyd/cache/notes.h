@@ -33,8 +33,9 @@ struct notes {
     bool by_key;               /* a part of the URL is not in the key: an answer to it departs */
     u8 fwd;                    /* enum fwd: why it goes to the origin */
     u64 most;                  /* bytes that its body may have */
-    struct wake *room;         /* it waits for the disk to take of `copy`: resume.h */
-    u64 room_ms;               /* since then; 0: it does not now */
+    struct wake *room;         /* it has waited for room for `copy`: pace.h */
+    u64 room_ms;               /* since then its client waits for others; 0: it does not now */
+    u32 wait_ms;               /* for so long it may yet */
     u64 epoch;                 /* of its key when it went to the origin */
     struct blocks *blocks;     /* blocks.h; NULL: it is not answered from slices */
     struct block_fetch *fetch; /* of an exchange that brings one; NULL: it is none */

@@ -1,13 +1,17 @@
 #include "cache/reader.h"
 
 #include "cache/wake.h"
+#include "cache/window.h"
 #include "core/exchange/xchg.h"
 
-/* From here on that one; of a body that may yet give it up it is held. */
+/* From here on that one; of a body that may yet give it up it is held. Its filler may wait for
+ * that. */
 static void go_to(struct reader *r, struct chunk *c)
 {
     if (r->holds)
         chunk_let(r->body, r->chunk);
+    if (r->body->passes)
+        wake_all(&r->body->room, WAKE_AGAIN);
     r->chunk = c;
     r->holds = c && !r->body->fixed;
     if (r->holds)
@@ -18,6 +22,8 @@ static void go_to(struct reader *r, struct chunk *c)
 static struct slice seek(struct reader *r)
 {
     struct chunk *c = r->chunk;
+    if (r->pos < r->body->gone)
+        return SLICE("");
     if (c == NULL || c->left || c->at > r->pos) /* parts need not be in order */
         c = r->body->first;
     while (c && r->pos - c->at >= c->n && c->next)
@@ -48,7 +54,7 @@ static bool look(struct reader *r, struct body_part *p, struct slice *run, enum 
     if (!alone)
         pthread_mutex_lock(&b->lock);
     bool on_disk = find(r, p, run);
-    *state = (enum body_state)b->state;
+    *state = r->pos < b->gone ? BODY_CUT : (enum body_state)b->state;
     if (!alone)
         pthread_mutex_unlock(&b->lock);
     return on_disk;
@@ -138,7 +144,7 @@ static enum flow wait_for_more(struct reader *r)
     if (r->wake == NULL && (r->wake = wake_new(r->x)) == NULL)
         return FLOW_FAULT;
     pthread_mutex_lock(&b->lock);
-    bool more = find(r, &p, &run) || run.n || b->state != BODY_GROWING;
+    bool more = find(r, &p, &run) || run.n || b->state != BODY_GROWING || r->pos < b->gone;
     if (!more)
         wake_wait(r->wake, &b->waiting);
     pthread_mutex_unlock(&b->lock);
@@ -149,6 +155,15 @@ static enum flow fill(void *self)
 {
     struct reader *r = self;
     return reader_disk_waits(&r->disk) ? reader_disk_fill(r) : wait_for_more(r);
+}
+
+bool reader_is_last(const struct reader *r)
+{
+    struct body *b = r->body;
+    pthread_mutex_lock(&b->lock);
+    bool last = r->chunk == NULL || r->chunk->left || r->chunk == b->first;
+    pthread_mutex_unlock(&b->lock);
+    return last;
 }
 
 static void closed(void *self)
@@ -165,6 +180,7 @@ static void closed(void *self)
     }
     if (atomic_fetch_sub(&b->readers, 1) == 1 && atomic_load(&b->resumes))
         body_shed(b); /* whose client goes on holds the object, for its head */
+    window_left(b);
     r->body = NULL;
     body_put(b);
 }

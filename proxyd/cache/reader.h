@@ -41,5 +41,7 @@ struct source reader_source(struct reader *r);
  * r. */
 void reader_choose(struct reader *r, const struct reader_part *parts, unsigned n,
                    struct slice after);
+/* Of a body that is a window: does none read before it? */
+bool reader_is_last(const struct reader *r);
 
 #endif

@@ -3,7 +3,6 @@
 #include "cache/blocks.h"
 #include "cache/errand.h"
 #include "cache/precondition.h"
-#include "cache/wake.h"
 
 void resume_offer(struct xchg *x)
 {
@@ -34,56 +33,13 @@ static bool has_strong_validator(struct xchg *x, const struct object *o)
     return stored_head_give(o->head, m) && validator_is_strong(m, now_s(x));
 }
 
-/* ---- waiting ---- */
-
-static bool could_go_on(struct xchg *x, const struct object *o)
+bool resume_could(struct xchg *x)
 {
+    const struct notes *n = notes_of(x);
+    const struct object *o = n->copy;
     return o->body->length != UINT64_MAX && o->head->status == 200 && !x->intercepted &&
            !errand_is_by_user(o) && has_strong_validator(x, o);
 }
-
-/* The first time. */
-static bool may_wait(struct xchg *x)
-{
-    struct notes *n = notes_of(x);
-    if (n->room)
-        return x->copy_wait_ms > 0;
-    if (n->blocks || n->fetch) /* a slice is asked for again */
-        return false;
-    if (could_go_on(x, n->copy) || (n->room = wake_new(x)) == NULL)
-        return false;
-    x->copy_wait_ms = RESUME_WAIT_MS;
-    return true;
-}
-
-bool resume_waits(struct xchg *x)
-{
-    struct notes *n = notes_of(x);
-    struct body *b = n->copy->body;
-    resume_waited(x);
-    if (x->feed == NULL || atomic_load(&b->readers) < 2 || b->have >= n->most || !may_wait(x) ||
-        !body_wait_for_disk(b, n->room))
-        return false;
-    n->room_ms = worker_ms(x->worker);
-    return true;
-}
-
-void resume_waited(struct xchg *x)
-{
-    struct notes *n = notes_of(x);
-    u64 took = n->room_ms ? worker_ms(x->worker) - n->room_ms : 0;
-    x->copy_wait_ms -= took < x->copy_wait_ms ? (u32)took : x->copy_wait_ms;
-    n->room_ms = 0;
-}
-
-void resume_waits_no_more(struct xchg *x)
-{
-    struct notes *n = notes_of(x);
-    if (n->room)
-        wake_leave(&n->room, &n->copy->body->lock);
-}
-
-/* ---- going on ---- */
 
 /* Has x read that body, in one piece, and is what it has asked for to be had without its name? */
 static bool may(const struct xchg *x)

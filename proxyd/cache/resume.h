@@ -7,8 +7,8 @@
  *
  * The hard thing is that nothing is ever mixed. What was read and what is fetched are of one
  * representation by their strong validators, and what such slices are found by is a random number
- * of that one body. Where there is no such validator, no known length, or an origin that gives no
- * ranges, the answer is cut, as one whose origin has failed.
+ * of that one body. Where there is no such validator or no known length the copy goes on
+ * otherwise (pace.h); an origin that gives no ranges cuts the answer, as one that has failed.
  */
 #ifndef CACHE_RESUME_H
 #define CACHE_RESUME_H
@@ -19,16 +19,9 @@
  * the number of one. */
 enum { RESUME_SLICE = 1 << 20 };
 
-/* Those who cannot go on are not cut at once: the copy waits for the disk as long as that goes on,
- * with the client of x, but not for longer than this in all. Alone nobody waits. */
-enum { RESUME_WAIT_MS = 2000 };
-/* notes.copy has found no room: may it wait? Then x is woken, and x->copy_wait_ms says how long. */
-bool resume_waits(struct xchg *x);
-/* It takes more again, or nothing any more. */
-void resume_waited(struct xchg *x);
-/* notes.copy ends. */
-void resume_waits_no_more(struct xchg *x);
-
+/* Will those who read notes.copy go on, should it be given up, as far as that can be told before
+ * the origin is asked? */
+bool resume_could(struct xchg *x);
 /* notes.copy is given up for want of room: before its body is cut. */
 void resume_offer(struct xchg *x);
 /* As a store's. */

@@ -177,7 +177,7 @@ static void note_checked(struct body *b, u32 from, u32 to)
 static void settle(struct body *b)
 {
     struct body_disk *d = b->disk;
-    if (b->state != BODY_WHOLE || (d && (d->part.posted || d->rest.posted)))
+    if (b->state != BODY_WHOLE || b->passes || (d && (d->part.posted || d->rest.posted)))
         return;
     if (d && d->have == 0) {
         b->disk = NULL;

@@ -59,15 +59,16 @@ def peak(daemon):
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
 
 
-def join(daemon, large, n, *fields):
+def join(daemon, large, n, *fields, **how):
     """One that begins it, and n more that have joined before the second MB comes."""
-    first = Download(daemon, large.url)
-    return [first, *(Download(daemon, large.url, *fields) for _ in range(n))]
+    first = Download(daemon, large.url, **how)
+    return [first, *(Download(daemon, large.url, *fields, **how) for _ in range(n))]
 
 
-def read_all(clients, large):
+def read_all(clients, large, pause=0.0):
+    """The first one with a pause after each MB."""
     large.go.set()
-    readers = [threading.Thread(target=c.read) for c in clients]
+    readers = [threading.Thread(target=c.read, kwargs={"pause": 0 if i else pause}) for i, c in enumerate(clients)]
     for r in readers:
         r.start()
     for r in readers:
@@ -113,14 +114,15 @@ def test_a_disk_that_is_waited_for(proxyd, origin, tmp_path):
     """Nobody could go on without a validator, so for two seconds it is fetched no faster than the disk takes it. Alone
     nobody waits."""
     daemon = start(proxyd, env=preload(tmp_path, "slow_disk", SLOW.replace("n / 10", "n / 25")))
+    alone = Large(origin, 24, path="/alone", etag=None)
+    with Download(daemon, alone.url) as client:
+        assert client.read().has(alone)
+    assert daemon.wait_log("/alone").get("cache") == "miss:no-room"
+    assert until(lambda: metrics.read(daemon)["cache_disk_queued_bytes main"] == 0)
     large = Large(origin, 24, hold=1, etag=None)
     clients = join(daemon, large, 3)
     read_all(clients, large)
     assert all(c.has(large) for c in clients) and large.wholes == 1
-    alone = Large(origin, 24, path="/alone", etag=None)
-    with Download(daemon, alone.url) as client:
-        assert client.read().has(alone)
-    assert daemon.wait_log("cache=miss:no-room")
 
 
 def test_the_end_does_not_wait_for_the_disk(proxyd, origin, tmp_path):
@@ -136,20 +138,42 @@ def test_the_end_does_not_wait_for_the_disk(proxyd, origin, tmp_path):
     assert "left behind" not in daemon.stderr()
 
 
-def test_the_first_one_has_left(daemon, origin):
-    """It is fetched for the others alone, who go on when that is given up."""
-    large = Large(origin, 24, hold=1, ranges=True)
+@pytest.mark.parametrize("etag", ['"1"', 'W/"1"', None])
+def test_the_first_one_has_left(daemon, origin, etag):
+    """It is fetched for the others alone, who go on when that is given up: or at their own pace, where nobody could tell
+    that slices are of the same bytes."""
+    large = Large(origin, 24, hold=1, ranges=True, etag=etag)
     clients = join(daemon, large, 3)
     hard_reset(clients.pop(0).sock)
     assert daemon.wait_log("/large")
     read_all(clients, large)
-    assert all(c.has(large) for c in clients) and large.wholes == 1 and large.pieces
+    assert all(c.has(large) for c in clients) and large.wholes == 1
+    assert bool(large.pieces) == (etag == '"1"')
 
 
-@pytest.mark.parametrize("why", ["another", "coded", "no-ranges", "weak", "refused"])
+@pytest.mark.slow("40 MB pass, and two seconds for who does not read")
+@pytest.mark.parametrize("first,length", [("stays", True), ("leaves", True), ("leaves", False)])
+def test_the_pace_of_those_who_read(daemon, origin, first, length):
+    """Nothing of it is on disk, and no slices can be. One of those who have joined does not read: the others wait for it
+    a while, and get all of it; it does not."""
+    large = Large(origin, 40, hold=1, length=length, etag=None)
+    before = peak(daemon)
+    clients = join(daemon, large, 4, version="1.1" if length else "1.0")
+    lazy = clients.pop()
+    if first == "leaves":
+        hard_reset(clients.pop(0).sock)
+        assert daemon.wait_log("/large")
+    read_all(clients, large, 0.03)
+    assert all(c.has(large) for c in clients) and large.wholes == 1 and not large.pieces
+    assert BUILD != "release" or peak(daemon) - before < 40 * MB
+    assert lazy.read().is_cut(large)
+    assert metrics.calm(daemon)["cache_objects main"] == 0
+
+
+@pytest.mark.parametrize("why", ["another", "coded", "no-ranges", "refused"])
 def test_where_it_cannot_go_on(daemon, origin, why):
     """All but the first are cut, with nothing in them that is not of that object; and nobody insists."""
-    large = Large(origin, 24, hold=1, ranges=why != "no-ranges", etag='W/"1"' if why == "weak" else '"1"')
+    large = Large(origin, 24, hold=1, ranges=why != "no-ranges")
     clients = join(daemon, large, 3)
     if why == "another":
         large.change('"2"')
@@ -157,7 +181,7 @@ def test_where_it_cannot_go_on(daemon, origin, why):
     large.refuses = "403 Forbidden" if why == "refused" else None
     read_all(clients, large)
     assert clients[0].has(large) and all(c.is_cut(large) for c in clients[1:])
-    assert large.wholes + len(large.pieces) <= {"weak": 1, "refused": 4}.get(why, 2)
+    assert large.wholes + len(large.pieces) <= {"refused": 4}.get(why, 2)
 
 
 @pytest.mark.slow("the pauses between tries")

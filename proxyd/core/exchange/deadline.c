@@ -27,7 +27,7 @@ static const struct {
     [WAITS_UPSTREAM_WRITE] = { MOVES_UPSTREAM_OUT, LIMIT(body), FAULT_upstream_write_timeout },
     [WAITS_HEAD] = { MOVES_NOTHING, LIMIT(response), FAULT_response_head_timeout },
     [WAITS_MEMORY] = { MOVES_NOTHING, LIMIT(body), FAULT_out_of_memory },
-    [WAITS_COPY] = { .fault = FAULT_internal_error }, /* it is dropped, and no exchange fails */
+    [WAITS_COPY] = { .fault = FAULT_internal_error }, /* it is asked, and no exchange fails */
 };
 #undef LIMIT
 
@@ -44,11 +44,13 @@ static u8 of_relay(const struct relay *r, const struct leg *from, u8 read, const
     }
 }
 
-/* The upstream side and the client are waited for at the same time. The request is over, or nobody
- * minds: a copy that leads is made of answers to requests without a body. */
+/* The upstream side and the client, if there still is one, are waited for at the same time. The
+ * request is over, or nobody minds: a copy that leads is made of answers to requests without a
+ * body. */
 static void of_copy(const struct xchg *x, u8 rows[DEADLINES])
 {
-    rows[DEADLINE_REQUEST] = of_relay(x->feed, NULL, 0, &x->client, WAITS_CLIENT_WRITE);
+    if (x->feed)
+        rows[DEADLINE_REQUEST] = of_relay(x->feed, NULL, 0, &x->client, WAITS_CLIENT_WRITE);
     if (x->filled)
         return;
     rows[DEADLINE_RESPONSE] =
@@ -83,7 +85,7 @@ void deadline_rows(const struct xchg *x, u8 rows[DEADLINES])
     case STEP_send: rows[DEADLINE_RESPONSE] = of_room(&x->upstream, WAITS_UPSTREAM_WRITE); break;
     case STEP_await: rows[DEADLINE_RESPONSE] = of_await(x); break;
     case STEP_relay:
-        if (unlikely(x->feed)) {
+        if (unlikely(x->feed || x->abandoned)) {
             of_copy(x, rows);
             break;
         }
@@ -94,8 +96,12 @@ void deadline_rows(const struct xchg *x, u8 rows[DEADLINES])
     }
 }
 
+/* What has to move for a deadline to begin anew. A copy that waits for its client, too, has another
+ * reason to wait once that has read on. */
 static u64 moved(const struct xchg *x, u8 waits)
 {
+    if (waits == WAITS_COPY)
+        return x->feed ? x->feed->moved : 0;
     switch ((enum moves)table[waits].moves) {
     case MOVES_CLIENT_IN: return x->client.bytes_in;
     case MOVES_CLIENT_OUT: return x->client.bytes_out;

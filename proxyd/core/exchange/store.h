@@ -32,10 +32,10 @@ struct store {
      * With x->ask_again set, and x->req changed, the origin is asked once more.
      * With x->feed set, to a relay that stays as long as x, the copy leads: the body goes into *tee
      * at the upstream side's pace, and the client is served from feed->from, which reads the copy.
-     * A copy that says WAIT wakes x when it takes more, and is dropped after x->copy_wait_ms; it
-     * may say so only while x->feed is there. One that says FAULT ends there: what it has is given
-     * to the client from feed->from (which then says FAULT), and the rest without the store. No
-     * memory: x->fault says so. NULL: it wants nothing. */
+     * A copy that says WAIT wakes x when it takes more; after x->copy_wait_ms it is asked once
+     * more, with x->copy_late. One that says FAULT ends there: what it has is given to the client
+     * from feed->from (which then says FAULT), and the rest without the store; without a client the
+     * exchange ends. No memory: x->fault says so. NULL: it wants nothing. */
     bool (*begin)(struct xchg *x, struct sink *tee);
     /* The upstream side has failed. True: a stored response is given instead. NULL: never. */
     bool (*rescue)(struct xchg *x, enum fault why);

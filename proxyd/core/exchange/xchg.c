@@ -111,12 +111,13 @@ static bool body_given_up(struct xchg *x, unsigned over)
     return true;
 }
 
-/* Its client, and who has joined, have waited long enough for it. */
-static bool copy_given_up(struct xchg *x, unsigned over)
+/* It is asked once more, and says whether it waits anew. */
+static bool copy_is_late(struct xchg *x, unsigned over)
 {
     if (over >= DEADLINES || x->deadline[over].waits != WAITS_COPY)
         return false;
-    relay_stop_copy(x, FAULT_NONE);
+    x->copy_late = true;
+    x->deadline[over].waits = WAITS_NOTHING;
     return true;
 }
 
@@ -124,7 +125,7 @@ void xchg_expired(struct timer *t)
 {
     struct xchg *x = container_of(t, struct xchg, timer);
     unsigned over = deadline_over(x);
-    if (!body_given_up(x, over) && !copy_given_up(x, over)) {
+    if (!body_given_up(x, over) && !copy_is_late(x, over)) {
         enum waits waits = over < DEADLINES ? x->deadline[over].waits : WAITS_NOTHING;
         bool refusing = x->step == STEP_reply && x->fault; /* and there was no room for it */
         xchg_fail(x, deadline_fault(waits));

@@ -75,6 +75,7 @@ struct xchg {
     bool ask_again;    /* its store wants another answer than the one that has come */
     bool filled;       /* feed: the copy has ended: whole, or `stopped` */
     bool stopped;      /* feed: the copy takes no more */
+    bool copy_late;    /* the copy has waited for copy_wait_ms: its own to clear */
     u8 copy_fault;     /* … because the upstream side has failed: enum fault */
     bool internal;     /* the proxy's own, for a client whose exchange is told */
     bool

@@ -100,11 +100,11 @@ class Large:
 
 
 class Download(Client):
-    """An answer that is read in pieces and summed, not kept."""
+    """An answer that is read in pieces and summed, not kept; to HTTP/1.0 one of unknown length is not in chunks."""
 
-    def __init__(self, daemon, url, *fields, **more):
+    def __init__(self, daemon, url, *fields, version="1.1", **more):
         super().__init__(daemon.port, **more)
-        self.send(request(url, *fields))
+        self.send(request(url, *fields, version=version))
         raw = b""
         while b"\r\n\r\n" not in raw:
             raw += self.sock.recv(4096)
@@ -119,7 +119,10 @@ class Download(Client):
         to = min(to, int(self.fields.get("Content-Length", 1 << 62)))
         area = bytearray(piece)
         while self.n < to:
-            got = self.sock.recv_into(area, min(piece, to - self.n))
+            try:
+                got = self.sock.recv_into(area, min(piece, to - self.n))
+            except ConnectionResetError:   # it is cut, where nothing else would tell
+                break
             if got == 0:
                 break
             self.sha.update(memoryview(area)[:got])

@@ -1,5 +1,7 @@
 /* A body that grows, and those who read it: whole, in ranges, in parts, or cut. */
 #include "cache/reader.h"
+#include "cache/wake.h"
+#include "cache/window.h"
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -147,6 +149,90 @@ static void given_up(void **state)
     body_put(b);
 }
 
+/* What there is of it up to `to`, but a chunk at once. */
+static size_t read_to(struct source *s, size_t at, size_t to)
+{
+    struct slice run;
+    while (at < to) {
+        assert_int_equal(s->ops->peek(s->self, &run), FLOW_OK);
+        size_t n = run.n < to - at ? run.n : to - at;
+        memcpy(got + at, run.p, n);
+        s->ops->took(s->self, n);
+        at += n;
+    }
+    return at;
+}
+
+/* Three chunks: what all have passed leaves, and what one still wants leaves only with him. */
+static void window(void **state)
+{
+    (void)state;
+    struct body *b = body_new(&budget, sizeof text);
+    struct wake w = { .posted = true }; /* it waits in no list */
+    struct reader r[3], late;
+    struct source s[3], of_late;
+    enum flow end;
+    for (unsigned i = 0; i < countof(r); i++)
+        s[i] = reader_open(&r[i], b, NULL);
+    assert_int_equal(body_append(b, (struct slice){ text, sizeof text - 1 }, UINT64_MAX),
+                     sizeof text - 1);
+    window_open(b);
+    read_to(&s[0], 0, sizeof text - 1);
+    read_to(&s[1], 0, 100000);
+    assert_false(window_move(b, &w)); /* the third one has not begun */
+    read_to(&s[2], 0, 1);
+    assert_false(window_move(b, &w));
+    assert_true(reader_is_last(&r[1]) && !reader_is_last(&r[0]));
+    read_to(&s[1], 100000, CHUNK_MOST + 1);
+    read_to(&s[2], 1, CHUNK_MOST + 1);
+    assert_true(window_move(b, &w));
+    assert_int_equal(body_in_memory(b), sizeof text - 1 - CHUNK_MOST);
+    of_late = reader_open(&late, b, NULL); /* who had found it before */
+    assert_int_equal(read_on(&of_late, 0, 1000, &end), 0);
+    assert_int_equal(end, FLOW_FAULT);
+    source_close(&of_late);
+    read_to(&s[1], CHUNK_MOST + 1, 2 * CHUNK_MOST + 1);
+    assert_false(window_move(b, &w));
+    assert_true(window_cut(b));
+    assert_false(window_cut(b)); /* the last one is being filled */
+    assert_int_equal(body_in_memory(b), sizeof text - 1 - 2 * CHUNK_MOST);
+    assert_int_equal(body_append(b, (struct slice){ text + sizeof text - 1, 1 }, UINT64_MAX), 1);
+    body_end(b, BODY_WHOLE);
+    assert_int_equal(read_on(&s[2], CHUNK_MOST + 1, 1000, &end), CHUNK_MOST + 1);
+    assert_int_equal(end, FLOW_FAULT);
+    assert_int_equal(read_on(&s[1], 2 * CHUNK_MOST + 1, 1000, &end), sizeof text);
+    assert_int_equal(end, FLOW_END);
+    assert_memory_equal(got, text, sizeof text);
+    assert_int_equal(read_on(&s[0], sizeof text - 1, 1000, &end), sizeof text);
+    for (unsigned i = 0; i < countof(r); i++)
+        source_close(&s[i]);
+    body_put(b);
+}
+
+/* Who is lost is waited for no more. */
+static void who_is_lost(void **state)
+{
+    (void)state;
+    struct body *b = body_new(&budget, sizeof text);
+    struct wake w = { .posted = true };
+    struct reader r[2];
+    struct source s[2] = { reader_open(&r[0], b, NULL), reader_open(&r[1], b, NULL) };
+    enum flow end;
+    assert_int_equal(body_append(b, (struct slice){ text, sizeof text }, UINT64_MAX), sizeof text);
+    window_open(b);
+    read_to(&s[0], 0, 2 * CHUNK_MOST + 1);
+    assert_false(window_move(b, &w));
+    assert_true(window_cut(b));
+    assert_true(window_move(b, &w));
+    assert_int_equal(body_in_memory(b), sizeof text - 2 * CHUNK_MOST);
+    assert_int_equal(read_on(&s[1], 0, 1000, &end), 0);
+    assert_int_equal(end, FLOW_FAULT);
+    source_close(&s[0]);
+    source_close(&s[1]);
+    body_end(b, BODY_CUT);
+    body_put(b);
+}
+
 /* Slices for those who go on have an eighth more than all that grows. */
 static void room_for_who_goes_on(void **state)
 {
@@ -221,6 +307,8 @@ int main(void)
         cmocka_unit_test_teardown(parts, tear_down),
         cmocka_unit_test_teardown(cut, tear_down),
         cmocka_unit_test_teardown(given_up, tear_down),
+        cmocka_unit_test_teardown(window, tear_down),
+        cmocka_unit_test_teardown(who_is_lost, tear_down),
         cmocka_unit_test(room_for_who_goes_on),
         cmocka_unit_test_teardown(no_more_than_it_may, tear_down),
         cmocka_unit_test_teardown(read_by_several_threads, tear_down),
