@@ -1,10 +1,6 @@
 #include "cache/memory.h"
 
-#include <stdlib.h>
-
-#include "base/must.h"
-
-enum { FIRST_BUCKETS = 16, SMALL_PART = 10, GHOST_BYTES = 2048, GHOSTS_MOST = 1 << 20 };
+enum { SMALL_PART = 10, GHOST_BYTES = 2048, GHOSTS_MOST = 1 << 20 };
 enum place { PLACE_NONE, PLACE_SMALL, PLACE_MAIN };
 enum { PASSES_ON = 1 }; /* uses in the small queue with which one goes to the main one */
 
@@ -23,68 +19,17 @@ static struct memory_shard *shard_of(struct memory *m, const struct cache_key *k
     return &m->shard[key->bits[1] % MEMORY_SHARDS];
 }
 
-static struct object **bucket_of(struct memory_shard *s, const struct cache_key *key)
-{
-    return &s->bucket[key->bits[0] & (s->nbuckets - 1)];
-}
-
 /* ---- the index; under the shard's lock ---- */
-
-/* Each bucket becomes two, in the order that it had. */
-static void widen(struct memory_shard *s)
-{
-    struct object **old = s->bucket;
-    u32 n = s->nbuckets;
-    struct object **wider = calloc((size_t)n * 2, sizeof(struct object *));
-    if (wider == NULL)
-        return; /* longer chains do no harm */
-    s->bucket = wider;
-    s->nbuckets = n * 2;
-    for (u32 i = 0; i < n; i++) {
-        struct object **end[2] = { &wider[i], &wider[i + n] };
-        for (struct object *o = old[i]; o; o = o->next) {
-            unsigned half = bucket_of(s, &o->key) == &wider[i + n];
-            *end[half] = o;
-            end[half] = &o->next;
-        }
-        *end[0] = *end[1] = NULL;
-    }
-    free(old);
-}
-
-/* Newest first, so that of several that fit the newest is found. */
-static void put_in(struct memory_shard *s, struct object *o)
-{
-    if (++s->n * 2 > s->nbuckets) /* a search that finds nothing meets half an object at most */
-        widen(s);
-    struct object **at = bucket_of(s, &o->key);
-    o->next = *at;
-    *at = o;
-    object_hold(o);
-}
-
-static bool take_out(struct memory_shard *s, const struct object *o)
-{
-    struct object **at = bucket_of(s, &o->key);
-    while (*at && *at != o)
-        at = &(*at)->next;
-    if (*at == NULL)
-        return false;
-    *at = o->next;
-    s->n--;
-    return true;
-}
 
 /* The one with the same variant; NULL: there is none. *oldest: when there are as many variants as
  * there may be, the one that has to give way. */
 static struct object *find_same(struct memory_shard *s, const struct object *like,
                                 struct object **oldest)
 {
-    struct object *same = NULL, *last = NULL;
+    struct index_walk walk = index_walk(&s->index, &like->key);
+    struct object *same = NULL, *last = NULL, *o;
     unsigned variants = 0;
-    for (struct object *o = *bucket_of(s, &like->key); o; o = o->next) {
-        if (!cache_key_same(&o->key, &like->key))
-            continue;
+    while ((o = index_next(&walk)) != NULL) {
         variants++;
         last = o;
         if (same == NULL && o->variant == like->variant && slice_eq(o->vary, like->vary))
@@ -97,11 +42,11 @@ static struct object *find_same(struct memory_shard *s, const struct object *lik
 static struct object *find(struct memory *m, struct memory_shard *s, const struct cache_key *key,
                            const struct msg *request)
 {
+    struct index_walk walk = index_walk(&s->index, key);
     struct slice names = SLICE("");
+    struct object *o;
     u64 variant = 0;
-    for (struct object *o = *bucket_of(s, key); o; o = o->next) {
-        if (!cache_key_same(&o->key, key))
-            continue;
+    while ((o = index_next(&walk)) != NULL) {
         if (o->vary.n && !slice_eq(names, o->vary)) {
             names = o->vary;
             variant = vary_key(&m->secret, names, request);
@@ -169,7 +114,7 @@ static bool forget(struct memory *m, struct object *o)
     struct memory_shard *s = shard_of(m, &o->key);
     dequeue(m, o);
     pthread_mutex_lock(&s->lock);
-    bool there = take_out(s, o);
+    bool there = index_take(&s->index, o);
     pthread_mutex_unlock(&s->lock);
     if (there)
         atomic_fetch_sub(&m->objects, 1);
@@ -178,16 +123,18 @@ static bool forget(struct memory *m, struct object *o)
 
 /* Those that leave next are asked for now: they are old, so all that giving one up touches comes
  * from far, and until it is its turn there is time enough. The second's block first, for where the
- * first's body is stands in it. */
-static inline __attribute__((always_inline)) void look_ahead(const struct list *queue,
+ * first's body is and hangs stands in it. */
+static inline __attribute__((always_inline)) void look_ahead(struct memory *m,
+                                                             const struct list *queue,
                                                              const struct object *o)
 {
     const struct list *first = o->queue.next, *second = first->next;
     if (first == queue)
         return;
-    const char *body = (const char *)container_of(first, struct object, queue)->body;
+    const struct object *next = container_of(first, struct object, queue);
+    __builtin_prefetch(index_bucket(&shard_of(m, &next->key)->index, &next->key), 1);
     for (unsigned line = 0; line < 5; line++)
-        __builtin_prefetch(body + line * CACHE_LINE, 1);
+        __builtin_prefetch((const char *)next->body + line * CACHE_LINE, 1);
     if (second == queue)
         return;
     const char *block = (const char *)container_of(second, struct object, queue);
@@ -207,7 +154,7 @@ static struct object *choose(struct memory *m)
             return NULL;
         struct object *o = object_at((small ? &m->small : &m->main)->next);
         u8 uses = atomic_load_explicit(&o->uses, memory_order_relaxed);
-        look_ahead(small ? &m->small : &m->main, o);
+        look_ahead(m, small ? &m->small : &m->main, o);
         dequeue(m, o);
         if (small ? uses < PASSES_ON : uses == 0) {
             if (small) /* as many are remembered as are kept: of more, too many pass for popular */
@@ -245,10 +192,11 @@ static void put_in_place(struct memory *m, struct memory_shard *s, struct object
     if (same && same->place == PLACE_MAIN) /* what has taken its place is as popular */
         atomic_store_explicit(&o->uses, PASSES_ON, memory_order_relaxed);
     if (old)
-        (void)take_out(s, old);
+        (void)index_take(&s->index, old);
     else
         atomic_fetch_add(&m->objects, 1);
-    put_in(s, o);
+    index_put(&s->index, o);
+    object_hold(o);
 }
 
 /* Under m->lock: it may be given up from now on. */
@@ -301,11 +249,9 @@ bool memory_has(struct memory *m, const struct object *o)
 {
     struct memory_shard *s = shard_of(m, &o->key);
     pthread_mutex_lock(&s->lock);
-    const struct object *at = *bucket_of(s, &o->key);
-    while (at && at != o)
-        at = at->next;
+    bool there = index_has(&s->index, o);
     pthread_mutex_unlock(&s->lock);
-    return at != NULL;
+    return there;
 }
 
 void memory_settle(struct memory *m, struct object *o)
@@ -331,9 +277,8 @@ struct object *memory_peek(struct memory *m, const struct cache_key *key)
 {
     struct memory_shard *s = shard_of(m, key);
     pthread_mutex_lock(&s->lock);
-    struct object *o = *bucket_of(s, key);
-    while (o && !cache_key_same(&o->key, key))
-        o = o->next;
+    struct index_walk walk = index_walk(&s->index, key);
+    struct object *o = index_next(&walk);
     if (o)
         object_hold(o);
     pthread_mutex_unlock(&s->lock);
@@ -371,8 +316,7 @@ void memory_init(struct memory *m, u64 most)
     for (unsigned i = 0; i < MEMORY_SHARDS; i++) {
         struct memory_shard *s = &m->shard[i];
         pthread_mutex_init(&s->lock, NULL);
-        s->nbuckets = FIRST_BUCKETS;
-        s->bucket = must_zalloc(s->nbuckets * sizeof(struct object *));
+        index_init(&s->index);
     }
 }
 
@@ -381,7 +325,7 @@ void memory_end(struct memory *m)
     (void)memory_remove_url(m, SLICE(""), URL_PREFIX);
     for (unsigned i = 0; i < MEMORY_SHARDS; i++) {
         pthread_mutex_destroy(&m->shard[i].lock);
-        free(m->shard[i].bucket);
+        index_end(&m->shard[i].index);
     }
     ghosts_end(&m->ghosts);
     pages_end(&m->pages);

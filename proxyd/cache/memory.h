@@ -7,12 +7,13 @@
  * of the queues.
  *
  * The hard thing is the order of locks: the queues' before a shard's; a hit takes the shard's
- * alone.
+ * alone. An index changes under both.
  */
 #ifndef CACHE_MEMORY_H
 #define CACHE_MEMORY_H
 
 #include "cache/ghosts.h"
+#include "cache/index.h"
 #include "cache/object.h"
 #include "cache/vary.h"
 
@@ -20,8 +21,7 @@ enum { MEMORY_SHARDS = 64 };
 
 struct memory_shard {
     _Alignas(CACHE_LINE) pthread_mutex_t lock; /* guards what follows */
-    struct object **bucket;
-    u32 nbuckets, n; /* nbuckets: a power of two, twice n at least */
+    struct index index;
 };
 
 struct memory {

@@ -17,17 +17,29 @@ static bool fits(const struct object *o, struct slice url, enum url_match how)
     }
 }
 
+struct wanted {
+    struct slice url;
+    enum url_match how;
+    u64 now_s;
+    unsigned n;
+    void (*each)(void *ctx, struct object *o);
+    void *ctx;
+};
+
+static bool is_wanted(void *ctx, struct object *o)
+{
+    const struct wanted *w = ctx;
+    return fits(o, w->url, w->how);
+}
+
 /* One that fits, held; *from: the bucket to begin with, and where it was. A table that is widened
  * meanwhile keeps what it has at the same number or a higher one. */
 static struct object *any_of(struct memory_shard *s, u32 *from, struct slice url,
                              enum url_match how)
 {
-    struct object *found = NULL;
+    struct wanted wanted = { .url = url, .how = how };
     pthread_mutex_lock(&s->lock);
-    for (; *from < s->nbuckets && found == NULL; *from += found == NULL)
-        for (struct object *o = s->bucket[*from]; o && found == NULL; o = o->next)
-            if (fits(o, url, how))
-                found = o;
+    struct object *found = index_any(&s->index, from, UINT32_MAX, is_wanted, &wanted);
     if (found)
         object_hold(found);
     pthread_mutex_unlock(&s->lock);
@@ -48,40 +60,43 @@ unsigned memory_remove_url(struct memory *m, struct slice url, enum url_match ho
     return n;
 }
 
-static unsigned make_stale(struct memory_shard *s, struct slice url, enum url_match how, u64 now_s)
+static bool make_stale(void *ctx, struct object *o)
 {
-    unsigned n = 0;
-    pthread_mutex_lock(&s->lock);
-    for (u32 i = 0; i < s->nbuckets; i++)
-        for (struct object *o = s->bucket[i]; o; o = o->next)
-            if (fits(o, url, how))
-                n += object_make_stale(o, now_s);
-    pthread_mutex_unlock(&s->lock);
-    return n;
+    struct wanted *w = ctx;
+    if (fits(o, w->url, w->how))
+        w->n += object_make_stale(o, w->now_s);
+    return false;
+}
+
+static void all_of(struct memory *m, bool (*do_it)(void *ctx, struct object *o), struct wanted *w)
+{
+    for (unsigned i = 0; i < MEMORY_SHARDS; i++) {
+        struct memory_shard *s = &m->shard[i];
+        u32 from = 0;
+        pthread_mutex_lock(&s->lock);
+        (void)index_any(&s->index, &from, UINT32_MAX, do_it, w);
+        pthread_mutex_unlock(&s->lock);
+    }
 }
 
 unsigned memory_make_stale(struct memory *m, struct slice url, enum url_match how, u64 now_s)
 {
-    unsigned n = 0;
-    for (unsigned i = 0; i < MEMORY_SHARDS; i++)
-        n += make_stale(&m->shard[i], url, how, now_s);
-    return n;
+    struct wanted wanted = { .url = url, .how = how, .now_s = now_s };
+    all_of(m, make_stale, &wanted);
+    return wanted.n;
 }
 
-static void each_in(struct memory_shard *s, struct slice url,
-                    void (*each)(void *ctx, struct object *o), void *ctx)
+static bool tell(void *ctx, struct object *o)
 {
-    pthread_mutex_lock(&s->lock);
-    for (u32 i = 0; i < s->nbuckets; i++)
-        for (struct object *o = s->bucket[i]; o; o = o->next)
-            if (fits(o, url, URL_WHOLE))
-                each(ctx, o);
-    pthread_mutex_unlock(&s->lock);
+    const struct wanted *w = ctx;
+    if (fits(o, w->url, w->how))
+        w->each(w->ctx, o);
+    return false;
 }
 
 void memory_each(struct memory *m, struct slice url, void (*each)(void *ctx, struct object *o),
                  void *ctx)
 {
-    for (unsigned i = 0; i < MEMORY_SHARDS; i++)
-        each_in(&m->shard[i], url, each, ctx);
+    struct wanted wanted = { .url = url, .how = URL_WHOLE, .each = each, .ctx = ctx };
+    all_of(m, tell, &wanted);
 }

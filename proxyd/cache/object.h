@@ -30,7 +30,7 @@ struct object {
     struct slice tags;      /* cache/tags.h; there, too */
     u32 size;               /* of this block */
     /* What follows is the index's: memory.h. */
-    struct object *next; /* in its bucket; under the shard's lock */
+    struct object *next; /* in its chain (index.h); under the shard's lock */
     struct list queue;   /* under the lock of the queues, as the two below */
     u8 place;
     u64 cost; /* bytes it is counted with there */

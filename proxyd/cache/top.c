@@ -23,23 +23,29 @@ static struct saver *place_for(struct top *t, const struct cache_key *key, u64 v
     return &t->row[to];
 }
 
-static void take_object(struct top *t, struct object *o, u64 now_s)
+struct taking {
+    struct top *top;
+    u64 now_s;
+};
+
+static bool take_object(void *ctx, struct object *o)
 {
+    struct taking *t = ctx;
     u64 saved = atomic_load_explicit(&o->body->saved, memory_order_relaxed);
-    struct saver *at = place_for(t, &o->key, o->variant, saved);
+    struct saver *at = place_for(t->top, &o->key, o->variant, saved);
     if (at)
-        saver_fill(at, o, saved, now_s);
+        saver_fill(at, o, saved, t->now_s);
+    return false;
 }
 
 static void of_shard(struct memory_shard *s, u64 now_s, struct top *t)
 {
+    struct taking taking = { t, now_s };
     u32 from = 0, n;
     do {
         pthread_mutex_lock(&s->lock);
-        n = s->nbuckets;
-        for (u32 to = from + BUCKETS_AT_ONCE; from < n && from < to; from++)
-            for (struct object *o = s->bucket[from]; o; o = o->next)
-                take_object(t, o, now_s);
+        n = s->index.nbuckets;
+        (void)index_any(&s->index, &from, BUCKETS_AT_ONCE, take_object, &taking);
         pthread_mutex_unlock(&s->lock);
     } while (from < n);
 }
