@@ -129,18 +129,16 @@ static void used_cell(FILE *to, u64 used, u64 most)
             percent < 100 ? percent : 100);
 }
 
-static void disk_cell(FILE *to, struct cache *c)
+static void disk_cell(FILE *to, const struct disk_counts *d)
 {
-    bool has_disk;
-    struct disk_counts d = tier_counts(&c->tier, &has_disk);
-    if (!has_disk)
+    if (d == NULL)
         fputs("<td>none</td>", to);
-    else if (d.loading)
+    else if (d->loading)
         fputs("<td>being read</td>", to);
-    else if (!d.in_service)
+    else if (!d->in_service)
         fputs("<td>out of service<small>the error log says why</small></td>", to);
     else
-        used_cell(to, d.log.bytes, d.log.quota);
+        used_cell(to, d->log.bytes, d->log.quota);
 }
 
 static void cache_row(const char *name, const void *entry, void *ctx)
@@ -161,7 +159,7 @@ static void cache_row(const char *name, const void *entry, void *ctx)
     }
     fputs("</small></td>", to);
     used_cell(to, atomic_load(&c->memory.budget.used), atomic_load(&c->memory.budget.most));
-    disk_cell(to, c);
+    disk_cell(to, has_disk ? &d : NULL);
     fputs("<td class=\"n wide\">", to);
     figure_count(to, (double)(atomic_load(&c->memory.evictions) + d.log.dropped));
     fputs("</td></tr>\n", to);
@@ -194,7 +192,7 @@ void overview_top(struct view *v)
         bytes_cell(to, r->saved);
         bytes_cell(to, r->bytes);
         fputs("<td class=\"n wide\">", to);
-        figure_time(to, v->now_us / 1000000 - r->made_s);
+        figure_time(to, view_age(v, r->made_s));
         fputs("</td></tr>\n", to);
     }
     end(to);

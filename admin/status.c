@@ -145,7 +145,7 @@ static void put_caches(struct view *v)
         fprintf(v->to, "%s{\"saved_bytes\":%llu", comma(v), (unsigned long long)r->saved);
         put_string(v->to, "url", (struct slice){ r->url, r->nurl });
         put_number(v->to, "bytes", r->bytes);
-        put_number(v->to, "age_s", v->now_us / 1000000 - r->made_s);
+        put_number(v->to, "age_s", view_age(v, r->made_s));
         fputc('}', v->to);
     }
     fputc(']', v->to);

@@ -88,6 +88,12 @@ unsigned view_faults(const struct view *v, enum fault out[FAULT_COUNT])
     return n;
 }
 
+u64 view_age(const struct view *v, u64 then_s)
+{
+    u64 now_s = v->now_us / 1000000;
+    return now_s > then_s ? now_s - then_s : 0;
+}
+
 u64 view_memory(void)
 {
     char line[128] = "";

@@ -41,6 +41,8 @@ void view_put_span(const struct view *v);
 double view_rate(const struct view *v, enum history_value which);
 /* Faults by how often they came in that time, most first; how many did. */
 unsigned view_faults(const struct view *v, enum fault out[FAULT_COUNT]);
+/* Seconds since then_s, a time of the wall clock; 0 when that has been set back behind it. */
+u64 view_age(const struct view *v, u64 then_s);
 /* Resident memory of the process in bytes; 0: not known. */
 u64 view_memory(void);
 

@@ -153,6 +153,16 @@ static void a_process_that_slept(void **state)
     shows(&v, CURVE_RATE, "<li>60 min</li><li>45</li><li>30</li><li>15</li><li>now</li>");
 }
 
+/* What is younger than now, as the clock was set back, has no age yet. */
+static void an_age(void **state)
+{
+    (void)state;
+    struct view v = { .now_us = 100 * 1000000 };
+    assert_int_equal(view_age(&v, 40), 60);
+    assert_int_equal(view_age(&v, 100), 0);
+    assert_int_equal(view_age(&v, 101), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -161,6 +171,7 @@ int main(void)
         cmocka_unit_test(an_hour_is_kept),
         cmocka_unit_test(a_curve),
         cmocka_unit_test(a_process_that_slept),
+        cmocka_unit_test(an_age),
     };
     stats_register(&stats);
     return cmocka_run_group_tests(tests, NULL, NULL);
