@@ -19,25 +19,7 @@ static const char PAIRS[200] =
     "34353637383940414243444546474849505152535455565758596061626364656667"
     "6869707172737475767778798081828384858687888990919293949596979899";
 
-/* Lengths, ports and addresses are most of what a head gets written anew, and of a log line: two
- * digits at a time. A copy of fixed size is two moves, one of two bytes would be a call; what it
- * takes too much the next overwrites. */
-__attribute__((noinline)) static void put_large(struct text *t, u64 v)
-{
-    enum { MOST = 20 };
-    char d[2 * MOST];
-    unsigned i = MOST;
-    for (; v >= 10; v /= 100)
-        memcpy(d + (i -= 2), PAIRS + v % 100 * 2, 2);
-    if (v || i == MOST)
-        d[--i] = (char)('0' + v);
-    if (unlikely(t->cap - t->n < MOST)) {
-        text_put(t, d + i, MOST - i);
-        return;
-    }
-    memcpy(t->p + t->n, d + i, MOST);
-    t->n += MOST - i;
-}
+enum { DIGITS_MOST = 20 };
 
 static inline u32 pair_of(u32 v)
 {
@@ -46,7 +28,38 @@ static inline u32 pair_of(u32 v)
     return le16toh(pair);
 }
 
-/* Four digits are put together in a register: an array of them would have a canary checked. */
+static inline u32 four_of(u32 v)
+{
+    return pair_of(v / 100) | pair_of(v % 100) << 16;
+}
+
+/* Where there may be no room for all of it. */
+__attribute__((noinline)) static void put_at_the_end(struct text *t, u64 v)
+{
+    char d[DIGITS_MOST];
+    unsigned i = DIGITS_MOST;
+    do
+        d[--i] = (char)('0' + v % 10);
+    while (v /= 10);
+    text_put(t, d + i, DIGITS_MOST - i);
+}
+
+__attribute__((noinline)) static void put_large(struct text *t, u64 v)
+{
+    if (unlikely(t->cap - t->n < DIGITS_MOST)) {
+        put_at_the_end(t, v);
+        return;
+    }
+    text_u64(t, v / 10000);
+    u32 last = htole32(four_of((u32)(v % 10000)));
+    memcpy(t->p + t->n, &last, sizeof last);
+    t->n += sizeof last;
+}
+
+/* Lengths, ports and addresses are most of what a head gets written anew, and of a log line. Four
+ * digits at a time are put together in a register and written at once, what is too much of them is
+ * overwritten by what follows; an array of digits would have a canary checked, and reading at once
+ * what was written in pieces takes the processor 15 ns. */
 void text_u64(struct text *t, u64 v)
 {
     if (unlikely(v >= 10000 || t->cap - t->n < sizeof(u32))) {
@@ -54,8 +67,7 @@ void text_u64(struct text *t, u64 v)
         return;
     }
     u32 small = (u32)v, n = 1u + (small >= 10) + (small >= 100) + (small >= 1000);
-    u32 digits = pair_of(small / 100) | pair_of(small % 100) << 16;
-    digits = htole32(digits >> (8 * (sizeof(u32) - n)));
+    u32 digits = htole32(four_of(small) >> (8 * (sizeof(u32) - n)));
     memcpy(t->p + t->n, &digits, sizeof digits);
     t->n += n;
 }
