@@ -22,8 +22,9 @@ struct index_bucket {
 _Static_assert(sizeof(struct index_bucket) == CACHE_LINE, "a bucket is one line");
 
 struct index {
-    struct index_bucket *bucket;
-    u32 nbuckets, n; /* nbuckets: a power of two */
+    struct index_bucket *_Atomic bucket; /* atomic as the next for index_ask alone */
+    _Atomic u32 nbuckets;                /* a power of two */
+    u32 n;
 };
 
 void index_init(struct index *x);
@@ -44,7 +45,16 @@ struct object *index_any(const struct index *x, u32 *from, u32 most,
 
 static inline struct index_bucket *index_bucket(const struct index *x, const struct cache_key *key)
 {
-    return &x->bucket[key->bits[0] & (x->nbuckets - 1)];
+    u32 n = atomic_load_explicit(&x->nbuckets, memory_order_relaxed);
+    return atomic_load_explicit(&x->bucket, memory_order_relaxed) + (key->bits[0] & (n - 1));
+}
+
+/* A look-up of that key will follow: its line is on the way then. Needs no lock, for nothing is
+ * read there. */
+static inline __attribute__((always_inline)) void index_ask(const struct index *x,
+                                                            const struct cache_key *key)
+{
+    __builtin_prefetch(index_bucket(x, key), 1);
 }
 
 static inline u16 index_tag(const struct cache_key *key)

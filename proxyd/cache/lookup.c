@@ -370,6 +370,7 @@ enum lookup cache_lookup(struct xchg *x)
         x->fault = FAULT_out_of_memory;
         return LOOKUP_REFUSED;
     }
+    memory_ask(&n->use->cache->memory, &n->key);
     if (unlikely(x->req.method == METHOD_OTHER) && purge_is_asked_for(x))
         return purge_answer(x);
     if (unlikely(errand && errand->kind == ERRAND_BLOCK))

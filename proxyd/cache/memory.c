@@ -14,11 +14,6 @@ static struct memory *memory_of(struct budget *b)
     return container_of(b, struct memory, budget);
 }
 
-static struct memory_shard *shard_of(struct memory *m, const struct cache_key *key)
-{
-    return &m->shard[key->bits[1] % MEMORY_SHARDS];
-}
-
 /* ---- the index; under the shard's lock ---- */
 
 /* The one with the same variant; NULL: there is none. *oldest: when there are as many variants as
@@ -70,7 +65,7 @@ static inline __attribute__((always_inline)) void ask_for(const struct object *o
 
 struct object *memory_find(struct memory *m, const struct cache_key *key, const struct msg *request)
 {
-    struct memory_shard *s = shard_of(m, key);
+    struct memory_shard *s = memory_shard(m, key);
     pthread_mutex_lock(&s->lock);
     struct object *o = find(m, s, key, request);
     if (o) {
@@ -111,7 +106,7 @@ static void dequeue(struct memory *m, struct object *o)
 /* Out of queue and index; what the index held is given back later, without a lock. */
 static bool forget(struct memory *m, struct object *o)
 {
-    struct memory_shard *s = shard_of(m, &o->key);
+    struct memory_shard *s = memory_shard(m, &o->key);
     dequeue(m, o);
     pthread_mutex_lock(&s->lock);
     bool there = index_take(&s->index, o);
@@ -132,7 +127,7 @@ static inline __attribute__((always_inline)) void look_ahead(struct memory *m,
     if (first == queue)
         return;
     const struct object *next = container_of(first, struct object, queue);
-    __builtin_prefetch(index_bucket(&shard_of(m, &next->key)->index, &next->key), 1);
+    index_ask(&memory_shard(m, &next->key)->index, &next->key);
     for (unsigned line = 0; line < 5; line++)
         __builtin_prefetch((const char *)next->body + line * CACHE_LINE, 1);
     if (second == queue)
@@ -210,7 +205,7 @@ static void settle(struct memory *m, struct object *o, u64 cost)
 /* cost: 0 as long as it is growing. */
 static bool add(struct memory *m, struct object *o, bool replace, u64 cost)
 {
-    struct memory_shard *s = shard_of(m, &o->key);
+    struct memory_shard *s = memory_shard(m, &o->key);
     struct object *oldest, *old = NULL;
     pthread_mutex_lock(&m->lock);
     pthread_mutex_lock(&s->lock);
@@ -247,7 +242,7 @@ bool memory_add_new(struct memory *m, struct object *o)
 
 bool memory_has(struct memory *m, const struct object *o)
 {
-    struct memory_shard *s = shard_of(m, &o->key);
+    struct memory_shard *s = memory_shard(m, &o->key);
     pthread_mutex_lock(&s->lock);
     bool there = index_has(&s->index, o);
     pthread_mutex_unlock(&s->lock);
@@ -275,7 +270,7 @@ bool memory_remove(struct memory *m, struct object *o)
 
 struct object *memory_peek(struct memory *m, const struct cache_key *key)
 {
-    struct memory_shard *s = shard_of(m, key);
+    struct memory_shard *s = memory_shard(m, key);
     pthread_mutex_lock(&s->lock);
     struct index_walk walk = index_walk(&s->index, key);
     struct object *o = index_next(&walk);

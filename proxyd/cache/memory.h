@@ -43,6 +43,18 @@ void memory_end(struct memory *m);
 /* Another bound, which holds at once. */
 void memory_resize(struct memory *m, u64 most);
 
+static inline struct memory_shard *memory_shard(struct memory *m, const struct cache_key *key)
+{
+    return &m->shard[key->bits[1] % MEMORY_SHARDS];
+}
+
+/* memory_find will follow soon. */
+static inline __attribute__((always_inline)) void memory_ask(struct memory *m,
+                                                             const struct cache_key *key)
+{
+    index_ask(&memory_shard(m, key)->index, key);
+}
+
 /* The one that is for this request, held. NULL: there is none. */
 struct object *memory_find(struct memory *m, const struct cache_key *key,
                            const struct msg *request);
