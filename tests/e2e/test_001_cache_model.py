@@ -204,6 +204,10 @@ def test_lifetimes(fields, want):
     assert rfc.lifetime(kept(fields)) == want
 
 
+def test_what_has_no_date_is_of_the_second_in_which_it_came():
+    assert rfc.lifetime(kept([("Expires", "Wed, 18 Nov 2026 10:26:45 GMT")], received=T + 0.5)) == 5
+
+
 def test_ages():
     assert rfc.age(kept([DATE]), T + 5) == 5
     assert rfc.age(kept([DATE, ("Age", "7, 9")]), T + 5) == 12

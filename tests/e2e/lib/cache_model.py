@@ -145,7 +145,7 @@ def lifetime(kept):
     if unqualified(found, "no-cache"):
         return 0
     made = date(value(response, "date"))
-    made = kept.received if made is None else made
+    made = int(kept.received) if made is None else made  # a date is of a whole second
     for name in ("s-maxage", "max-age"):
         if name in found:
             return seconds(found, name)
