@@ -17,6 +17,7 @@ enum { MOST = 1 << 20 };
 
 static struct memory *m;
 static struct arena arena;
+static bool at_once; /* bodies come with their bytes, in one block, and are kept in one step */
 
 static int set_up(void **state)
 {
@@ -24,6 +25,7 @@ static int set_up(void **state)
     m = aligned_alloc(CACHE_LINE, sizeof *m);
     memset(m, 0, sizeof *m);
     memory_init(m, MOST);
+    at_once = false;
     arena_init(&arena, 0);
     return 0;
 }
@@ -56,18 +58,19 @@ static struct object *make(u64 n, size_t size, u64 variant, struct slice vary)
     struct object_facts f = {
         .key = key_of(n), .variant = variant, .vary = vary, .url = slice_of(url)
     };
-    struct body *body = body_new(&m->budget, size);
+    struct body *body = at_once ? body_whole(&m->budget, (struct slice){ bytes, size })
+                                : body_new(&m->budget, size);
     struct object *o = object_new(&m->budget, &f, &response, body);
     size_t part;
-    for (size_t at = 0; o && at < size; at += part) {
+    for (size_t at = 0; o && !at_once && at < size; at += part) {
         part = size - at < sizeof bytes ? size - at : sizeof bytes;
         if (body_append(body, (struct slice){ bytes, part }, size) < part)
             object_put(&o);
     }
-    if (body) {
+    if (body && !at_once)
         body_end(body, o ? BODY_WHOLE : BODY_CUT);
+    if (body)
         body_put(body);
-    }
     arena_free(&a);
     return o;
 }
@@ -77,8 +80,11 @@ static bool keep(u64 n, size_t size)
     struct object *o = make(n, size, 0, SLICE(""));
     if (o == NULL)
         return false;
-    memory_add(m, o);
-    memory_settle(m, o);
+    if (at_once)
+        memory_keep(m, o);
+    else
+        memory_add(m, o);
+    memory_settle(m, o); /* once at most */
     object_put(&o);
     return true;
 }
@@ -106,6 +112,14 @@ static void found_and_removed(void **state)
     assert_true(has(1) && !has(2) && !has(3));
 }
 
+static u32 indexed(void)
+{
+    u32 n = 0;
+    for (unsigned i = 0; i < MEMORY_SHARDS; i++)
+        n += m->shard[i].index.n;
+    return n;
+}
+
 /* All of it, whatever it is for, and a larger one than there is room for is refused. */
 static void bounded(void **state)
 {
@@ -116,6 +130,7 @@ static void bounded(void **state)
     }
     assert_true(atomic_load(&m->budget.used) > MOST - MOST / 50);
     assert_true(atomic_load(&m->evictions) > 1000);
+    assert_int_equal(indexed(), atomic_load(&m->objects)); /* by which the tables grow */
     assert_false(keep(9999, MOST));
     memory_resize(m, MOST / 4);
     assert_true(atomic_load(&m->budget.used) <= MOST / 4);
@@ -142,6 +157,28 @@ static void what_is_held_and_not_kept(void **state)
     while (n)
         object_put(&held[--n]);
     assert_true(keep(5000, 2000));
+}
+
+/* What is kept at once costs what it takes, and is bounded as the others are while it is not kept. */
+static void kept_at_once(void **state)
+{
+    (void)state;
+    struct object *held[2000];
+    unsigned n = 0;
+    at_once = true;
+    for (u64 i = 0; i < 3000; i++) {
+        assert_true(keep(1000 + i, 100 + i % 4 * 1000));
+        assert_int_equal(atomic_load(&m->budget.kept), atomic_load(&m->budget.used));
+        assert_true(atomic_load(&m->budget.used) <= MOST);
+    }
+    assert_true(keep(1000, 4000) && keep(1000, 10)); /* in its own place */
+    assert_int_equal(atomic_load(&m->budget.kept), atomic_load(&m->budget.used));
+    while (n < countof(held) && (held[n] = make(n, 2000, 0, SLICE(""))) != NULL)
+        n++;
+    u64 not_kept = atomic_load(&m->budget.used) - atomic_load(&m->budget.kept);
+    assert_in_range(not_kept, MOST / 2 - 4000, MOST / 2 + 1000); /* by the last one's head */
+    while (n)
+        object_put(&held[--n]);
 }
 
 /* What somebody still sends counts, and when all is held nothing more is kept. */
@@ -317,17 +354,28 @@ static void made_stale(void **state)
     assert_true(object_make_stale(o, 1100));
     assert_int_equal(object_fresh(o, &area)->lifetime, 60);
     object_put(&o);
+    for (u64 n = 0; n < 1000; n++)
+        assert_true(keep(n, 10));
+    assert_int_equal(memory_make_stale(m, SLICE(""), URL_PREFIX, 1020),
+                     1000); /* wherever they are */
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        MEMORY_TEST(found_and_removed),   MEMORY_TEST(bounded),
-        MEMORY_TEST(what_is_held_counts), MEMORY_TEST(a_scan_takes_nothing_popular),
-        MEMORY_TEST(a_ghost_comes_back),  MEMORY_TEST(a_ghost_is_forgotten),
-        MEMORY_TEST(sixteen_variants),    MEMORY_TEST(the_newest_variant_is_found_first),
-        MEMORY_TEST(settled_too_late),    MEMORY_TEST(several_threads),
-        MEMORY_TEST(made_stale),          MEMORY_TEST(what_is_held_and_not_kept),
+        MEMORY_TEST(found_and_removed),
+        MEMORY_TEST(bounded),
+        MEMORY_TEST(kept_at_once),
+        MEMORY_TEST(what_is_held_counts),
+        MEMORY_TEST(a_scan_takes_nothing_popular),
+        MEMORY_TEST(a_ghost_comes_back),
+        MEMORY_TEST(a_ghost_is_forgotten),
+        MEMORY_TEST(sixteen_variants),
+        MEMORY_TEST(the_newest_variant_is_found_first),
+        MEMORY_TEST(settled_too_late),
+        MEMORY_TEST(several_threads),
+        MEMORY_TEST(made_stale),
+        MEMORY_TEST(what_is_held_and_not_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
