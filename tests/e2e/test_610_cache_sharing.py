@@ -367,3 +367,50 @@ def test_reload_in_the_middle(rig):
         assert client.response().body == BIG
         client.close()
     assert len(asked(rig.origin, "/mid")) == 1
+
+
+# -- what is for all, and what is not ---------------------------------------------------------------
+
+def test_what_came_by_a_parent_is_for_those_who_go_by_it(proxyd, origin):
+    """And what did not for those who do not: what is judged is the address that the answer came from."""
+    daemon = proxyd(forward(rules="allow up { to *; via up; }", extra=f"parent up {{ proxy 127.0.0.1:{origin.port}; }}" + """
+listener direct { bind 127.0.0.1:{direct_port}; mode forward; policy direct; cache main; }
+""" + conf.policy(conf.OPEN_RULES, name="direct")))
+    url = origin.url("/both")
+    for target in (url, "/both"):
+        origin.at(target, read_body(), send(answer(target, "Cache-Control: max-age=60")))
+    for port, target in ((daemon.port, url), (daemon.ports["direct_port"], "/both")) * 2:
+        with Client(port) as client:
+            got = [client.get(url) for _ in range(2)]
+        assert [is_hit(r) for r in got] == [False, True] and {r.body for r in got} == {target.encode()}
+    assert len(asked(origin, url)) == len(asked(origin, "/both")) == 2
+
+
+@pytest.mark.parametrize("length", [1, 100000])
+def test_a_field_that_is_named_is_for_its_own_client(rig, length):
+    """Be it kept at once, or while it comes."""
+    path = f"/named/{length}"
+    rig.origin.at(path, read_body(), send(answer("x" * length, 'Cache-Control: max-age=60, private="X-User", no-cache="X-Seat"',
+                                                 "X-User: ann", "X-Seat: 7", "X-All: 1")))
+    first, second = (get(rig, rig.url(path)) for _ in range(2))
+    assert [first.get(name) for name in ("X-User", "X-Seat", "X-All")] == ["ann", "7", "1"]
+    assert is_hit(second) and [second.get(name) for name in ("X-User", "X-Seat", "X-All")] == [None, None, "1"]
+
+
+@pytest.mark.parametrize("field", ["X-Forwarded-Host", "X-Forwarded-Proto"])
+def test_a_site_shares_nothing_that_varies_by_what_it_is_told_of_the_client(proxyd, origin, field):
+    """X-Forwarded-For: test_600_cache.py. What the client says there is not what the site has seen."""
+    daemon = proxyd(conf.reverse(f"127.0.0.1:{origin.port}", extra="cache main { }",
+                                 routes="route all { to pool back; cache main; }"))
+    origin.at("/told", read_body(), send(answer("x", "Cache-Control: max-age=60", "Vary: Accept, " + field)))
+    for _ in range(2):
+        with Client(daemon.port) as client:
+            assert status(client.ask(request("/told", host="site.test")))["detail"] == "vary-star"
+
+
+def test_a_small_one_that_is_too_large(proxyd, origin):
+    """One that comes with its head is kept at once: within the same bounds."""
+    daemon = proxyd(forward("cache main { memory 4m; max-object 1k; }"))
+    for path, size, hit in (("/fits", 1024, True), ("/large", 1025, False)):
+        origin.at(path, read_body(), send(answer("x" * size, "Cache-Control: max-age=60")))
+        assert [is_hit(get(daemon, origin.url(path))) for _ in range(2)] == [False, hit]
