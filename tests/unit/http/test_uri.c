@@ -97,6 +97,24 @@ static void hosts(void **state)
     }
 }
 
+/* What no host may have is found in a name of any length, wherever it stands: it is read in blocks
+ * that overlap. */
+static void a_bad_byte_anywhere(void **state)
+{
+    (void)state;
+    char name[64];
+    struct host h;
+    for (size_t n = 1; n < sizeof name; n++)
+        for (size_t i = 0; i < n; i++) {
+            memset(name, 'a', n);
+            name[i] = 'B';
+            assert_int_equal(host_parse((struct slice){ name, n }, &h), FAULT_NONE);
+            assert_true(h.len == n && h.name[i] == 'b');
+            name[i] = '/';
+            assert_int_equal(host_parse((struct slice){ name, n }, &h), FAULT_bad_host);
+        }
+}
+
 static void bare_hosts(void **state)
 {
     (void)state;
@@ -398,15 +416,11 @@ static void target_like_its_host(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(hosts),
-        cmocka_unit_test(bare_hosts),
-        cmocka_unit_test(host_lengths),
-        cmocka_unit_test(authorities),
-        cmocka_unit_test(written_hosts),
-        cmocka_unit_test(target_parts),
-        cmocka_unit_test(target_for_a_proxy),
-        cmocka_unit_test(target_refusals),
-        cmocka_unit_test(target_like_its_host),
+        cmocka_unit_test(hosts),           cmocka_unit_test(a_bad_byte_anywhere),
+        cmocka_unit_test(bare_hosts),      cmocka_unit_test(host_lengths),
+        cmocka_unit_test(authorities),     cmocka_unit_test(written_hosts),
+        cmocka_unit_test(target_parts),    cmocka_unit_test(target_for_a_proxy),
+        cmocka_unit_test(target_refusals), cmocka_unit_test(target_like_its_host),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
