@@ -163,6 +163,8 @@ static void tell_unknown(const struct node *n, const struct schema_row *rows,
         return;
     }
     for (const struct schema_row *r = rows; r->key; r++) {
+        if (r > rows && strcmp(r->key, r[-1].key) == 0)
+            continue; /* a value and a block by one name */
         text_cstr(&k, r == rows ? "" : ", ");
         text_cstr(&k, r->key);
     }

@@ -400,6 +400,21 @@ static void words_of_other_programs(void **state)
     assert_int_equal(t.diags.errors, 3);
     assert_non_null(strstr(t.said, "this is a word of squid; here: the rules of a policy"));
     assert_non_null(strstr(t.said, "this is a word of nginx; here: routes NAME"));
+    end(NULL);
+    check(
+        "cache_dir ufs /var/spool/squid 20000 16 256;\nproxy_cache_lock on;\nbackend b { }\n" POLICY
+            LISTENER);
+    assert_int_equal(t.diags.errors, 3);
+    assert_non_null(strstr(t.said, "a word of squid; here: cache NAME { path auto; size 20g; }"));
+    assert_non_null(strstr(t.said, "a word of nginx; here: it is always so"));
+    assert_non_null(strstr(t.said, "a word of Varnish; here: pool NAME"));
+}
+
+static void a_value_and_a_block_by_one_name_are_told_once(void **state)
+{
+    (void)state;
+    check("routes w { route a { bogus x; } }");
+    assert_says(&t, "expected one of: to, cache, cache-ignore-cookies\n");
 }
 
 /* One of each kind of value; test_engine_conf.c has them all. */
@@ -601,6 +616,7 @@ int main(void)
         cmocka_unit_test_teardown(warnings, end),
         cmocka_unit_test_teardown(exposure, end),
         cmocka_unit_test_teardown(words_of_other_programs, end),
+        cmocka_unit_test_teardown(a_value_and_a_block_by_one_name_are_told_once, end),
         cmocka_unit_test_teardown(defaults_are_read, end),
         cmocka_unit_test_teardown(values_are_read, end),
         cmocka_unit_test(values_go_where_their_rows_say),
