@@ -50,6 +50,17 @@ static struct slice name_of(struct slice identity)
     return end ? slice_range(identity.p, end) : identity;
 }
 
+/* Where a request in origin-form went, as a URL has it: what the log names can be given to `proxyd
+ * cache purge`. Of what was intercepted only the name is known here. */
+static struct slice authority(const struct xchg *x)
+{
+    if (x->uri.form != TARGET_ORIGIN)
+        return SLICE("");
+    if (x->intercepted == NULL && x->uri.host.len && x->uri.port != 80)
+        return received(&x->req, TOKEN_HOST);
+    return (struct slice){ x->uri.host.name, x->uri.host.len };
+}
+
 static size_t describe(const struct xchg *x, struct slice protocol, struct slice user,
                        struct slice s[LOG_STRINGS], struct log_head *h)
 {
@@ -57,9 +68,7 @@ static size_t describe(const struct xchg *x, struct slice protocol, struct slice
     unsigned n = STRING_REFERER;
     s[STRING_METHOD] = x->req.method_text;
     s[STRING_TARGET] = x->req.target;
-    s[STRING_HOST] = x->uri.form == TARGET_ORIGIN
-                         ? (struct slice){ x->uri.host.name, x->uri.host.len }
-                         : SLICE("");
+    s[STRING_HOST] = authority(x);
     s[STRING_RULE] = xchg_evidence(x);
     s[STRING_LISTENER] = x->listen->name;
     s[STRING_REASON] = x->reason;
