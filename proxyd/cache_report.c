@@ -142,17 +142,28 @@ static void show_disk(struct report *r, const struct held *h)
 
 /* ---- why ---- */
 
+/* The space is a part of the key, and a question names none. */
 static void why_of(const char *name, const void *entry, void *ctx)
 {
     struct report *r = ctx;
     struct cache *c = ((const struct cache_entry *)entry)->cache;
-    struct cache_key key;
+    struct cache_url url = r->parts;
+    struct slice rest = slice_of(r->spaces);
+    bool told = false;
     show_of(name, entry, ctx);
-    cache_key_of(&c->memory.secret, &r->parts, &key);
-    enum kept why = flight_noted(&c->flights, &key, r->now_s);
-    if (why != KEPT_YES)
-        fprintf(r->to, "  the last answer was not kept: %s (%s)\n", kept_info(why)->text,
-                kept_info(why)->word);
+    while (slice_cut(&rest, '\n', &url.space)) {
+        struct cache_key key;
+        u64 ago;
+        cache_key_of(&c->memory.secret, &url, &key);
+        enum kept why = refusal_noted(&c->refusals, &key, r->now_s, &ago);
+        if (why == KEPT_YES)
+            continue;
+        fprintf(r->to, "  the last answer, %llu s ago, was not kept: %s (%s)\n",
+                (unsigned long long)ago, kept_info(why)->text, kept_info(why)->word);
+        told = true;
+    }
+    if (!told)
+        fputs("  no answer was turned away in the last hour\n", r->to);
 }
 
 static void why_method(struct report *r)

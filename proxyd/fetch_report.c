@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <stdio.h>
 
+#include "base/cached.h"
 #include "base/must.h"
 #include "base/str.h"
 #include "http/token.h"
@@ -26,6 +27,18 @@ static void put_times(FILE *to, const struct fetch_result *r)
     put_ms(to, "all", x->start_us, r->end_us);
 }
 
+/* As the access log has it, and in words what kept the answer out. */
+static void put_cached(FILE *to, const struct xchg_facts *x)
+{
+    if (x->cached == CACHED_NOTHING)
+        return;
+    fprintf(to, "%-11s %s", "cache", cached_info((enum cached)x->cached)->word);
+    if (!cached_saved(x->cached) && x->kept != KEPT_YES)
+        fprintf(to, ":%s, not kept: %s", kept_info((enum kept)x->kept)->word,
+                kept_info((enum kept)x->kept)->text);
+    fputc('\n', to);
+}
+
 static void put_answer(FILE *to, const struct fetch_result *r)
 {
     const struct xchg_facts *x = &r->facts;
@@ -38,6 +51,7 @@ static void put_answer(FILE *to, const struct fetch_result *r)
                 fault_info((enum fault)x->fault)->text);
     if (x->rule.n)
         fprintf(to, "%-11s %.*s\n", "rule", SLICE_FMT(x->rule));
+    put_cached(to, x);
     if (x->server.family) {
         addr_text_port(&server, &x->server);
         fprintf(to, "%-11s %.*s%s\n", "server", SLICE_FMT(text_slice(&server)),

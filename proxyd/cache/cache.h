@@ -8,6 +8,7 @@
 #include "cache/epochs.h"
 #include "cache/flights.h"
 #include "cache/memory.h"
+#include "cache/refusals.h"
 #include "cache/savers.h"
 #include "cache/tier.h"
 #include "core/exchange/store.h"
@@ -18,6 +19,7 @@ struct cache {
     struct flights flights;
     struct savers savers;
     struct epochs epochs;
+    struct refusals refusals;
     _Atomic u64 generation; /* of the configuration whose sizes are in force */
 };
 

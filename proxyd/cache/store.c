@@ -237,6 +237,13 @@ static void note_saved(struct xchg *x, struct notes *n)
         atomic_fetch_add_explicit(&b->saved, x->response.moved, memory_order_relaxed);
 }
 
+/* For whoever asks why it is not kept. What was given from the cache says nothing new of that. */
+static void note_refusal(const struct xchg *x, const struct notes *n)
+{
+    if (x->cached >= CACHED_REFRESHED && x->cached <= CACHED_BYPASS && n->fetch == NULL)
+        refusal_note(&n->use->cache->refusals, &n->key, now_s(x), (enum kept)x->kept);
+}
+
 static void done(struct xchg *x)
 {
     struct notes *n = notes_of(x);
@@ -254,6 +261,7 @@ static void done(struct xchg *x)
     if (unlikely(n->load))
         from_disk_end(&n->load);
     copy_end(x);
+    note_refusal(x, n);
     if (unlikely(n->blocks))
         blocks_end(x);
     object_put(&n->stale);

@@ -1,10 +1,12 @@
 """What a cache holds is shown, and taken out, while it works."""
 import pytest
 
-from lib.caching import answer, asked, forward, get, is_hit
+from lib import conf
+from lib.caching import CACHE, answer, asked, forward, get, is_hit
 from lib.client import Client
 from lib.daemon import run_command
 from lib.origin import ok, read_body, send
+from lib.times import until
 
 pytestmark = pytest.mark.threads
 
@@ -42,8 +44,32 @@ def test_stat_and_show(filled, origin):
 def test_why(filled, origin):
     origin.at("/private", read_body(), send(answer("x", "Cache-Control: private")))
     get(filled, origin.url("/private"))
-    assert "the answer is for one user only (private)" in cache(filled, "why", "GET", origin.url("/private"))
+    assert until(lambda: "the answer is for one user only (private)" in cache(filled, "why", "GET", origin.url("/private")))
     assert "only GET and HEAD are" in cache(filled, "why", "POST", origin.url("/a"))
+    assert "no answer was turned away in the last hour" in cache(filled, "why", "GET", origin.url("/a"))
+
+
+@pytest.mark.parametrize("field,word", [("Authorization: Basic eA==", "authorization"), ("Cache-Control: no-store", "request-no-store"),
+                                        ("If-Match: x", "conditional")])
+def test_why_is_known_of_a_reason_that_lies_in_the_request(filled, origin, field, word):
+    """Others need not go alone because of it; who asks why nothing is kept is told all the same."""
+    origin.answer("/c", answer("x", "Cache-Control: max-age=60"))
+    get(filled, origin.url("/c"), field)
+    assert until(lambda: f"({word})" in cache(filled, "why", "GET", origin.url("/c")))
+    assert "  the last answer, " in cache(filled, "why", "GET", origin.url("/c"))
+    get(filled, origin.url("/c"))
+    assert until(lambda: "the last answer" not in cache(filled, "why", "GET", origin.url("/c")))
+
+
+def test_why_is_known_of_a_route(proxyd, origin):
+    """What is kept of a pool's servers lies apart from what is kept of other origins."""
+    daemon = proxyd(conf.reverse(f"127.0.0.1:{origin.port}", extra=CACHE, routes="route all { to pool back; cache main; }"))
+    origin.answer("/mine", answer("x", "Cache-Control: private"))
+    with Client(daemon.port) as client:
+        client.ask(f"GET /mine HTTP/1.1\r\nHost: 127.0.0.1:{daemon.port}\r\n\r\n".encode())
+    url = f"http://127.0.0.1:{daemon.port}/mine"
+    assert until(lambda: "(private)" in cache(daemon, "why", "GET", url))
+    assert f'"GET {url}"' in daemon.wait_log("/mine")   # and the log names the URL so that this can be asked
 
 
 @pytest.mark.parametrize("words,left", [(["{url}/a"], ["/b/1", "/b/2"]), (["--prefix", "{url}/b/"], ["/a"]),
@@ -68,6 +94,17 @@ def test_what_is_growing_is_purged_as_well(proxyd, origin):
         go.set()
         assert client.exactly(5) == b"56789"
     assert not is_hit(get(daemon, origin.url("/g"))) and len(asked(origin, "/g")) == 2
+
+
+def test_fetch_tells_what_the_cache_was_to_it(filled, origin):
+    def told(path):
+        done = run_command("ctl", "-s", filled.folder / "control.sock", "fetch", origin.url(path))
+        return [line.split(None, 1)[1] for line in done.stdout.splitlines() if line.startswith("cache")]
+
+    origin.answer("/new", answer("x", "Cache-Control: max-age=60"))
+    origin.answer("/private", answer("x", "Cache-Control: private"))
+    assert [told("/new") for _ in range(2)] == [["miss"], ["hit"]]
+    assert told("/private") == ["miss:private, not kept: the answer is for one user only"]
 
 
 def test_wrong_questions(filled):

@@ -141,6 +141,8 @@ struct xchg_facts {
     bool idle;     /* a connection that rested was used */
     bool is_local; /* the answer is the proxy's own, … */
     u16 fault;     /* … and why: enum fault */
+    u8 cached;     /* enum cached: what a cache was to it, … */
+    u8 kept;       /* … and why the answer was not kept: enum kept */
 };
 
 /* Worker->intake, installed by the engine: codecs call the exchange through nothing else. */

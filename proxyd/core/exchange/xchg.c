@@ -266,7 +266,9 @@ static void facts(const struct xchg *x, struct xchg_facts *out)
                                 .first_us = x->first_us,
                                 .idle = x->via_idle,
                                 .is_local = x->is_local,
-                                .fault = (u16)x->fault };
+                                .fault = (u16)x->fault,
+                                .cached = x->cached,
+                                .kept = x->kept };
 }
 
 const struct intake xchg_intake = { begin, run,          queue,      xchg_wake,     cut,
