@@ -248,6 +248,7 @@ static bool is_of_response(enum kept k)
     case KEPT_INCOMPLETE:
     case KEPT_CONDITIONAL:
     case KEPT_PERSONAL:
+    case KEPT_EDITED:
     case KEPT_PURGED:
     case KEPT_RULE: return false;
     default: return true;

@@ -11,60 +11,8 @@
 #include "cache/from_disk.h"
 #include "cache/precondition.h"
 #include "cache/purge_request.h"
+#include "cache/request.h"
 #include "cache/steering.h"
-
-/* ---- the request ---- */
-
-static bool note_url(struct xchg *x, struct notes *n)
-{
-    struct slice path = x->uri.path_query;
-    if (path.n == 0 || path.p[0] != '/') { /* "http://host?query" */
-        struct text t = text_in(arena_try(&x->arena, path.n + 1), path.n + 1);
-        if (t.p == NULL)
-            return false;
-        text_char(&t, '/');
-        text_add(&t, path);
-        path = text_slice(&t);
-    }
-    n->url = (struct cache_url){ .space = x->space.n ? x->space : slice_of(x->role->name),
-                                 .scheme = SLICE("http"),
-                                 .host = { x->uri.host.name, x->uri.host.len },
-                                 .port = x->uri.port,
-                                 .path = path };
-    return true;
-}
-
-static bool note_key(struct xchg *x, struct notes *n)
-{
-    struct cache_url url = n->url;
-    if (unlikely(steering_cuts(n->rule, url.path))) {
-        struct text t = text_in(arena_try(&x->arena, url.path.n), url.path.n);
-        if (t.p == NULL)
-            return false;
-        url.path = steering_path(n->rule, url.path, &t);
-    }
-    n->key_path = url.path;
-    n->by_key = url.path.n != n->url.path.n;
-    cache_key_of(&n->use->cache->memory.secret, &url, &n->key);
-    return true;
-}
-
-/* KEPT_YES: it is looked for. */
-static enum kept passes(const struct xchg *x, const struct notes *n)
-{
-    const struct msg *m = &x->req;
-    if ((m->method != METHOD_GET && m->method != METHOD_HEAD) || m->body != BODY_NONE ||
-        m->upgrade_websocket)
-        return KEPT_METHOD;
-    if (n->rule && n->rule->bypass)
-        return KEPT_RULE;
-    if (n->use->origin_side &&
-        (msg_has(m, TOKEN_AUTHORIZATION) || !steering_ignores_cookies(n->rule, m)))
-        return KEPT_PERSONAL;
-    if (msg_has(m, TOKEN_IF_MATCH) || msg_has(m, TOKEN_IF_UNMODIFIED_SINCE))
-        return KEPT_CONDITIONAL;
-    return KEPT_YES;
-}
 
 enum lookup lookup_miss(struct xchg *x, enum cached how, enum fwd fwd, enum kept why)
 {
@@ -366,17 +314,17 @@ enum lookup cache_lookup(struct xchg *x)
     x->stored = n;
     apply_sizes(x, n->use);
     n->rule = x->role->caching ? x->role->caching(x, false) : NULL;
-    if (!note_url(x, n) || !note_key(x, n)) {
+    if (!request_name(x)) {
         x->fault = FAULT_out_of_memory;
         return LOOKUP_REFUSED;
     }
     memory_ask(&n->use->cache->memory, &n->key);
     if (unlikely(x->req.method == METHOD_OTHER) && purge_is_asked_for(x))
         return purge_answer(x);
-    if (unlikely(errand && errand->kind == ERRAND_BLOCK))
+    if (unlikely(errand && errand->kind == ERRAND_BLOCK) && !request_is_edited(x))
         return block_lookup(x, errand);
     control_of_request(&x->req, &n->control);
-    enum kept why = passes(x, n);
+    enum kept why = request_passes(x);
     n->has_changed = why == KEPT_METHOD && !method_is_safe(x->req.method);
     if (why == KEPT_YES) {
         if (n->use->origin_side)

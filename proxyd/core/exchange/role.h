@@ -79,8 +79,8 @@ struct role {
      * may that looks at the address. `vetted`: the last address that was asked about is the one.
      * As NULL itself: nothing, ever. */
     const struct cache_rule *(*caching)(const struct xchg *x, bool vetted);
-    /* Will edit_request change what this request asks for, or may it? Then no store answers it or
-     * keeps its answer: it would compare the fields that the client said with those that the
+    /* Will edit_request change what this request asks for, or may it? Then a store neither answers
+     * it nor keeps its answer: it would compare the fields that the client said with those that the
      * upstream side was told. NULL: never. */
     bool (*alters)(const struct xchg *x);
     /* May this exchange use this address? Called for every address before it is dialled and for

@@ -11,19 +11,10 @@ static enum step_result stored(struct xchg *x)
     return xchg_go(x, STEP_judge);
 }
 
-/* One that changes something is no question for a store, but tells it what is no longer true. */
-static bool is_altered(const struct xchg *x)
-{
-    bool asks = x->req.method == METHOD_GET || x->req.method == METHOD_HEAD;
-    return asks && x->role->alters && x->role->alters(x);
-}
-
 static void choose(struct xchg *x)
 {
     x->space = SLICE("");
-    x->store = is_altered(x)    ? NULL
-               : x->role->store ? x->role->store(x, &x->space)
-                                : x->listen->store;
+    x->store = x->role->store ? x->role->store(x, &x->space) : x->listen->store;
 }
 
 static enum lookup ask(struct xchg *x, const struct store *s)
