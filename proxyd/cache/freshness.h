@@ -63,6 +63,10 @@ bool freshness_on_error(const struct freshness *f, const struct cache_control *r
  * conditions, unless they were the client's own. */
 bool freshness_update(struct msg *stored, struct msg *not_modified);
 
+/* Is an answer to HEAD about another representation than the one that is kept (section 4.3.5), the
+ * body of which has that length? Only 200 tells. */
+bool freshness_differs(const struct msg *stored, u64 length, const struct msg *head);
+
 /* Takes out what is never kept (section 3.1): fields of the hop, those that no-cache and private
  * name, and Age, Cache-Status, Proxy-Status and the length, which are made anew. `f` is as
  * response_kept has left it, or empty. */

@@ -157,6 +157,16 @@ static bool takes_whole(const struct xchg *x, const struct notes *n)
     return whole && flight_noted(&n->use->cache->flights, &n->key, now_s(x)) == KEPT_YES;
 }
 
+/* What is kept is not validated, but may rescue; and the answer may tell that it is outdated. */
+static enum lookup go_for_head(struct xchg *x, struct object **stale, enum fwd fwd)
+{
+    if (object_is_manifest(*stale))
+        object_put(stale);
+    notes_of(x)->stale = *stale;
+    *stale = NULL;
+    return lookup_miss(x, CACHED_MISS, fwd, KEPT_METHOD);
+}
+
 enum lookup lookup_go_for(struct xchg *x, struct object **stale)
 {
     struct notes *n = notes_of(x);
@@ -164,19 +174,22 @@ enum lookup lookup_go_for(struct xchg *x, struct object **stale)
         object_put(stale);
         return lookup_only_if_cached(x);
     }
-    bool head = x->req.method == METHOD_HEAD;
-    if (head || object_is_growing(*stale)) {
+    bool forced = n->control.has & (CONTROL_NO_CACHE | CONTROL_MAX_AGE | CONTROL_MIN_FRESH);
+    enum fwd fwd = forced ? FWD_REQUEST : FWD_STALE;
+    if (object_is_growing(*stale)) {
+        bool head = x->req.method == METHOD_HEAD;
         object_put(stale);
-        return lookup_miss(x, CACHED_MISS, FWD_STALE, head ? KEPT_METHOD : KEPT_YES);
+        return lookup_miss(x, CACHED_MISS, fwd, head ? KEPT_METHOD : KEPT_YES);
     }
+    if (x->req.method == METHOD_HEAD)
+        return go_for_head(x, stale, fwd);
     if (lookup_waits(x)) {
         object_put(stale);
         return LOOKUP_PARKED;
     }
     n->stale = *stale;
     *stale = NULL;
-    bool forced = n->control.has & (CONTROL_NO_CACHE | CONTROL_MAX_AGE | CONTROL_MIN_FRESH);
-    (void)lookup_miss(x, CACHED_REFRESHED, forced ? FWD_REQUEST : FWD_STALE, KEPT_YES);
+    (void)lookup_miss(x, CACHED_REFRESHED, fwd, KEPT_YES);
     if (validate(x, n) && (likely(!object_is_manifest(n->stale)) || blocks_ask(x)))
         return LOOKUP_MISS;
     x->fault = FAULT_out_of_memory;

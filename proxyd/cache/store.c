@@ -162,6 +162,17 @@ static void tell_slices(struct xchg *x)
     (void)answer_status(x, &s);
 }
 
+/* Does the answer to a HEAD say that what is kept is no more what a GET would get? */
+static bool is_outdated(struct xchg *x, const struct notes *n)
+{
+    struct msg *kept = arena_try(&x->arena, sizeof *kept);
+    if (kept == NULL)
+        return false;
+    msg_init(kept, &x->arena);
+    return stored_head_give(n->stale->head, kept) &&
+           freshness_differs(kept, n->stale->body->length, &x->resp);
+}
+
 static bool begin(struct xchg *x, struct sink *tee)
 {
     struct notes *n = notes_of(x);
@@ -181,6 +192,8 @@ static bool begin(struct xchg *x, struct sink *tee)
         case BLOCKS_AGAIN: return false;
         case BLOCKS_KEPT: tell_slices(x); return true;
         }
+    if (unlikely(n->stale && x->req.method == METHOD_HEAD) && is_outdated(x, n))
+        take_back(n);
     if (n->has_changed)
         invalidate(&n->url, x->req.method, &x->resp, forget, x);
     u16 status = x->resp.status;

@@ -1,7 +1,8 @@
 /*
- * The head that is kept: what is left out of it, and what a 304 changes in it (RFC 9111 sections
- * 3.1, 3.2 and 4.3.4). The hard thing is a 304 that is about something else than what is kept: an
- * origin that has changed in between, or a server of a pool that has another version.
+ * The head that is kept: what is left out of it, what a 304 changes in it, and what an answer to
+ * HEAD says of it (RFC 9111 sections 3.1, 3.2, 4.3.4 and 4.3.5). The hard thing is a 304 that is
+ * about something else than what is kept: an origin that has changed in between, or a server of a
+ * pool that has another version.
  */
 #include "base/str.h"
 #include "cache/freshness.h"
@@ -91,4 +92,21 @@ bool freshness_update(struct msg *stored, struct msg *not_modified)
             return false;
     }
     return true;
+}
+
+static bool field_differs(const struct msg *stored, const struct msg *head, enum token t)
+{
+    return msg_has(head, t) && !slice_eq(msg_get(head, t), msg_get(stored, t));
+}
+
+bool freshness_differs(const struct msg *stored, u64 length, const struct msg *head)
+{
+    u64 told;
+    struct slice text = msg_get(head, TOKEN_CONTENT_LENGTH);
+    if (head->status != 200)
+        return false;
+    if (stored->status != 200 || (text.p && (!slice_u64(text, &told) || told != length)))
+        return true;
+    return field_differs(stored, head, TOKEN_ETAG) ||
+           field_differs(stored, head, TOKEN_LAST_MODIFIED);
 }

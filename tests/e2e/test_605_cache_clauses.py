@@ -126,6 +126,26 @@ def test_what_is_stale_has_no_warning(rig, kept):
     assert got.status == 200 and int(got.get("Age")) >= 9 and int(status(got)["ttl"]) < 0 and not got.has("Warning")
 
 
+# -- HEAD (section 4.3.5) ---------------------------------------------------------------------------
+
+def test_a_head_is_rescued_as_a_get_is(rig, kept):
+    url = kept("Cache-Control: max-age=1, stale-if-error=60", ago=9, body="four", then=[ok("sorry", status="503 Unavailable")])
+    head = get(rig, url, method="HEAD")
+    assert head.status == 200 and head.get("Content-Length") == "4" and status(head)["fwd-status"] == "503"
+
+
+@pytest.mark.parametrize("length,tag,same", [(4, "a", True), (4, "b", False), (5, "a", False)])
+def test_what_a_head_tells_of_what_is_kept(rig, kept, length, tag, same):
+    """Another tag or length: a GET would get something else by now."""
+    url = kept("Cache-Control: max-age=60", 'ETag: "a"', body="four")
+    path = url.removeprefix(rig.url(""))
+    rig.origin.at(path, read_body(), send(f'HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nETag: "{tag}"\r\n\r\n'.encode()))
+    forced = get(rig, url, "Cache-Control: no-cache", method="HEAD")
+    assert status(forced) == {"fwd": "request", "detail": "method"} and forced.get("ETag") == f'"{tag}"'
+    rig.origin.at(path, read_body(), send(answer("other")))
+    assert get(rig, url).body == (b"four" if same else b"other")
+
+
 # -- ranges and conditions (sections 3.3 and 4.3.2) -------------------------------------------------
 
 @pytest.mark.parametrize("tag", ['"a"', 'W/"a"'])

@@ -113,6 +113,37 @@ static void updates(void **state)
         check(&rows[i]);
 }
 
+/* Of a body of four bytes. */
+static void what_a_head_tells(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *stored, *head;
+        u16 before, now;
+        bool differs;
+    } rows[] = {
+        { A, A, 200, 200, false },
+        { A, A "Content-Length: 4" END, 200, 200, false },
+        { A, A "Content-Length: 5" END, 200, 200, true },
+        { A, "ETag: \"b\"" END, 200, 200, true },
+        { A, WEAK_A, 200, 200, true },
+        { A, "X: 1" END, 200, 200, false }, /* only what it says counts */
+        { "X: 1" END, A, 200, 200, true },
+        { MODIFIED, MODIFIED, 200, 200, false },
+        { MODIFIED, MODIFIED_LATER, 200, 200, true },
+        { "X: 1" END, "X: 1" END, 404, 200, true },
+        { A, "ETag: \"b\"" END, 200, 500, false },
+    };
+    for (size_t i = 0; i < countof(rows); i++) {
+        struct msg stored, head;
+        help_response(&stored, &arena, rows[i].before, rows[i].stored);
+        help_response(&head, &arena, rows[i].now, rows[i].head);
+        if (freshness_differs(&stored, 4, &head) != rows[i].differs)
+            fail_msg("%s | %s: not as wanted", rows[i].stored, rows[i].head);
+        arena_reset(&arena);
+    }
+}
+
 /* Once it has been asked whether it may be kept it is known whether there are fields to be looked
  * for: also where another field has taken the place of the one that names them. */
 static void stripping_what_is_kept(void **state)
@@ -183,9 +214,13 @@ static void no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(stripping), cmocka_unit_test(dating),
-        cmocka_unit_test(updates),   cmocka_unit_test(fresh_again),
-        cmocka_unit_test(no_memory), cmocka_unit_test(stripping_what_is_kept),
+        cmocka_unit_test(stripping),
+        cmocka_unit_test(dating),
+        cmocka_unit_test(updates),
+        cmocka_unit_test(what_a_head_tells),
+        cmocka_unit_test(fresh_again),
+        cmocka_unit_test(no_memory),
+        cmocka_unit_test(stripping_what_is_kept),
     };
     arena_init(&arena, 0);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
