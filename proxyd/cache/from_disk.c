@@ -305,3 +305,18 @@ bool from_disk_has(struct xchg *x)
     disk_let(d);
     return there;
 }
+
+bool from_disk_knows(struct xchg *x)
+{
+    struct disk *d = tier_use(&notes_of(x)->use->cache->tier);
+    struct seglog_place places[SEGLOG_VARIANTS];
+    if (d == NULL)
+        return false;
+    const struct cache_secret secret = { *seglog_secret(disk_log(d)) };
+    const struct cache_url url = url_of(notes_of(x));
+    struct cache_key key;
+    cache_key_of(&secret, &url, &key);
+    u32 variants = seglog_all(disk_log(d), &key, places);
+    disk_let(d);
+    return variants > 0;
+}

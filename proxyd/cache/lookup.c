@@ -196,27 +196,41 @@ enum lookup lookup_go_for(struct xchg *x, struct object **stale)
     return LOOKUP_REFUSED;
 }
 
-static enum lookup go_without(struct xchg *x)
+/* Is there something for this URL, although nothing for this request? */
+static enum fwd why_without(struct xchg *x, bool refused)
+{
+    struct notes *n = notes_of(x);
+    if (refused)
+        return FWD_MISS;
+    struct object *other = memory_peek(&n->use->cache->memory, &n->key);
+    bool some = other || from_disk_knows(x);
+    object_put(&other);
+    return some ? FWD_VARY_MISS : FWD_URI_MISS;
+}
+
+/* `refused`: what there is came from an address, or by a rule, that is not for this one. */
+static enum lookup go_without(struct xchg *x, bool refused)
 {
     struct notes *n = notes_of(x);
     const struct msg *m = &x->req;
     if (n->control.has & CONTROL_ONLY_IF_CACHED)
         return lookup_only_if_cached(x);
     if (m->method == METHOD_HEAD)
-        return lookup_miss(x, CACHED_MISS, FWD_URI_MISS, KEPT_METHOD);
+        return lookup_miss(x, CACHED_MISS, why_without(x, refused), KEPT_METHOD);
     if (blocks_wanted(x))
         return blocks_miss(x);
     bool own = msg_has(m, TOKEN_IF_NONE_MATCH) || msg_has(m, TOKEN_IF_MODIFIED_SINCE);
     bool range = msg_has(m, TOKEN_RANGE);
     if (range && (own || !takes_whole(x, n)))
-        return lookup_miss(x, CACHED_MISS, FWD_URI_MISS, KEPT_PARTIAL);
+        return lookup_miss(x, CACHED_MISS, why_without(x, refused), KEPT_PARTIAL);
     if (!own && lookup_waits(x))
         return LOOKUP_PARKED;
     if (range && !(n->whole = ask_for_whole(x, n))) {
         x->fault = FAULT_out_of_memory;
         return LOOKUP_REFUSED;
     }
-    (void)lookup_miss(x, CACHED_MISS, FWD_URI_MISS, own ? KEPT_CONDITIONAL : KEPT_YES);
+    enum kept why = own ? KEPT_CONDITIONAL : KEPT_YES;
+    (void)lookup_miss(x, CACHED_MISS, why_without(x, refused), why);
     n->keeps = true;
     return LOOKUP_MISS;
 }
@@ -279,7 +293,8 @@ static enum lookup find(struct xchg *x)
         from_disk_end(&n->load);
         land(n);
     }
-    if (o && !is_allowed(x, o)) {
+    bool refused = o && !is_allowed(x, o);
+    if (refused) {
         object_put(&o);
         n->alone = true;
     }
@@ -287,7 +302,7 @@ static enum lookup find(struct xchg *x)
     if (o && unlikely(n->blocks || object_is_manifest(o)) &&
         blocks_answer(x, &o, !in_memory, &found))
         return found;
-    return o ? use_found(x, o, !in_memory) : go_without(x);
+    return o ? use_found(x, o, !in_memory) : go_without(x, refused);
 }
 
 /* ---- for the seam ---- */

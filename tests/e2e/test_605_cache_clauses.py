@@ -126,6 +126,24 @@ def test_what_is_stale_has_no_warning(rig, kept):
     assert got.status == 200 and int(got.get("Age")) >= 9 and int(status(got)["ttl"]) < 0 and not got.has("Warning")
 
 
+# -- variants (section 4.1) -------------------------------------------------------------------------
+
+SAME = [("Accept-Encoding", "gzip, br", ["br,gzip", "GZIP ,br", "gzip;q=1.0, br", "x-gzip, br"], ["gzip", "gzip;q=0.5, br", None]),
+        ("Accept-Language", "de, en;q=0.5", ["DE,EN; q=0.5"], ["en;q=0.5, de"]),
+        ("Accept", "text/html, */*;q=0.1", ["text/html,*/*; q=0.1"], ["text/HTML, */*;q=0.1"]),
+        ("X-Own", "a, b", [], ["a,b", "A, b", "b, a"])]
+
+
+@pytest.mark.parametrize("name,first,same,other", SAME, ids=[row[0] for row in SAME])
+def test_variants_that_say_the_same_are_one(rig, kept, name, first, same, other):
+    """And a miss says whether there is nothing, or nothing of that variant (RFC 9211 section 2.2)."""
+    url = kept("Cache-Control: max-age=60", "Vary: " + name, asked_with=[f"{name}: {first}"])
+    for value in same:
+        assert is_hit(get(rig, url, f"{name}: {value}")), value
+    for value in other:
+        assert status(get(rig, url, *([f"{name}: {value}"] if value else []))) == {"fwd": "vary-miss", "stored": True}, value
+
+
 # -- HEAD (section 4.3.5) ---------------------------------------------------------------------------
 
 def test_a_head_is_rescued_as_a_get_is(rig, kept):
@@ -209,6 +227,15 @@ def test_each_answer_of_an_origin_says_what_became_of_it(proxyd, origin):
         assert not refused.has("Cache-Status") and refused.status == (403 if word else 502)
     with Client(daemon.port) as client:
         assert not client.ask(f"CONNECT {origin.authority} HTTP/1.1\r\nHost: {origin.authority}\r\n\r\n").has("Cache-Status")
+
+
+def test_what_is_for_others_is_a_miss(proxyd, origin):
+    """There is something for the URL, and it is by a rule that departs, for those alone who have it."""
+    daemon = proxyd(forward(rules="allow some { from 127.0.1.1; reach loopback; cache { ignore private; } }" + conf.OPEN_RULES))
+    origin.at("/o", read_body(), send(answer("x", "Cache-Control: private, max-age=60")))
+    for source, want in (("127.0.1.1", {"fwd": "uri-miss", "stored": True}), ("127.0.1.2", {"fwd": "miss", "detail": "private"})):
+        with Client(daemon.port, source=source) as client:
+            assert status(client.get(origin.url("/o"))) == want
 
 
 # -- targeted fields (RFC 9213) ---------------------------------------------------------------------

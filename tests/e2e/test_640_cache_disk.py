@@ -131,6 +131,7 @@ def test_variants(stand):
     for coding, body in (("gzip", b"zipped"), ("br", b"brotli"), ("x", b"other")):
         got = stand.get(url, f"Accept-Encoding: {coding}")
         assert got.body == body and is_hit(got) == (coding != "x")
+    assert status(got)["fwd"] == "vary-miss"
 
 
 @pytest.mark.parametrize("size", [10, 50000])
