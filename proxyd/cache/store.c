@@ -58,6 +58,8 @@ static struct object *renewed(struct xchg *x, struct notes *n, enum kept *kept)
     else
         note_departure(n, &f);
     freshness_strip(m, &f.fresh);
+    if (!freshness_dated(m, &f.fresh))
+        return NULL;
     if (n->use->origin_side)
         tags_strip(m);
     m->status = n->stale->head->status;

@@ -9,6 +9,7 @@ from lib.caching import answer, date, forward, get, is_hit, status
 from lib.client import Client, request
 from lib.faults import assert_refused
 from lib.origin import close, ok, read_body, send
+from lib.times import until
 
 pytestmark = pytest.mark.threads
 RIG = forward()
@@ -118,6 +119,19 @@ def test_lifetimes(rig, kept, what):
     if want:
         ttl = int(status(got)["ttl"])
         assert want - 4 <= ttl <= want + 1 and got.get("Age").isdigit()
+
+
+@pytest.mark.parametrize("how", ["200", "304"])
+def test_a_date_that_is_given_stays(rig, kept, how):
+    """It is when the answer was made, and Age tells the rest."""
+    then = [ok("", 'ETag: "a"', "Cache-Control: max-age=60", status="304 Not Modified")] if how == "304" else ()
+    url = kept("Cache-Control: " + ("no-cache" if then else "max-age=60"), 'ETag: "a"', then=then)
+    if how == "200":
+        rig.origin.at("/dateless", read_body(), send(ok("x", "Cache-Control: max-age=60")))
+        url = rig.url("/dateless")
+    first = get(rig, url)
+    aged = until(lambda: (r := get(rig, url)).get("Age") not in (None, "0") and r)
+    assert is_hit(aged) and aged.all("Date") == first.all("Date") and len(first.all("Date")) == 1
 
 
 def test_what_is_stale_has_no_warning(rig, kept):
