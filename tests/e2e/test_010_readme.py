@@ -23,20 +23,25 @@ from lib.skip import need
 from lib.times import SLOW, until
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+CACHE = (ROOT / "docs/cache-howto.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"<!-- (start|run|log|stop|network) -->(?:\s*```\w+\n(.*?)```)?", re.DOTALL)
 DONE = "--- that was it: "
 
 
-def blocks():
-    return [(m[1], m[2] or "") for m in BLOCK.finditer(README)]
+def blocks(document=README):
+    return [(m[1], m[2] or "") for m in BLOCK.finditer(document)]
 
 
 def commands(text):
     """(command, expected lines) of a console block."""
-    found = []
+    found, end = [], None
     for line in text.splitlines():
-        if line.startswith("$ "):
+        if end is not None:    # of a document in the command
+            found[-1] = (found[-1][0] + "\n" + line, [])
+            end = None if line == end else end
+        elif line.startswith("$ "):
             found.append((line[2:], []))
+            end = line.rpartition("<<'")[2].rstrip("'") if "<<'" in line else None
         else:
             found[-1][1].append(line)
     return found
@@ -205,6 +210,19 @@ def world(tmp_path, parts, proxyd):
         release(port)
 
 
+def run(world, text):
+    """The commands of a block; how many they were."""
+    for command, expected in commands(text):
+        got = world.shell.run(world.swap(command))
+        # The log is written a moment later, and so is what was not kept.
+        if command.startswith("grep ") or " why " in command:
+            until(lambda: matches([world.swap(line) for line in expected], world.shell.run(world.swap(command))))
+            got = world.shell.run(world.swap(command))
+        assert matches([world.swap(line) for line in expected], got), \
+            f"$ {command}\nshould print\n" + "\n".join(expected) + "\nbut prints\n" + "\n".join(got)
+    return len(commands(text))
+
+
 @pytest.mark.slow("it runs every command of the README, one after the other")
 def test_every_command_of_the_walk(world):
     for program in ("curl", "wget", "bash", "make", "nginx", "apt-get", "apt-ftparchive", "dpkg-deb"):
@@ -227,16 +245,15 @@ def test_every_command_of_the_walk(world):
                                        if matches([world.swap(line)], [got])], 5 * SLOW)
                 assert found, f"no line like {world.swap(line)!r} in\n{daemon.stdout()}"
         else:
-            for command, expected in commands(text):
-                got = world.shell.run(world.swap(command))
-                if command.startswith("grep "):   # the log is written a moment later
-                    until(lambda: matches([world.swap(line) for line in expected], world.shell.run(world.swap(command))))
-                    got = world.shell.run(world.swap(command))
-                assert matches([world.swap(line) for line in expected], got), \
-                    f"$ {command}\nshould print\n" + "\n".join(expected) + \
-                    "\nbut prints\n" + "\n".join(got)
-                seen += 1
+            seen += run(world, text)
     assert seen >= 10
+
+
+@pytest.mark.slow("it runs every command of the page, one after the other")
+def test_every_command_about_the_cache(world):
+    for program in ("curl", "bash", "nginx"):
+        need(program)
+    assert sum(run(world, text) for _, text in blocks(CACHE)) >= 20
 
 
 @pytest.mark.slow("it makes three network namespaces, and a proxy between them")
@@ -271,8 +288,9 @@ def test_the_walk_of_a_network(tmp_path, parts):
 
 def test_no_command_stands_unmarked():
     """A console block that nobody marked would not be run."""
-    marked = sum(1 for kind, _ in blocks() if kind in ("start", "run", "network"))
-    assert README.count("```console") == marked
+    for document in (README, CACHE):
+        marked = sum(1 for kind, _ in blocks(document) if kind in ("start", "run", "network"))
+        assert document.count("```console") == marked
 
 
 def test_links_lead_somewhere():
