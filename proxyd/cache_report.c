@@ -292,15 +292,23 @@ static each_cache *understand(struct report *r, struct slice question)
     return slice_is(verb, "purge") && read_purge(r, rest) ? purge_of : NULL;
 }
 
+static char *not_understood(struct slice question)
+{
+    if (memmem(question.p, question.n, " https://", 9))
+        return strdup(
+            "of https nothing is kept: it goes through tunnels, which are not looked into\n");
+    return strdup("expected stat, verify, show URL, why METHOD URL or purge [--soft] URL | "
+                  "--prefix URL | "
+                  "--tag TAG | --all, and a URL such as http://example.com/\n");
+}
+
 unsigned cache_report(struct registry *registry, struct slice question, char **text)
 {
     struct report *r = calloc(1, sizeof *r);
     size_t n;
     each_cache *each = r ? understand(r, question) : NULL;
     if (each == NULL) {
-        *text = strdup("expected stat, verify, show URL, why METHOD URL or purge [--soft] URL | "
-                       "--prefix URL | "
-                       "--tag TAG | --all, and a URL such as http://example.com/\n");
+        *text = not_understood(question);
         free(r);
         return 400;
     }

@@ -109,5 +109,6 @@ def test_fetch_tells_what_the_cache_was_to_it(filled, origin):
 
 def test_wrong_questions(filled):
     assert "usage" not in cache(filled, "purge", "not a url", code=1)
+    assert "of https nothing is kept" in cache(filled, "why", "GET", "https://a.example/", code=1)
     for words in (["purge"], ["show"], ["--all", "stat"], ["why", "GET"], ["eat", "x"]):
         assert "proxyd cache --help" in cache(filled, *words, code=2)
