@@ -159,6 +159,29 @@ static const struct word *path_word(const struct node *cache)
     return w && !w->reported ? w : NULL;
 }
 
+static u64 size_of(const struct node *cache, const char *key, u64 fallback)
+{
+    const struct node *n = node_child(cache, key);
+    u64 bytes = fallback;
+    if (n && node_nargs(n))
+        (void)value_size(node_arg(n, 0)->text, &bytes);
+    return bytes;
+}
+
+/* What is said of `max-object` in vain: where there is less room than that. */
+static void check_most(const struct node *n, struct diags *d)
+{
+    const struct node *most = node_child(n, "max-object");
+    bool on_disk = node_child(n, "path") != NULL;
+    u64 room = on_disk ? size_of(n, "size", 1024 * MIB) / 2 : size_of(n, "memory", 64 * MIB) / 4;
+    if (most == NULL || size_of(n, "max-object", 0) <= room)
+        return;
+    diag_note(d, node_arg(most, 0), "an answer of more than %llu bytes is not kept all the same",
+              (unsigned long long)room);
+    diag_more(d, on_disk ? "none may take more than half of \"size\""
+                         : "without a \"path\" none may take more than a quarter of \"memory\"");
+}
+
 void cache_check(const struct node *n, struct diags *d)
 {
     struct arena a;
@@ -168,13 +191,16 @@ void cache_check(const struct node *n, struct diags *d)
         diag_error(d, &size->words[0], "\"size\" needs \"path\"");
         diag_more(d, "it is the size on disk; the size in memory is \"memory\"");
     }
+    check_most(n, d);
     if (own == NULL)
         return;
     arena_init(&a, 0);
     for (const struct node *o = node_child(n->parent, "cache"); o && o != n; o = node_again(o)) {
         const struct word *w = path_word(o);
-        if (w && is_same_folder(folder_of(&a, node_name(n), own), folder_of(&a, node_name(o), w)))
-            diag_error(d, own, "the cache %s has that folder already", word_shown(&o->words[1]));
+        if (!w || !is_same_folder(folder_of(&a, node_name(n), own), folder_of(&a, node_name(o), w)))
+            continue;
+        diag_error(d, own, "the cache %s has that folder already", word_shown(&o->words[1]));
+        diag_more(d, "expected a folder for each cache: its files are no other one's");
     }
     arena_free(&a);
 }

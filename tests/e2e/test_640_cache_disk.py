@@ -456,6 +456,11 @@ def test_a_folder_that_cannot_be_written_costs_nothing_else(proxyd, origin, tmp_
     assert daemon.stderr().count(told) == 1
 
 
+def test_a_folder_is_made_but_not_the_one_above_it(proxyd, tmp_path):
+    daemon = proxyd(config(CACHE.replace("path store", f"path {tmp_path}/none/store")))
+    assert until(lambda: f"{tmp_path}/none/store: it cannot be made: the folder above it is not there" in daemon.stderr())
+
+
 def test_a_full_disk(proxyd, origin):
     """Files may not grow beyond a megabyte: what is written then fails as on a disk that is full."""
     stand = Stand(proxyd, origin, limits=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20)))
@@ -582,6 +587,18 @@ WRONG = {
     "size alone": ("cache main { size 1g; }", '"size" needs "path"'),
     "too small": ("cache main { path one; size 63m; }", "64m"),
 }
+
+
+@pytest.mark.parametrize("cache,least", [
+    ("memory 16m; max-object 5m;", 4 << 20), ("memory 16m; max-object 4m;", None), ("max-object 17m;", 16 << 20),
+    ("path one; size 64m; max-object 33m;", 32 << 20), ("path one; max-object 512m;", None)])
+def test_an_object_that_there_is_no_room_for_is_noted(tmp_path, cache, least):
+    """A max-object beyond what one answer may take of the room there is promises what is not kept."""
+    (tmp_path / "a.conf").write_text(f"cache main {{ {cache} }}\n" + conf.policy() +
+                                     "listener main { bind 127.0.0.1:3128; mode forward; policy open; cache main; }")
+    done = run_command("check", "-c", str(tmp_path / "a.conf"))
+    told = f"note: an answer of more than {least} bytes is not kept all the same"
+    assert done.returncode == 0 and (told in done.stderr if least else "note:" not in done.stderr), done.stderr
 
 
 @pytest.mark.parametrize("what", WRONG)

@@ -106,7 +106,8 @@ bool folder_take(struct folder *f, const char *path, char *why, size_t room)
     if (errno == EWOULDBLOCK)
         snprintf(why, room, "%s: another process has it", path);
     else
-        snprintf(why, room, "%s: it %s: %s", path, what, strerror(errno));
+        snprintf(why, room, "%s: it %s: %s", path, what,
+                 errno == ENOENT ? "the folder above it is not there" : strerror(errno));
     folder_give_back(f);
     return false;
 }
