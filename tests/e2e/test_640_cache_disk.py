@@ -439,6 +439,7 @@ def test_a_deleted_folder_is_made_again(stand):
     shutil.rmtree(stand.store)
     url = stand.serve("/a", answer("x", FRESH))
     assert stand.get(url).body == b"x" and is_hit(stand.get(url))
+    assert until(lambda: f"{stand.store}: it was deleted, with all that was kept there, and is made anew" in stand.daemon.stderr())
 
 
 def test_a_folder_that_cannot_be_written_costs_nothing_else(proxyd, origin, tmp_path):

@@ -194,6 +194,11 @@ static int write_batch(struct disk *d, struct list *batch)
             write_at(n)->good = false;
     }
     d->untidy = !(seglog_tidy(d->log) && seglog_is_settled(d->log));
+    if (seglog_was_made_again(d->log)) {
+        (void)stat(d->dir, &d->folder);
+        disk_tell(d, false, d->dir,
+                  ": it was deleted, with all that was kept there, and is made anew");
+    }
     return error;
 }
 

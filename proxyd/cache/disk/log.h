@@ -59,6 +59,7 @@ struct seglog {
     u32 passing;        /* the segment that ENTRY_MOVE is from */
     int lost;           /* errno of a write that failed since the last flush */
     u32 unsettled;      /* the first segment that was sealed and not yet synced; 0: there is none */
+    bool made_again;    /* the folder, and nobody has been told */
     bool purged;        /* a GONE or a ban has been appended since the last sync */
     u64 synced_us;      /* when that was */
     struct log_apply apply;

@@ -53,13 +53,18 @@ bool log_close_open(struct seglog *l)
     return good;
 }
 
+static bool make_again(struct seglog *l)
+{
+    l->made_again = folder_make_again(&l->folder);
+    return l->made_again;
+}
+
 static struct segment *make_segment(struct seglog *l, u32 number, u32 size)
 {
     char *path = folder_segment(&l->folder, number);
     struct segment *s = path ? segment_make(path, number, l->salt, size) : NULL;
     if (s == NULL && path &&
-        ((errno == ENOSPC && log_drop_oldest(l, false)) ||
-         (errno == ENOENT && folder_make_again(&l->folder)) ||
+        ((errno == ENOSPC && log_drop_oldest(l, false)) || (errno == ENOENT && make_again(l)) ||
          (errno == EEXIST && unlink(path) == 0)))
         s = segment_make(path, number, l->salt, size);
     free(path);

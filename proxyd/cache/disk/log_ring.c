@@ -95,6 +95,13 @@ bool seglog_settle(struct seglog *l)
     return l->unsettled == 0;
 }
 
+bool seglog_was_made_again(struct seglog *l)
+{
+    bool was = l->made_again;
+    l->made_again = false;
+    return was;
+}
+
 bool seglog_is_settled(const struct seglog *l)
 {
     return l->unsettled == 0;

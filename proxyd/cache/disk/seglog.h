@@ -114,6 +114,8 @@ bool seglog_tidy(struct seglog *l);
 bool seglog_settle(struct seglog *l);
 /* Is there none that seglog_settle would wait for? */
 bool seglog_is_settled(const struct seglog *l);
+/* Has the folder been made anew since the last call, because somebody had deleted it? */
+bool seglog_was_made_again(struct seglog *l);
 
 /* ---- for any thread ---- */
 
