@@ -225,7 +225,8 @@ static enum MHD_Result answer(struct admin *a, struct MHD_Connection *c, const c
             return say(c, MHD_HTTP_METHOD_NOT_ALLOWED, "GET or HEAD");
         return pages[i].get(a, c);
     }
-    return say(c, MHD_HTTP_NOT_FOUND, "here are / /healthz /readyz /metrics /status /version");
+    return say(c, MHD_HTTP_NOT_FOUND,
+               "here are / /healthz /readyz /metrics /status /version, and by POST /cache/purge");
 }
 
 /* Called once when the head is there and again when the body is: the first call of a GET only marks
