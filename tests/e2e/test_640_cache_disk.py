@@ -128,10 +128,9 @@ def test_variants(stand):
         assert stand.get(url, f"Accept-Encoding: {coding}").body == body.encode()
     url = stand.serve("/v", answer("other", FRESH, "Vary: Accept-Encoding"))
     stand.restart()
-    for coding, body in (("gzip", b"zipped"), ("br", b"brotli"), ("x", b"other")):
+    for coding, body in (("x", b"other"), ("gzip", b"zipped"), ("br", b"brotli")):
         got = stand.get(url, f"Accept-Encoding: {coding}")
-        assert got.body == body and is_hit(got) == (coding != "x")
-    assert status(got)["fwd"] == "vary-miss"
+        assert got.body == body and status(got).get("fwd", "none") == ("vary-miss" if coding == "x" else "none")
 
 
 @pytest.mark.parametrize("size", [10, 50000])
