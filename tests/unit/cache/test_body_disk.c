@@ -534,18 +534,20 @@ static void what_is_not_in_memory(void **state)
     struct reader r, gone;
     struct slice run;
     enum flow end;
-    unsigned waits;
+    unsigned waits = 0;
     begin_exchange();
-    cold(b);
-    struct source s = reader_open(&gone, b, &x);
-    assert_int_equal(s.ops->peek(s.self, &run), FLOW_WAIT);
-    assert_int_equal(s.ops->fill(s.self), FLOW_WAIT);
-    source_close(&s);
-    s = reader_open(&r, b, &x);
-    assert_int_equal(read_waiting(&s, &end, &waits), sizeof text);
-    assert_memory_equal(got, text, sizeof text);
-    assert_true(waits > 0);
-    source_close(&s);
+    for (unsigned tries = 0; waits == 0; tries++) { /* what is read for the first may be quick */
+        assert_true(tries < 100);
+        cold(b);
+        struct source s = reader_open(&gone, b, &x);
+        assert_int_equal(s.ops->peek(s.self, &run), FLOW_WAIT);
+        assert_int_equal(s.ops->fill(s.self), FLOW_WAIT);
+        source_close(&s);
+        s = reader_open(&r, b, &x);
+        assert_int_equal(read_waiting(&s, &end, &waits), sizeof text);
+        assert_memory_equal(got, text, sizeof text);
+        source_close(&s);
+    }
     end_exchange();
     body_put(b);
 }
