@@ -156,13 +156,14 @@ struct object *copy_object(struct xchg *x, const struct object_facts *f, const s
     return o;
 }
 
-/* A small body that has come with its head is kept at once, and passes as if there were no cache:
- * what the client does not take of it waits behind the head, and nothing waits for the client. */
+/* A body that has come with its head, so no more than a buffer, is kept at once, and passes as if
+ * there were no cache: what the client does not take of it waits behind the head, and nothing waits
+ * for the client. It goes out of the buffer, which is near; the copy of 8 kB is not, and cost 2 us
+ * more. */
 static bool is_here(const struct xchg *x, struct slice *body)
 {
     const struct leg *l = &x->upstream;
-    return l->ops->body_here && l->ops->body_here(l, body) && body->n <= CHUNK_LEAST &&
-           !gives_part(x);
+    return l->ops->body_here && l->ops->body_here(l, body) && !gives_part(x);
 }
 
 /* Does the client get fields that are not kept, but for those of the hop, which go in any case? */
