@@ -6,6 +6,7 @@
 #include "explain_json.h"
 #include "forward/conf.h"
 #include "http/chars.h"
+#include "made_head.h"
 #include "moment.h"
 
 enum { MOST_FIELDS = 64 << 10 };
@@ -38,7 +39,6 @@ static bool is_printable(struct slice s)
     return true;
 }
 
-/* Host is made from the URL: another one would be another request. */
 static void read_fields(struct question *q)
 {
     size_t i, n = 0;
@@ -52,13 +52,10 @@ static void read_fields(struct question *q)
     struct text t = text_in(arena_alloc(&q->arena, n + 1), n + 1);
     json_array_foreach(json_object_get(q->json, "headers"), i, one)
     {
-        struct slice field = slice_of(json_string_value(one)), name;
-        struct slice rest = field;
-        if (!slice_cut(&rest, ':', &name) || rest.p == NULL || !slice_is_token(name) ||
-            !is_printable(field))
-            complain(q, "a header is written NAME: VALUE");
-        if (slice_eq_nocase(name, SLICE("host")))
-            complain(q, "the field Host is made from the URL");
+        struct slice field = slice_of(json_string_value(one));
+        const char *wrong = made_head_field_wrong(field);
+        if (wrong)
+            complain(q, wrong);
         text_add(&t, field);
         text_lit(&t, "\r\n");
     }
