@@ -14,6 +14,7 @@
 #include "base/str.h"
 #include "cache/cache.h"
 #include "cache/purge.h"
+#include "cache_asked.h"
 #include "cache_show.h"
 #include "http/uri.h"
 #include "reverse/balance.h"
@@ -28,6 +29,8 @@ struct held {
 struct report {
     FILE *to;
     struct slice word; /* the method */
+    struct asked asked;
+    const char *wrong; /* with the question, a sentence; NULL: that it is none */
     struct cache_url parts;
     struct target_uri uri; /* `parts` points into it */
     char area[8192];
@@ -39,6 +42,12 @@ struct report {
     unsigned nheld, room;
     char *spaces; /* that a URL may be kept in, a line each */
 };
+
+/* Of which each that is kept is asked; NULL: of none. */
+static const struct asked *asked_of(const struct report *r)
+{
+    return r->asked.msg && r->asked.alone == KEPT_YES ? &r->asked : NULL;
+}
 
 static bool read_url(struct report *r, struct slice url)
 {
@@ -114,7 +123,7 @@ static void show_of(const char *name, const void *entry, void *ctx)
     const struct report *r = ctx;
     struct cache *c = ((const struct cache_entry *)entry)->cache;
     fprintf(r->to, "cache %s:\n", name);
-    cache_show_memory(r->to, &c->memory, r->url, r->now_s);
+    cache_show_memory(r->to, &c->memory, r->url, r->now_s, asked_of(r));
 }
 
 /* False: it has none, or that is not in service. */
@@ -137,7 +146,7 @@ static void note_disk(const char *name, const void *entry, void *ctx)
 static void show_disk(struct report *r, const struct held *h)
 {
     fprintf(r->to, "cache %s, on disk:\n", h->name);
-    cache_show_disk(r->to, h->disk, &r->parts, slice_of(r->spaces), r->now_s);
+    cache_show_disk(r->to, h->disk, &r->parts, slice_of(r->spaces), r->now_s, asked_of(r));
 }
 
 /* ---- why ---- */
@@ -166,8 +175,23 @@ static void why_of(const char *name, const void *entry, void *ctx)
         fputs("  no answer was turned away in the last hour\n", r->to);
 }
 
-static void why_method(struct report *r)
+/* "METHOD URL", and fields behind it, a line each. */
+static bool read_why(struct report *r, struct slice question)
 {
+    struct slice url;
+    slice_cut(&question, '\n', &url);
+    slice_cut(&url, ' ', &r->word);
+    if (!read_url(r, url))
+        return false;
+    if (question.p)
+        r->wrong = asked_read(&r->asked, r->word, url, question);
+    return r->wrong == NULL;
+}
+
+static void why_request(struct report *r, bool has_routes)
+{
+    if (r->asked.msg)
+        asked_show(r->to, &r->asked, has_routes);
     enum method m = method_find(r->word);
     if (m == METHOD_GET || m == METHOD_HEAD)
         return;
@@ -285,21 +309,23 @@ static each_cache *understand(struct report *r, struct slice question)
         return rest.n == 0 ? verify_of : NULL;
     if (slice_is(verb, "show"))
         return read_url(r, rest) ? show_of : NULL;
-    if (slice_is(verb, "why")) {
-        slice_cut(&rest, ' ', &r->word);
-        return read_url(r, rest) ? why_of : NULL;
-    }
+    if (slice_is(verb, "why"))
+        return read_why(r, rest) ? why_of : NULL;
     return slice_is(verb, "purge") && read_purge(r, rest) ? purge_of : NULL;
 }
 
-static char *not_understood(struct slice question)
+static char *not_understood(struct slice question, const char *wrong)
 {
+    char *text = NULL;
+    if (wrong)
+        return asprintf(&text, "%s\n", wrong) < 0 ? NULL : text;
     if (memmem(question.p, question.n, " https://", 9))
         return strdup(
             "of https nothing is kept: it goes through tunnels, which are not looked into\n");
-    return strdup("expected stat, verify, show URL, why METHOD URL or purge [--soft] URL | "
-                  "--prefix URL | "
-                  "--tag TAG | --all, and a URL such as http://example.com/\n");
+    return strdup(
+        "expected stat, verify, show URL, why METHOD URL [HEADERS] or purge [--soft] URL | "
+        "--prefix URL | "
+        "--tag TAG | --all, and a URL such as http://example.com/\n");
 }
 
 unsigned cache_report(struct registry *registry, struct slice question, char **text)
@@ -308,7 +334,9 @@ unsigned cache_report(struct registry *registry, struct slice question, char **t
     size_t n;
     each_cache *each = r ? understand(r, question) : NULL;
     if (each == NULL) {
-        *text = not_understood(question);
+        *text = not_understood(question, r ? r->wrong : NULL);
+        if (r)
+            asked_end(&r->asked);
         free(r);
         return 400;
     }
@@ -317,13 +345,14 @@ unsigned cache_report(struct registry *registry, struct slice question, char **t
     r->to = r->held ? open_memstream(text, &n) : NULL;
     if (r->to == NULL) {
         free(r->held);
+        asked_end(&r->asked);
         free(r);
         return 500;
     }
     r->spaces = spaces_of(registry);
     r->now_s = clock_us(CLOCK_REALTIME) / 1000000;
     if (each == why_of)
-        why_method(r);
+        why_request(r, registry_count(registry, &pools) > 0);
     if (r->room == 0)
         fputs("the configuration has no cache\n", r->to);
     registry_each(registry, &caches, each, r);
@@ -335,6 +364,7 @@ unsigned cache_report(struct registry *registry, struct slice question, char **t
     fclose(r->to);
     free(r->held);
     free(r->spaces);
+    asked_end(&r->asked);
     free(r);
     return 200;
 }

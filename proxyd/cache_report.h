@@ -4,7 +4,8 @@
 
 #include "core/common/registry.h"
 
-/* `question`: "stat", "verify", "show URL", "why METHOD URL", or "purge", perhaps "--soft", and
+/* `question`: "stat", "verify", "show URL", "why METHOD URL", behind which fields of the
+ * request may stand, each in a line of its own, or "purge", perhaps "--soft", and
  * "URL", "--prefix URL", "--tag TAG" or "--all". The HTTP status, and malloc'd lines in *text. Any
  * thread that may block. */
 unsigned cache_report(struct registry *r, struct slice question, char **text);

@@ -8,13 +8,16 @@
 #include "base/str.h"
 #include "cache/manifest.h"
 #include "cache/on_disk.h"
+#include "cache/status.h"
 #include "config/shown.h"
 
 struct showing {
     FILE *to;
     struct slice url; /* of memory: as caches compare it */
     u64 now_s;
-    unsigned found;
+    const struct asked *asked;         /* NULL: nothing */
+    struct cache_secret secret;        /* of variants */
+    unsigned found, fit;               /* fit: are for the request that is asked about */
     struct manifest sliced[VARY_MOST]; /* those that show_object has shown */
     unsigned nsliced;
     u64 slices; /* that are kept of one of them */
@@ -27,8 +30,15 @@ struct kept_one {
     bool grows, sliced;
     const struct freshness *fresh;
     const struct addr *server;
+    u64 variant;
     struct slice vary, tags, rule;
 };
+
+static void show_asked(struct showing *r, const struct kept_one *k)
+{
+    const struct asked_of of = { r->secret, k->vary, k->variant, k->fresh, k->grows };
+    r->fit += asked_show_kept(r->to, r->asked, &of, r->now_s);
+}
 
 static void show_one(struct showing *r, const struct kept_one *k)
 {
@@ -59,6 +69,17 @@ static void show_one(struct showing *r, const struct kept_one *k)
         fputs(" says", r->to);
     }
     fputc('\n', r->to);
+    if (r->asked)
+        show_asked(r, k);
+}
+
+static void show_end(const struct showing *r)
+{
+    if (r->found == 0)
+        fputs("  nothing is kept\n", r->to);
+    else if (r->asked && r->fit == 0)
+        fprintf(r->to, "  none of these is for this request (%.*s)\n",
+                SLICE_FMT(fwd_word(FWD_VARY_MISS)));
 }
 
 /* Of a slice nothing is shown: they are counted. There may be thousands. */
@@ -78,6 +99,7 @@ static void show_object(void *ctx, struct object *o)
                                       .sliced = sliced,
                                       .fresh = object_fresh(o, &area),
                                       .server = &o->server,
+                                      .variant = o->variant,
                                       .vary = o->vary,
                                       .tags = o->tags,
                                       .rule = o->rule });
@@ -121,27 +143,31 @@ static void show_record(void *ctx, const struct seglog_record *record, const str
                                     .sliced = sliced,
                                     .fresh = &fresh,
                                     .server = &m->server,
+                                    .variant = record->variant,
                                     .vary = record->vary,
                                     .tags = record->tags,
                                     .rule = m->rule });
 }
 
-void cache_show_memory(FILE *to, struct memory *m, struct slice url, u64 now_s)
+void cache_show_memory(FILE *to, struct memory *m, struct slice url, u64 now_s,
+                       const struct asked *asked)
 {
-    struct showing r = { .to = to, .url = url, .now_s = now_s };
+    struct showing r = {
+        .to = to, .url = url, .now_s = now_s, .asked = asked, .secret = m->secret
+    };
     memory_each(m, url, show_object, &r);
     show_slices(&r, m);
-    if (r.found == 0)
-        fputs("  nothing is kept\n", to);
+    show_end(&r);
 }
 
 void cache_show_disk(FILE *to, struct disk *d, const struct cache_url *url, struct slice spaces,
-                     u64 now_s)
+                     u64 now_s, const struct asked *asked)
 {
-    struct showing r = { .to = to, .now_s = now_s };
+    struct showing r = {
+        .to = to, .now_s = now_s, .asked = asked, .secret = { *seglog_secret(disk_log(d)) }
+    };
     struct cache_url in = *url;
     while (slice_cut(&spaces, '\n', &in.space))
         on_disk_each(d, &in, show_record, &r);
-    if (r.found == 0)
-        fputs("  nothing is kept\n", to);
+    show_end(&r);
 }

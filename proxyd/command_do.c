@@ -13,6 +13,7 @@
 #include "config/shown.h"
 #include "ctl.h"
 #include "list_check.h"
+#include "made_head.h"
 #include "manual.h"
 
 struct command command_leave(int code)
@@ -196,31 +197,50 @@ static bool cache_question(const struct options *o, struct text *t)
         const char *verb;
         unsigned words; /* behind it */
     } verbs[] = { { "stat", 0 }, { "verify", 0 }, { "show", 1 }, { "why", 2 }, { "purge", 1 } };
+    enum { WHY = 3, PURGE };
     unsigned words = 0, i = 0;
     while (words < MOST_OPERANDS && o->operand[words])
         words++;
     while (i < countof(verbs) && !(words && strcmp(verbs[i].verb, o->operand[0]) == 0))
         i++;
-    bool purge = i == countof(verbs) - 1;
+    bool purge = i == PURGE;
     unsigned sets = (unsigned)o->all + o->prefix + o->tag;
     if (i == countof(verbs) || words != verbs[i].words + 1 - (purge && o->all) || sets > 1 ||
-        ((sets || o->soft) && !purge))
+        ((sets || o->soft) && !purge) || (o->header[0] && i != WHY))
         return false;
     text_cstr(t, o->operand[0]);
     text_cstr(t, o->soft ? " --soft" : "");
     text_cstr(t, o->all ? " --all" : o->prefix ? " --prefix" : o->tag ? " --tag" : "");
     for (unsigned k = 1; k < words; k++)
         text_fmt(t, " %s", o->operand[k]);
+    for (unsigned k = 0; k < EXPLAIN_MANY && o->header[k]; k++)
+        text_fmt(t, "\n%s", o->header[k]);
     return !t->full;
+}
+
+/* A sentence; NULL: nothing is. The proxy looks, too, but to it a line end makes two of one. */
+static const char *header_wrong(const struct options *o)
+{
+    const char *wrong = NULL;
+    for (unsigned i = 0; i < EXPLAIN_MANY && o->header[i] && !wrong; i++)
+        wrong = made_head_field_wrong(slice_of(o->header[i]));
+    return wrong;
 }
 
 struct command do_cache(struct options o)
 {
     char area[8192];
     struct text question = text_in(area, sizeof area);
-    if (cache_question(&o, &question))
+    const char *wrong = header_wrong(&o);
+    bool good = cache_question(&o, &question);
+    if (wrong || question.full) {
+        fprintf(stderr, "proxyd cache: %s\n", wrong ? wrong : "the question is too long");
+        return command_leave(EXIT_USAGE);
+    }
+    if (good)
         return command_leave(ctl_ask("cache", o.socket, "POST", "/cache", text_slice(&question)));
-    fputs("proxyd cache: expected stat, verify, show URL, why METHOD URL, or purge [--soft] with "
+    fputs("proxyd cache: expected stat, verify, show URL, why METHOD URL [--header FIELD], or "
+          "purge [--soft] with "
           "[--prefix] "
           "URL, --tag TAG or --all\n\"proxyd cache --help\" explains it\n",
           stderr);

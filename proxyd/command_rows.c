@@ -114,7 +114,7 @@ const struct command_row command_rows[] = {
       "usage: proxyd cache [-s PATH] stat\n"
       "       proxyd cache [-s PATH] verify\n"
       "       proxyd cache [-s PATH] show URL\n"
-      "       proxyd cache [-s PATH] why METHOD URL\n"
+      "       proxyd cache [-s PATH] why METHOD URL [--header FIELD]...\n"
       "       proxyd cache [-s PATH] purge [--soft] [--prefix] URL\n"
       "       proxyd cache [-s PATH] purge [--soft] --tag TAG\n"
       "       proxyd cache [-s PATH] purge [--soft] --all\n"
@@ -124,6 +124,10 @@ const struct command_row command_rows[] = {
       "forgotten\n"
       "  show URL            each variant that is kept of it\n"
       "  why METHOD URL      the same, and why the last answer (of an hour) was not kept\n"
+      "      --header FIELD  a field of a request, \"Accept-Encoding: gzip\"; may be repeated. "
+      "Then "
+      "also\n"
+      "                      what each variant is to that request, or why the cache is not asked\n"
       "  purge URL           takes out all variants of it, for all listeners at once\n"
       "      --prefix        … and of every URL that begins so\n"
       "      --tag           … all with that tag of Surrogate-Key or Cache-Tag\n"
@@ -303,8 +307,8 @@ const struct option_row option_rows[] = {
     { "--yescrypt", NULL, FOR_PASSWD, offsetof(struct options, yescrypt), NULL, 0 },
     { "--verify", NULL, FOR_PASSWD, offsetof(struct options, verify), NULL, 0 },
     { "--delete", NULL, FOR_PASSWD, offsetof(struct options, delete_it), NULL, 0 },
-    { "--header", NULL, FOR_EXPLAIN, offsetof(struct options, header), "a field, NAME: VALUE",
-      EXPLAIN_MANY },
+    { "--header", NULL, FOR_EXPLAIN | FOR_CACHE, offsetof(struct options, header),
+      "a field, NAME: VALUE", EXPLAIN_MANY },
     { "--sni", NULL, FOR_EXPLAIN, offsetof(struct options, sni), "the name in a ClientHello", 0 },
     { "--response", NULL, FOR_EXPLAIN, offsetof(struct options, response),
       "a status, or a field, NAME: VALUE", EXPLAIN_MANY },

@@ -71,10 +71,7 @@ bool lookup_allowed(struct xchg *x, const struct object *o)
 
 static enum lookup give(struct xchg *x, struct object **o, enum cached how, i64 ttl)
 {
-    bool joined = how == CACHED_JOINED;
-    struct cache_status s = {
-        .fwd = joined ? FWD_URI_MISS : FWD_NO, .collapsed = joined, .has_ttl = true, .ttl = ttl
-    };
+    struct cache_status s = cache_status_of_kept(how == CACHED_JOINED, ttl);
     x->server = (*o)->server; /* what judges the answer asks about it */
     return answer_give(x, o, how, &s) ? LOOKUP_HIT : LOOKUP_REFUSED;
 }
@@ -174,8 +171,7 @@ enum lookup lookup_go_for(struct xchg *x, struct object **stale)
         object_put(stale);
         return lookup_only_if_cached(x);
     }
-    bool forced = n->control.has & (CONTROL_NO_CACHE | CONTROL_MAX_AGE | CONTROL_MIN_FRESH);
-    enum fwd fwd = forced ? FWD_REQUEST : FWD_STALE;
+    enum fwd fwd = request_fwd(&n->control);
     if (object_is_growing(*stale)) {
         bool head = x->req.method == METHOD_HEAD;
         object_put(stale);

@@ -47,21 +47,25 @@ bool request_is_edited(const struct xchg *x)
     return x->role->alters && x->role->alters(x);
 }
 
-enum kept request_passes(const struct xchg *x)
+enum kept request_alone(const struct msg *m, const struct cache_rule *rule, bool origin_side)
 {
-    const struct notes *n = notes_of(x);
-    const struct msg *m = &x->req;
     if ((m->method != METHOD_GET && m->method != METHOD_HEAD) || m->body != BODY_NONE ||
         m->upgrade_websocket)
         return KEPT_METHOD;
-    if (unlikely(request_is_edited(x)))
-        return KEPT_EDITED;
-    if (n->rule && n->rule->bypass)
+    if (rule && rule->bypass)
         return KEPT_RULE;
-    if (n->use->origin_side &&
-        (msg_has(m, TOKEN_AUTHORIZATION) || !steering_ignores_cookies(n->rule, m)))
+    if (origin_side && (msg_has(m, TOKEN_AUTHORIZATION) || !steering_ignores_cookies(rule, m)))
         return KEPT_PERSONAL;
     if (msg_has(m, TOKEN_IF_MATCH) || msg_has(m, TOKEN_IF_UNMODIFIED_SINCE))
         return KEPT_CONDITIONAL;
     return KEPT_YES;
+}
+
+enum kept request_passes(const struct xchg *x)
+{
+    const struct notes *n = notes_of(x);
+    enum kept why = request_alone(&x->req, n->rule, n->use->origin_side);
+    if (why != KEPT_METHOD && unlikely(request_is_edited(x)))
+        return KEPT_EDITED;
+    return why;
 }

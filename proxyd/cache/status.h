@@ -23,6 +23,14 @@ struct cache_status {
     struct slice detail; /* a word of kept.tbl or of the caller's, a token; may be empty */
 };
 
+/* Of an answer by what is kept, stale or not. joined: another exchange is bringing it. */
+static inline struct cache_status cache_status_of_kept(bool joined, i64 ttl)
+{
+    return (struct cache_status){
+        .fwd = joined ? FWD_URI_MISS : FWD_NO, .collapsed = joined, .has_ttl = true, .ttl = ttl
+    };
+}
+
 enum { CACHE_STATUS_MOST = 160 }; /* bytes, with a detail of at most 32 */
 
 /* "Cache-Status: NAME; hit; ttl=12; detail=memory" CRLF; name is a token. It goes behind those that

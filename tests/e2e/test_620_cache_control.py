@@ -1,4 +1,6 @@
 """What a cache holds is shown, and taken out, while it works."""
+import re
+
 import pytest
 
 from lib import conf
@@ -59,6 +61,63 @@ def test_why_is_known_of_a_reason_that_lies_in_the_request(filled, origin, field
     assert "  the last answer, " in cache(filled, "why", "GET", origin.url("/c"))
     get(filled, origin.url("/c"))
     assert until(lambda: "the last answer" not in cache(filled, "why", "GET", origin.url("/c")))
+
+
+def why(daemon, url, *fields, method="GET"):
+    """What it says of a request with these fields alone."""
+    said = cache(daemon, "why", method, url, *(word for field in fields for word in ("--header", field)))
+    return [line.strip().removeprefix("this request: ") for line in said.splitlines() if "this request" in line]
+
+
+@pytest.mark.parametrize("fields,told", [
+    (["Accept: */*"], r"hit; ttl=\d+"), (["Authorization: Basic eA=="], "hit"),
+    (["Range: bytes=0-1", "If-None-Match: x"], "hit"), (["Cache-Control: no-cache"], "fwd=request"),
+    (["Cache-Control: min-fresh=90"], "fwd=request"), (["Cache-Control: only-if-cached"], "hit")])
+def test_why_tells_what_is_kept_to_a_request(filled, origin, fields, told):
+    """And a client that sends it is told the same."""
+    said = why(filled, origin.url("/a"), *fields)[-1]
+    assert re.match(f"Cache-Status: proxyd; {told}", said)
+    got, = get(filled, origin.url("/a"), *fields).all("Cache-Status")
+    assert re.match(f"proxyd; {told}", got)
+
+
+def test_why_tells_variants_of_one_request_from_others(filled, origin):
+    get(filled, origin.url("/a"), "Accept-Encoding: gzip")
+    for codings in ("gzip", "x-gzip;q=1, gzip"):
+        assert sorted(line.split(";")[1][:4] for line in why(filled, origin.url("/a"), f"Accept-Encoding: {codings}")
+                      if "proxyd; " in line) == [" hit"]
+    assert why(filled, origin.url("/a"), "Accept-Encoding: br") == 2 * [
+        "another variant, by accept-encoding (vary-miss)"] + ["none of these is for this request (vary-miss)"]
+
+
+@pytest.mark.parametrize("fields,told", [
+    (["If-Match: x"], "the cache is not asked: .*(bypass:conditional)"),
+    (["If-Match: x", "Cache-Control: only-if-cached"], "504, .*(absent)"),
+    (["Cache-Control: no-store"], "an answer .* is not kept: .*(request-no-store)"),
+    (["Authorization: Basic eA=="], "an answer .* is not kept: .*(authorization)"),
+    (["Cache-Control: only-if-cached"], "504 unless what is kept may be used (absent)")])
+def test_why_tells_what_a_request_decides_alone(filled, origin, fields, told):
+    assert re.fullmatch(told.replace("(", r"\(").replace(")", r"\)"), why(filled, origin.url("/c"), *fields)[0])
+
+
+def test_why_tells_what_a_route_passes(proxyd, origin):
+    daemon = proxyd(conf.reverse(f"127.0.0.1:{origin.port}", extra=CACHE, routes="route all { to pool back; cache main; }"))
+    url = f"http://127.0.0.1:{daemon.port}/"
+    assert why(daemon, url, "Accept: x") == []
+    said, = why(daemon, url, "Cookie: a=b")
+    assert said.startswith("on a route ") and said.endswith("(bypass:personal)")
+
+
+def test_why_names_what_is_wrong_with_a_field(filled, origin):
+    def wrong(*fields, code):
+        return cache(filled, "why", "GET", origin.url("/a"), *(f"--header={field}" for field in fields), code=code)
+
+    for field in ("no colon", "two words: x", "A: b\nC: d"):
+        assert "a header is written NAME: VALUE" in wrong(field, code=2)
+    assert "made from the URL" in wrong("Host: x", code=2)
+    assert "too long" in wrong("A: " + "x" * 5000, code=1) and "too long" in wrong("A: " + "x" * 9000, code=2)
+    assert "Content-Length is malformed" in wrong("Content-Length: x", code=1)
+    assert "--help" in cache(filled, "show", origin.url("/a"), "--header", "A: b", code=2)
 
 
 def test_why_is_known_of_a_route(proxyd, origin):

@@ -223,6 +223,9 @@ def test_it_is_shown(stand):
     assert memory == "cache main:\n  nothing is kept\n"
     line = r"  200, 5 bytes, age 10\d s, fresh for [45]\d\d s, from 127.0.0.1:\d+, by accept-encoding, tags one\n"
     assert re.fullmatch(line * 2, there), there
+    told = run_command("cache", "--socket", str(stand.daemon.folder / "control.sock"), "why", "GET", url, "--header", "Accept-Encoding: br").stdout
+    said = [line.split(": ", 1)[1] for line in told.splitlines() if line.startswith("    this request")]
+    assert sorted(said)[1] == "another variant, by accept-encoding (vary-miss)" and "; hit; ttl=" in sorted(said)[0]
     assert "  on disk: 2 objects, " in run_command("cache", "--socket", str(stand.daemon.folder / "control.sock"), "stat").stdout
 
 
