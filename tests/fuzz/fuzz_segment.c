@@ -89,8 +89,7 @@ static void make_images(void)
 {
     segment_calls.fallocate = no_fallocate;
     char path[96];
-    help_log_in_memory();
-    seglog_close(help_log(HELP_QUOTA));
+    seglog_close(help_log_in_memory(HELP_QUOTA));
     path_of(path, "secret");
     int fd = open(path, O_WRONLY);
     CHECK(fd >= 0 && write(fd, "0123456789abcdef", 16) == 16);
