@@ -135,10 +135,11 @@ void block_fetch_leave(struct block_fetch **at)
     if (f == NULL)
         return;
     f->reader = NULL;
-    if (f->over) {
+    if (f->state == FETCH_BROKEN) /* nobody else will: its exchange may be closed, and not over */
         let_flight(f);
+    if (f->over)
         release(f);
-    } else if (f->state == FETCH_PASSES)
+    else if (f->state == FETCH_PASSES)
         internal_cancel(&f->errand.requester);
 }
 
