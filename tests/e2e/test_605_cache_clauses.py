@@ -178,6 +178,17 @@ def test_what_a_head_tells_of_what_is_kept(rig, kept, length, tag, same):
     assert get(rig, url).body == (b"four" if same else b"other")
 
 
+def test_a_head_of_one_user_tells_nothing_of_what_others_get(rig, kept):
+    """Or whoever has a password could empty the cache for all, at the price of a head."""
+    url = kept("Cache-Control: max-age=60", 'ETag: "a"', body="four")
+    path = url.removeprefix(rig.url(""))
+    rig.origin.at(path, read_body(), send(b'HTTP/1.1 200 OK\r\nContent-Length: 9\r\nETag: "mine"\r\n\r\n'))
+    head = get(rig, url, "Cache-Control: no-cache", "Authorization: Basic bWU6bWU=", method="HEAD")
+    assert status(head) == {"fwd": "request", "detail": "method"} and head.get("ETag") == '"mine"'
+    rig.origin.at(path, read_body(), send(answer("other")))
+    assert get(rig, url).body == b"four"
+
+
 # -- ranges and conditions (sections 3.3 and 4.3.2) -------------------------------------------------
 
 @pytest.mark.parametrize("tag", ['"a"', 'W/"a"'])
