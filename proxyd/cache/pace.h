@@ -28,9 +28,10 @@ enum pace pace_of(struct xchg *x);
 void pace_end(struct xchg *x);
 /* The wait is over: it counts, where the client of x has waited for others. */
 void pace_count(struct xchg *x);
-/* There was room. */
+/* There was room: the next wait is another one, and not late from its begin. */
 static inline void pace_found(struct xchg *x)
 {
+    x->copy_late = false;
     if (unlikely(notes_of(x)->room_ms))
         pace_count(x);
 }
