@@ -12,9 +12,8 @@
 
 enum {
     TRIES_MOST = 4, /* to have a block: somebody has fetched it, or could not */
-    PAUSE_MS =
-        100, /* after the first that has failed; three times as long after each further one */
-    PAUSE_GROWS = 3
+    PAUSE_MS = 100, /* after the first that has failed */
+    PAUSE_GROWS = 3 /* times as long after each further one */
 };
 
 static u64 number_at(const struct blocks *b, u64 pos)

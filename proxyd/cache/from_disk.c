@@ -42,20 +42,22 @@ static void load_free(struct load *l)
 struct asker {
     const struct cache_secret *secret;
     const struct msg *request;
+    struct notes *notes;
 };
 
 static u64 variant_of(void *ctx, struct slice vary)
 {
     const struct asker *a = ctx;
+    a->notes->varies_on_disk = true;
     return vary_key(a->secret, vary, a->request);
 }
 
 static struct segment *look(struct xchg *x, struct disk *d, struct cache_key *key,
                             struct seglog_place *place)
 {
-    const struct notes *n = notes_of(x);
+    struct notes *n = notes_of(x);
     const struct cache_secret secret = { *seglog_secret(disk_log(d)) };
-    struct asker a = { &secret, &x->req };
+    struct asker a = { &secret, &x->req, n };
     const struct cache_url url = url_of(n);
     cache_key_of(&secret, &url, key);
     return seglog_find(disk_log(d), key, variant_of, &a, place);
@@ -304,19 +306,4 @@ bool from_disk_has(struct xchg *x)
         seglog_let(&segment);
     disk_let(d);
     return there;
-}
-
-bool from_disk_knows(struct xchg *x)
-{
-    struct disk *d = tier_use(&notes_of(x)->use->cache->tier);
-    struct seglog_place places[SEGLOG_VARIANTS];
-    if (d == NULL)
-        return false;
-    const struct cache_secret secret = { *seglog_secret(disk_log(d)) };
-    const struct cache_url url = url_of(notes_of(x));
-    struct cache_key key;
-    cache_key_of(&secret, &url, &key);
-    u32 variants = seglog_all(disk_log(d), &key, places);
-    disk_let(d);
-    return variants > 0;
 }

@@ -20,8 +20,6 @@ enum from_disk {
 
 /* Is it there, or so it seems? Nothing is read. */
 bool from_disk_has(struct xchg *x);
-/* The same, of any variant of its URL. */
-bool from_disk_knows(struct xchg *x);
 enum from_disk from_disk_find(struct xchg *x, struct object **o);
 /* After COLD: it is read, and xchg_wake will come. False: it is not, and notes.load is gone. */
 bool from_disk_read(struct xchg *x);

@@ -199,7 +199,7 @@ static enum fwd why_without(struct xchg *x, bool refused)
     if (refused)
         return FWD_MISS;
     struct object *other = memory_peek(&n->use->cache->memory, &n->key);
-    bool some = other || from_disk_knows(x);
+    bool some = other || n->varies_on_disk;
     object_put(&other);
     return some ? FWD_VARY_MISS : FWD_URI_MISS;
 }

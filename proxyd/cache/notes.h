@@ -31,6 +31,7 @@ struct notes {
     bool keeps;                /* its answer may be kept */
     bool refreshes;            /* an errand (errand.h): nobody waits for it */
     bool by_key;               /* a part of the URL is not in the key: an answer to it departs */
+    bool varies_on_disk;       /* variants of its URL were seen there when it was looked for */
     u8 fwd;                    /* enum fwd: why it goes to the origin */
     u64 most;                  /* bytes that its body may have */
     struct wake *room;         /* it has waited for room for `copy`: pace.h */
